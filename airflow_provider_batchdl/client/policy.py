@@ -1,0 +1,143 @@
+"""What is tried again and when: one policy for the sync and the async client."""
+
+from __future__ import annotations
+
+import random
+import ssl
+from collections.abc import Callable
+from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+
+import httpx
+from tenacity import RetryCallState, stop_after_attempt
+
+from airflow_provider_batchdl.client.ratelimit import LONGEST_WAIT
+from airflow_provider_batchdl.exceptions import (
+    RateLimitedError,
+    UnexpectedResponseError,
+    VendorUnavailableError,
+)
+from airflow_provider_batchdl.redaction import redact_url
+from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
+
+ATTEMPTS = 5
+BACKOFF_CAP = 30.0
+# Control answers are small; whatever is larger is not one.
+LARGEST_ANSWER = 64 * 2**20
+TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=60.0)
+
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+def backoff(attempt: int, retry_after: float | None = None) -> float:
+    """Seconds to wait after the ``attempt``-th failure: full jitter, and never less than the vendor asks for."""
+    return max(random.uniform(0, min(BACKOFF_CAP, 2.0**attempt)), retry_after or 0.0)
+
+
+def may_repeat(request: ApiRequest, error: BaseException) -> bool:
+    """Whether sending ``request`` again at once, after a pause, is safe and of use."""
+    if isinstance(error, RateLimitedError | VendorUnavailableError) and (error.retry_after or 0.0) <= LONGEST_WAIT:
+        turned_away = isinstance(error, RateLimitedError) or not error.maybe_processed
+        return request.repeatable or turned_away
+    return False
+
+
+def retry_options(request: ApiRequest) -> dict[str, Any]:
+    """The keyword arguments for tenacity's ``Retrying`` and ``AsyncRetrying``."""
+
+    def again(state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        return error is not None and may_repeat(request, error)
+
+    def wait(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        return backoff(state.attempt_number, getattr(error, "retry_after", None))
+
+    return {"retry": again, "wait": wait, "stop": stop_after_attempt(ATTEMPTS), "reraise": True}
+
+
+@cache
+def ssl_context() -> ssl.SSLContext:
+    """One TLS context for the process: making one costs some 40 ms and 600 KiB."""
+    return httpx.create_ssl_context()
+
+
+def client_options() -> dict[str, Any]:
+    """What the sync and the async ``httpx`` client have in common."""
+    return {
+        "verify": ssl_context(),
+        "timeout": TIMEOUT,
+        "follow_redirects": False,  # by hand, or not at all: credentials stay on the connection's origin
+        # Two accounts may share a process; a cookie of one must not speak for the other.
+        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        "headers": {"User-Agent": user_agent(), "Accept": "application/json, */*;q=0.5"},
+    }
+
+
+@cache
+def user_agent() -> str:
+    """How this package names itself."""
+    from airflow_provider_batchdl import __version__
+
+    return f"airflow-provider-batchdl/{__version__}"
+
+
+def build_request(
+    build: Callable[..., httpx.Request], vendor: Vendor, request: ApiRequest, files: dict[str, Any] | None = None
+) -> httpx.Request:
+    """The ``httpx`` request for ``request``, before authentication; ``build`` is the client's ``build_request``."""
+    url = vendor.account.base_url + request.path
+    body: dict[str, Any] = {} if request.json is None else {"json": request.json}
+    return build(request.method, url, params=dict(request.params or {}) or None, files=files, **body)
+
+
+def transport_error(vendor: Vendor, request: ApiRequest, error: Exception) -> VendorUnavailableError:
+    """The typed error for a request that got no answer."""
+    reason = str(error) or type(error).__name__
+    return VendorUnavailableError(
+        f"No answer from {vendor.label} to the {request.operation} request: {reason}.",
+        vendor=vendor.name,
+        job_id=request.job_id,
+        maybe_processed=not isinstance(error, _NEVER_SENT),
+        remedy=f"Check that {redact_url(vendor.account.base_url)} can be reached from here.",
+    )
+
+
+def too_large(vendor: Vendor, request: ApiRequest) -> UnexpectedResponseError:
+    """The error for an answer that no control call has."""
+    return UnexpectedResponseError(
+        f"{vendor.label}'s answer to the {request.operation} request is larger than {LARGEST_ANSWER:,} bytes.",
+        vendor=vendor.name,
+        job_id=request.job_id,
+    )
+
+
+def with_body(response: httpx.Response, body: bytes) -> httpx.Response:
+    """``response`` with its decoded body in memory, as if it had been read whole."""
+    headers = [
+        (name, value)
+        for name, value in response.headers.multi_items()
+        if name not in ("content-encoding", "content-length", "transfer-encoding")
+    ]
+    return httpx.Response(response.status_code, headers=headers, content=body, request=response.request)
+
+
+def check_answer(vendor: Vendor, request: ApiRequest, response: httpx.Response) -> httpx.Response:
+    """``response``, whose body has been read, if it is a success.
+
+    Raises:
+        BatchDlError: what it means otherwise.
+    """
+    if response.is_success:
+        return response
+    if response.has_redirect_location:
+        host = redact_url(str(response.headers["location"]))[:200]
+        raise UnexpectedResponseError(
+            f"{vendor.label} redirects the {request.operation} request to {host}.",
+            vendor=vendor.name,
+            job_id=request.job_id,
+            status=response.status_code,
+            remedy="It is not followed, since the key must stay on the connection's host. Set the host to the new one.",
+        )
+    raise vendor.error(request, response)

@@ -1,0 +1,161 @@
+"""The sync client: drives a vendor's flows over ``httpx.Client``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Self, TypeVar
+
+import httpx
+from tenacity import Retrying
+
+from airflow_provider_batchdl.client import policy
+from airflow_provider_batchdl.client.ratelimit import limiter_for
+from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError
+from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Upload, Vendor
+
+T = TypeVar("T")
+Opener = Callable[[str], BinaryIO]
+
+URGENT_SECONDS = 3.0
+
+
+def open_local(source: str) -> BinaryIO:
+    """Open a local file for reading."""
+    return open(source, "rb")  # noqa: PTH123 the URL or path of an Upload
+
+
+@contextmanager
+def opened(vendor: Vendor, upload: Upload | None, opener: Opener) -> Iterator[dict[str, Any] | None]:
+    """The ``files`` argument of ``httpx`` for ``upload``, which is open for as long.
+
+    Raises:
+        InvalidRequestError: the file cannot be opened.
+    """
+    if upload is None:
+        yield None
+        return
+    try:
+        stream = opener(upload.source)
+    except OSError as error:
+        raise InvalidRequestError(
+            f"The file to submit cannot be read: {error}.", vendor=vendor.name, remedy="Check the task's file."
+        ) from error
+    with stream:
+        yield {upload.field: (upload.filename, stream, upload.content_type)}
+
+
+class BatchClient:
+    """One account at one vendor.
+
+    Args:
+        vendor: whose flows to drive.
+        opener: opens the ``source`` of an upload.
+        urgent: try once, for three seconds, whatever the rate limit: for a process that is about to be killed.
+
+    Use it as a context manager, or call :meth:`close`.
+    """
+
+    def __init__(self, vendor: Vendor, *, opener: Opener = open_local, urgent: bool = False) -> None:
+        self.vendor = vendor
+        self._opener = opener
+        self._auth = vendor.auth()
+        self._limiter = limiter_for(vendor)
+        self._urgent = urgent
+        self._http = httpx.Client(**policy.client_options())
+        if urgent:
+            self._http.timeout = httpx.Timeout(URGENT_SECONDS)
+
+    def run(self, flow: Flow[T]) -> T:
+        """Drive ``flow`` to its end and return its value.
+
+        Raises:
+            BatchDlError: what went wrong, typed.
+        """
+        try:
+            request = next(flow)
+            while True:
+                try:
+                    response = self.send(request)
+                except BatchDlError as error:
+                    request = flow.throw(error)
+                else:
+                    request = flow.send(response)
+        except StopIteration as done:
+            value: T = done.value
+            return value
+
+    def send(self, request: ApiRequest) -> httpx.Response:
+        """Send one request, again where that is safe; the response is a success and its body has been read."""
+        if self._urgent:
+            return self._send_once(request)
+        time.sleep(request.delay)
+        retrying = Retrying(**policy.retry_options(request))
+        return retrying(self._send_once, request)
+
+    def _send_once(self, request: ApiRequest) -> httpx.Response:
+        if not self._urgent:
+            self._limiter.acquire()
+        with opened(self.vendor, request.upload, self._opener) as files:
+            message = policy.build_request(self._http.build_request, self.vendor, request, files)
+            try:
+                response = self._read(request, self._http.send(message, auth=self._auth, stream=True))
+            except (httpx.TransportError, httpx.DecodingError) as error:
+                raise policy.transport_error(self.vendor, request, error) from None
+        self._limiter.note(response.status_code, response.headers)
+        return policy.check_answer(self.vendor, request, response)
+
+    def authenticated(self, request: ApiRequest, *, renew: bool = False) -> httpx.Request:
+        """``request`` with its credentials, for another library to send.
+
+        Args:
+            request: a download.
+            renew: whether the credentials on the last one were refused; those that can be renewed then are.
+        """
+        self._limiter.acquire()
+        message = policy.build_request(self._http.build_request, self.vendor, request)
+        flow = self._auth.sync_auth_flow(message)
+        try:
+            out = next(flow)
+            while out is not message:
+                try:
+                    out = flow.send(self._http.send(out))
+                except httpx.TransportError as error:
+                    raise policy.transport_error(self.vendor, request, error) from None
+            if renew:
+                self._renew(flow, message)
+        finally:
+            flow.close()
+        return message
+
+    def _renew(self, flow: Any, message: httpx.Request) -> None:
+        """Tell the flow that the request was refused, and answer what it asks for until it repeats the request."""
+        try:
+            out = flow.send(httpx.Response(httpx.codes.UNAUTHORIZED, request=message))
+            while out is not message:
+                out = flow.send(self._http.send(out))
+        except StopIteration:
+            pass  # these credentials cannot be renewed
+
+    def _read(self, request: ApiRequest, response: httpx.Response) -> httpx.Response:
+        """The response with its body, which is bounded, decoded and in memory."""
+        body = bytearray()
+        try:
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > policy.LARGEST_ANSWER:
+                    raise policy.too_large(self.vendor, request)
+        finally:
+            response.close()
+        return policy.with_body(response, bytes(body))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

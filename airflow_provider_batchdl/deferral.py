@@ -1,0 +1,33 @@
+"""What deferring tasks have in common."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow_provider_batchdl.exceptions import BatchDlError
+from airflow_provider_batchdl.jobs import Job
+
+# How much later than the trigger's own deadline Airflow ends the deferral.
+BACKSTOP = timedelta(minutes=1)
+
+
+def default_deferrable() -> bool:
+    """``[operators] default_deferrable``."""
+    try:
+        from airflow.sdk import conf
+    except ImportError:  # Airflow 3.1
+        from airflow.configuration import conf  # type: ignore[assignment]
+
+    return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
+
+
+def ended_job(event: dict[str, Any]) -> Job | None:
+    """The job that a trigger's event reports, None where the trigger's time was up.
+
+    Raises:
+        BatchDlError: what made the trigger give up.
+    """
+    if event["status"] == "error":
+        raise BatchDlError.from_dict(event["error"])
+    return Job.from_dict(event["job"]) if event["status"] == "ended" else None

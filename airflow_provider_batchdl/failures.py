@@ -1,0 +1,40 @@
+"""From a typed error to what Airflow should do with the task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from airflow_provider_batchdl.exceptions import BatchDlError
+
+try:
+    from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
+except ImportError:  # Airflow 3.1
+    from airflow.exceptions import (  # type: ignore[no-redef]
+        AirflowFailException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+    )
+
+__all__ = ["AirflowSensorTimeout", "AirflowSkipException", "BatchTaskFailedError", "no_vain_retries"]
+
+
+class BatchTaskFailedError(AirflowFailException):
+    """The task fails now, with no retry left to run, since none could help. ``__cause__`` is the typed error."""
+
+
+@contextmanager
+def no_vain_retries(*mended_by_retry: type[BatchDlError]) -> Iterator[None]:
+    """Fail the task at once for errors that no retry can mend; let the others through, to be retried.
+
+    Args:
+        mended_by_retry: error types that a retry of this very task does mend, although looking again would not.
+    """
+    try:
+        yield
+    except mended_by_retry:
+        raise
+    except BatchDlError as error:
+        if error.retryable:
+            raise
+        raise BatchTaskFailedError(str(error)) from error

@@ -1,0 +1,165 @@
+"""What a job, its result files and a finished download are, whichever the vendor.
+
+All are frozen and turn into plain JSON and back (``to_dict``/``from_dict``), so that they pass through XCom,
+trigger events and manifests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any, Self
+
+
+class JobState(StrEnum):
+    """Where a job stands. A vendor's own word for it is kept in :attr:`Job.vendor_state`."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the vendor will not change this state any more."""
+        return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+
+
+class _Json:
+    """JSON out and in for the flat dataclasses below; unknown members of a newer version are ignored."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The value as plain JSON (dict, list, str, int, float, bool, None)."""
+        return asdict(self)  # type: ignore[call-overload,no-any-return]
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The value that :meth:`to_dict` described."""
+        known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+        return cls(**{name: value for name, value in data.items() if name in known})
+
+
+@dataclass(frozen=True)
+class ResultFile(_Json):
+    """One file of a job's result, as the vendor announces it.
+
+    Args:
+        id: what the vendor's download call takes.
+        name: the file's name, where announced.
+        size: bytes, where announced.
+        part: 1-based number where a result comes in several parts.
+    """
+
+    id: str
+    name: str | None = None
+    size: int | None = None
+    part: int | None = None
+
+
+@dataclass(frozen=True)
+class Job(_Json):
+    """One job at a vendor.
+
+    Args:
+        id: the vendor's id, always a string here.
+        state: where it stands.
+        vendor_state: the vendor's own word for that.
+        message: the vendor's words about it, the reason of a failure above all.
+        progress: share done, 0.0 to 1.0, where the vendor tells.
+        files: result files, where the job lists them.
+        name: the file name it was submitted under, where there is one.
+    """
+
+    id: str
+    state: JobState
+    vendor_state: str
+    message: str | None = None
+    progress: float | None = None
+    files: tuple[ResultFile, ...] = ()
+    name: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The job as plain JSON."""
+        return {**asdict(self), "state": self.state.value, "files": [file.to_dict() for file in self.files]}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The job that :meth:`to_dict` described."""
+        files = tuple(ResultFile.from_dict(file) for file in data.get("files", ()))
+        return super().from_dict({**data, "state": JobState(data["state"]), "files": files})
+
+
+@dataclass(frozen=True)
+class LandedFile(_Json):
+    """One object that a download left at its destination, whole and verified.
+
+    Args:
+        uri: where it is; ``ObjectStoragePath`` opens it.
+        bytes: its size.
+        sha256: hex digest of its bytes, computed as they passed.
+        etag: the strong validator of the source, where it had one.
+        content_type: as the source declared it.
+        source_name: the vendor's name for the file, made safe.
+        part: 1-based, where the result has several parts.
+        rows: records counted on the way (CSV without its header, JSON lines, array items), where that is known.
+        verified_by: what proved it whole: ``sha256``, ``md5``, … (a declared checksum), ``content-length``,
+            ``chunked`` (the framing's own end), ``json``, ``gzip``, … (the content's own end); ``nothing`` where
+            the source declared nothing that could be checked.
+    """
+
+    uri: str
+    bytes: int
+    sha256: str
+    etag: str | None = None
+    content_type: str | None = None
+    source_name: str | None = None
+    part: int | None = None
+    rows: int | None = None
+    verified_by: tuple[str, ...] = ("nothing",)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The file as plain JSON."""
+        return {**asdict(self), "verified_by": list(self.verified_by)}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The file that :meth:`to_dict` described."""
+        return super().from_dict({**data, "verified_by": tuple(data.get("verified_by", ("nothing",)))})
+
+
+@dataclass(frozen=True)
+class Landing(_Json):
+    """What one download left behind.
+
+    Args:
+        job_id: the vendor's id of the job.
+        vendor: the vendor's name.
+        files: the objects, in order of their parts.
+        bytes: sum of the files' bytes.
+        seconds: wall time from the first request to the last publication.
+        resumed: how often a transfer was interrupted and went on.
+        verified_by: what held for every file; ``nothing`` where no proof is common to all.
+    """
+
+    job_id: str
+    vendor: str
+    files: tuple[LandedFile, ...]
+    bytes: int
+    seconds: float
+    resumed: int = 0
+    verified_by: tuple[str, ...] = ("nothing",)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The landing as plain JSON: what the download operator returns."""
+        return {
+            **asdict(self),
+            "files": [file.to_dict() for file in self.files],
+            "verified_by": list(self.verified_by),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The landing that :meth:`to_dict` described."""
+        files = tuple(LandedFile.from_dict(file) for file in data["files"])
+        return super().from_dict({**data, "files": files, "verified_by": tuple(data.get("verified_by", ()))})

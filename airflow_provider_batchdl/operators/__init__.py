@@ -1,0 +1,1 @@
+"""Submitting, downloading, cancelling, and all of it in one task."""

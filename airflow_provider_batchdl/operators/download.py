@@ -1,0 +1,70 @@
+"""A task that lands a job's results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from airflow_provider_batchdl.failures import no_vain_retries
+from airflow_provider_batchdl.hooks.base import BatchApiHook
+from airflow_provider_batchdl.links import BatchJobLink
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+# What a metadata database bears; object storage is the place for more.
+MAX_XCOM_BYTES = 48 * 1024
+
+
+class DownloadBatchResultsOperator(BaseOperator):
+    """Downloads a job's results: to object storage, or, without a destination, parsed into XCom.
+
+    The destination holds the whole, verified result or nothing. Returns the ``Landing`` as a dict, or the parsed
+    result: JSON as it is, JSON lines and CSV rows as a list.
+
+    Args:
+        conn_id: the account's connection; its type names the vendor.
+        job_id: the vendor's id of the job, which must have ended: wait with ``BatchJobSensor``.
+        destination: anything ``ObjectStoragePath`` takes (``s3://aws_conn@bucket/key``, ``file:///...``, a local
+            path); ending in ``/`` a folder for the vendor's file names.
+        accept_partial: take what a cancelled job left, where the vendor keeps it.
+        max_xcom_bytes: the most a result may have, in bytes, to go into XCom.
+        manifest: whether to write ``_manifest.json``; only beside several files where left out.
+    """
+
+    template_fields: Sequence[str] = ("conn_id", "job_id", "destination")
+    operator_extra_links = (BatchJobLink(),)
+    ui_color = "#d9ead3"
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        job_id: str,
+        destination: str | None = None,
+        accept_partial: bool = False,
+        max_xcom_bytes: int = MAX_XCOM_BYTES,
+        manifest: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.conn_id = conn_id
+        self.job_id = job_id
+        self.destination = destination
+        self.accept_partial = accept_partial
+        self.max_xcom_bytes = max_xcom_bytes
+        self.manifest = manifest
+        self.vendor_url: str | None = None
+
+    def execute(self, context: Context) -> Any:
+        """Download."""
+        with no_vain_retries(), BatchApiHook.for_connection(self.conn_id) as hook:
+            self.vendor_url = hook.vendor.docs_url
+            if self.destination is None:
+                return hook.fetch(self.job_id, max_bytes=self.max_xcom_bytes, accept_partial=self.accept_partial)
+            landing = hook.download(
+                self.job_id, self.destination, accept_partial=self.accept_partial, manifest=self.manifest
+            )
+            return landing.to_dict()

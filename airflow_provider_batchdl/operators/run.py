@@ -1,0 +1,180 @@
+"""A task that submits a job, waits for it and lands its results."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseOperator
+
+from airflow_provider_batchdl.deferral import BACKSTOP, default_deferrable, ended_job
+from airflow_provider_batchdl.exceptions import BatchDlError, JobFailedError, UnsupportedOperationError
+from airflow_provider_batchdl.failures import no_vain_retries
+from airflow_provider_batchdl.hooks.base import BatchApiHook
+from airflow_provider_batchdl.links import BatchJobLink
+from airflow_provider_batchdl.operators.download import MAX_XCOM_BYTES
+from airflow_provider_batchdl.operators.submission import Submission
+from airflow_provider_batchdl.waiting import Patience
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_batchdl.client import BatchClient
+
+
+class BatchJobOperator(BaseOperator):
+    """Submits a job, waits for it and downloads its results, as one durable task.
+
+    A retry goes on where the last try stopped: it reconnects to the job (Airflow 3.3 and later) and, where that has
+    ended meanwhile, only downloads. A job that failed is submitted anew by a retry; one that was cancelled fails the
+    task at once. Returns what ``DownloadBatchResultsOperator`` returns, and pushes the job's id as XCom ``job_id``.
+
+    Args:
+        conn_id: the account's connection; its type names the vendor.
+        request: the vendor's request, a dict; see the vendor's section in the documentation.
+        file: path or URL of a file to upload, anything ``ObjectStoragePath`` takes.
+        destination: where the results go, as for ``DownloadBatchResultsOperator``; into XCom where left out.
+        accept_partial: take what a cancelled job left, where the vendor keeps it.
+        max_xcom_bytes: the most a result may have, in bytes, to go into XCom.
+        manifest: whether to write ``_manifest.json``; only beside several files where left out.
+        poll_interval: seconds between looks; the connection's extra ``poll_interval`` or the vendor's where left out.
+        deferrable: wait in the triggerer; ``[operators] default_deferrable`` where left out. ``execution_timeout``
+            holds there too, counted from the try's start.
+        durable: remember the job across tries.
+        cancel_on_kill: cancel the job at the vendor when a user ends or clears the task, and when its time is up.
+    """
+
+    template_fields: Sequence[str] = ("conn_id", "request", "file", "destination")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"request": "json"}
+    operator_extra_links = (BatchJobLink(),)
+    ui_color = "#fff2cc"
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        request: dict[str, Any] | None = None,
+        file: str | None = None,
+        destination: str | None = None,
+        accept_partial: bool = False,
+        max_xcom_bytes: int = MAX_XCOM_BYTES,
+        manifest: bool | None = None,
+        poll_interval: float | None = None,
+        deferrable: bool | None = None,
+        durable: bool = True,
+        cancel_on_kill: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.conn_id = conn_id
+        self.request = request
+        self.file = file
+        self.destination = destination
+        self.accept_partial = accept_partial
+        self.max_xcom_bytes = max_xcom_bytes
+        self.manifest = manifest
+        self.poll_interval = poll_interval
+        self.deferrable = default_deferrable() if deferrable is None else deferrable
+        self.durable = durable
+        self.cancel_on_kill = cancel_on_kill
+        self.vendor_url: str | None = None
+        self._killed = threading.Event()
+        self._to_cancel: tuple[BatchClient, str] | None = None
+
+    def execute(self, context: Context) -> Any:
+        """Submit, or reconnect; then wait here or in the triggerer; then download."""
+        with no_vain_retries(JobFailedError), BatchApiHook.for_connection(self.conn_id) as hook:
+            self.vendor_url = hook.vendor.docs_url
+            job = Submission(context, durable=self.durable).ensure(hook, self.request, self.file)
+            context["ti"].xcom_push(key="job_id", value=job.id)
+            if not hook.has_results(job, accept_partial=self.accept_partial):
+                if self.deferrable:
+                    self._defer(context, job.id)
+                self._wait(hook, job.id)
+            return self._land(hook, job.id)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Go on after the trigger's event: download, or raise what the job's end means."""
+        with no_vain_retries(JobFailedError), BatchApiHook.for_connection(self.conn_id) as hook:
+            self.vendor_url = hook.vendor.docs_url
+            context["ti"].xcom_push(key="job_id", value=event["job_id"])
+            job = ended_job(event)
+            if job is None:
+                self._give_up(context, hook, event["job_id"])
+            else:
+                hook.has_results(job, accept_partial=self.accept_partial)
+            return self._land(hook, event["job_id"])
+
+    def _wait(self, hook: BatchApiHook, job_id: str) -> None:
+        patience = Patience(self.poll_interval or hook.poll_interval)
+        if self.cancel_on_kill:
+            from airflow_provider_batchdl.client import BatchClient
+
+            # Made now: in a signal handler nothing may be asked of Airflow, and there are seconds left.
+            self._to_cancel = BatchClient(hook.vendor, urgent=True), job_id
+        try:
+            while not self._killed.wait(patience.pause()):
+                try:
+                    job = hook.get_job(job_id)
+                    patience.reset()
+                except BatchDlError as error:
+                    patience.forgive(error)
+                else:
+                    if hook.has_results(job, accept_partial=self.accept_partial):
+                        return
+                    self.log.info("Job %s is %s.", job.id, job.vendor_state)
+            raise RuntimeError(f"The task was ended while job {job_id} ran.")
+        finally:
+            if self._to_cancel is not None:
+                self._to_cancel[0].close()
+                self._to_cancel = None
+
+    def on_kill(self) -> None:
+        """Cancel the job that this task submitted."""
+        self._killed.set()
+        if self._to_cancel is None:
+            return
+        client, job_id = self._to_cancel
+        try:
+            client.run(client.vendor.cancel_job(job_id))
+            self.log.info("Cancelled job %s at the vendor.", job_id)
+        except BatchDlError as error:
+            self.log.warning("Job %s could not be cancelled at the vendor: %s", job_id, error)
+
+    def _defer(self, context: Context, job_id: str) -> None:
+        from airflow_provider_batchdl.triggers.job import BatchJobTrigger
+
+        timeout: timedelta | None = None
+        deadline: float | None = None
+        if self.execution_timeout is not None:
+            deadline = context["ti"].start_date.timestamp() + self.execution_timeout.total_seconds()
+            timeout = timedelta(seconds=max(0.0, deadline - time.time())) + BACKSTOP
+        trigger = BatchJobTrigger(
+            conn_id=self.conn_id,
+            job_id=job_id,
+            poll_interval=self.poll_interval,
+            deadline=deadline,
+            cancel_on_kill=self.cancel_on_kill,
+        )
+        self.defer(trigger=trigger, method_name=self.execute_complete.__name__, timeout=timeout)
+
+    def _give_up(self, context: Context, hook: BatchApiHook, job_id: str) -> None:
+        """End the wait whose time is up, as Airflow would end a task that does not defer."""
+        if self.cancel_on_kill:
+            try:
+                hook.cancel_job(job_id)
+                # A retry is a new attempt in its own time: it must not reconnect to what was just cancelled.
+                Submission(context, durable=self.durable).forget()
+            except UnsupportedOperationError as error:
+                self.log.warning("Job %s goes on at the vendor: %s", job_id, error.message)
+        raise TimeoutError(f"Job {job_id} has not ended within the task's execution_timeout.")
+
+    def _land(self, hook: BatchApiHook, job_id: str) -> Any:
+        if self.destination is None:
+            return hook.fetch(job_id, max_bytes=self.max_xcom_bytes, accept_partial=self.accept_partial)
+        return hook.download(
+            job_id, self.destination, accept_partial=self.accept_partial, manifest=self.manifest
+        ).to_dict()

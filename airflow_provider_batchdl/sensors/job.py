@@ -1,0 +1,121 @@
+"""A task that waits for a job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseSensorOperator, PokeReturnValue
+
+from airflow_provider_batchdl.deferral import BACKSTOP, default_deferrable, ended_job
+from airflow_provider_batchdl.exceptions import BatchDlError
+from airflow_provider_batchdl.failures import AirflowSensorTimeout, AirflowSkipException, no_vain_retries
+from airflow_provider_batchdl.hooks.base import BatchApiHook
+from airflow_provider_batchdl.links import BatchJobLink
+from airflow_provider_batchdl.waiting import Patience
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_batchdl.jobs import Job
+
+
+class BatchJobSensor(BaseSensorOperator):
+    """Waits until a job has results, and returns the job as a dict.
+
+    A job that failed or was cancelled fails the sensor at once (``soft_fail`` turns that into a skip, as it does for
+    the time-out): waiting again would not change it. A vendor that cannot be reached is forgiven five looks in a
+    row. A sensor never cancels the job it watches.
+
+    Args:
+        conn_id: the account's connection; its type names the vendor.
+        job_id: the vendor's id of the job.
+        accept_partial: end the wait also for a cancelled job whose partial results the vendor keeps.
+        poll_interval: seconds between looks; the connection's extra ``poll_interval`` or the vendor's where left
+            out. ``poke_interval`` means the same.
+        deferrable: wait in the triggerer; ``[operators] default_deferrable`` where left out.
+        kwargs: what every sensor takes, ``timeout`` and ``soft_fail`` among it.
+    """
+
+    template_fields: Sequence[str] = ("conn_id", "job_id")
+    operator_extra_links = (BatchJobLink(),)
+    ui_color = "#d5e8f0"
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        job_id: str,
+        accept_partial: bool = False,
+        poll_interval: float | timedelta | None = None,
+        deferrable: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        wanted = kwargs.get("poke_interval") if poll_interval is None else poll_interval
+        if wanted is not None:
+            kwargs["poke_interval"] = wanted
+        super().__init__(**kwargs)
+        self.conn_id = conn_id
+        self.job_id = job_id
+        self.accept_partial = accept_partial
+        self.poll_interval = None if wanted is None else self.poke_interval
+        self.deferrable = default_deferrable() if deferrable is None else deferrable
+        self.vendor_url: str | None = None
+        self._patience: Patience | None = None
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Look once. While deferrable, a job that goes on defers the task instead of returning."""
+        with no_vain_retries(), BatchApiHook.for_connection(self.conn_id) as hook:
+            self.vendor_url = hook.vendor.docs_url
+            if self.poll_interval is None:
+                self.poke_interval = hook.poll_interval
+            if self._patience is None:
+                self._patience = Patience(self.poke_interval)
+            try:
+                job = hook.get_job(self.job_id)
+                self._patience.reset()
+            except BatchDlError as error:
+                self._patience.forgive(error)
+            else:
+                if hook.has_results(job, accept_partial=self.accept_partial):
+                    return self._found(job)
+                self.log.info("Job %s is %s.", job.id, job.vendor_state)
+        if self.deferrable:
+            self._defer()
+        return PokeReturnValue(is_done=False)
+
+    def _found(self, job: Job) -> PokeReturnValue:
+        self.log.info("Job %s has results: %s.", job.id, job.vendor_state)
+        return PokeReturnValue(is_done=True, xcom_value=job.to_dict())
+
+    def _defer(self) -> None:
+        from airflow_provider_batchdl.triggers.job import BatchJobTrigger
+
+        trigger = BatchJobTrigger(
+            conn_id=self.conn_id,
+            job_id=str(self.job_id),
+            poll_interval=self.poll_interval,
+            deadline=time.time() + self.timeout,
+        )
+        # The trigger keeps the time itself; this catches one that hangs.
+        backstop = timedelta(seconds=self.timeout) + BACKSTOP
+        self.defer(trigger=trigger, method_name=self.execute_complete.__name__, timeout=backstop)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Go on after the trigger's event: return the job, or raise what its end means."""
+        try:
+            with no_vain_retries():
+                job = ended_job(event)
+                if job is None:
+                    raise AirflowSensorTimeout(f"Job {self.job_id} has not ended within {self.timeout:.0f} s.")
+                with BatchApiHook.for_connection(self.conn_id) as hook:
+                    self.vendor_url = hook.vendor.docs_url
+                    hook.has_results(job, accept_partial=self.accept_partial)
+        except BatchDlError as error:
+            # Airflow applies never_fail to its own exceptions only when a task resumes; while poking, to all.
+            if self.never_fail:
+                raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
+            raise
+        return job.to_dict()

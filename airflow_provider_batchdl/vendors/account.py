@@ -1,0 +1,80 @@
+"""Who asks: one connection's host and credentials."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from airflow_provider_batchdl.exceptions import InvalidRequestError
+
+Origin = tuple[str, str, int]
+_PORTS = {"https": 443, "http": 80}
+
+
+def origin(url: str) -> Origin:
+    """Scheme, host and port of ``url`` (RFC 6454, section 4), lower case, the port made explicit."""
+    parts = urlsplit(url)
+    scheme = parts.scheme.lower()
+    return scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(scheme, 0)
+
+
+def base_url(host: str | None, default: str, *, schema: str | None = None, port: int | None = None) -> str:
+    """The base URL, without a final slash, that a connection's host field means.
+
+    Args:
+        host: a full URL, path included, or a bare host name; None or empty for ``default``.
+        default: the vendor's own base URL.
+        schema: the connection's schema field; ``http`` there says so in so many words.
+        port: the connection's port field.
+
+    Raises:
+        InvalidRequestError: no URL of http or https comes out of it, or it carries credentials.
+    """
+    text = (host or default).strip()
+    if "://" not in text:
+        text = f"{schema if schema in _PORTS else 'https'}://{text}"
+    parts = urlsplit(text)
+    if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
+        raise InvalidRequestError(
+            "The connection's host is not a base URL.",
+            remedy="Give https://host/path without credentials, query or fragment, or leave it empty.",
+        )
+    netloc = parts.netloc if parts.port or not port else f"{parts.netloc}:{port}"
+    return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/"), "", ""))
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account at a vendor. Its representation shows no secret.
+
+    Args:
+        base_url: the API's base URL, without a final slash.
+        secret: key, client secret or token.
+        login: client id, where there is one.
+        extra: the connection's extra.
+    """
+
+    base_url: str
+    secret: str = field(default="", repr=False)
+    login: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+
+    @property
+    def origin(self) -> Origin:
+        """The only place that may see the credentials."""
+        return origin(self.base_url)
+
+    @property
+    def fingerprint(self) -> str:
+        """A name for the account that does not give the secret away: what tokens and rate limits are kept under."""
+        material = "\0".join((self.base_url, self.login or "", self.secret))
+        return hashlib.blake2b(material.encode(), digest_size=16).hexdigest()
+
+    def text(self, name: str) -> str | None:
+        """A member of the extra as text, None where it is missing or empty."""
+        value = self.extra.get(name)
+        return None if value is None or value == "" else str(value)

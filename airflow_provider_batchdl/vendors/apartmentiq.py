@@ -1,0 +1,172 @@
+"""ApartmentIQ: bulk market data.
+
+Source: the vendor's OpenAPI document and pages, version 1.14.0. A job knows four states; its result is a 302 to a
+pre-signed S3 link that lives seven days.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit, urlunsplit
+
+from airflow_provider_batchdl.exceptions import (
+    BatchDlError,
+    InvalidRequestError,
+    QuotaExceededError,
+    ResultNotReadyError,
+)
+from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
+from airflow_provider_batchdl.vendors.auth import BearerAuth
+from airflow_provider_batchdl.vendors.base import (
+    ADOPTION_DELAYS,
+    ApiRequest,
+    Flow,
+    RateLimit,
+    Submission,
+    Vendor,
+)
+from airflow_provider_batchdl.vendors.errors import error_from_response, vendor_words
+from airflow_provider_batchdl.vendors.matching import is_echo_of
+from airflow_provider_batchdl.vendors.oauth2 import OAuth2ClientCredentials
+
+if TYPE_CHECKING:
+    import httpx
+
+JOBS = "/bulk_api/jobs"
+PAGE_SIZE = 100
+
+
+class ApartmentIQ(Vendor):
+    """The ApartmentIQ bulk API, v1."""
+
+    name = "apartmentiq"
+    label = "ApartmentIQ"
+    default_host = "https://data.apartmentiq.io/apartmentiq/api/v1"
+    docs_url = "https://developers.apartmentiq.io"
+    states: ClassVar[Mapping[str, JobState]] = {
+        "submitted": JobState.RUNNING,  # the one word for all that comes before the end
+        "succeeded": JobState.SUCCEEDED,
+        "failed": JobState.FAILED,
+        "cancelled": JobState.CANCELLED,
+    }
+    poll_interval = 20.0
+    # The vendor gives no number and asks to follow its headers; 100 in 5 minutes is a third party's.
+    rate_limits = (RateLimit(100, 300.0),)
+
+    def auth(self) -> httpx.Auth:
+        """Client credentials where the connection has a login, else its password is an access token."""
+        if not self.account.login:
+            return BearerAuth(self.account.secret)
+        return OAuth2ClientCredentials(
+            token_url=self.account.text("token_url") or self._default_token_url(),
+            client_id=self.account.login,
+            client_secret=self.account.secret,
+            cache_key=self.account.fingerprint,
+            vendor=self.name,
+        )
+
+    def _default_token_url(self) -> str:
+        parts = urlsplit(self.account.base_url)
+        return urlunsplit((parts.scheme, parts.netloc, "/oauth/token", "", ""))
+
+    def submit(self, submission: Submission) -> Flow[Job]:
+        """Submit a report job; ``request`` is the body of ``POST /bulk_api/jobs``."""
+        if submission.file is not None or not submission.request:
+            raise InvalidRequestError("ApartmentIQ takes a request, and no file.", vendor=self.name)
+        response = yield ApiRequest("submit", "POST", JOBS, json=dict(submission.request), repeatable=False)
+        return self._read(response, "submit", self.read_json("submit", response))
+
+    def get_job(self, job_id: str) -> Flow[Job]:
+        """Look at one job."""
+        response = yield ApiRequest("status", "GET", self._path(job_id), job_id=job_id)
+        return self._read(response, "status", self.read_json("status", response))
+
+    def list_jobs(self) -> Flow[list[Job]]:
+        """All jobs, newest first."""
+        jobs: list[Job] = []
+        page = 1
+        while True:
+            response, items, last = yield from self._page(page)
+            jobs += [self._read(response, "list", item) for item in items]
+            if page >= last or not items:
+                return jobs
+            page += 1
+
+    def _page(self, page: int, delay: float = 0.0) -> Flow[tuple[httpx.Response, list[Any], int]]:
+        params: dict[str, str | int] = {"page": page, "per_page": PAGE_SIZE}
+        response = yield ApiRequest("list", "GET", JOBS, params=params, delay=delay)
+        try:
+            body = self.read_json("list", response)
+            return response, list(body["jobs"]), int(body["pagination"]["total_pages"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise self.malformed("list", response, repr(error)) from error
+
+    def cancel_job(self, job_id: str) -> Flow[Job]:
+        """Cancel a job; one already cancelled is looked at instead."""
+        try:
+            response = yield ApiRequest("cancel", "DELETE", self._path(job_id), job_id=job_id)
+        except InvalidRequestError:
+            job = yield from self.get_job(job_id)
+            if job.state is JobState.CANCELLED:
+                return job
+            raise
+        return self._read(response, "cancel", self.read_json("cancel", response))
+
+    def check(self) -> Flow[str]:
+        """List one account."""
+        params: dict[str, str | int] = {"page": 1, "per_page": 1}
+        yield ApiRequest("check", "GET", "/accounts", params=params)
+        return "ApartmentIQ accepts the credentials."
+
+    def result_request(self, job: Job, file: ResultFile) -> ApiRequest:
+        """Ask for the link: the answer is a 302."""
+        return ApiRequest("download", "GET", f"{self._path(job.id)}/results", job_id=job.id)
+
+    def find_submitted(self, submission: Submission) -> Flow[Job | None]:
+        """Look for a job of the same request made since; the newest come first, so one page is enough."""
+        for delay in ADOPTION_DELAYS:
+            response, items, _ = yield from self._page(1, delay)
+            for item in items:
+                created = item.get("created_at") if isinstance(item, dict) else None
+                if is_echo_of(item, submission.request, created, submission.submitted_at):
+                    return self._read(response, "list", item)
+        return None
+
+    def error(self, request: ApiRequest, response: httpx.Response) -> BatchDlError:
+        """Two things are a 429 here: text/plain for too many requests, JSON for a quota used up."""
+        kind: type[BatchDlError] | None = None
+        words = (vendor_words(response)[0] or "").lower()
+        if response.status_code == 429 and _speaks_of_quota(response):
+            kind = QuotaExceededError
+        elif response.status_code == 400 and request.operation == "download" and "not completed" in words:
+            kind = ResultNotReadyError
+        return error_from_response(
+            response, vendor=self.name, operation=request.operation, job_id=request.job_id, kind=kind
+        )
+
+    def _path(self, job_id: str) -> str:
+        try:
+            return f"{JOBS}/{uuid.UUID(job_id)}"
+        except ValueError as error:
+            raise InvalidRequestError(f"An ApartmentIQ job id is a UUID, not {job_id!r}.", vendor=self.name) from error
+
+    def _read(self, response: httpx.Response, operation: str, item: Any) -> Job:
+        try:
+            job_id, word = str(item["job_id"]), str(item["status"])
+            name = f"{item['report_type']}-{job_id}.{item['output_format']}" if "output_format" in item else None
+        except (KeyError, TypeError) as error:
+            raise self.malformed(operation, response, repr(error)) from error
+        state = self.state_of(word)
+        files = (ResultFile(job_id, name),) if state is JobState.SUCCEEDED else ()
+        return Job(job_id, state, word, message=item.get("error_message"), files=files)
+
+
+def _speaks_of_quota(response: httpx.Response) -> bool:
+    try:
+        body = json.loads(response.content)
+    except ValueError:
+        return False
+    return isinstance(body, dict) and ("quota_limit" in body or "quota" in str(body.get("error", "")).lower())

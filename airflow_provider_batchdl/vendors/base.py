@@ -1,0 +1,298 @@
+"""The questions that every vendor answers.
+
+An operation is a *flow*: a generator that yields the requests to send and is sent their responses, as in
+``httpx.Auth.auth_flow``. It does no input or output itself, so the sync and the async client drive the same code::
+
+    def get_job(self, job_id):
+        response = yield ApiRequest("status", "GET", f"/jobs/{job_id}", job_id=job_id)
+        return self.read_job(response.json())
+
+A response of status 400 or above never reaches the flow as a value: the client asks :meth:`Vendor.error` what it
+means and throws that into the flow, which may catch it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
+
+from airflow_provider_batchdl.exceptions import (
+    BatchDlError,
+    JobCancelledError,
+    JobFailedError,
+    SubmitUncertainError,
+    UnexpectedResponseError,
+    UnsupportedOperationError,
+    VendorUnavailableError,
+)
+from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
+from airflow_provider_batchdl.redaction import get_logger
+from airflow_provider_batchdl.vendors.errors import error_from_response
+
+if TYPE_CHECKING:
+    import httpx
+
+    from airflow_provider_batchdl.vendors.account import Account
+
+log = get_logger(__name__)
+
+T = TypeVar("T")
+Flow: TypeAlias = "Generator[ApiRequest, httpx.Response, T]"
+
+# A submitted job may take a moment to show in the vendor's list: seconds to wait before each look.
+ADOPTION_DELAYS = (0.0, 2.0, 5.0)
+
+_unknown_states_logged: set[tuple[str, str]] = set()
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """At most ``requests`` in any ``seconds``."""
+
+    requests: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file sent as one part of a ``multipart/form-data`` body.
+
+    Args:
+        field: the part's name.
+        source: the path or URL of the file; the client opens it.
+        filename: the name told to the vendor.
+        content_type: the part's media type.
+    """
+
+    field: str
+    source: str
+    filename: str
+    content_type: str
+
+
+@dataclass(frozen=True)
+class ApiRequest:
+    """One HTTP request, before authentication.
+
+    Args:
+        operation: ``submit``, ``status``, ``list``, ``cancel``, ``download``, ``balance`` or ``check``: what an
+            error is about.
+        method: the HTTP method.
+        path: what follows the connection's base URL.
+        params: query parameters.
+        json: the body, where it is JSON.
+        upload: the body, where it is a file.
+        job_id: the job concerned, for errors.
+        repeatable: False where sending it twice could be billed twice.
+        delay: seconds to wait before it is sent.
+    """
+
+    operation: str
+    method: str
+    path: str
+    params: Mapping[str, str | int] | None = None
+    json: Any = None
+    upload: Upload | None = None
+    job_id: str | None = None
+    repeatable: bool = True
+    delay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What is to be submitted.
+
+    Args:
+        request: the vendor's request body or parameters.
+        file: path or URL of the file to upload.
+        key: a short token of this submission; it goes into the upload's file name, so that the job can be found
+            again if the vendor's answer is lost.
+        submitted_at: when this submission began, in UTC.
+    """
+
+    request: Mapping[str, Any]
+    file: str | None
+    key: str
+    submitted_at: datetime
+
+    def upload_name(self) -> str:
+        """The file's own name with the key before its suffix: ``contacts-5f0c2a91.csv``."""
+        path = PurePosixPath((self.file or "").replace("\\", "/"))
+        return f"{path.stem}-{self.key}{path.suffix}"
+
+
+def answer(value: T) -> Flow[T]:
+    """A flow that asks nothing."""
+    yield from ()
+    return value
+
+
+class Vendor(ABC):
+    """One vendor's API, as seen with one account."""
+
+    name: ClassVar[str]
+    """Also the connection type."""
+    label: ClassVar[str]
+    """What people call it."""
+    default_host: ClassVar[str]
+    docs_url: ClassVar[str]
+    states: ClassVar[Mapping[str, JobState]]
+    """The vendor's words for a job's state; any other word counts as running."""
+    poll_interval: ClassVar[float]
+    """Seconds between looks at one job that the vendor's limits bear."""
+    rate_limits: ClassVar[tuple[RateLimit, ...]]
+    keeps_partial_results: ClassVar[bool] = False
+    """Whether a cancelled job's results so far can be downloaded."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+
+    # What the API can do; the first four are what a vendor must have.
+
+    @abstractmethod
+    def auth(self) -> httpx.Auth:
+        """What puts the account's credentials on a request."""
+
+    @abstractmethod
+    def submit(self, submission: Submission) -> Flow[Job]:
+        """Submit a job. Its request has ``repeatable=False``."""
+
+    @abstractmethod
+    def get_job(self, job_id: str) -> Flow[Job]:
+        """Look at one job."""
+
+    @abstractmethod
+    def result_request(self, job: Job, file: ResultFile) -> ApiRequest:
+        """The request answered with ``file``, or with a redirect to it."""
+
+    def list_jobs(self) -> Flow[list[Job]]:
+        """All jobs that the vendor lists, every page of them."""
+        raise self.unsupported("list jobs")
+
+    def cancel_job(self, job_id: str) -> Flow[Job]:
+        """Cancel a job; one that is already cancelled is no error."""
+        raise self.unsupported("cancel a job", job_id)
+
+    def get_balance(self) -> Flow[int | None]:
+        """Credits left, or None where the API does not tell."""
+        return answer(None)
+
+    @abstractmethod
+    def check(self) -> Flow[str]:
+        """The cheapest authenticated request; returns a line for the person who pressed Test."""
+
+    def find_submitted(self, submission: Submission) -> Flow[Job | None]:
+        """The job that ``submission`` made, looked up, or None where it is not there (or cannot be found)."""
+        return answer(None)
+
+    # What its answers mean.
+
+    def error(self, request: ApiRequest, response: httpx.Response) -> BatchDlError:
+        """The typed error for a response of status 400 or above, whose body has been read."""
+        return error_from_response(response, vendor=self.name, operation=request.operation, job_id=request.job_id)
+
+    def state_of(self, word: str) -> JobState:
+        """The state behind the vendor's word. An unknown one counts as running, and is logged once."""
+        state = self.states.get(word)
+        if state is None:
+            if (self.name, word) not in _unknown_states_logged:
+                _unknown_states_logged.add((self.name, word))
+                log.warning("%s reports the unknown job state %r; it counts as running.", self.label, word)
+            return JobState.RUNNING
+        return state
+
+    def result_files(self, job: Job) -> tuple[ResultFile, ...]:
+        """The files of a job that has results."""
+        return job.files or (ResultFile(id=job.id),)
+
+    def check_result(self, job_id: str, members: Mapping[str, object]) -> None:
+        """Refuse a result that says of itself that it is none.
+
+        Args:
+            job_id: the job whose result it is.
+            members: the top-level scalar members, where the result is a JSON object.
+
+        Raises:
+            ResultNotReadyError: the result says it is not complete.
+        """
+
+    def has_results(self, job: Job, *, accept_partial: bool = False) -> bool:
+        """Whether a wait for ``job`` is over: the one decision of sensor, trigger and operators.
+
+        Returns:
+            True where results can be downloaded, False while the job goes on.
+
+        Raises:
+            JobFailedError: the job failed.
+            JobCancelledError: it was cancelled, and partial results are not wanted or not kept.
+        """
+        if job.state is JobState.SUCCEEDED:
+            return True
+        if job.state is JobState.FAILED:
+            raise JobFailedError(f"The {self.label} job failed in state {job.vendor_state}.", **self._about(job))
+        if job.state is JobState.CANCELLED:
+            if accept_partial and self.keeps_partial_results:
+                return True
+            raise JobCancelledError(f"The {self.label} job was cancelled.", **self._about(job))
+        return False
+
+    def _about(self, job: Job) -> dict[str, Any]:
+        return {"vendor": self.name, "job_id": job.id, "vendor_message": job.message}
+
+    def unsupported(self, what: str, job_id: str | None = None) -> UnsupportedOperationError:
+        """The error for something this API cannot do."""
+        return UnsupportedOperationError(f"{self.label}'s API cannot {what}.", vendor=self.name, job_id=job_id)
+
+    # Policy that is the same for every vendor.
+
+    def submit_once(self, submission: Submission) -> Flow[Job]:
+        """Submit, and where the answer is lost look the job up instead of sending it again.
+
+        Raises:
+            SubmitUncertainError: the request may have been accepted, and the job cannot be found.
+        """
+        try:
+            return (yield from self.submit(submission))
+        except VendorUnavailableError as error:
+            if not error.maybe_processed:
+                raise
+            lost: BatchDlError = error
+        except UnexpectedResponseError as error:
+            lost = error
+        try:
+            job = yield from self.find_submitted(submission)
+        except BatchDlError as error:
+            log.warning("Could not look for the job whose submit was not answered: %s", error)
+            job = None
+        if job is None:
+            raise SubmitUncertainError(
+                f"The submit to {self.label} may or may not have been accepted, and no such job is found.",
+                vendor=self.name,
+                status=lost.status,
+                vendor_message=lost.vendor_message or lost.message,
+            ) from lost
+        log.warning("The answer to the submit was lost; found the job again as %s.", job.id)
+        return job
+
+    def read_json(self, operation: str, response: httpx.Response) -> Any:
+        """The body of a successful response, which must be JSON.
+
+        Raises:
+            UnexpectedResponseError: it is not.
+        """
+        try:
+            return response.json()
+        except (ValueError, RecursionError) as error:
+            raise self.malformed(operation, response, "the body is not JSON") from error
+
+    def malformed(self, operation: str, response: httpx.Response, reason: object) -> UnexpectedResponseError:
+        """The error for a successful response that lacks what it must have."""
+        return UnexpectedResponseError(
+            f"{self.label} answered the {operation} request with something unexpected: {reason}.",
+            vendor=self.name,
+            status=response.status_code,
+        )

@@ -1,0 +1,163 @@
+"""Batch.com (CEP): profile exports.
+
+Source: the vendor's OpenAPI pages of the export calls. An export comes in one or several files; the link to each is
+asked for separately, lives 20 minutes, and makes a new file every time it is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError, ResultNotReadyError
+from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
+from airflow_provider_batchdl.vendors.auth import BearerAuth
+from airflow_provider_batchdl.vendors.base import (
+    ADOPTION_DELAYS,
+    ApiRequest,
+    Flow,
+    RateLimit,
+    Submission,
+    Vendor,
+)
+from airflow_provider_batchdl.vendors.errors import error_from_response
+from airflow_provider_batchdl.vendors.matching import is_echo_of
+
+if TYPE_CHECKING:
+    import httpx
+
+    from airflow_provider_batchdl.vendors.account import Account
+
+DEFAULT_VERSION = "2.10"
+PAGE_SIZE = 100
+
+
+class BatchCom(Vendor):
+    """The Batch.com export API. It has no call that cancels an export, and none that tells a balance."""
+
+    name = "batchcom"
+    label = "Batch.com"
+    default_host = "https://api.batch.com"
+    docs_url = "https://doc.batch.com/developer/api/cep/"
+    states: ClassVar[Mapping[str, JobState]] = {
+        "CREATED": JobState.PENDING,
+        "PENDING": JobState.PENDING,
+        "RUNNING": JobState.RUNNING,
+        "SUCCESS": JobState.SUCCEEDED,
+        "ERROR": JobState.FAILED,
+    }
+    poll_interval = 15.0
+    rate_limits = (RateLimit(1, 1.0),)  # "1 request per second" for a project key
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(account)
+        version = account.text("api_version") or DEFAULT_VERSION
+        if not re.fullmatch(r"\d+(\.\d+)?", version):
+            raise InvalidRequestError(
+                f"{version!r} is no Batch.com API version.",
+                vendor=self.name,
+                remedy=f'Set the connection extra "api_version" to one like "{DEFAULT_VERSION}", or leave it out.',
+            )
+        self._prefix = f"/{version}"
+
+    def auth(self) -> httpx.Auth:
+        """The REST API key as Bearer, and the project key in ``X-Batch-Project``."""
+        project = self.account.text("project_key")
+        if project is None:
+            raise InvalidRequestError(
+                "The connection has no project key.",
+                vendor=self.name,
+                remedy='Set the connection extra "project_key"; the Batch.com dashboard shows it.',
+            )
+        return BearerAuth(self.account.secret, {"X-Batch-Project": project})
+
+    def submit(self, submission: Submission) -> Flow[Job]:
+        """Create a profile export; ``request`` is the body of ``POST /profiles/export``."""
+        if submission.file is not None or not submission.request:
+            raise InvalidRequestError("Batch.com takes a request, and no file.", vendor=self.name)
+        response = yield self._call(
+            "submit", "/profiles/export", method="POST", json=dict(submission.request), repeatable=False
+        )
+        try:
+            export_id = str(self.read_json("submit", response)["id"])
+        except (KeyError, TypeError) as error:
+            raise self.malformed("submit", response, repr(error)) from error
+        return Job(export_id, JobState.PENDING, "CREATED")
+
+    def get_job(self, job_id: str) -> Flow[Job]:
+        """Look at one export."""
+        response = yield self._call("status", "/exports/view", params={"id": job_id}, job_id=job_id)
+        return self._read(response, "status", self.read_json("status", response))
+
+    def list_jobs(self) -> Flow[list[Job]]:
+        """All exports that the vendor still lists (three or four months, by its own two statements)."""
+        jobs = []
+        for response, item in (yield from self._pages()):
+            jobs.append(self._read(response, "list", item))
+        return jobs
+
+    def _pages(self, delay: float = 0.0) -> Flow[list[tuple[httpx.Response, Any]]]:
+        items: list[tuple[httpx.Response, Any]] = []
+        params: dict[str, str | int] = {"limit": PAGE_SIZE}
+        seen: set[str] = set()
+        while True:
+            response = yield self._call("list", "/exports/list", params=params, delay=delay)
+            try:
+                page = self.read_json("list", response)
+                items += [(response, item) for item in page["exports"]]
+                cursor = page.get("next_from") if page.get("has_more") else None
+            except (AttributeError, KeyError, TypeError) as error:
+                raise self.malformed("list", response, repr(error)) from error
+            if not cursor or cursor in seen:  # a cursor that repeats would never end
+                return items
+            seen.add(cursor)
+            params, delay = {"limit": PAGE_SIZE, "from": cursor}, 0.0
+
+    def check(self) -> Flow[str]:
+        """List one export."""
+        yield self._call("check", "/exports/list", params={"limit": 1})
+        return "Batch.com accepts the key and the project."
+
+    def result_files(self, job: Job) -> tuple[ResultFile, ...]:
+        """The files that the export lists; an empty export may list none."""
+        return job.files
+
+    def result_request(self, job: Job, file: ResultFile) -> ApiRequest:
+        """Ask for a link: the answer is a 307."""
+        return self._call("download", "/exports/download", params={"id": file.id}, job_id=job.id)
+
+    def find_submitted(self, submission: Submission) -> Flow[Job | None]:
+        """Look for an export of the same request made since."""
+        for delay in ADOPTION_DELAYS:
+            for response, item in (yield from self._pages(delay)):
+                if isinstance(item, dict) and is_echo_of(
+                    item.get("request"), submission.request, item.get("request_date"), submission.submitted_at
+                ):
+                    return self._read(response, "list", item)
+        return None
+
+    def error(self, request: ApiRequest, response: httpx.Response) -> BatchDlError:
+        """The vendor calls a 409 on download just "Conflict"; that the export is not SUCCESS yet is inferred."""
+        early = request.operation == "download" and response.status_code == 409
+        return error_from_response(
+            response,
+            vendor=self.name,
+            operation=request.operation,
+            job_id=request.job_id,
+            kind=ResultNotReadyError if early else None,
+        )
+
+    def _call(self, operation: str, path: str, *, method: str = "GET", **more: Any) -> ApiRequest:
+        return ApiRequest(operation, method, self._prefix + path, **more)
+
+    def _read(self, response: httpx.Response, operation: str, item: Any) -> Job:
+        try:
+            export_id, word = str(item["id"]), str(item["status"])
+            files = tuple(
+                ResultFile(str(file["id"]), f"{export_id}.json", file.get("size"), file.get("part"))
+                for file in item.get("files") or ()
+            )
+        except (AttributeError, KeyError, TypeError) as error:
+            raise self.malformed(operation, response, repr(error)) from error
+        return Job(export_id, self.state_of(word), word, message=item.get("error_message"), files=files)

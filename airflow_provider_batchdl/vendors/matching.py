@@ -1,0 +1,34 @@
+"""Finding a submitted job again in a vendor's list, by what was asked for and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+# Their clock and ours may differ by so much; an equal request from just before is as good as the one submitted.
+CLOCK_TOLERANCE = timedelta(minutes=2)
+
+
+def parse_time(value: object) -> datetime | None:
+    """An ISO 8601 time as an aware datetime; None where it is none. A time without a zone is taken as UTC."""
+    try:
+        when = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def is_echo_of(echoed: object, request: Mapping[str, Any], created: object, since: datetime) -> bool:
+    """Whether a listed job is the one submitted.
+
+    Args:
+        echoed: the request as the vendor repeats it in its list.
+        request: the request as submitted; each of its members must be repeated unchanged.
+        created: when the vendor says the job was made.
+        since: when we began to submit.
+    """
+    when = parse_time(created)
+    if when is None or when < since - CLOCK_TOLERANCE or not isinstance(echoed, Mapping):
+        return False
+    return all(echoed.get(name) == value for name, value in request.items())

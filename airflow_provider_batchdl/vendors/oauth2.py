@@ -1,0 +1,132 @@
+"""OAuth 2.0 client credentials (RFC 6749, section 4.4) as one ``httpx.Auth`` flow for sync and async.
+
+The token is kept per process and account, fetched once however many callers wait for it, renewed shortly before it
+ends, and once more when the API answers 401.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncGenerator, Generator
+from weakref import WeakKeyDictionary
+
+import httpx
+
+from airflow_provider_batchdl.exceptions import AuthenticationError, BatchDlError, UnexpectedResponseError
+from airflow_provider_batchdl.redaction import remember
+from airflow_provider_batchdl.vendors.errors import error_from_response
+
+# A token is renewed when this share of its life is left, but no earlier than five minutes before its end.
+RENEW_SHARE = 0.1
+RENEW_AT_MOST = 300.0
+
+# RFC 6749 only recommends that the answer tells a life.
+UNSTATED_LIFE = 600.0
+
+
+class _Token:
+    """One account's token, and the locks that make everybody wait for one request."""
+
+    def __init__(self) -> None:
+        self.value: str | None = None
+        self.renew_at = 0.0
+        self.lock = threading.Lock()
+        self._async_locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+    def async_lock(self) -> asyncio.Lock:
+        return self._async_locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+
+    def usable(self, refused: str | None) -> str | None:
+        """The token, unless it is missing, near its end, or the one that was just refused."""
+        fresh = self.value != refused and time.monotonic() < self.renew_at
+        return self.value if fresh else None
+
+    def keep(self, value: str, expires_in: float) -> None:
+        remember(value)
+        self.renew_at = time.monotonic() + expires_in - min(RENEW_AT_MOST, expires_in * RENEW_SHARE)
+        self.value = value
+
+
+_tokens: dict[str, _Token] = {}
+
+
+def forget_tokens() -> None:
+    """Drop every token of this process."""
+    _tokens.clear()
+
+
+class OAuth2ClientCredentials(httpx.Auth):
+    """Bearer tokens from a token endpoint.
+
+    Args:
+        token_url: the token endpoint.
+        client_id: the client's id, sent in the body with the secret.
+        client_secret: the client's secret.
+        cache_key: what the token is kept under; one for each account.
+        vendor: the vendor's name, for errors.
+    """
+
+    def __init__(self, *, token_url: str, client_id: str, client_secret: str, cache_key: str, vendor: str) -> None:
+        self._token_url, self._vendor = token_url, vendor
+        self._form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
+        self._token = _tokens.setdefault(f"{cache_key} {token_url}", _Token())
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Put a token on ``request``; after a 401, once more with a new one."""
+        refused: str | None = None
+        for _ in range(2):
+            with self._token.lock:
+                token = self._token.usable(refused)
+                if token is None:
+                    answer = yield self._token_request()
+                    answer.read()
+                    token = self._keep(answer)
+            response = yield self._with_token(request, token)
+            if response.status_code != httpx.codes.UNAUTHORIZED:
+                return
+            refused = token
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """The same, for the async client."""
+        refused: str | None = None
+        for _ in range(2):
+            async with self._token.async_lock():
+                token = self._token.usable(refused)
+                if token is None:
+                    answer = yield self._token_request()
+                    await answer.aread()
+                    token = self._keep(answer)
+            response = yield self._with_token(request, token)
+            if response.status_code != httpx.codes.UNAUTHORIZED:
+                return
+            refused = token
+
+    def _token_request(self) -> httpx.Request:
+        return httpx.Request("POST", self._token_url, data=self._form, headers={"Accept": "application/json"})
+
+    @staticmethod
+    def _with_token(request: httpx.Request, token: str) -> httpx.Request:
+        request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+    def _keep(self, answer: httpx.Response) -> str:
+        if not answer.is_success:
+            raise self._refusal(answer)
+        try:
+            body = answer.json()
+            token, expires_in = str(body["access_token"]), float(body.get("expires_in") or UNSTATED_LIFE)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise UnexpectedResponseError(
+                "The token endpoint's answer holds no access token.", vendor=self._vendor, status=answer.status_code
+            ) from error
+        self._token.keep(token, expires_in)
+        return token
+
+    def _refusal(self, answer: httpx.Response) -> BatchDlError:
+        # RFC 6749, section 5.2: invalid_client is a 401 or a 400.
+        refused = answer.status_code in (httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED)
+        return error_from_response(
+            answer, vendor=self._vendor, operation="token", kind=AuthenticationError if refused else None
+        )

@@ -1,0 +1,163 @@
+"""Proofy: email verification of a list of addresses, or of a file.
+
+The least documented of the four. The vendor's pages give create, download and the errors; status, cancel, credits and
+everything about files come from third parties or are inferred, so those answers are read tolerantly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
+
+from airflow_provider_batchdl.exceptions import (
+    BatchDlError,
+    InsufficientCreditsError,
+    InvalidRequestError,
+    ResultNotReadyError,
+)
+from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
+from airflow_provider_batchdl.vendors.auth import QueryKeyAuth
+from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Upload, Vendor
+from airflow_provider_batchdl.vendors.errors import error_from_response, vendor_words
+
+if TYPE_CHECKING:
+    import httpx
+
+MOST_ADDRESSES = 10_000
+# Lists and files are jobs of two kinds, with an address of their own each; the id of a file job says so.
+FILE_PREFIX = "file:"
+_CONTENT_TYPES = {".csv": "text/csv", ".txt": "text/plain"}
+
+
+class Proofy(Vendor):
+    """The Proofy API, v1. It has no call that lists jobs."""
+
+    name = "proofy"
+    label = "Proofy"
+    default_host = "https://apis.proofy.io/v1"
+    docs_url = "https://docs.proofy.io"
+    # The vendor documents `parsing` (create) and `ready` (download). The other words are inferred (medium
+    # confidence); what is in no list counts as running until the wait's own time-out.
+    states: ClassVar[Mapping[str, JobState]] = {
+        "parsing": JobState.PENDING,
+        "queued": JobState.PENDING,
+        "pending": JobState.PENDING,
+        "processing": JobState.RUNNING,
+        "in_progress": JobState.RUNNING,
+        "verifying": JobState.RUNNING,
+        "ready": JobState.SUCCEEDED,
+        "failed": JobState.FAILED,
+        "error": JobState.FAILED,
+        "cancelled": JobState.CANCELLED,
+        "canceled": JobState.CANCELLED,
+    }
+    # 50 requests an hour on /verify/batch, and it is not said whether looking counts: 48 an hour is safe (inferred).
+    poll_interval = 75.0
+    rate_limits = (RateLimit(25, 60.0),)
+
+    def auth(self) -> httpx.Auth:
+        """The key in the ``api_key`` query parameter."""
+        return QueryKeyAuth("api_key", self.account.secret)
+
+    def submit(self, submission: Submission) -> Flow[Job]:
+        """Submit ``{"emails": [...]}``, or ``{"file_name": ..., "file_url": ...}``, or upload ``file``."""
+        request = dict(submission.request)
+        if submission.file is not None:
+            if request:
+                raise self._invalid("Give Proofy either a file or a request, not both.")
+            call = self._file_upload(submission)
+        elif "file_url" in request:
+            call = ApiRequest("submit", "POST", "/verify/file/create", json=request, repeatable=False)
+        else:
+            call = self._list_create(request)
+        response = yield call
+        prefix = FILE_PREFIX if call.path.startswith("/verify/file") else ""
+        return self._read(response, "submit", prefix=prefix)
+
+    def _list_create(self, request: Mapping[str, Any]) -> ApiRequest:
+        emails = request.get("emails")
+        if not isinstance(emails, list | tuple) or not emails:
+            raise self._invalid('Proofy takes {"emails": [...]}, {"file_name": ..., "file_url": ...} or a file.')
+        if len(emails) > MOST_ADDRESSES:
+            raise self._invalid(
+                f"Proofy takes up to {MOST_ADDRESSES:,} addresses in a batch, not {len(emails):,}; "
+                "split them, for instance with .expand(), or upload a file."
+            )
+        body = {**request, "emails": list(emails)}
+        return ApiRequest("submit", "POST", "/verify/batch/create", json=body, repeatable=False)
+
+    def _file_upload(self, submission: Submission) -> ApiRequest:
+        name = submission.upload_name()
+        content_type = next((kind for suffix, kind in _CONTENT_TYPES.items() if name.lower().endswith(suffix)), None)
+        if submission.file is None or content_type is None:
+            raise self._invalid("Proofy takes files of .csv or .txt only.")
+        upload = Upload("file", submission.file, name, content_type)
+        return ApiRequest("submit", "POST", "/verify/file/upload", upload=upload, repeatable=False)
+
+    def get_job(self, job_id: str) -> Flow[Job]:
+        """Look at one job."""
+        response = yield ApiRequest("status", "GET", self._path(job_id), job_id=job_id)
+        return self._read(response, "status", job_id=job_id)
+
+    def cancel_job(self, job_id: str) -> Flow[Job]:
+        """Delete a job, which is Proofy's way to cancel it; what the answer's body holds is not documented."""
+        yield ApiRequest("cancel", "DELETE", self._path(job_id), job_id=job_id)
+        return Job(job_id, JobState.CANCELLED, "cancelled")
+
+    def get_balance(self) -> Flow[int | None]:
+        """Credits left; addresses found ``unknown`` cost none."""
+        response = yield ApiRequest("balance", "GET", "/credits")
+        try:
+            return int(self.read_json("balance", response)["credits"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise self.malformed("balance", response, repr(error)) from error
+
+    def check(self) -> Flow[str]:
+        """Ask for the balance."""
+        credits_left = yield from self.get_balance()
+        return f"Proofy accepts the key; {credits_left} credits left."
+
+    def result_request(self, job: Job, file: ResultFile) -> ApiRequest:
+        """The result is the answer itself."""
+        return ApiRequest("download", "GET", f"{self._path(job.id)}/download", job_id=job.id)
+
+    def check_result(self, job_id: str, members: Mapping[str, object]) -> None:
+        """A 200 may say ``{"status": "processing", "list": []}``: only ``ready`` is a result."""
+        status = members.get("status")
+        if status is not None and self.states.get(str(status)) is not JobState.SUCCEEDED:
+            raise ResultNotReadyError(
+                f"Proofy answered the download with status {str(status)[:40]!r} instead of results.",
+                vendor=self.name,
+                job_id=job_id,
+            )
+
+    def error(self, request: ApiRequest, response: httpx.Response) -> BatchDlError:
+        """Proofy has no 402: being out of credits is a 400 that says so (third party)."""
+        words = vendor_words(response)[0] or ""
+        short = response.status_code == 400 and "not enough credits" in words.lower()
+        return error_from_response(
+            response,
+            vendor=self.name,
+            operation=request.operation,
+            job_id=request.job_id,
+            kind=InsufficientCreditsError if short else None,
+        )
+
+    def _path(self, job_id: str) -> str:
+        kind, bare = ("file", job_id.removeprefix(FILE_PREFIX)) if job_id.startswith(FILE_PREFIX) else ("batch", job_id)
+        if not bare or bare in (".", ".."):
+            raise self._invalid(f"{job_id!r} is no Proofy job id.")
+        return f"/verify/{kind}/{quote(bare, safe='')}"
+
+    def _read(self, response: httpx.Response, operation: str, *, prefix: str = "", job_id: str | None = None) -> Job:
+        body = self.read_json(operation, response)
+        try:
+            word = str(body["status"])
+            job_id = job_id or prefix + str(body["id"])
+        except (KeyError, TypeError) as error:
+            raise self.malformed(operation, response, repr(error)) from error
+        return Job(job_id, self.state_of(word), word, message=body.get("message") or None)
+
+    def _invalid(self, message: str) -> InvalidRequestError:
+        return InvalidRequestError(message, vendor=self.name)

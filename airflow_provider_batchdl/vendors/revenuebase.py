@@ -1,0 +1,227 @@
+"""Revenuebase: email verification of an uploaded file.
+
+Source: the vendor's OpenAPI document of v2 and its SDK 0.3.0. What the documents leave open is read tolerantly and
+said where it happens: above all, the exact body of a 400.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_batchdl.exceptions import (
+    BatchDlError,
+    InvalidRequestError,
+    JobFailedError,
+    JobNotFoundError,
+    ResultNotReadyError,
+)
+from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
+from airflow_provider_batchdl.redaction import get_logger
+from airflow_provider_batchdl.vendors.auth import HeaderKeyAuth
+from airflow_provider_batchdl.vendors.base import (
+    ADOPTION_DELAYS,
+    ApiRequest,
+    Flow,
+    RateLimit,
+    Submission,
+    Upload,
+    Vendor,
+)
+from airflow_provider_batchdl.vendors.errors import error_from_response, vendor_words
+
+if TYPE_CHECKING:
+    import httpx
+
+    from airflow_provider_batchdl.vendors.account import Account
+
+log = get_logger(__name__)
+
+V1_RETIRED = "2026-07-07"
+_CONTENT_TYPES = {".csv": "text/csv", ".json": "application/json"}
+
+
+@dataclass(frozen=True)
+class _Route:
+    """Where an operation lives; ``{id}`` in the path, or ``process_id`` in the body, names the job."""
+
+    method: str
+    path: str
+    id_in_body: bool = False
+
+    def request(self, operation: str, job_id: str, **more: Any) -> ApiRequest:
+        body = {"process_id": int(job_id)} if self.id_in_body else None
+        return ApiRequest(operation, self.method, self.path.format(id=job_id), json=body, job_id=job_id, **more)
+
+
+_ROUTES: Mapping[str, Mapping[str, _Route]] = {
+    "v2": {
+        "submit": _Route("POST", "/v2/email/verify/batch"),
+        "status": _Route("GET", "/v2/jobs/{id}"),
+        "list": _Route("GET", "/v2/jobs"),
+        "cancel": _Route("POST", "/v2/jobs/{id}/cancel"),
+        "download": _Route("GET", "/v2/jobs/{id}/download"),
+        "balance": _Route("GET", "/v2/account/balance"),
+    },
+    "v1": {
+        "submit": _Route("POST", "/v1/batch-upload"),
+        "status": _Route("POST", "/v1/batch-process-email-status", id_in_body=True),
+        "list": _Route("GET", "/v1/queued-process"),
+        "cancel": _Route("POST", "/v1/cancel-process", id_in_body=True),
+        "download": _Route("POST", "/v1/batch-download", id_in_body=True),
+        "balance": _Route("GET", "/v1/credits"),
+    },
+}
+
+
+class Revenuebase(Vendor):
+    """The Revenuebase API, v2; v1 where the connection's ``api_version`` says so."""
+
+    name = "revenuebase"
+    label = "Revenuebase"
+    default_host = "https://api.revenuebase.ai"
+    docs_url = "https://docs.revenuebase.ai/api-reference/jobs/download-batch-job-results"
+    states: ClassVar[Mapping[str, JobState]] = {
+        "QUEUED": JobState.PENDING,
+        "PROCESSING QUEUED": JobState.PENDING,  # only in the answer to a submit
+        "PROCESSING": JobState.RUNNING,
+        "CANCELLING": JobState.RUNNING,
+        "COMPLETED": JobState.SUCCEEDED,
+        "ERROR": JobState.FAILED,
+        "CANCELLED": JobState.CANCELLED,
+    }
+    # "Every 5-10 seconds for small batches", and 60 requests a minute for everything an account does.
+    poll_interval = 10.0
+    rate_limits = (RateLimit(60, 60.0),)
+    keeps_partial_results = True
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(account)
+        version = account.text("api_version") or "v2"
+        if version not in _ROUTES:
+            raise InvalidRequestError(
+                f"Revenuebase has no api_version {version!r}.",
+                vendor=self.name,
+                remedy='Set the connection extra "api_version" to "v2", or leave it out.',
+            )
+        if version == "v1":
+            log.warning("Revenuebase retired v1 on %s; it works only where a proxy or mirror serves it.", V1_RETIRED)
+        self._routes = _ROUTES[version]
+
+    def auth(self) -> httpx.Auth:
+        """The key in the ``x-key`` header."""
+        return HeaderKeyAuth("x-key", self.account.secret)
+
+    def submit(self, submission: Submission) -> Flow[Job]:
+        """Upload ``file``, a ``.csv`` or ``.json``; the request may say ``{"metadata": true}``."""
+        upload = self._upload(submission)
+        options = dict(submission.request)
+        metadata = bool(options.pop("metadata", False))
+        if options:
+            raise self._invalid(f"Revenuebase's submit takes no {', '.join(sorted(options))}; only metadata.")
+        route = self._routes["submit"]
+        response = yield ApiRequest(
+            "submit",
+            route.method,
+            route.path,
+            params={"metadata": "true" if metadata else "false"},
+            upload=upload,
+            repeatable=False,
+        )
+        return self._read(response, "submit", self.read_json("submit", response))
+
+    def _upload(self, submission: Submission) -> Upload:
+        name = submission.upload_name()
+        content_type = next((kind for suffix, kind in _CONTENT_TYPES.items() if name.lower().endswith(suffix)), None)
+        if submission.file is None or content_type is None:
+            raise self._invalid("Revenuebase takes a file, and only .csv or .json.")
+        return Upload("requested_file", submission.file, name, content_type)
+
+    def get_job(self, job_id: str) -> Flow[Job]:
+        """Look at one job."""
+        response = yield self._routes["status"].request("status", self._checked(job_id))
+        return self._read(response, "status", self.read_json("status", response))
+
+    def list_jobs(self) -> Flow[list[Job]]:
+        """The queued and processing jobs: the vendor lists no others."""
+        return (yield from self._active_jobs())
+
+    def _active_jobs(self, delay: float = 0.0) -> Flow[list[Job]]:
+        route = self._routes["list"]
+        response = yield ApiRequest("list", route.method, route.path, delay=delay)
+        try:
+            return [self._read(response, "list", item) for item in self.read_json("list", response)["processes"]]
+        except (KeyError, TypeError) as error:
+            raise self.malformed("list", response, repr(error)) from error
+
+    def cancel_job(self, job_id: str) -> Flow[Job]:
+        """Cancel a job; one already cancelled or cancelling is looked at instead."""
+        try:
+            response = yield self._routes["cancel"].request("cancel", self._checked(job_id))
+        except InvalidRequestError as error:
+            if "already" not in (error.vendor_message or ""):
+                raise
+            return (yield from self.get_job(job_id))
+        return self._read(response, "cancel", self.read_json("cancel", response))
+
+    def get_balance(self) -> Flow[int | None]:
+        """Credits left; one goes for each address found Valid or Invalid."""
+        route = self._routes["balance"]
+        response = yield ApiRequest("balance", route.method, route.path)
+        try:
+            return int(self.read_json("balance", response)["credits"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise self.malformed("balance", response, repr(error)) from error
+
+    def check(self) -> Flow[str]:
+        """Ask for the balance."""
+        credits_left = yield from self.get_balance()
+        return f"Revenuebase accepts the key; {credits_left} credits left."
+
+    def result_request(self, job: Job, file: ResultFile) -> ApiRequest:
+        """The file streams from the API itself, with its name in ``Content-Disposition``."""
+        return self._routes["download"].request("download", self._checked(job.id))
+
+    def find_submitted(self, submission: Submission) -> Flow[Job | None]:
+        """Look for the upload's name, which carries the submission's key, among the active jobs."""
+        for delay in ADOPTION_DELAYS:
+            for job in (yield from self._active_jobs(delay)):
+                if submission.key in (job.name or ""):
+                    return job
+        return None
+
+    def error(self, request: ApiRequest, response: httpx.Response) -> BatchDlError:
+        """A 400 has many meanings here; the documents give the codes, but not the body that carries them."""
+        kind = self._kind_of_400(request, response) if response.status_code == 400 else None
+        return error_from_response(
+            response, vendor=self.name, operation=request.operation, job_id=request.job_id, kind=kind
+        )
+
+    def _kind_of_400(self, request: ApiRequest, response: httpx.Response) -> type[BatchDlError]:
+        words = " ".join(filter(None, vendor_words(response))).lower().replace("_", " ")
+        if request.operation == "download":
+            if "not completed" in words:
+                return ResultNotReadyError
+            return JobFailedError if "process error" in words else JobNotFoundError
+        if request.operation == "cancel":
+            refused = "already" in words or "not cancellable" in words or "not running or queued" in words
+            return InvalidRequestError if refused else JobNotFoundError
+        # "Invalid process_id or job does not belong to your account" is a 400, not a 404.
+        return JobNotFoundError if request.operation == "status" else InvalidRequestError
+
+    def _read(self, response: httpx.Response, operation: str, body: Any) -> Job:
+        try:
+            word = str(body.get("current_status") or body["status"])
+            job_id, name = str(int(body["process_id"])), body.get("filename")
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise self.malformed(operation, response, repr(error)) from error
+        return Job(job_id, self.state_of(word), word, message=body.get("message") or None, name=name)
+
+    def _checked(self, job_id: str) -> str:
+        if not job_id.isascii() or not job_id.isdigit():
+            raise self._invalid(f"A Revenuebase job id is an integer, not {job_id!r}.")
+        return job_id
+
+    def _invalid(self, message: str) -> InvalidRequestError:
+        return InvalidRequestError(message, vendor=self.name)

@@ -1,0 +1,48 @@
+"""How long to wait, and how much to forgive, between two looks at a job: the same for sensor, trigger and operator."""
+
+from __future__ import annotations
+
+import random
+
+from airflow_provider_batchdl.exceptions import BatchDlError
+from airflow_provider_batchdl.redaction import get_logger
+
+log = get_logger(__name__)
+
+# So many looks may fail in a row, for reasons that pass, before a wait is given up.
+FORGIVEN_FAILURES = 5
+# Waits of many tasks that began together drift apart by this share of their interval.
+JITTER = 0.1
+
+
+class Patience:
+    """Counts the failures in a row of one wait, and spaces its looks.
+
+    Args:
+        interval: seconds between two looks.
+    """
+
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
+        self._failures = 0
+        self._asked = 0.0
+
+    def reset(self) -> None:
+        """A look succeeded."""
+        self._failures, self._asked = 0, 0.0
+
+    def forgive(self, error: BatchDlError) -> None:
+        """A look failed.
+
+        Raises:
+            BatchDlError: ``error`` itself, where waiting on will not help or it is one too many.
+        """
+        self._failures += 1
+        self._asked = error.retry_after or 0.0
+        if not error.retryable or self._failures >= FORGIVEN_FAILURES:
+            raise error
+        log.warning("Look %d of %d failed, waiting on: %s", self._failures, FORGIVEN_FAILURES, error)
+
+    def pause(self) -> float:
+        """Seconds until the next look: the interval, jittered, or what the vendor asked for if that is longer."""
+        return max(self._interval * random.uniform(1 - JITTER, 1 + JITTER), self._asked)
