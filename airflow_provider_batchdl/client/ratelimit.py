@@ -98,6 +98,11 @@ def limiter_for(vendor: Vendor) -> RateLimiter:
         return _limiters[key]
 
 
+def forget_limiters() -> None:
+    """Drop every limiter of this process."""
+    _limiters.clear()
+
+
 def _limits(account: Account) -> tuple[RateLimit, ...]:
     """The connection extra ``rate_limit``, written ``"requests/seconds"``, for accounts with a limit of their own."""
     text = account.text("rate_limit")

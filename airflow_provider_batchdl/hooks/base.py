@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_batchdl import redaction, vendors
-from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError
-from airflow_provider_batchdl.vendors.account import Account, base_url
+from airflow_provider_batchdl import redaction
+from airflow_provider_batchdl.exceptions import BatchDlError
+from airflow_provider_batchdl.hooks.account import aget_connection, open_source, vendor_for
 from airflow_provider_batchdl.vendors.base import Flow, Submission, Vendor
 
 if TYPE_CHECKING:
-    from airflow.sdk import Connection, ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
     from airflow_provider_batchdl.client import AsyncBatchClient, BatchClient
     from airflow_provider_batchdl.jobs import Job, Landing
 
 T = TypeVar("T")
-
-_SECRET_WORDS = ("secret", "token", "password", "key", "credential", "signature")
 
 
 class BatchApiHook(BaseHook):
@@ -74,7 +71,7 @@ class BatchApiHook(BaseHook):
     async def avendor(self) -> Vendor:
         """The vendor, with this connection's account, looked up without blocking the event loop."""
         if "vendor" not in self.__dict__:
-            self.__dict__["vendor"] = vendor_for(await _aget_connection(self.conn_id))
+            self.__dict__["vendor"] = vendor_for(await aget_connection(self.conn_id))
         return self.vendor
 
     @property
@@ -275,64 +272,5 @@ class BatchApiHook(BaseHook):
             return fetch(client, str(job_id), max_bytes=max_bytes, accept_partial=accept_partial)
 
 
-def vendor_for(connection: Connection) -> Vendor:
-    """The vendor that the connection's type names, with the connection's account.
-
-    Raises:
-        InvalidRequestError: no vendor has that name, or the connection lacks what the vendor needs.
-    """
-    try:
-        vendor = vendors.vendor_class(str(connection.conn_type))
-    except LookupError as error:
-        raise InvalidRequestError(
-            str(error), remedy=f"Correct the type of the Airflow connection {connection.conn_id!r}."
-        ) from error
-    extra = connection.extra_dejson
-    account = Account(
-        base_url=base_url(connection.host, vendor.default_host, schema=connection.schema, port=connection.port),
-        secret=(connection.password or "").strip(),
-        login=connection.login or None,
-        extra=extra,
-    )
-    _mask(account.secret, *(value for name, value in extra.items() if _is_secret(name)))
-    if not account.secret:
-        raise InvalidRequestError(
-            f"The Airflow connection {connection.conn_id!r} has no password.",
-            vendor=vendor.name,
-            remedy=f"Put {vendor.label}'s key, secret or token into its password field.",
-        )
-    return vendor(account)
-
-
-def _is_secret(name: str) -> bool:
-    return any(word in name.lower() for word in _SECRET_WORDS) and name != "token_url"
-
-
-def _mask(*secrets: object) -> None:
-    """Tell our redactor and Airflow's about the secrets, in all their forms."""
-    from airflow.sdk.log import mask_secret
-
-    if mask_secret not in redaction.on_new_secret:
-        redaction.on_new_secret.append(mask_secret)
-    for secret in secrets:
-        if isinstance(secret, str):
-            redaction.remember(secret)
-
-
-async def _aget_connection(conn_id: str) -> Connection:
-    """The connection, without blocking the loop; ``dag.test()`` has only the blocking way."""
-    try:
-        return await BaseHook.aget_connection(conn_id)
-    except Exception:  # noqa: BLE001 what it raises there has changed with every minor release
-        return await asyncio.to_thread(BaseHook.get_connection, conn_id)
-
-
 def _submission(request: dict[str, Any] | None, file: str | None, key: str | None) -> Submission:
     return Submission(request or {}, file, key or uuid.uuid4().hex[:12], datetime.now(UTC))
-
-
-def open_source(source: str) -> BinaryIO:
-    """Open the file to upload: a local path, or a URL of any store that Airflow has a connection to."""
-    from airflow.sdk import ObjectStoragePath
-
-    return cast("BinaryIO", ObjectStoragePath(source).open("rb"))  # type: ignore[no-untyped-call]

