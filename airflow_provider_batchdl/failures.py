@@ -8,15 +8,27 @@ from contextlib import contextmanager
 from airflow_provider_batchdl.exceptions import BatchDlError
 
 try:
-    from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
+    from airflow.sdk.exceptions import (
+        AirflowFailException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+        AirflowTaskTimeout,
+    )
 except ImportError:  # Airflow 3.1
     from airflow.exceptions import (  # type: ignore[no-redef]
         AirflowFailException,
         AirflowSensorTimeout,
         AirflowSkipException,
+        AirflowTaskTimeout,
     )
 
-__all__ = ["AirflowSensorTimeout", "AirflowSkipException", "BatchTaskFailedError", "no_vain_retries"]
+__all__ = [
+    "AirflowSensorTimeout",
+    "AirflowSkipException",
+    "AirflowTaskTimeout",
+    "BatchTaskFailedError",
+    "no_vain_retries",
+]
 
 
 class BatchTaskFailedError(AirflowFailException):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Self, TypeVar
 
@@ -128,6 +128,10 @@ class BatchClient:
         finally:
             flow.close()
         return message
+
+    def note(self, status: int, headers: Mapping[str, str]) -> None:
+        """Learn the account's rate limit from a response that another library received."""
+        self._limiter.note(status, headers)
 
     def _renew(self, flow: Any, message: httpx.Request) -> None:
         """Tell the flow that the request was refused, and answer what it asks for until it repeats the request."""

@@ -54,13 +54,23 @@ def _is_secret(name: str) -> bool:
 
 def _mask(*secrets: object) -> None:
     """Tell our redactor and Airflow's about the secrets, in all their forms."""
-    from airflow.sdk.log import mask_secret
-
-    if mask_secret not in redaction.on_new_secret:
-        redaction.on_new_secret.append(mask_secret)
+    if _tell_airflow not in redaction.on_new_secret:
+        redaction.on_new_secret.append(_tell_airflow)
     for secret in secrets:
         if isinstance(secret, str):
             redaction.remember(secret)
+
+
+def _tell_airflow(secret: str) -> None:
+    from airflow.sdk.log import mask_secret
+
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        mask_secret(secret)
+    else:
+        # It speaks with the supervisor and blocks: on the loop's own thread that may be a deadlock.
+        loop.run_in_executor(None, mask_secret, secret)
 
 
 async def aget_connection(conn_id: str) -> Connection:

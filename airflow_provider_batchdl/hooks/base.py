@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 from airflow.sdk import BaseHook
 
 from airflow_provider_batchdl import redaction
-from airflow_provider_batchdl.exceptions import BatchDlError
+from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError
 from airflow_provider_batchdl.hooks.account import aget_connection, open_source, vendor_for
 from airflow_provider_batchdl.vendors.base import Flow, Submission, Vendor
 
@@ -71,13 +73,23 @@ class BatchApiHook(BaseHook):
     async def avendor(self) -> Vendor:
         """The vendor, with this connection's account, looked up without blocking the event loop."""
         if "vendor" not in self.__dict__:
-            self.__dict__["vendor"] = vendor_for(await aget_connection(self.conn_id))
+            # In a thread, since Airflow masks secrets by asking the supervisor, and waits for the answer.
+            self.__dict__["vendor"] = await asyncio.to_thread(vendor_for, await aget_connection(self.conn_id))
         return self.vendor
 
     @property
     def poll_interval(self) -> float:
         """Seconds between looks at a job: the connection extra ``poll_interval``, else the vendor's."""
-        return float(self.vendor.account.text("poll_interval") or self.vendor.poll_interval)
+        text = self.vendor.account.text("poll_interval")
+        try:
+            seconds = self.vendor.poll_interval if text is None else float(text)
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds < float("inf"):
+            raise InvalidRequestError(
+                f"The connection's poll_interval {text!r} is no number of seconds.", remedy='Set it like "30".'
+            )
+        return seconds
 
     def get_conn(self) -> BatchClient:
         """The account's client, open until :meth:`close`."""
@@ -273,4 +285,10 @@ class BatchApiHook(BaseHook):
 
 
 def _submission(request: dict[str, Any] | None, file: str | None, key: str | None) -> Submission:
+    try:
+        json.dumps(request)
+    except (TypeError, ValueError) as error:
+        raise InvalidRequestError(
+            f"The request is not plain JSON: {error}.", remedy="Turn dates, decimals and the like into text first."
+        ) from error
     return Submission(request or {}, file, key or uuid.uuid4().hex[:12], datetime.now(UTC))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import ObjectStoragePath
 
-from airflow_provider_batchdl.exceptions import DestinationError
+from airflow_provider_batchdl.exceptions import DestinationError, InvalidRequestError
 from airflow_provider_batchdl.transfer.download import Destination
 
 
@@ -16,9 +16,14 @@ def destination_at(destination: str | ObjectStoragePath) -> Destination:
             in ``/``.
 
     Raises:
+        InvalidRequestError: it is empty.
         DestinationError: no provider for its scheme is installed, or its connection does not work.
     """
     text = str(destination)
+    if not text.strip():
+        raise InvalidRequestError(
+            "The destination is empty.", remedy="See what its template renders to; leave it out for XCom."
+        )
     try:
         path = ObjectStoragePath(text)
         return Destination(path.fs, path.path + ("/" if text.endswith("/") else ""), text)

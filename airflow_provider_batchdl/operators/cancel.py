@@ -10,10 +10,15 @@ from airflow.sdk import BaseOperator
 from airflow_provider_batchdl.exceptions import InvalidRequestError
 from airflow_provider_batchdl.failures import no_vain_retries
 from airflow_provider_batchdl.hooks.base import BatchApiHook
-from airflow_provider_batchdl.links import BatchJobLink
+from airflow_provider_batchdl.links import BatchJobLink, show_link
+from airflow_provider_batchdl.redaction import get_logger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_provider_batchdl.jobs import Job
+
+log = get_logger(__name__)
 
 
 class CancelBatchJobOperator(BaseOperator):
@@ -37,16 +42,26 @@ class CancelBatchJobOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Cancel."""
         with no_vain_retries(), BatchApiHook.for_connection(self.conn_id) as hook:
-            self.vendor_url = hook.vendor.docs_url
-            job = hook.get_job(self.job_id)
-            if job.state.is_terminal:
-                self.log.info("Job %s has already ended: %s.", job.id, job.vendor_state)
-                return job.to_dict()
-            try:
-                job = hook.cancel_job(self.job_id)
-            except InvalidRequestError:
-                job = hook.get_job(self.job_id)  # it may have ended in between
-                if not job.state.is_terminal:
-                    raise
-            self.log.info("Asked the vendor to cancel job %s: %s.", job.id, job.vendor_state)
-            return job.to_dict()
+            show_link(self, context, hook)
+            return cancel_unless_ended(hook, self.job_id).to_dict()
+
+
+def cancel_unless_ended(hook: BatchApiHook, job_id: str) -> Job:
+    """Cancel a job that still runs; the job as it is then.
+
+    Raises:
+        UnsupportedOperationError: it still runs, and the vendor's API cannot cancel.
+        BatchDlError: what else went wrong, typed.
+    """
+    job = hook.get_job(job_id)
+    if job.state.is_terminal:
+        log.info("Job %s has already ended: %s.", job.id, job.vendor_state)
+        return job
+    try:
+        job = hook.cancel_job(job_id)
+    except InvalidRequestError:
+        job = hook.get_job(job_id)  # it may have ended in between
+        if not job.state.is_terminal:
+            raise
+    log.info("Asked the vendor to cancel job %s: %s.", job.id, job.vendor_state)
+    return job

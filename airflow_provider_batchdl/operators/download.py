@@ -9,7 +9,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_batchdl.failures import no_vain_retries
 from airflow_provider_batchdl.hooks.base import BatchApiHook
-from airflow_provider_batchdl.links import BatchJobLink
+from airflow_provider_batchdl.links import BatchJobLink, show_link
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -61,7 +61,7 @@ class DownloadBatchResultsOperator(BaseOperator):
     def execute(self, context: Context) -> Any:
         """Download."""
         with no_vain_retries(), BatchApiHook.for_connection(self.conn_id) as hook:
-            self.vendor_url = hook.vendor.docs_url
+            show_link(self, context, hook)
             if self.destination is None:
                 return hook.fetch(self.job_id, max_bytes=self.max_xcom_bytes, accept_partial=self.accept_partial)
             landing = hook.download(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseOperator
 
 from airflow_provider_batchdl.deferral import BACKSTOP, default_deferrable, ended_job
 from airflow_provider_batchdl.exceptions import BatchDlError, JobFailedError, UnsupportedOperationError
-from airflow_provider_batchdl.failures import no_vain_retries
+from airflow_provider_batchdl.failures import AirflowTaskTimeout, no_vain_retries
 from airflow_provider_batchdl.hooks.base import BatchApiHook
-from airflow_provider_batchdl.links import BatchJobLink
+from airflow_provider_batchdl.jobs import JobState
+from airflow_provider_batchdl.kills import task_state
+from airflow_provider_batchdl.links import BatchJobLink, show_link
+from airflow_provider_batchdl.operators.cancel import cancel_unless_ended
 from airflow_provider_batchdl.operators.download import MAX_XCOM_BYTES
 from airflow_provider_batchdl.operators.submission import Submission
 from airflow_provider_batchdl.waiting import Patience
@@ -22,7 +24,9 @@ from airflow_provider_batchdl.waiting import Patience
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_batchdl.client import BatchClient
+
+class _KilledError(BaseException):
+    """Ends a wait from within ``on_kill``, which Airflow calls in a signal handler."""
 
 
 class BatchJobOperator(BaseOperator):
@@ -44,7 +48,8 @@ class BatchJobOperator(BaseOperator):
         deferrable: wait in the triggerer; ``[operators] default_deferrable`` where left out. ``execution_timeout``
             holds there too, counted from the try's start.
         durable: remember the job across tries.
-        cancel_on_kill: cancel the job at the vendor when a user ends or clears the task, and when its time is up.
+        cancel_on_kill: cancel the job at the vendor when a user ends or clears the task, and when its time is up. A
+            worker or triggerer that goes away leaves the job alone: the retry goes on with it.
     """
 
     template_fields: Sequence[str] = ("conn_id", "request", "file", "destination")
@@ -62,7 +67,7 @@ class BatchJobOperator(BaseOperator):
         accept_partial: bool = False,
         max_xcom_bytes: int = MAX_XCOM_BYTES,
         manifest: bool | None = None,
-        poll_interval: float | None = None,
+        poll_interval: float | timedelta | None = None,
         deferrable: bool | None = None,
         durable: bool = True,
         cancel_on_kill: bool = True,
@@ -76,30 +81,29 @@ class BatchJobOperator(BaseOperator):
         self.accept_partial = accept_partial
         self.max_xcom_bytes = max_xcom_bytes
         self.manifest = manifest
-        self.poll_interval = poll_interval
+        self.poll_interval = poll_interval.total_seconds() if isinstance(poll_interval, timedelta) else poll_interval
         self.deferrable = default_deferrable() if deferrable is None else deferrable
         self.durable = durable
         self.cancel_on_kill = cancel_on_kill
         self.vendor_url: str | None = None
-        self._killed = threading.Event()
-        self._to_cancel: tuple[BatchClient, str] | None = None
+        self._waiting = False
 
     def execute(self, context: Context) -> Any:
         """Submit, or reconnect; then wait here or in the triggerer; then download."""
         with no_vain_retries(JobFailedError), BatchApiHook.for_connection(self.conn_id) as hook:
-            self.vendor_url = hook.vendor.docs_url
+            show_link(self, context, hook)
             job = Submission(context, durable=self.durable).ensure(hook, self.request, self.file)
             context["ti"].xcom_push(key="job_id", value=job.id)
             if not hook.has_results(job, accept_partial=self.accept_partial):
                 if self.deferrable:
                     self._defer(context, job.id)
-                self._wait(hook, job.id)
+                self._wait(context, hook, job.id)
             return self._land(hook, job.id)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on after the trigger's event: download, or raise what the job's end means."""
         with no_vain_retries(JobFailedError), BatchApiHook.for_connection(self.conn_id) as hook:
-            self.vendor_url = hook.vendor.docs_url
+            show_link(self, context, hook)
             context["ti"].xcom_push(key="job_id", value=event["job_id"])
             job = ended_job(event)
             if job is None:
@@ -108,41 +112,52 @@ class BatchJobOperator(BaseOperator):
                 hook.has_results(job, accept_partial=self.accept_partial)
             return self._land(hook, event["job_id"])
 
-    def _wait(self, hook: BatchApiHook, job_id: str) -> None:
+    def _wait(self, context: Context, hook: BatchApiHook, job_id: str) -> None:
         patience = Patience(self.poll_interval or hook.poll_interval)
+        self._waiting = True
+        try:
+            while not self._look(hook, job_id, patience):
+                pass
+        except AirflowTaskTimeout:
+            self._waiting = False
+            self._give_up(context, hook, job_id)
+        except _KilledError:
+            self._stop(context, hook, job_id)
+        finally:
+            self._waiting = False
+
+    def _look(self, hook: BatchApiHook, job_id: str, patience: Patience) -> bool:
+        time.sleep(patience.pause())
+        try:
+            job = hook.get_job(job_id)
+        except BatchDlError as error:
+            patience.forgive(error)
+            return False
+        patience.reset()
+        self.log.info("Job %s is %s.", job.id, job.vendor_state)
+        return hook.has_results(job, accept_partial=self.accept_partial)
+
+    def on_kill(self) -> None:
+        """End the wait, to decide outside of the signal handler what becomes of the job."""
+        if self._waiting:
+            self._waiting = False
+            raise _KilledError
+
+    def _stop(self, context: Context, hook: BatchApiHook, job_id: str) -> NoReturn:
+        """Cancel the job where a user ended the task. There are some five seconds left."""
+        submission = Submission(context, durable=self.durable)
+        if submission.is_durable and task_state(context["ti"]) == "running":
+            raise RuntimeError(f"This worker was told to stop. Job {job_id} goes on, and so does a retry with it.")
         if self.cancel_on_kill:
             from airflow_provider_batchdl.client import BatchClient
 
-            # Made now: in a signal handler nothing may be asked of Airflow, and there are seconds left.
-            self._to_cancel = BatchClient(hook.vendor, urgent=True), job_id
-        try:
-            while not self._killed.wait(patience.pause()):
-                try:
-                    job = hook.get_job(job_id)
-                    patience.reset()
-                except BatchDlError as error:
-                    patience.forgive(error)
-                else:
-                    if hook.has_results(job, accept_partial=self.accept_partial):
-                        return
-                    self.log.info("Job %s is %s.", job.id, job.vendor_state)
-            raise RuntimeError(f"The task was ended while job {job_id} ran.")
-        finally:
-            if self._to_cancel is not None:
-                self._to_cancel[0].close()
-                self._to_cancel = None
-
-    def on_kill(self) -> None:
-        """Cancel the job that this task submitted."""
-        self._killed.set()
-        if self._to_cancel is None:
-            return
-        client, job_id = self._to_cancel
-        try:
-            client.run(client.vendor.cancel_job(job_id))
-            self.log.info("Cancelled job %s at the vendor.", job_id)
-        except BatchDlError as error:
-            self.log.warning("Job %s could not be cancelled at the vendor: %s", job_id, error)
+            try:
+                with BatchClient(hook.vendor, urgent=True) as client:
+                    client.run(client.vendor.cancel_job(job_id))
+                self.log.info("Cancelled job %s at the vendor.", job_id)
+            except BatchDlError as error:
+                self.log.warning("Job %s could not be cancelled at the vendor: %s", job_id, error)
+        raise RuntimeError(f"The task was ended while job {job_id} ran.")
 
     def _defer(self, context: Context, job_id: str) -> None:
         from airflow_provider_batchdl.triggers.job import BatchJobTrigger
@@ -162,15 +177,23 @@ class BatchJobOperator(BaseOperator):
         self.defer(trigger=trigger, method_name=self.execute_complete.__name__, timeout=timeout)
 
     def _give_up(self, context: Context, hook: BatchApiHook, job_id: str) -> None:
-        """End the wait whose time is up, as Airflow would end a task that does not defer."""
+        """End the wait whose time is up, unless the job has ended by now.
+
+        Raises:
+            AirflowTaskTimeout: as Airflow ends a task that does not defer; it may be retried.
+        """
         if self.cancel_on_kill:
             try:
-                hook.cancel_job(job_id)
-                # A retry is a new attempt in its own time: it must not reconnect to what was just cancelled.
-                Submission(context, durable=self.durable).forget()
+                job = cancel_unless_ended(hook, job_id)
             except UnsupportedOperationError as error:
                 self.log.warning("Job %s goes on at the vendor: %s", job_id, error.message)
-        raise TimeoutError(f"Job {job_id} has not ended within the task's execution_timeout.")
+            else:
+                if job.state in (JobState.SUCCEEDED, JobState.FAILED):
+                    hook.has_results(job)
+                    return
+                # A retry is a new attempt in its own time: it must not reconnect to what was just cancelled.
+                Submission(context, durable=self.durable).forget()
+        raise AirflowTaskTimeout(f"Job {job_id} has not ended within the task's execution_timeout.")
 
     def _land(self, hook: BatchApiHook, job_id: str) -> Any:
         if self.destination is None:

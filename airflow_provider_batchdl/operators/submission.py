@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +67,11 @@ class Submission:
             job = self._reconnected(hook, state) if state.job_id else self._adopted(hook, state, request, file)
         return job or self._submitted(hook, request, file)
 
+    @property
+    def is_durable(self) -> bool:
+        """Whether the next try will know of the job."""
+        return self._store is not None
+
     def forget(self) -> None:
         """Make the next try submit a new job."""
         if self._store is not None:
@@ -118,7 +123,8 @@ class Submission:
         stored = self._store.get(STATE_KEY) if self._store is not None else None
         if not stored or stored.get("generation") != self._generation:
             return None
-        return _State(**stored)
+        known = {field.name for field in fields(_State)}
+        return _State(**{name: value for name, value in stored.items() if name in known})
 
     def _save(self, state: _State) -> None:
         if self._store is not None:

@@ -9,7 +9,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_batchdl.failures import no_vain_retries
 from airflow_provider_batchdl.hooks.base import BatchApiHook
-from airflow_provider_batchdl.links import BatchJobLink
+from airflow_provider_batchdl.links import BatchJobLink, show_link
 from airflow_provider_batchdl.operators.submission import Submission
 
 if TYPE_CHECKING:
@@ -52,5 +52,5 @@ class SubmitBatchJobOperator(BaseOperator):
     def execute(self, context: Context) -> str:
         """Submit."""
         with no_vain_retries(), BatchApiHook.for_connection(self.conn_id) as hook:
-            self.vendor_url = hook.vendor.docs_url
+            show_link(self, context, hook)
             return Submission(context, durable=self.durable).ensure(hook, self.request, self.file).id

@@ -13,7 +13,7 @@ from airflow_provider_batchdl.deferral import BACKSTOP, default_deferrable, ende
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.failures import AirflowSensorTimeout, AirflowSkipException, no_vain_retries
 from airflow_provider_batchdl.hooks.base import BatchApiHook
-from airflow_provider_batchdl.links import BatchJobLink
+from airflow_provider_batchdl.links import BatchJobLink, show_link
 from airflow_provider_batchdl.waiting import Patience
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class BatchJobSensor(BaseSensorOperator):
         job_id: the vendor's id of the job.
         accept_partial: end the wait also for a cancelled job whose partial results the vendor keeps.
         poll_interval: seconds between looks; the connection's extra ``poll_interval`` or the vendor's where left
-            out. ``poke_interval`` means the same.
+            out.
+        poke_interval: the same, by the name that every sensor knows.
         deferrable: wait in the triggerer; ``[operators] default_deferrable`` where left out.
         kwargs: what every sensor takes, ``timeout`` and ``soft_fail`` among it.
     """
@@ -50,10 +51,12 @@ class BatchJobSensor(BaseSensorOperator):
         job_id: str,
         accept_partial: bool = False,
         poll_interval: float | timedelta | None = None,
+        poke_interval: float | timedelta | None = None,
         deferrable: bool | None = None,
         **kwargs: Any,
     ) -> None:
-        wanted = kwargs.get("poke_interval") if poll_interval is None else poll_interval
+        # Named in the signature, or Airflow would not hand over one from default_args here.
+        wanted = poke_interval if poll_interval is None else poll_interval
         if wanted is not None:
             kwargs["poke_interval"] = wanted
         super().__init__(**kwargs)
@@ -68,11 +71,9 @@ class BatchJobSensor(BaseSensorOperator):
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once. While deferrable, a job that goes on defers the task instead of returning."""
         with no_vain_retries(), BatchApiHook.for_connection(self.conn_id) as hook:
-            self.vendor_url = hook.vendor.docs_url
-            if self.poll_interval is None:
-                self.poke_interval = hook.poll_interval
+            show_link(self, context, hook)
             if self._patience is None:
-                self._patience = Patience(self.poke_interval)
+                self._patience = Patience(self.poll_interval or hook.poll_interval)
             try:
                 job = hook.get_job(self.job_id)
                 self._patience.reset()
@@ -82,6 +83,7 @@ class BatchJobSensor(BaseSensorOperator):
                 if hook.has_results(job, accept_partial=self.accept_partial):
                     return self._found(job)
                 self.log.info("Job %s is %s.", job.id, job.vendor_state)
+        self.poke_interval = self._patience.pause()
         if self.deferrable:
             self._defer()
         return PokeReturnValue(is_done=False)
@@ -111,7 +113,7 @@ class BatchJobSensor(BaseSensorOperator):
                 if job is None:
                     raise AirflowSensorTimeout(f"Job {self.job_id} has not ended within {self.timeout:.0f} s.")
                 with BatchApiHook.for_connection(self.conn_id) as hook:
-                    self.vendor_url = hook.vendor.docs_url
+                    show_link(self, context, hook)
                     hook.has_results(job, accept_partial=self.accept_partial)
         except BatchDlError as error:
             # Airflow applies never_fail to its own exceptions only when a task resumes; while poking, to all.

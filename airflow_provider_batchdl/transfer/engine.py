@@ -11,6 +11,7 @@ from airflow_provider_batchdl.client.policy import backoff
 from airflow_provider_batchdl.client.ratelimit import LONGEST_WAIT
 from airflow_provider_batchdl.exceptions import (
     ChecksumMismatchError,
+    RateLimitedError,
     ResultExpiredError,
     ResultTooLargeError,
     TruncatedDownloadError,
@@ -30,7 +31,7 @@ log = get_logger(__name__)
 # So many failures in a row without a new byte; any progress makes it whole again.
 FAILURES_WITHOUT_PROGRESS = 5
 
-_TRY_AGAIN = (InterruptedTransferError, VendorUnavailableError, ResultExpiredError)
+_TRY_AGAIN = (InterruptedTransferError, RateLimitedError, ResultExpiredError, VendorUnavailableError)
 
 
 @dataclass(frozen=True)

@@ -159,6 +159,8 @@ class Opener:
             at_home = stays_home(url, self._home)
             headers = {**message.headers, **bare} if at_home else bare
             response = self._send(method, url, {k: v for k, v in headers.items() if k not in _PER_HOP}, body or None)
+            if at_home:
+                self._source.client.note(response.status, lower(response.headers))
             if response.status in REDIRECTS and "location" in response.headers:
                 response.close()
                 following = next_hop(url, response.headers["location"], connection_host=self._host)

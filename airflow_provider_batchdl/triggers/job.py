@@ -12,7 +12,11 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_batchdl.exceptions import BatchDlError, UnsupportedOperationError
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.jobs import Job
+from airflow_provider_batchdl.kills import task_state
 from airflow_provider_batchdl.waiting import Patience
+
+# How much longer than the deadline a look may take; less than Airflow's own patience with the trigger.
+LAST_LOOK = 30.0
 
 
 class BatchJobTrigger(BaseTrigger):
@@ -76,10 +80,13 @@ class BatchJobTrigger(BaseTrigger):
                 # The worker has just looked; and a triggerer that restarts must not look at all its jobs at once.
                 await asyncio.sleep(min(patience.pause(), self._left()))
                 try:
-                    job = await hook.aget_job(self.job_id)
+                    async with asyncio.timeout(None if self.deadline is None else self._left() + LAST_LOOK):
+                        job = await hook.aget_job(self.job_id)
                     patience.reset()
                 except BatchDlError as error:
                     patience.forgive(error)
+                except TimeoutError:
+                    self.log.warning("The vendor did not answer about job %s in time.", self.job_id)
                 if job is not None and job.state.is_terminal:
                     return {**event, "status": "ended", "job": job.to_dict()}
                 if self._left() <= 0:
@@ -104,13 +111,7 @@ class BatchJobTrigger(BaseTrigger):
                 self.log.warning("Job %s goes on at the vendor: %s", self.job_id, error.message)
 
     async def _still_deferred(self) -> bool:
-        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
         from asgiref.sync import sync_to_async
 
         ti = self.task_instance
-        if ti is None:
-            return False
-        states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
-            dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
-        )
-        return bool(states.get(ti.run_id, {}).get(ti.task_id) == "deferred")
+        return ti is not None and await sync_to_async(task_state)(ti) == "deferred"

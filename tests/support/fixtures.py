@@ -6,9 +6,14 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from airflow_provider_batchdl.emulator import Emulator
 from tests.support.seaweedfs import S3Store, running_seaweedfs, weed_binary
+
+# A busy machine makes any example slow; that is no failure.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

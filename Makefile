@@ -1,0 +1,65 @@
+# What a person or CI runs. `make demo` and `make test` need nothing but Python 3.11+, pip, make and git.
+# Paths are relative throughout, so that a checkout may lie in a folder with spaces in its name.
+
+PY := .venv/bin/python
+# Say `make env PYTHON=/path/to/python3.12` to choose; else the first of these that is new enough builds the environment.
+PYTHONS = $(PYTHON) python3 python3.13 python3.12 python3.11
+# pytest options for all test targets, e.g. `make unit PYTEST_ARGS="-k landing -x"`.
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help env demo up test lint types unit system format lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+env: ## build .venv/ from the pinned, hashed requirements (instant when it is built)
+	@for python in $(PYTHONS); do \
+	  if "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' 2>/dev/null; \
+	  then exec "$$python" scripts/env.py; fi; \
+	done; \
+	echo "make env: no Python 3.11 to 3.14 with the venv and ensurepip modules found (tried: $(PYTHONS))." >&2; \
+	echo "Install one (on Debian and Ubuntu: python3 and python3-venv), or say make PYTHON=/path/to/python3 …" >&2; \
+	exit 1
+
+demo: env ## run the DAGs of all four vendors in a real Airflow, check what landed, stop everything
+	@$(PY) -m demo
+
+up: env ## the same, and leave the UI running until Ctrl-C
+	@$(PY) -m demo --keep
+
+test: lint types unit system ## everything that must hold
+
+lint: env ## ruff: rules and format
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+types: env ## mypy --strict
+	$(PY) -m mypy
+
+unit: env ## all tests but those that start Airflow processes, in parallel
+	$(PY) -m pytest -m "not system" -n auto --maxprocesses 4 $(PYTEST_ARGS)
+
+system: env ## the tests that start Airflow processes, one after another
+	$(PY) -m pytest -m system $(PYTEST_ARGS)
+
+format: env ## let ruff rewrite what it can
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+# Keeps every pin that still fits; `make lock LOCK_ARGS=--upgrade` renews them all, LOCK_ARGS="--upgrade-package httpx" one.
+# Releases after LOCK_DATE are not looked at: Airflow's own dependencies are open at the top, and a set that was
+# seen to work stays a set that works.
+LOCK_DATE ?= 2026-11-21
+LOCK_ARGS ?=
+lock: env ## recompile requirements/dev.txt from requirements/dev.in
+	$(PY) -m venv --clear .lock
+	.lock/bin/python -m pip install --quiet uv
+	.lock/bin/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-emit-index-url --no-emit-find-links --exclude-newer $(LOCK_DATE) $(LOCK_ARGS) \
+	  --output-file requirements/dev.txt requirements/dev.in
+	rm -rf .lock
+
+clean: ## remove everything that these commands made
+	rm -rf .venv .venv.lock .lock .demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis

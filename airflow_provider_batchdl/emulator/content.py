@@ -1,0 +1,115 @@
+"""Bytes that can be read from any offset without being held in memory."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+CHUNK = 256 * 1024
+"""Bytes per piece of a body."""
+
+
+class Content:
+    """A file's bytes: their number, their type and a reader from any offset.
+
+    Attributes:
+        size: number of bytes.
+        content_type: media type.
+    """
+
+    size: int
+    content_type: str = "application/octet-stream"
+
+    def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes of ``[start, stop)`` in pieces of at most a few hundred KiB."""
+        raise NotImplementedError
+
+    @cached_property
+    def _digests(self) -> tuple[bytes, bytes]:
+        sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+        for piece in self.chunks():
+            sha256.update(piece)
+            md5.update(piece)
+        return sha256.digest(), md5.digest()
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 in hexadecimal, computed once by streaming."""
+        digest = hashlib.sha256()
+        for piece in self.chunks():
+            digest.update(piece)
+        return digest.hexdigest()
+
+    def checksum_headers(self, *, whole: bool) -> list[tuple[str, str]]:
+        """Return headers that declare the content's true checksums.
+
+        Args:
+            whole: the answer carries all of the content. ``Content-MD5`` speaks of the message's body and is left out
+                of a partial answer; ``x-amz-checksum-sha256`` speaks of the object.
+        """
+        sha256, md5 = self._digests
+        headers = [("x-amz-checksum-sha256", base64.b64encode(sha256).decode())]
+        if whole:
+            headers.append(("content-md5", base64.b64encode(md5).decode()))
+        return headers
+
+
+class BytesContent(Content):
+    """Content that fits in memory."""
+
+    def __init__(self, data: bytes, content_type: str) -> None:
+        self._data = data
+        self.size = len(data)
+        self.content_type = content_type
+
+    def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes of ``[start, stop)``."""
+        stop = self.size if stop is None else stop
+        for offset in range(start, stop, CHUNK):
+            yield self._data[offset : min(offset + CHUNK, stop)]
+
+
+class FileContent(Content):
+    """Content in a file of the emulator's spool."""
+
+    def __init__(self, path: Path, content_type: str) -> None:
+        self.path = path
+        self.size = path.stat().st_size
+        self.content_type = content_type
+
+    def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes of ``[start, stop)``."""
+        left = (self.size if stop is None else stop) - start
+        with self.path.open("rb") as file:
+            file.seek(start)
+            while left > 0:
+                piece = file.read(min(CHUNK, left))
+                if not piece:
+                    return
+                left -= len(piece)
+                yield piece
+
+
+class BitFlippedContent(Content):
+    """Another content with the lowest bit of one byte turned over."""
+
+    def __init__(self, original: Content, at_byte: int) -> None:
+        self._original = original
+        self._at = min(at_byte, original.size - 1)
+        self.size = original.size
+        self.content_type = original.content_type
+
+    def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes of ``[start, stop)``, the wrong one included."""
+        offset = start
+        for piece in self._original.chunks(start, stop):
+            if offset <= self._at < offset + len(piece):
+                wrong = bytearray(piece)
+                wrong[self._at - offset] ^= 1
+                yield bytes(wrong)
+            else:
+                yield piece
+            offset += len(piece)

@@ -1,0 +1,186 @@
+"""Faults that a test orders, and the book that hands each to the request it is meant for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+FaultKind = Literal[
+    "status",
+    "html",
+    "redirect",
+    "reset",
+    "cut",
+    "stall",
+    "drip",
+    "wrong_length",
+    "no_length",
+    "chunked_eof",
+    "ignore_range",
+    "wrong_range",
+    "changed_file",
+    "weak_etag",
+    "expired_link",
+    "bitflip",
+    "checksum",
+]
+
+RANGE_KINDS = frozenset({"ignore_range", "wrong_range"})
+"""Kinds that only mean something to a request with a ``Range`` header, and wait for one."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that goes wrong, for one or more requests.
+
+    A fault applies to requests that match ``vendor``, ``operation`` and ``path_contains`` (each ``None`` = any). It
+    skips the first ``after`` matches, then harms the next ``times``. One request suffers at most one fault; faults
+    that match the same request are served in the order in which they were added.
+
+    ======================  ==========================================================================================
+    kind                    what the client meets (options in brackets)
+    ======================  ==========================================================================================
+    ``status``              an error answer (``status``, ``body``, ``headers``, ``content_type``, ``retry_after``)
+    ``html``                200 with an HTML login page, as from a captive portal or an expired session
+    ``redirect``            a redirect to any URL (``location``, ``status``: 302 unless said)
+    ``reset``               the connection is dropped (TCP reset) before any answer
+    ``cut``                 the connection ends in mid-body, its framing correct so far (``after_bytes``, ``abort``)
+    ``stall``               silence (``after_bytes``, ``seconds``, ``before_headers``), then the rest
+    ``drip``                a slow body (``bytes_per_second``)
+    ``wrong_length``        Content-Length is off by ``length_delta`` (declared minus real)
+    ``no_length``           no length, no chunks, the close ends the body (``after_bytes`` cuts it short unseen)
+    ``chunked_eof``         a chunked body without its last chunk (``after_bytes``)
+    ``ignore_range``        200 and the whole file for a Range request
+    ``wrong_range``         206 that starts earlier: ``range_shift`` bytes, or at the 64 KiB boundary below
+    ``changed_file``        from this request on the result has other bytes and another ETag
+    ``weak_etag``           the ETag is a weak one
+    ``expired_link``        403 XML as S3 answers for a stale link (``code``)
+    ``bitflip``             one bit of the body is wrong (``at_byte``, ``declare_checksum``)
+    ``checksum``            no harm: true Content-MD5 and x-amz-checksum-sha256 headers are declared
+    ======================  ==========================================================================================
+
+    Args:
+        kind: which fault.
+        vendor: ``revenuebase``, ``proofy``, ``batchcom`` or ``apartmentiq``; store requests carry their job's vendor.
+        operation: for example ``submit``, ``status``, ``list``, ``cancel``, ``download``, ``store``, ``token``.
+        path_contains: a piece of the request's path.
+        times: how many requests to harm; must be at least 1.
+        after: how many matching requests to let through first.
+        processed: the request is carried out, only its answer is lost or replaced (``reset``, ``status``, ``html``).
+        status: HTTP status for ``status`` (default 503) and ``redirect`` (default 302).
+        body: body of a ``status`` answer; by default the vendor's own error shape.
+        headers: extra headers of a ``status`` answer.
+        content_type: content type of a ``status`` answer's ``body``.
+        retry_after: ``Retry-After`` of a ``status`` answer: seconds, or an HTTP date as text.
+        after_bytes: body bytes sent before the harm; ``None`` is 0 for ``cut`` and ``stall``, the whole body for
+            ``no_length`` and ``chunked_eof``.
+        seconds: length of a ``stall`` in real seconds.
+        before_headers: a ``stall`` comes before the status line.
+        bytes_per_second: speed of a ``drip``.
+        length_delta: declared minus real length, in bytes.
+        abort: a ``cut`` ends with a TCP reset rather than an orderly close.
+        range_shift: how many bytes too early a ``wrong_range`` starts.
+        location: target of a ``redirect``.
+        code: S3 error code of an ``expired_link``: ``AccessDenied`` or ``ExpiredToken``.
+        at_byte: offset in the whole file of the flipped bit.
+        declare_checksum: a ``bitflip`` comes with the true content's checksums.
+
+    Raises:
+        ValueError: for an unknown kind, a ``redirect`` without ``location``, ``times`` < 1 or ``after`` < 0.
+    """
+
+    kind: FaultKind
+    vendor: str | None = field(default=None, kw_only=True)
+    operation: str | None = field(default=None, kw_only=True)
+    path_contains: str | None = field(default=None, kw_only=True)
+    times: int = field(default=1, kw_only=True)
+    after: int = field(default=0, kw_only=True)
+    processed: bool = field(default=False, kw_only=True)
+    status: int | None = field(default=None, kw_only=True)
+    body: bytes | str | None = field(default=None, kw_only=True)
+    headers: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    content_type: str | None = field(default=None, kw_only=True)
+    retry_after: float | str | None = field(default=None, kw_only=True)
+    after_bytes: int | None = field(default=None, kw_only=True)
+    seconds: float = field(default=30.0, kw_only=True)
+    before_headers: bool = field(default=False, kw_only=True)
+    bytes_per_second: int = field(default=1024, kw_only=True)
+    length_delta: int = field(default=1000, kw_only=True)
+    abort: bool = field(default=False, kw_only=True)
+    range_shift: int | None = field(default=None, kw_only=True)
+    location: str | None = field(default=None, kw_only=True)
+    code: str = field(default="AccessDenied", kw_only=True)
+    at_byte: int = field(default=0, kw_only=True)
+    declare_checksum: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Refuse what could never harm anything."""
+        if self.kind not in get_args(FaultKind):
+            raise ValueError(f"unknown fault kind {self.kind!r}; known: {', '.join(get_args(FaultKind))}")
+        if self.kind == "redirect" and not self.location:
+            raise ValueError("a redirect fault needs a location")
+        if self.times < 1 or self.after < 0:
+            raise ValueError(f"times must be at least 1 and after not negative (got {self.times}, {self.after})")
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Fault:
+        """Build a fault from JSON, as the control surface receives it.
+
+        Raises:
+            ValueError: for an unknown kind or an unknown field.
+        """
+        unknown = set(values) - set(cls.__dataclass_fields__)
+        if unknown or "kind" not in values:
+            raise ValueError(f"a fault needs a kind and knows no {sorted(unknown)}" if unknown else "kind is missing")
+        return cls(**values)
+
+    def matches(self, vendor: str, operation: str, path: str, *, ranged: bool) -> bool:
+        """Tell whether a request is of the sort that this fault harms."""
+        return (
+            self.vendor in (None, vendor)
+            and self.operation in (None, operation)
+            and (self.path_contains is None or self.path_contains in path)
+            and (ranged or self.kind not in RANGE_KINDS)
+        )
+
+
+@dataclass
+class _Ordered:
+    fault: Fault
+    skip: int
+    left: int
+
+
+class FaultBook:
+    """The faults on order, thread-safe."""
+
+    def __init__(self) -> None:
+        self._ordered: list[_Ordered] = []
+        self._lock = threading.Lock()
+
+    def add(self, fault: Fault) -> None:
+        """Put a fault at the end of the queue."""
+        with self._lock:
+            self._ordered.append(_Ordered(fault, fault.after, fault.times))
+
+    def clear(self) -> None:
+        """Forget every fault."""
+        with self._lock:
+            self._ordered.clear()
+
+    def take(self, vendor: str, operation: str, path: str, *, ranged: bool) -> Fault | None:
+        """Return the fault that this request suffers, if any, and count it."""
+        with self._lock:
+            for entry in self._ordered:
+                if not entry.fault.matches(vendor, operation, path, ranged=ranged):
+                    continue
+                if entry.skip:
+                    entry.skip -= 1
+                    continue
+                entry.left -= 1
+                if not entry.left:
+                    self._ordered.remove(entry)
+                return entry.fault
+        return None

@@ -1,0 +1,268 @@
+"""A job at an emulated vendor: its states on the clock, and its result files."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from airflow_provider_batchdl.emulator.clock import Clock
+from airflow_provider_batchdl.emulator.content import BytesContent, Content, FileContent
+from airflow_provider_batchdl.emulator.parquet import write_synthetic_parquet
+from airflow_provider_batchdl.emulator.rows import MEDIA_TYPES
+from airflow_provider_batchdl.emulator.states import BATCHCOM_PENDING, LITERALS, Phase, phase_named
+from airflow_provider_batchdl.emulator.synthetic import ResultSpec, SyntheticContent
+
+WORK_DONE_AT_CANCEL = 0.5
+"""Share of the rows in the partial file of a job that was cancelled while it ran."""
+
+
+@dataclass(frozen=True)
+class ServedFile:
+    """What a perfect download of one result file yields.
+
+    Attributes:
+        name: file name; the last segment of a link's path, or the ``Content-Disposition`` name.
+        size: bytes.
+        sha256: hexadecimal digest of the bytes.
+        part: number of the part, from 1.
+        content_type: media type under which it is served.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    part: int
+    content_type: str
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a result is derived from what was submitted.
+
+    Attributes:
+        content_type: media type of the file.
+        write: called as ``write(file, revision, share)`` where ``revision`` counts the file's replacements and
+            ``share`` is the part of the rows (0 to 1) that the job got done.
+    """
+
+    content_type: str
+    write: Callable[[BinaryIO, int, float], None]
+
+
+class Surroundings(Protocol):
+    """What a job asks of the emulator it lives in."""
+
+    clock: Clock
+    seed: int
+    queue_seconds: float
+    run_seconds: float
+
+    def start_of(self, job: EmulatedJob) -> float:
+        """Return the Unix time at which the job leaves the queue."""
+        ...
+
+    def spool_path(self) -> Path:
+        """Return the path of a new temporary file."""
+        ...
+
+
+@dataclass(eq=False)
+class EmulatedJob:
+    """One job. Its state follows the clock until a test forces it.
+
+    Attributes:
+        id: the vendor's id, as text.
+        vendor: vendor name.
+        submitted_at: Unix time in seconds.
+        filename: name of the uploaded file, where there was one.
+        request: the submitted parameters.
+        cancelled: a client or a test asked for cancellation.
+        forbidden: a vendor with permissions (ApartmentIQ) answers 403 about this job.
+        message: the vendor's text about the job's state.
+        cost: credits it takes on success.
+        revision: how often its result was replaced by other bytes.
+    """
+
+    id: str
+    vendor: str
+    submitted_at: float
+    world: Surroundings = field(repr=False)
+    filename: str | None = None
+    request: dict[str, Any] = field(default_factory=dict)
+    result: ResultSpec | None = None
+    recipe: Recipe | None = field(default=None, repr=False)
+    upload: Path | None = field(default=None, repr=False)
+    names: Mapping[int, str] = field(default_factory=dict)
+    cost: int = 0
+    cancelled: bool = False
+    forbidden: bool = False
+    message: str = ""
+    revision: int = 0
+    charged: bool = False
+    doomed: str | None = None
+    _forced: tuple[Phase, float] | None = field(default=None, repr=False)
+    _held: str | None = field(default=None, repr=False)
+    _cancel_asked: tuple[float, float] | None = field(default=None, repr=False)
+    _made: dict[tuple[int, int, float], Content] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def input(self) -> bytes | dict[str, Any]:
+        """What was submitted: the uploaded bytes, or the request's parameters."""
+        return self.upload.read_bytes() if self.upload else dict(self.request)
+
+    # --- state
+
+    @property
+    def phase(self) -> Phase:
+        """Where the job stands now."""
+        now = self.world.clock.time()
+        if self._forced:
+            return self._forced[0]
+        if self._cancel_asked:
+            return Phase.CANCELLING if now < self._cancel_asked[1] else Phase.CANCELLED
+        if self._held is not None:
+            return phase_named(self.vendor, self._held) or Phase.RUNNING
+        start = self.world.start_of(self)
+        if now < start + self.world.run_seconds:
+            return Phase.QUEUED if now < start else Phase.RUNNING
+        return Phase.FAILED if self.doomed else Phase.SUCCEEDED
+
+    @property
+    def vendor_state(self) -> str:
+        """Where the job stands now, in the vendor's word."""
+        phase = self.phase
+        if self._held is not None and not phase.is_terminal and phase is not Phase.CANCELLING:
+            return self._held
+        if self.vendor == "batchcom" and phase is Phase.QUEUED:
+            waited = self.world.clock.time() - self.submitted_at
+            return BATCHCOM_PENDING if waited >= self.world.queue_seconds / 2 else self.literal(phase)
+        return self.literal(phase)
+
+    def literal(self, phase: Phase) -> str:
+        """Return the vendor's word for a phase."""
+        return LITERALS[self.vendor][phase]
+
+    @property
+    def started_at(self) -> float:
+        """Unix time at which the job left, or will leave, the queue."""
+        return min(self.world.start_of(self), self.ended_at or float("inf"))
+
+    @property
+    def ended_at(self) -> float | None:
+        """Unix time at which the job reached, or will reach, its end; ``None`` while it is held."""
+        end = self.end_if_started(self.world.start_of(self))
+        return None if end == float("inf") else end
+
+    def end_if_started(self, start: float) -> float:
+        """Return the Unix time of the end of a job that leaves the queue at ``start``; infinite while it is held."""
+        if self._forced:
+            return self._forced[1]
+        if self._cancel_asked:
+            return self._cancel_asked[1]
+        return start + self.world.run_seconds if self._held is None else float("inf")
+
+    @property
+    def changed_at(self) -> float:
+        """Unix time of the last change of state so far."""
+        now = self.world.clock.time()
+        moments = [self.submitted_at, self.started_at, self.ended_at or 0.0]
+        return max(moment for moment in moments if moment <= max(now, self.submitted_at))
+
+    def finish(self) -> None:
+        """Make the job succeed at once."""
+        self._force(Phase.SUCCEEDED)
+
+    def fail(self, message: str = "") -> None:
+        """Make the job fail at once, with the vendor's message."""
+        self.message = message
+        self._force(Phase.FAILED)
+
+    def cancel(self) -> None:
+        """Make the job cancelled at once."""
+        self.cancelled = True
+        self._force(Phase.CANCELLED)
+
+    def hold(self, vendor_state: str) -> None:
+        """Keep the job in a state, known or not, until it is finished, failed or cancelled.
+
+        Args:
+            vendor_state: the vendor's word; one that it is not known to have counts as running.
+        """
+        known = phase_named(self.vendor, vendor_state)
+        if known and known.is_terminal:
+            self._force(known)
+        else:
+            self._forced, self._cancel_asked, self._held = None, None, vendor_state
+
+    def ask_to_cancel(self, *, lingering: bool) -> None:
+        """Do what a client's cancellation does.
+
+        Args:
+            lingering: a running job takes a while (half of its run time) to stop.
+        """
+        now = self.world.clock.time()
+        linger = self.world.run_seconds / 2 if lingering and self.phase is Phase.RUNNING else 0.0
+        self._cancel_asked = (now, now + linger)
+        self._held, self.cancelled = None, True
+
+    def _force(self, phase: Phase) -> None:
+        self._held, self._cancel_asked = None, None
+        self._forced = (phase, self.world.clock.time())
+
+    # --- results
+
+    @property
+    def parts(self) -> int:
+        """Number of result files."""
+        return self.result.parts if self.result else 1
+
+    def part_name(self, part: int) -> str:
+        """Return the file name of a part, counted from 1."""
+        return self.names.get(part) or self.filename or f"{self.id}-{part}"
+
+    @property
+    def share(self) -> float:
+        """The part of the rows, 0 to 1, that the job got done; below 1 where it was cancelled."""
+        if self._cancel_asked or (self._forced and self._forced[0] is Phase.CANCELLED):
+            asked = self._cancel_asked[0] if self._cancel_asked else self._forced[1] if self._forced else 0.0
+            return WORK_DONE_AT_CANCEL if asked >= self.world.start_of(self) else 0.0
+        return 1.0
+
+    def content(self, part: int = 1) -> Content:
+        """Return the bytes of a part, made on first use (which may take a while: call it off the event loop)."""
+        key = (part, self.revision, self.share)
+        with self._lock:
+            if key not in self._made:
+                self._made[key] = self._make(*key)
+            return self._made[key]
+
+    def _make(self, part: int, revision: int, share: float) -> Content:
+        if self.result:
+            size = int(self.result.part_size(part) * (share or WORK_DONE_AT_CANCEL))
+            return self._synthesize(self.result, size, f"s{self.world.seed}-{self.result.seed}-{part}-{revision}")
+        if self.recipe is None:
+            return BytesContent(b"", "application/octet-stream")
+        path = self.world.spool_path()
+        with path.open("wb") as file:
+            self.recipe.write(file, revision, share)
+        return FileContent(path, self.recipe.content_type)
+
+    def _synthesize(self, spec: ResultSpec, size: int, seed: str) -> Content:
+        format = spec.format_for(self.vendor)
+        if format != "parquet":
+            return SyntheticContent(self.vendor, format, size, seed)
+        path = self.world.spool_path()
+        write_synthetic_parquet(path, self.vendor, size, seed)
+        return FileContent(path, MEDIA_TYPES["parquet"])
+
+    def files(self) -> list[ServedFile]:
+        """Return what a perfect download of the finished job yields; digests are computed by streaming, once."""
+        contents = ((part, self.content(part)) for part in range(1, self.parts + 1))
+        return [
+            ServedFile(self.part_name(part), content.size, content.sha256, part, content.content_type)
+            for part, content in contents
+        ]

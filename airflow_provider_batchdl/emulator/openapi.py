@@ -1,0 +1,65 @@
+"""An OpenAPI document of everything the emulator serves, made from its routes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from airflow_provider_batchdl.emulator.exchange import Api, Endpoint
+
+_PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
+_SCHEMES: dict[str, Any] = {
+    "revenuebase": {"type": "apiKey", "in": "header", "name": "x-key"},
+    "proofy": {"type": "apiKey", "in": "query", "name": "api_key"},
+    "batchcom": {"type": "http", "scheme": "bearer"},
+    "apartmentiq": {"type": "http", "scheme": "bearer"},
+}
+_PATH_TYPES: dict[str, Any] = {
+    "process_id": {"type": "integer"},
+    "job_id": {"type": "string", "format": "uuid"},
+    "version": {"enum": ["2.10", "2.13"]},
+}
+_PROJECT = {"name": "X-Batch-Project", "in": "header", "required": True, "schema": {"type": "string"}}
+
+
+def _operation(api: Api, endpoint: Endpoint) -> dict[str, Any]:
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": _PATH_TYPES.get(name, {"type": "string"})}
+        for name in _PARAMETER.findall(endpoint.path)
+    ]
+    if api.vendor == "batchcom":
+        parameters.append(_PROJECT)
+    operation: dict[str, Any] = {
+        "tags": [api.vendor],
+        "summary": endpoint.operation,
+        "operationId": re.sub(r"\W+", "_", f"{endpoint.method}{endpoint.path}").strip("_").lower(),
+        "parameters": [*parameters, *endpoint.spec.get("parameters", ())],
+        "responses": {"default": {"description": "As the vendor answers."}},
+    }
+    if "requestBody" in endpoint.spec:
+        operation["requestBody"] = endpoint.spec["requestBody"]
+    if not endpoint.open:
+        operation["security"] = [{api.vendor: []}]
+    return operation
+
+
+def document(apis: Iterable[Api], origin: str) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of some APIs.
+
+    Args:
+        apis: the APIs.
+        origin: where they are served.
+    """
+    paths: dict[str, dict[str, Any]] = {}
+    for api in apis:
+        for endpoint in api.endpoints():
+            path = _PARAMETER.sub(r"{\1}", endpoint.path)
+            paths.setdefault(path, {})[endpoint.method.lower()] = _operation(api, endpoint)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "batchdl emulator", "version": "1", "description": "Four batch APIs on loopback."},
+        "servers": [{"url": origin}],
+        "paths": paths,
+        "components": {"securitySchemes": _SCHEMES},
+    }

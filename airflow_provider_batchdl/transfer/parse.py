@@ -1,0 +1,139 @@
+"""A small result as Python values, for XCom."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import zlib
+
+from airflow_provider_batchdl.exceptions import ResultTooLargeError, UnexpectedResponseError
+from airflow_provider_batchdl.transfer.content import kind_of
+from airflow_provider_batchdl.transfer.content.base import BOM, refuse_markup
+
+UNPACKED = 64 << 20
+"""Most bytes a gzip file may unpack to: a thousandth of that fits the limit for XCom, which is on packed bytes."""
+REST = "_rest"
+"""Key under which the fields beyond the header of a CSV row stand, as a list."""
+_DESTINATION = "Set a destination, so that the file goes to storage as it is."
+_DELIMITERS = ",;\t|"
+
+
+def parse_result(data: bytes, *, content_type: str | None, filename: str | None) -> object:
+    """Parse a whole, small result.
+
+    Args:
+        data: the file's bytes. UTF-8, with or without a byte order mark; `.gz` is unpacked first.
+        content_type: the response's Content-Type.
+        filename: the file's name; its suffix goes before the type.
+
+    Returns:
+        JSON as it is; JSON lines, also those inside a `.json`, as a list; CSV as a list of dicts of strings by
+        header. A nameless column becomes `column_3`, a repeated one `email_2`, surplus fields go to `_rest`, missing
+        ones are None. Where nothing declares the format, JSON is tried, then CSV. Never bytes.
+
+    Raises:
+        ResultTooLargeError: a gzip file unpacks to more than `UNPACKED` bytes.
+        UnexpectedResponseError: the data is not what it is declared to be, or no text (Parquet, zip).
+    """
+    kind = kind_of(content_type, filename)
+    if kind == "gzip":
+        name = (filename or "").removesuffix(".gz")
+        return parse_result(_unpacked(data), content_type=None if "." in name else content_type, filename=name)
+    if kind in {"parquet", "zip"} or data[:4] in {b"PAR1", b"PK\x03\x04"}:
+        raise UnexpectedResponseError(f"A {kind or 'binary'} file cannot be returned as values.", remedy=_DESTINATION)
+    refuse_markup(data, kind or "a result")
+    text = _text(data)
+    if kind == "csv" or (kind is None and not _looks_like_json(text)):
+        return _rows(text)
+    return _lines(text) if kind == "jsonl" else _json(text)
+
+
+def _unpacked(data: bytes) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            unpacked = file.read(UNPACKED + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnexpectedResponseError(f"The file was declared as gzip but does not unpack: {error}.") from None
+    if len(unpacked) > UNPACKED:
+        raise ResultTooLargeError(f"The gzip file unpacks to more than {UNPACKED >> 20} MiB.")
+    return unpacked
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.removeprefix(BOM).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UnexpectedResponseError(
+            f"The result is not UTF-8 text (byte {error.start}).", remedy=_DESTINATION
+        ) from None
+
+
+def _looks_like_json(text: str) -> bool:
+    return text.lstrip()[:1] in {"{", "["}
+
+
+def _json(text: str) -> object:
+    try:
+        return _loads(text)
+    except ValueError as error:
+        # "JSON files" that hold one value a line are common enough to be told by their shape alone.
+        if getattr(error, "msg", "") == "Extra data":
+            return _lines(text)
+        raise _not_json(error) from None
+
+
+def _loads(text: str) -> object:
+    try:
+        value: object = json.loads(text)
+    except RecursionError:
+        raise UnexpectedResponseError("The JSON is nested too deeply to be parsed.", remedy=_DESTINATION) from None
+    return value
+
+
+def _lines(text: str) -> list[object]:
+    try:
+        # Only line feeds end a line: U+2028 and others that `splitlines` knows may stand inside JSON strings.
+        return [_loads(line) for line in text.split("\n") if line.strip()]
+    except ValueError as error:
+        raise _not_json(error) from None
+
+
+def _not_json(error: ValueError) -> UnexpectedResponseError:
+    # Only the position: the message's text would show people's data in a log.
+    where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+    return UnexpectedResponseError(f"The result was declared as JSON but does not parse{where}.")
+
+
+def _rows(text: str) -> list[dict[str, object]]:
+    first = text.partition("\n")[0]
+    delimiter = max(_DELIMITERS, key=first.count)
+    try:
+        # Python's limit of 128 KiB a field stands: raising it is global to the process.
+        records = [record for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if record]
+    except csv.Error as error:
+        raise UnexpectedResponseError(f"The CSV does not parse: {error}.", remedy=_DESTINATION) from None
+    header = _header(records[0]) if records else []
+    return [_row(header, record) for record in records[1:]]
+
+
+def _header(names: list[str]) -> list[str]:
+    """The column names, all different and none empty."""
+    header: list[str] = []
+    for position, name in enumerate(names, start=1):
+        base = name.strip() or f"column_{position}"
+        unique, number = base, 1
+        while unique in header or unique == REST:
+            number += 1
+            unique = f"{base}_{number}"
+        header.append(unique)
+    return header
+
+
+def _row(header: list[str], record: list[str]) -> dict[str, object]:
+    row: dict[str, object] = dict.fromkeys(header)
+    row.update(zip(header, record, strict=False))
+    if len(record) > len(header):
+        row[REST] = record[len(header) :]
+    return row

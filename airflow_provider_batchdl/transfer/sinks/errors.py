@@ -1,0 +1,109 @@
+"""Turn what a store or a file system raised into one `DestinationError` a person can act on."""
+
+from __future__ import annotations
+
+import errno
+import re
+
+from airflow_provider_batchdl.exceptions import DestinationError
+
+_USERINFO = re.compile(r"(//[^/@\s:]*):[^/@\s]*@")
+_QUERY = re.compile(r"(://[^\s\"'?]*)\?[^\s\"']*")
+
+_CREDENTIALS = "Check the destination connection's credentials and that they may write and abort uploads there."
+_REACH = "Check the destination connection's endpoint and that the worker can reach it, then retry."
+_BUCKET = "Create the bucket or container, or correct the destination."
+
+_REMEDY_BY_CODE = {
+    "NoSuchBucket": _BUCKET,
+    "InvalidBucketName": _BUCKET,
+    "AccessDenied": _CREDENTIALS,
+    "AllAccessDisabled": _CREDENTIALS,
+    "ExpiredToken": _CREDENTIALS,
+    "InvalidAccessKeyId": _CREDENTIALS,
+    "SignatureDoesNotMatch": _CREDENTIALS,
+    "NoSuchUpload": "Something else aborted the upload (a lifecycle rule, a clean-up job); retry the task.",
+    "EntityTooLarge": "The store does not take an object of this size; choose another destination.",
+}
+_REMEDY_BY_ERRNO = {
+    errno.ENOSPC: "Free some space on the destination's file system or choose another destination.",
+    errno.EDQUOT: "Raise the quota of the destination's file system or choose another destination.",
+    errno.EFBIG: "The file system does not take a file of this size; choose another destination.",
+    errno.EROFS: "The file system is mounted read-only; choose another destination.",
+    errno.EACCES: "Give the worker's user write permission on the folder or choose another destination.",
+    errno.EPERM: "Give the worker's user write permission on the folder or choose another destination.",
+    errno.EISDIR: "The destination names a folder; end it in '/' to store the vendor's file name inside it.",
+    errno.ENOTDIR: "A part of the destination's path is a file, not a folder; correct the destination.",
+    errno.ENAMETOOLONG: "Shorten the destination's file name.",
+}
+_REMEDY_BY_TYPE = {
+    "EndpointConnectionError": _REACH,
+    "ConnectTimeoutError": _REACH,
+    "ReadTimeoutError": _REACH,
+    "ConnectionClosedError": _REACH,
+    "ProxyConnectionError": _REACH,
+    "SSLError": "Check the endpoint's certificate and the worker's trust store.",
+    "NoCredentialsError": _CREDENTIALS,
+    "PartialCredentialsError": _CREDENTIALS,
+    "ParamValidationError": _BUCKET,
+    "FileNotFoundError": _BUCKET,
+    "PermissionError": _CREDENTIALS,
+}
+_ELSE = "Look up what the store said and correct the destination or its connection."
+
+
+def clean(text: str) -> str:
+    """`text` with passwords in addresses and whole query strings (signatures, SAS tokens) replaced by `***`."""
+    return _QUERY.sub(r"\1?***", _USERINFO.sub(r"\1:***@", text))
+
+
+def destination_error(uri: str, doing: str, error: BaseException) -> DestinationError:
+    """Describe a failed step at the destination.
+
+    Args:
+        uri: the object or file being written.
+        doing: the step, as "cannot <doing>".
+        error: what was raised: an `OSError`, a botocore error or any store's own.
+
+    Returns:
+        The error to raise. Raise it `from None` for network stores: what they raise can carry a signed address.
+    """
+    code = store_code(error)
+    said = clean(str(error)).strip()
+    label = " ".join(part for part in (type(error).__name__, code) if part)
+    return DestinationError(f"{clean(uri)}: cannot {doing}: {label}: {said.rstrip('.')}.", remedy=_remedy(error, code))
+
+
+def ended(uri: str) -> DestinationError:
+    """The error for using a sink after `publish` or `discard`."""
+    return DestinationError(f"{clean(uri)}: already published or discarded.", remedy="Retry the task.")
+
+
+def no_object(uri: str) -> DestinationError:
+    """The error for a destination that names a bucket or folder but no object."""
+    remedy = "Give a bucket and an object name; end the destination in '/' only to name a folder."
+    return DestinationError(f"{clean(uri)}: cannot write: the destination names no object.", remedy=remedy)
+
+
+def store_code(error: BaseException | None) -> str | None:
+    """The S3 error code (`NoSuchBucket`, …) of a botocore `ClientError`, also where s3fs has wrapped it."""
+    for _ in range(4):
+        if error is None:
+            return None
+        response = getattr(error, "response", None)
+        if isinstance(response, dict):
+            code = (response.get("Error") or {}).get("Code")
+            return str(code) if code else None
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _remedy(error: BaseException, code: str | None) -> str:
+    if code in _REMEDY_BY_CODE:
+        return _REMEDY_BY_CODE[code]
+    for name in (cls.__name__ for cls in type(error).__mro__):
+        if name in _REMEDY_BY_TYPE and (code or not isinstance(error, OSError)):
+            return _REMEDY_BY_TYPE[name]
+    if isinstance(error, OSError) and error.errno in _REMEDY_BY_ERRNO:
+        return _REMEDY_BY_ERRNO[error.errno]
+    return next((_REMEDY_BY_TYPE[c.__name__] for c in type(error).__mro__ if c.__name__ in _REMEDY_BY_TYPE), _ELSE)

@@ -1,0 +1,185 @@
+"""S3 and everything that speaks it: a multipart upload that only `publish` completes.
+
+`s3fs`'s own file object is not used. Read in s3fs 2026.9 (`core.py`, `S3File`): with `autocommit=False` it uploads
+each block while the writer waits; `close` uploads the rest; `commit` completes but drops the ETag; an object below
+one block whose upload was begun by `close` is sent as a multipart of one; `discard` sets the buffer to None, so
+that the later `__del__` → `close` → `flush` prints an AttributeError; and every body above 1 MiB is handed to aiohttp
+as raw bytes, which warns (ResourceWarning) and holds a second copy. Here the same file system object (credentials,
+endpoint, retries, extra arguments such as server-side encryption) is asked for the same S3 calls directly.
+
+Sources: https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html (an upload is invisible until
+completed, aborted parts are not billed), https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html (5 MiB to
+5 GiB a part, 10,000 parts).
+"""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_batchdl.exceptions import DestinationError
+from airflow_provider_batchdl.transfer.sinks.errors import destination_error, ended, no_object
+from airflow_provider_batchdl.transfer.sinks.s3_upload import MultipartUpload, S3Object
+
+if TYPE_CHECKING:
+    from s3fs import S3FileSystem
+
+BLOCK = 8 << 20
+"""Bytes in a part where nothing asks for larger ones."""
+IN_FLIGHT_BYTES = 16 << 20
+"""Parts under way at once, together, beside the one being filled (one part at least)."""
+PLANNED_PARTS = 9_000
+"""Parts an object of known size is cut into at most: a tenth of the store's 10,000 is left for a wrong hint."""
+SMALL = 256 << 10
+"""Bytes a sealed sink may keep in memory; a job can have hundreds of parts that wait for the last one."""
+GROW_EVERY = 2_000
+"""Parts after which the part size doubles: 8 MiB parts then end at 484 GiB instead of 78 GiB."""
+MAX_PARTS = 10_000
+
+
+def part_size(number: int, expected_bytes: int | None, *, fixed: bool) -> int:
+    """Bytes in part `number` (from 1).
+
+    Args:
+        number: the part's number.
+        expected_bytes: the object's size where it is known.
+        fixed: all parts but the last must have one size (Cloudflare R2; s3fs's `fixed_upload_size`).
+    """
+    base = max(BLOCK, -(-(expected_bytes or 0) // PLANNED_PARTS))
+    base = -(-base // (1 << 20)) << 20
+    return base if fixed else base << max(0, (number - 1) // GROW_EVERY)
+
+
+class S3Sink:
+    """A `Sink` for one S3 object.
+
+    Up to one block becomes one PUT at `publish` (also 0 bytes); more becomes a multipart upload whose parts travel
+    while the next one is being filled. Memory: one part being filled plus at most `IN_FLIGHT_BYTES` (or one part)
+    on the way. No upload stays open after `discard`; a worker killed outright (SIGKILL) can leave one, so buckets
+    want the lifecycle rule "abort incomplete multipart uploads".
+    """
+
+    def __init__(self, fs: S3FileSystem, path: str, uri: str, *, expected_bytes: int | None = None) -> None:
+        self.uri = uri
+        self.written = 0
+        bucket, key, _ = fs.split_path(path)
+        if not bucket or not key or key.endswith("/"):
+            raise no_object(uri)
+        self._object = S3Object(fs, bucket, key, path)
+        self._expected = expected_bytes
+        self._fixed = bool(getattr(fs, "fixed_upload_size", False))
+        self._begin()
+
+    def _begin(self) -> None:
+        self.written = 0
+        self._upload: MultipartUpload | None = None
+        self._sealed = False
+        self._room = self._size = self._next_size(1)
+        self._buffer: io.BytesIO | None = io.BytesIO()
+        self._spare: deque[io.BytesIO] = deque()
+
+    def _next_size(self, number: int) -> int:
+        return part_size(number, self._expected, fixed=self._fixed)
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append `data`; waits for the store only where too many parts are on their way."""
+        view = memoryview(data).cast("B")
+        while view:
+            buffer = self._open_buffer()
+            # A full part is only sent once more bytes come: the last part is never empty, and one full block
+            # is still a single PUT.
+            if not self._room:
+                self._guard("upload", self._send, buffer)
+                continue
+            taken = view[: self._room]
+            buffer.write(taken)
+            self._room -= len(taken)
+            self.written += len(taken)
+            view = view[len(taken) :]
+
+    def restart(self) -> None:
+        """Throw away all bytes so far, also those the store has; begin again at zero."""
+        self._open_buffer()
+        self.discard()
+        self._begin()
+
+    def seal(self) -> None:
+        """Send what is left and wait for all parts; only the completion is left.
+
+        An object of at most `SMALL` bytes stays in memory for its single PUT.
+        """
+        buffer = self._open_buffer()
+        self._sealed = True
+        if self._upload is not None or self.written > SMALL:
+            self._guard("upload", self._send_last, buffer)
+
+    def publish(self) -> str | None:
+        """Complete the upload: the object appears whole. Returns its ETag without quotes."""
+        buffer = self._buffer if self._sealed else self._open_buffer()
+        etag: str | None = self._guard("publish", self._complete, buffer)
+        self._upload, self._buffer, self._sealed = None, None, False
+        return etag
+
+    def discard(self) -> None:
+        """Abort the upload and check that it is gone. Never raises; may be called again."""
+        upload, self._upload, self._buffer, self._sealed = self._upload, None, None, False
+        self._spare.clear()
+        if upload is not None:
+            upload.abort()
+
+    def _send(self, buffer: io.BytesIO) -> None:
+        """Start uploading the full buffer and take another."""
+        if self._upload is None:
+            self._upload = MultipartUpload(self._object)
+        upload = self._upload
+        if upload.parts_begun >= MAX_PARTS:
+            raise ValueError(f"the object has more than {MAX_PARTS} parts; its size was announced too small")
+        while upload.in_flight and (upload.in_flight + 1) * self._size > IN_FLIGHT_BYTES:
+            self._spare.append(upload.collect())
+        upload.send(_only(buffer, self._size))
+        self._room = self._size = self._next_size(upload.parts_begun + 1)
+        # Overwriting memory the process already has is several times cheaper than touching fresh pages.
+        self._buffer = self._spare.popleft() if self._spare else io.BytesIO()
+        self._buffer.seek(0)
+
+    def _send_last(self, buffer: io.BytesIO) -> None:
+        """Send the last part and wait for every part; the buffers are let go."""
+        if self._upload is None:
+            self._upload = MultipartUpload(self._object)
+        self._upload.send(_only(buffer, self._size - self._room))
+        while self._upload.in_flight:
+            self._upload.collect()
+        self._buffer = None
+        self._spare.clear()
+
+    def _complete(self, buffer: io.BytesIO | None) -> str | None:
+        if self._upload is None and buffer is not None:
+            return self._object.put(_only(buffer, self._size - self._room))
+        if buffer is not None:
+            self._send_last(buffer)
+        if self._upload is None:
+            raise ended(self.uri)
+        return self._upload.complete()
+
+    def _open_buffer(self) -> io.BytesIO:
+        if self._buffer is None or self._sealed:
+            raise ended(self.uri)
+        return self._buffer
+
+    def _guard(self, doing: str, step: Any, *args: Any) -> Any:
+        """Run `step`; whatever the store raises ends the upload and becomes a `DestinationError`."""
+        try:
+            return step(*args)
+        except DestinationError:
+            raise
+        except Exception as error:  # noqa: BLE001  botocore, aiohttp and s3fs share no base
+            self.discard()
+            raise destination_error(self.uri, doing, error) from None
+
+
+def _only(buffer: io.BytesIO, length: int) -> io.BytesIO:
+    """The buffer cut to `length` bytes (a reused one may hold more) and rewound."""
+    buffer.truncate(length)
+    buffer.seek(0)
+    return buffer

@@ -1,0 +1,130 @@
+"""Airflow's REST API, as far as the demo needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import httpx
+
+from demo.home import Home
+
+
+class Task(NamedTuple):
+    """One task instance."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    state: str | None
+    try_number: int
+    end: datetime | None
+
+    @property
+    def name(self) -> str:
+        """Task id, with the index of a mapped one."""
+        return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
+
+
+class AirflowApi:
+    """A session with the API server of one home."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        # The caller's proxy has no business with loopback.
+        self._http = httpx.Client(base_url=home.url, timeout=15.0, trust_env=False)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def login(self) -> bool:
+        """Get a token; False while the server is not up yet."""
+        try:
+            answer = self._http.post("/auth/token", json={"username": self._home.user, "password": self._home.password})
+        except httpx.TransportError:
+            return False
+        answer.raise_for_status()
+        self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        return True
+
+    def warm_up(self) -> None:
+        """Have the server build its task API, which it does at the first request.
+
+        It takes seconds; tasks wait five and then ask again, so that the first ones would take ten.
+        """
+        self._http.get("/execution/health", timeout=60.0)
+
+    def _get(self, path: str, **params: str | int | bool) -> Any:
+        answer = self._http.get(f"/api/v2{path}", params=params)
+        answer.raise_for_status()
+        return answer.json()
+
+    def _post(self, path: str, body: Mapping[str, object]) -> Any:
+        answer = self._http.post(f"/api/v2{path}", json=body)
+        answer.raise_for_status()
+        return answer.json()
+
+    def add_connection(self, conn_id: str, fields: Mapping[str, object]) -> None:
+        """Store a connection, as a person would in the UI."""
+        self._post("/connections", {"connection_id": conn_id, **fields})
+
+    def add_variable(self, key: str, value: str) -> None:
+        """Store a variable."""
+        self._post("/variables", {"key": key, "value": value})
+
+    def unhealthy(self) -> list[str]:
+        """The components that have not reported to the database yet."""
+        health = self._get("/monitor/health")
+        return [name for name in ("scheduler", "triggerer", "dag_processor") if health[name].get("status") != "healthy"]
+
+    def dag_ids(self) -> set[str]:
+        """The DAGs that have been parsed."""
+        return {dag["dag_id"] for dag in self._get("/dags")["dags"]}
+
+    def import_errors(self) -> dict[str, str]:
+        """Stack trace by file, for DAG files that can't be imported."""
+        errors = self._get("/importErrors")["import_errors"]
+        return {error["filename"]: error["stack_trace"] for error in errors}
+
+    def trigger(self, dag_id: str) -> str:
+        """Start a run now; its id."""
+        run_id: str = self._post(f"/dags/{dag_id}/dagRuns", {"logical_date": None})["dag_run_id"]
+        return run_id
+
+    def run(self, dag_id: str, run_id: str) -> tuple[str, datetime | None]:
+        """State and start of a run."""
+        run = self._get(f"/dags/{dag_id}/dagRuns/{run_id}")
+        return run["state"], _time(run["start_date"])
+
+    def tasks(self) -> list[Task]:
+        """All task instances of all runs."""
+        found = self._get("/dags/~/dagRuns/~/taskInstances", limit=100)["task_instances"]
+        return [
+            Task(
+                dag_id=ti["dag_id"],
+                run_id=ti["dag_run_id"],
+                task_id=ti["task_id"],
+                map_index=ti["map_index"],
+                state=ti["state"],
+                try_number=ti["try_number"],
+                end=_time(ti["end_date"]),
+            )
+            for ti in found
+        ]
+
+    def returned(self, task: Task) -> object:
+        """What a task returned; None if nothing."""
+        path = f"/dags/{task.dag_id}/dagRuns/{task.run_id}/taskInstances/{task.task_id}/xcomEntries/return_value"
+        answer = self._http.get(f"/api/v2{path}", params={"map_index": task.map_index, "stringify": False})
+        if answer.status_code == 404:
+            return None
+        answer.raise_for_status()
+        value: object = answer.json()["value"]
+        return value
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

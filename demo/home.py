@@ -1,0 +1,175 @@
+"""One run's folder under `.demo/`: an Airflow home with its configuration, logs, database and what lands.
+
+.demo/<run>/airflow/   AIRFLOW_HOME: airflow.cfg, airflow.db, logs/
+.demo/<run>/*.log      what each component printed
+.demo/<run>/landed/    what the DAGs downloaded
+.demo/cache/           migrated empty databases, to copy instead of migrating for ten seconds
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DAGS = ROOT / "example_dags"
+KEPT_RUNS = 5
+MIGRATE_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where one run keeps its things, and how its Airflow is reached."""
+
+    folder: Path
+    port: int
+    user: str
+    password: str
+
+    @property
+    def airflow(self) -> Path:
+        """The AIRFLOW_HOME."""
+        return self.folder / "airflow"
+
+    @property
+    def landed(self) -> Path:
+        """The object-storage folder that the DAGs download into."""
+        return self.folder / "landed"
+
+    @property
+    def url(self) -> str:
+        """Address of the UI and the REST API."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """What Airflow's processes get: ours, without the caller's own Airflow settings."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW_", "_AIRFLOW_"))}
+        no_proxy = ",".join(filter(None, [kept.get("NO_PROXY") or kept.get("no_proxy"), "127.0.0.1,localhost"]))
+        return kept | {
+            "AIRFLOW_HOME": str(self.airflow),
+            "NO_PROXY": no_proxy,
+            "no_proxy": no_proxy,
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)]),
+            # Process titles are written over the environment otherwise, by which `processes` finds strays.
+            "SPT_NOENV": "1",
+        }
+
+
+@contextlib.contextmanager
+def new_home(runs: Path) -> Iterator[Home]:
+    """A folder of its own for this run, locked while it is in use; old ones go."""
+    runs.mkdir(parents=True, exist_ok=True)
+    prune(runs)
+    folder = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=runs))
+    home = Home(folder, free_port(), "admin", secrets.token_urlsafe(12))
+    home.airflow.mkdir()
+    home.landed.mkdir()
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        configure(home)
+        yield home
+
+
+def prune(runs: Path) -> None:
+    """Remove all but the newest runs, except those that are still running."""
+    old = sorted((path for path in runs.iterdir() if (path / "lock").exists()), reverse=True)[KEPT_RUNS - 1 :]
+    for run in old:
+        with contextlib.suppress(OSError), (run / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(run)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def configure(home: Home) -> None:
+    """Write airflow.cfg, so that `AIRFLOW_HOME=… airflow …` shows a person the same Airflow later."""
+    passwords = home.airflow / "passwords.json"
+    write_private(passwords, json.dumps({home.user: home.password}))
+    sections: dict[str, dict[str, object]] = {
+        "core": {
+            "dags_folder": DAGS,
+            "executor": "LocalExecutor",
+            "parallelism": 4,
+            "load_examples": False,
+            "dags_are_paused_at_creation": False,
+            "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "execution_api_server_url": f"{home.url}/execution/",
+            # The default asks the network for the machine's full name, which may take seconds to fail.
+            "hostname_callable": "socket.gethostname",
+            "simple_auth_manager_users": f"{home.user}:admin",
+            "simple_auth_manager_passwords_file": passwords,
+            # The Test button of the connection form.
+            "test_connection": "Enabled",
+        },
+        "database": {"sql_alchemy_conn": f"sqlite:///{home.airflow}/airflow.db"},
+        "logging": {"base_log_folder": home.airflow / "logs"},
+        "dag_processor": {"dag_bundle_storage_path": home.airflow / "bundles"},
+        "api": {
+            "host": "127.0.0.1",
+            "port": home.port,
+            "base_url": home.url,
+            "workers": 1,
+            "secret_key": secrets.token_urlsafe(32),
+        },
+        "api_auth": {"jwt_secret": secrets.token_urlsafe(48)},
+    }
+    lines = ["# Written by `python -m demo`; what is not here has Airflow's default."]
+    for section, options in sections.items():
+        lines += ["", f"[{section}]", *(f"{key} = {str(value).replace('%', '%%')}" for key, value in options.items())]
+    write_private(home.airflow / "airflow.cfg", "\n".join(lines) + "\n")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that holds a secret."""
+    path.touch(mode=0o600)
+    path.write_text(text)
+
+
+def provide_database(home: Home) -> None:
+    """Put a migrated database into the home: a copy of an earlier run's, or a new one that later runs may copy."""
+    requirements = ROOT / "requirements" / "dev.txt"
+    key = f"{version('apache-airflow-core')}-{hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]}"
+    template, database = home.folder.parent / "cache" / f"airflow-{key}.db", home.airflow / "airflow.db"
+    if template.exists():
+        shutil.copyfile(template, database)
+        return
+    print("          preparing Airflow's database (once) …", flush=True)
+    with (home.folder / "db-migrate.log").open("wb") as log:
+        subprocess.run(
+            [sys.executable, "-m", "airflow", "db", "migrate"],
+            env=home.environment(),
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
+            check=True,
+            timeout=MIGRATE_SECONDS,
+        )
+    template.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=template.parent) as scratch:
+        copy = Path(scratch) / template.name
+        # Not a file copy: SQLite may keep part of a database in a journal beside it.
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            connection.execute("VACUUM INTO ?", (str(copy),))
+        copy.replace(template)  # whole or not at all, also where two first runs meet

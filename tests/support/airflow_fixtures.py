@@ -1,0 +1,50 @@
+"""Fixtures for tests that run tasks: the Execution API in memory, and a hand on what happens between two looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from airflow_provider_batchdl.client import policy
+from airflow_provider_batchdl.waiting import Patience
+from tests.support.airflow_api import ExecutionApi
+from tests.support.leaks import find_secrets
+
+
+@pytest.fixture
+def api() -> Iterator[ExecutionApi]:
+    """An empty Execution API; at the end, nothing that reached it may show a secret."""
+    running = ExecutionApi()
+    yield running
+    assert not find_secrets("\n".join(running.sent))
+
+
+@dataclass
+class Looks:
+    """What happens before the next looks at a job, one thing before each; the waits themselves are short."""
+
+    first_waits: list[float] = field(default_factory=list)
+    _then: list[Callable[[], object]] = field(default_factory=list)
+
+    def before_next(self, *actions: Callable[[], object]) -> None:
+        """Do these before the next look, the one after, and so on."""
+        self._then += actions
+
+    def pause(self, real: float) -> float:
+        """Stand in for the wait between two looks, which would have been ``real`` seconds."""
+        self.first_waits.append(real)
+        if self._then:
+            self._then.pop(0)()
+        return 0.01
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
+    """Between two looks a test acts, instead of time passing; requests are tried again without a pause."""
+    controlled = Looks()
+    real = Patience.pause
+    monkeypatch.setattr(Patience, "pause", lambda patience: controlled.pause(real(patience)))
+    monkeypatch.setattr(policy, "BACKOFF_CAP", 0.0)
+    return controlled

@@ -1,0 +1,39 @@
+"""A loopback server that answers with exactly the bytes it is given, for what no HTTP server would say."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def serving(*answers: bytes) -> Iterator[str]:
+    """Answer one connection after another with ``answers``, the last one again and again, and close each.
+
+    Yields:
+        The server's base URL, with a final slash.
+    """
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        for number in range(1000):
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return  # closed: the test is over
+            with connection, contextlib.suppress(OSError):
+                connection.settimeout(5)
+                connection.recv(65536)
+                connection.sendall(answers[min(number, len(answers) - 1)])
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+    finally:
+        with contextlib.suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        thread.join(10)

@@ -1,0 +1,133 @@
+"""`python -m demo` itself: a real Airflow runs the four DAGs, and nothing of it is left afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+VENDORS = {"apartmentiq", "batchcom", "proofy", "revenuebase"}
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
+
+
+class Demo:
+    """A running demo, its output in a file."""
+
+    def __init__(self, runs: Path, *options: str) -> None:
+        runs.mkdir(parents=True, exist_ok=True)
+        self.runs = runs
+        self._output = runs / f"output{len(options)}.txt"
+        with self._output.open("wb") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "demo", "--runs", str(runs), *options],
+                cwd=ROOT,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                # What a user may have lying about: another Airflow's home, a proxy that isn't there.
+                env={**os.environ, "AIRFLOW_HOME": str(runs / "other"), "HTTP_PROXY": "http://127.0.0.1:9"},
+            )
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text(errors="replace")
+
+    def wait_for(self, text: str) -> None:
+        wait_until(lambda: text in self.output or self.process.poll() is not None, seconds=240)
+        assert text in self.output, self.output
+
+    def end(self, seconds: float) -> int:
+        return self.process.wait(seconds)
+
+
+def wait_until(true: Callable[[], bool], *, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+def processes_of(runs: Path) -> list[str]:
+    """Command lines of everything whose Airflow home lies in the folder."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            home = process.environ().get("AIRFLOW_HOME", "")
+            if Path(home).is_relative_to(runs) and Path(home).name == "airflow":
+                found.append(" ".join(process.cmdline()))
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all, so that the database is prepared once."""
+    return tmp_path_factory.mktemp("demo") / "a folder with spaces"
+
+
+@pytest.fixture
+def runs(folder: Path) -> Iterator[Path]:
+    yield folder
+    assert processes_of(folder) == []
+
+
+def test_side_by_side_in_a_path_with_spaces(runs: Path) -> None:
+    """Two at once, cold: one runs to its end, the other (`make up`) stays until Ctrl-C."""
+    once, kept = Demo(runs), Demo(runs, "--keep")
+    assert once.end(300) == 0, once.output
+    assert {line.split()[0] for line in once.output.splitlines() if re.search(r"\s[0-9a-f]{8}…\s", line)} == VENDORS
+    for vendor in VENDORS:
+        assert re.search(rf"example_{vendor} .* deferred", once.output)
+    assert "each is byte for byte what the emulator served" in once.output
+
+    kept.wait_for("password:")
+    address = re.search(r"UI: (http://127\.0\.0\.1:\d+)", kept.output)
+    password = re.search(r"password: (\S+)", kept.output)
+    assert address
+    assert password
+    with httpx.Client(base_url=address[1], trust_env=False) as browser:
+        assert "<html" in browser.get("/", follow_redirects=True).text
+        login = {"username": "admin", "password": password[1]}
+        assert browser.post("/auth/token", json=login).status_code == 201
+        assert browser.post("/auth/token", json={**login, "password": "guess"}).status_code == 401
+    kept.process.send_signal(signal.SIGINT)
+    assert kept.end(30) == 0, kept.output
+
+
+def test_interrupted_while_tasks_run(runs: Path) -> None:
+    demo = Demo(runs)
+    demo.wait_for("running")
+    demo.process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    demo.process.send_signal(signal.SIGTERM)  # impatience must not cut the cleaning up short
+    assert demo.end(30) == 128 + signal.SIGINT, demo.output
+    assert "Stopped." in demo.output
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's death")
+def test_killed_it_leaves_nothing_either(runs: Path) -> None:
+    demo = Demo(runs)
+    demo.wait_for("triggered")
+    demo.process.kill()
+    demo.end(10)
+    wait_until(lambda: not processes_of(runs), seconds=40)  # the fixture says whether it came true
+
+
+def test_component_that_dies_is_named_with_its_log(runs: Path) -> None:
+    demo = Demo(runs)
+    wait_until(lambda: any("dag-processor" in line for line in processes_of(runs)), seconds=60)
+    for process in psutil.Process(demo.process.pid).children():
+        if "dag-processor" in process.cmdline():
+            process.kill()
+    assert demo.end(60) == 1, demo.output
+    assert "Airflow's dag-processor ended with exit code -9" in demo.output
+    assert "dag-processor.log" in demo.output

@@ -1,0 +1,125 @@
+"""What a user installs, what Airflow reads of it, and what `make env` installs here."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from airflow_provider_batchdl import __version__
+from airflow_provider_batchdl.provider_info import get_provider_info
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+NAME = re.compile(r"^[A-Za-z0-9._-]+")
+
+
+def canonical(requirement: str) -> str:
+    """The normalized name of the package that a requirement asks for."""
+    name = NAME.match(requirement)
+    assert name, requirement
+    return re.sub(r"[-_.]+", "-", name[0]).lower()
+
+
+def pinned() -> dict[str, str]:
+    """Each requirement of dev.txt with its hashes, by package."""
+    text = re.sub(r"^\s*#.*\n", "", (ROOT / "requirements" / "dev.txt").read_text(), flags=re.MULTILINE)
+    entries = re.split(r"(?<!\\)\n(?=\S)", text.strip())
+    return {canonical(entry): entry for entry in entries}
+
+
+def test_provider_info_is_what_airflow_reads() -> None:
+    airflow = importlib.util.find_spec("airflow")
+    assert airflow
+    assert airflow.origin
+    schema = json.loads((Path(airflow.origin).parent / "provider_info.schema.json").read_text())
+    info = get_provider_info()
+    jsonschema.validate(info, schema)
+    assert info["package-name"] == PROJECT["name"]
+    assert info["versions"][0] == __version__
+
+
+def test_provider_info_names_only_what_exists() -> None:
+    info = get_provider_info()
+    modules = [
+        module
+        for kind in ("hooks", "operators", "sensors", "triggers")
+        for integration in info.get(kind, [])
+        for module in integration["python-modules"]
+    ]
+    assert modules
+    for module in modules:
+        importlib.import_module(module)
+    names = [connection["hook-class-name"] for connection in info["connection-types"]] + info.get("extra-links", [])
+    for name in names:
+        module, _, attribute = name.rpartition(".")
+        assert hasattr(importlib.import_module(module), attribute), name
+
+
+def test_connection_types_are_the_four_vendors() -> None:
+    types = {connection["connection-type"] for connection in get_provider_info()["connection-types"]}
+    assert types == {"revenuebase", "proofy", "batchcom", "apartmentiq"}
+
+
+def test_entry_points_resolve() -> None:
+    ours = distribution(PROJECT["name"]).entry_points
+    assert {entry.group for entry in ours} == {"apache_airflow_provider", "pytest11", "console_scripts"}
+    for entry in ours:
+        assert entry.load() is not None
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    folder = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    [path] = folder.iterdir()
+    return zipfile.ZipFile(path)
+
+
+def test_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
+    info = f"airflow_provider_batchdl-{__version__}.dist-info"
+    names = wheel.namelist()
+    assert {name.split("/")[0] for name in names} == {"airflow_provider_batchdl", info}
+    assert "airflow_provider_batchdl/py.typed" in names
+    assert f"{info}/licenses/LICENSE" in names
+    there = {str(path.relative_to(ROOT)) for path in (ROOT / "airflow_provider_batchdl").rglob("*.py")}
+    assert there == {name for name in names if name.endswith(".py")}
+
+
+def test_what_the_package_asks_for_is_what_we_test_with(wheel: zipfile.ZipFile) -> None:
+    metadata = wheel.read(f"airflow_provider_batchdl-{__version__}.dist-info/METADATA").decode()
+    required = {canonical(name) for name in re.findall(r"^Requires-Dist: (.*)$", metadata, flags=re.MULTILINE)}
+    assert required <= pinned().keys()
+
+
+def test_every_requirement_is_pinned_and_hashed() -> None:
+    requirements = pinned()
+    assert len(requirements) > 100
+    for entry in requirements.values():
+        assert re.match(
+            r"[a-z0-9-]+(\[[a-z0-9,-]+\])?==[^ ]+ (; .* )?\\\n( +--hash=sha256:[0-9a-f]{64}( \\\n)?)+$", entry
+        ), entry
+
+
+def test_requirements_hold_all_that_was_asked_for() -> None:
+    asked = [line for line in (ROOT / "requirements" / "dev.in").read_text().splitlines() if line and line[0] != "#"]
+    assert {canonical(line) for line in asked} <= pinned().keys()
+
+
+@pytest.mark.parametrize("name", ["dev.in", "dev.txt"])
+def test_requirements_name_no_place_to_fetch_from(name: str) -> None:
+    text = (ROOT / "requirements" / name).read_text()
+    assert "://" not in text
+    assert not re.search(r"^\s*-", text.replace("    --hash", "hash"), flags=re.MULTILINE)

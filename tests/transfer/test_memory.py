@@ -1,0 +1,80 @@
+"""Memory does not grow with the file: measured in a process of its own, at 1 GiB, or ``BATCHDL_MEMORY_GIB``."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_batchdl.emulator import Emulator, ResultSpec
+from tests.support.seaweedfs import S3Store
+
+MIB = 2**20
+LINE = 64 * MIB
+SIZE = int(float(os.environ.get("BATCHDL_MEMORY_GIB", "1")) * 2**30)
+
+pytestmark = [
+    pytest.mark.big,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux's /proc to measure the peak"),
+]
+
+
+def measured(emulator: Emulator, path: str, s3: dict[str, Any] | None) -> dict[str, Any]:
+    """What a child process says of landing ``SIZE`` bytes at ``path``."""
+    job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=SIZE, format="csv"), state="succeeded")
+    credentials = emulator.credentials["apartmentiq"]
+    order = {
+        "vendor": "apartmentiq",
+        "url": emulator.urls["apartmentiq"],
+        "password": credentials.password,
+        "login": credentials.login,
+        "extra": credentials.extra,
+        "job_id": job.id,
+        "path": path,
+        "s3": s3,
+    }
+    child = subprocess.run(
+        [sys.executable, "-m", "tests.transfer.memory_child"],
+        input=json.dumps(order),
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        timeout=1500,
+        check=False,
+    )
+    assert child.returncode == 0, child.stderr[-3000:]
+    result: dict[str, Any] = json.loads(child.stdout.splitlines()[-1])
+    assert result["landing"]["bytes"] == SIZE
+    assert result["landing"]["files"][0]["sha256"] == job.files()[0].sha256
+    print(f"{SIZE / 2**30:g} GiB to {path}: {result['over'] / MIB:.1f} MiB over {result['before'] / MIB:.0f} MiB")
+    return result
+
+
+def test_a_large_result_lands_on_disk_in_little_memory(emulator: Emulator, tmp_path: Path) -> None:
+    target = tmp_path / "result.csv"
+    result = measured(emulator, str(target), None)
+    assert target.stat().st_size == SIZE
+    target.unlink()
+    assert result["over"] <= LINE
+
+
+def test_a_large_result_lands_on_s3_in_little_memory(emulator: Emulator, s3_store: S3Store) -> None:
+    client = s3_store.client()
+    client.create_bucket(Bucket="memory")
+    settings = {
+        "endpoint_url": s3_store.endpoint_url,
+        "key": s3_store.access_key,
+        "secret": s3_store.secret_key,
+    }
+    result = measured(emulator, "memory/result.csv", settings)
+    assert client.head_object(Bucket="memory", Key="result.csv")["ContentLength"] == SIZE
+    assert client.list_multipart_uploads(Bucket="memory").get("Uploads", []) == []
+    client.delete_object(Bucket="memory", Key="result.csv")
+    client.close()
+    assert result["over"] <= LINE

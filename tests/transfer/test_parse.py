@@ -1,0 +1,132 @@
+"""Small results as Python values."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_batchdl.exceptions import ResultTooLargeError, UnexpectedResponseError
+from airflow_provider_batchdl.transfer.parse import parse_result
+
+scalars = st.none() | st.booleans() | st.integers() | st.text()
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(), inner, max_size=5), max_leaves=10
+)
+
+
+def parsed(data: bytes | str, filename: str | None = None, content_type: str | None = None) -> object:
+    raw = data.encode() if isinstance(data, str) else data
+    return parse_result(raw, content_type=content_type, filename=filename)
+
+
+@given(values)
+def test_json(value: Any) -> None:
+    data = json.dumps(value).encode()
+    assert parsed(data, "x.json") == value
+    assert parsed(b"\xef\xbb\xbf" + data, None, "application/json; charset=utf-8") == value
+    assert parsed(gzip.compress(data), "x.json.gz", "application/gzip") == value
+
+
+@given(st.lists(st.lists(values, max_size=3) | st.dictionaries(st.text(), values, max_size=3), min_size=2, max_size=5))
+def test_json_lines_by_any_name(rows: list[Any]) -> None:
+    data = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode("utf-8", "surrogatepass")
+    for name in ("x.jsonl", "x.ndjson", "x.json", None):
+        for ending in (b"", b"\n", b"\r\n\n"):
+            assert parsed(data + ending, name) == rows
+
+
+def test_no_json_lines() -> None:
+    assert parsed("", "x.jsonl") == []
+
+
+def test_csv() -> None:
+    text = '\ufeffemail,status\r\n"a@x.example","Valid, ""really"""\r\n\r\nb@x.example,"two\nlines"\r\n'
+    assert parsed(text, "x.csv") == [
+        {"email": "a@x.example", "status": 'Valid, "really"'},
+        {"email": "b@x.example", "status": "two\nlines"},
+    ]
+    assert parsed("a;b\n1;2\n", None, "text/csv") == [{"a": "1", "b": "2"}]
+    assert parsed("a\tb\n1\t2\n", "x.tsv") == [{"a": "1", "b": "2"}]
+    assert parsed(gzip.compress(b"a\n1\n"), "x.csv.gz") == [{"a": "1"}]
+    assert parsed(gzip.compress(b"a\n1\n"), "x.gz", "text/csv") == [{"a": "1"}]
+
+
+def test_csv_headers_that_collide() -> None:
+    assert parsed("a,,a,a_2,_rest\n1,2,3,4,5,6,7\n1\n", "x.csv") == [
+        {"a": "1", "column_2": "2", "a_2": "3", "a_2_2": "4", "_rest_2": "5", "_rest": ["6", "7"]},
+        {"a": "1", "column_2": None, "a_2": None, "a_2_2": None, "_rest_2": None},
+    ]
+
+
+def test_csv_without_records() -> None:
+    assert parsed("a,b\n", "x.csv") == []
+    assert parsed("", "x.csv") == []
+
+
+@given(
+    st.lists(
+        st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=2, max_size=2)
+    )
+)
+def test_csv_round_trip(rows: list[list[str]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows([["a", "b"], *rows])
+    assert parsed(text.getvalue(), "x.csv") == [{"a": first, "b": second} for first, second in rows]
+
+
+def test_a_field_above_the_limit() -> None:
+    limit = csv.field_size_limit()
+    with pytest.raises(UnexpectedResponseError, match="Set a destination"):
+        parsed("a\n" + "x" * (limit + 1), "x.csv")
+    assert csv.field_size_limit() == limit
+
+
+def test_undeclared() -> None:
+    assert parsed('{"a": 1}') == {"a": 1}
+    assert parsed("a,b\n1,2", "x.txt", "text/plain") == [{"a": "1", "b": "2"}]
+
+
+@pytest.mark.parametrize(
+    ("data", "filename"),
+    [
+        (b"PAR1....PAR1", "x.parquet"),
+        (b"PAR1....PAR1", None),
+        (b"PK\x03\x04", "x.zip"),
+        (b"PK\x03\x04", None),
+        (b"\xff\xfe\x00", "x.csv"),
+        (b"\xff\xfe\x00", None),
+        (b"<!doctype html>", "x.csv"),
+        (b"<html>", None),
+        (b'{"a": ', "x.json"),
+        (b'{"a": 1} junk', "x.json"),
+        (b'{"a": 1}\njunk', "x.jsonl"),
+        (b"[" * 100_000, "x.json"),
+        (b"[" * 100_000, "x.jsonl"),
+        (b"not gzip", "x.csv.gz"),
+        (gzip.compress(b"a", mtime=0)[:-3], "x.csv.gz"),
+        (gzip.compress(b"PAR1", mtime=0), "x.parquet.gz"),
+    ],
+)
+def test_refused(data: bytes, filename: str | None) -> None:
+    with pytest.raises(UnexpectedResponseError) as caught:
+        parsed(data, filename)
+    assert str(caught.value)
+
+
+def test_a_small_bomb() -> None:
+    with pytest.raises(ResultTooLargeError):
+        parsed(gzip.compress(b"[" + b" " * (65 << 20) + b"]"), "x.json.gz")
+
+
+def test_messages_show_no_values() -> None:
+    for name in ("x.json", "x.jsonl"):
+        with pytest.raises(UnexpectedResponseError) as caught:
+            parsed('{"email": ann@corp.example}', name)
+        assert "ann" not in str(caught.value)
