@@ -50,7 +50,7 @@ class BatchDlError(Exception):
         retry_after: seconds the vendor asked to wait before the next request.
     """
 
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
     default_remedy: ClassVar[str | None] = None
 
     def __init__(
@@ -64,12 +64,12 @@ class BatchDlError(Exception):
         remedy: str | None = None,
         retry_after: float | None = None,
     ) -> None:
-        self.message = redact(message)
+        self.message = redact(str(message))
         super().__init__(self.message)
         self.vendor = vendor
         self.job_id = job_id
         self.status = status
-        self.vendor_message = redact(vendor_message) if vendor_message else None
+        self.vendor_message = redact(str(vendor_message)) if vendor_message else None
         self.remedy = remedy or self.default_remedy
         self.retry_after = retry_after
 
@@ -91,7 +91,7 @@ class BatchDlError(Exception):
         """The error that :meth:`to_dict` described; an unknown type becomes a plain :class:`BatchDlError`."""
         fields = dict(data)
         kind = _by_name(BatchDlError).get(fields.pop("type", ""), BatchDlError)
-        error = kind(fields.pop("message"))
+        error = kind(str(fields.pop("message", None) or "An error without a message."))
         error.__dict__.update({name: value for name, value in fields.items() if name in error.__dict__})
         return error
 
@@ -199,8 +199,18 @@ class ResultTooLargeError(TransferError):
 
 
 class DestinationError(BatchDlError):
+    """The destination refused.
+
+    ``retryable`` is False for what stays as it is until somebody acts: a missing bucket, a refused key, a read-only
+    folder.
+    """
+
     retryable = True
     default_remedy = "Check that the destination exists and that its connection may write there."
+
+    def __init__(self, message: str, *, retryable: bool = True, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.retryable = retryable
 
 
 def _by_name(root: type[BatchDlError]) -> dict[str, type[BatchDlError]]:

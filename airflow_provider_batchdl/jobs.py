@@ -162,4 +162,5 @@ class Landing(_Json):
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """The landing that :meth:`to_dict` described."""
         files = tuple(LandedFile.from_dict(file) for file in data["files"])
-        return super().from_dict({**data, "files": files, "verified_by": tuple(data.get("verified_by", ()))})
+        verified_by = tuple(data.get("verified_by", ("nothing",)))
+        return super().from_dict({**data, "files": files, "verified_by": verified_by})

@@ -243,7 +243,9 @@ class EmulatedJob:
     def _make(self, part: int, revision: int, share: float) -> Content:
         if self.result:
             size = int(self.result.part_size(part) * (share or WORK_DONE_AT_CANCEL))
-            return self._synthesize(self.result, size, f"s{self.world.seed}-{self.result.seed}-{part}-{revision}")
+            return self._synthesize(
+                self.result, size, f"{self.world.seed}:{self.id}:{self.result.seed}:{part}:{revision}"
+            )
         if self.recipe is None:
             return BytesContent(b"", "application/octet-stream")
         path = self.world.spool_path()

@@ -7,16 +7,18 @@ away from its template.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 from airflow_provider_batchdl.emulator.content import CHUNK, Content
 from airflow_provider_batchdl.emulator.rows import DEFAULT_FORMAT, MEDIA_TYPES, RowShape, row_shape
 
 _COUNTER = b"~~~~~~~~~"
-_DIGITS = len(_COUNTER)
+_TAG = b"^^^^^^^^"
 
 
 @dataclass(frozen=True)
@@ -71,43 +73,28 @@ class SyntheticContent(Content):
     def __init__(self, vendor: str, format: str, size: int, seed: str) -> None:
         self.size = size
         self.content_type = MEDIA_TYPES[format]
-        shape = row_shape(vendor, format)
-        self._prefix = shape.prefix
-        self._template, self._ends = _template(shape, seed)
-        smallest = len(shape.prefix) + len(_tail(shape, seed, 0))
+        self._form = form = _form(vendor, format)
+        self._tag = hashlib.sha256(seed.encode()).hexdigest()[: len(_TAG)].encode()
+        smallest = len(form.shape.prefix) + len(form.tail(0))
         if size and size < smallest:
             raise ValueError(f"a {format} result of {vendor} takes at least {smallest} bytes (asked for {size})")
-        room = size - smallest if size else 0
-        self._blocks, room = divmod(room, len(self._template))
-        rows = bisect_right(self._ends, room)
-        self._partial = self._ends[rows - 1] if rows else 0
-        self._tail = _tail(shape, seed, room - self._partial) if size else b""
-        if not size:
-            self._prefix = b""
+        self._prefix = form.shape.prefix if size else b""
+        self._blocks, room = divmod(size - smallest if size else 0, len(form.block))
+        rows = bisect_right(form.ends, room)
+        self._partial = form.ends[rows - 1] if rows else 0
+        self._tail = form.tail(room - self._partial).replace(_TAG, self._tag) if size else b""
 
-    def _pieces(self) -> list[tuple[int, int, Callable[[], bytes]]]:
-        """Return (start, stop, maker) of everything that is not a whole block."""
-        block_start = len(self._prefix)
-        block_stop = block_start + self._blocks * len(self._template)
-        partial_stop = block_stop + self._partial
-        return [
-            (0, block_start, lambda: self._prefix),
-            (block_stop, partial_stop, lambda: self._block(self._blocks)[: self._partial]),
-            (partial_stop, self.size, lambda: self._tail),
-        ]
-
-    def _block(self, number: int) -> bytes:
-        return self._template.replace(_COUNTER, b"%0*d" % (_DIGITS, number))
-
-    def _spans(self, start: int) -> Iterator[tuple[int, int, Callable[[], bytes]]]:
-        head, *rest = self._pieces()
-        yield head
-        length = len(self._template)
-        first = max(0, (start - head[1]) // length)
-        for number in range(first, self._blocks):
-            offset = head[1] + number * length
-            yield offset, offset + length, lambda number=number: self._block(number)  # type: ignore[misc]
-        yield from rest
+    def _spans(self, start: int) -> Iterator[_Span]:
+        """Yield the pieces that lie at or behind the block in which ``start`` falls, and the prefix."""
+        block = self._form.block.replace(_TAG, self._tag)
+        origin = len(self._prefix)
+        yield 0, origin, lambda: self._prefix
+        for number in range(max(0, (start - origin) // len(block)), self._blocks):
+            offset = origin + number * len(block)
+            yield offset, offset + len(block), partial(_numbered, block, number)
+        end = origin + self._blocks * len(block)
+        yield end, end + self._partial, lambda: _numbered(block, self._blocks)[: self._partial]
+        yield end + self._partial, self.size, lambda: self._tail
 
     def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Yield the bytes of ``[start, stop)``."""
@@ -122,17 +109,34 @@ class SyntheticContent(Content):
                 yield piece if whole else piece[low - span_start : high - span_start]
 
 
-def _template(shape: RowShape, seed: str) -> tuple[bytes, list[int]]:
-    """Return a block of rows with the counter's place held, and the offset at which each row ends."""
+_Span = tuple[int, int, Callable[[], bytes]]
+
+
+@dataclass(frozen=True)
+class _Form:
+    """A shape with a block of its rows; `_COUNTER` and `_TAG` hold the places of the block's number and the seed."""
+
+    shape: RowShape
+    block: bytes
+    ends: list[int]
+
+    def tail(self, padding: int) -> bytes:
+        """Return the last row and the suffix."""
+        return self.shape.row("9" * len(_COUNTER), "9999", _TAG.decode(), "x" * padding) + self.shape.suffix
+
+
+@lru_cache
+def _form(vendor: str, format: str) -> _Form:
+    shape = row_shape(vendor, format)
     rows, length = [], 0
     for index in itertools.count():
-        row = shape.row(_COUNTER.decode(), f"{index:04d}", seed, "") + shape.separator
+        row = shape.row(_COUNTER.decode(), f"{index:04d}", _TAG.decode(), "") + shape.separator
         if length + len(row) > CHUNK:
             break
         rows.append(row)
         length += len(row)
-    return b"".join(rows), list(itertools.accumulate(map(len, rows)))
+    return _Form(shape, b"".join(rows), list(itertools.accumulate(map(len, rows))))
 
 
-def _tail(shape: RowShape, seed: str, padding: int) -> bytes:
-    return shape.row("9" * _DIGITS, "9999", seed, "x" * padding) + shape.suffix
+def _numbered(block: bytes, number: int) -> bytes:
+    return block.replace(_COUNTER, b"%0*d" % (len(_COUNTER), number))

@@ -31,6 +31,9 @@ log = get_logger(__name__)
 # So many failures in a row without a new byte; any progress makes it whole again.
 FAILURES_WITHOUT_PROGRESS = 5
 
+# Formats that may stop after any line.
+_OPEN_ENDED = frozenset({"csv", "jsonl"})
+
 _TRY_AGAIN = (InterruptedTransferError, RateLimitedError, ResultExpiredError, VendorUnavailableError)
 
 
@@ -172,11 +175,12 @@ class Transfer:
     def _finished(self) -> tuple[Sink, Received]:
         if self._sink is None or self._head is None:
             raise UnexpectedResponseError("The download brought no response.", **self._facts())
+        verified_by = self._verify(self._sink.written, self._head)
         received = Received(
             bytes=self._sink.written,
             sha256=self._digests.digest("sha256").hex(),
             head=self._head,
-            verified_by=self._verify(self._sink.written, self._head),
+            verified_by=verified_by,
             rows=self._content.rows if self._content else None,
             resumed=self._resumed,
         )
@@ -197,13 +201,33 @@ class Transfer:
         for name in self._unchecked:
             log.warning("The checksum in %s cannot be checked here.", name)
         proofs += [head.framing] if head.framing else []
-        if self._content:
-            self._content.finish()
-            self.inspect(getattr(self._content, "members", {}))
-            proofs.append(self._content.name)
+        proofs += self._judge_content(framed=bool(proofs), empty=size == 0)
         if not proofs:
             log.warning("Nothing about this file can be verified: no length, no checksum, no known format.")
         return tuple(proofs) or ("nothing",)
+
+    def _judge_content(self, *, framed: bool, empty: bool) -> list[str]:
+        """Whether the content ends where its format does.
+
+        Text formats without an end of their own are judged leniently where a length or checksum has already proved
+        the file to be what the vendor sent: then an empty file is an empty result, and an odd last line is theirs.
+        """
+        if self._content is None or (framed and empty and self._content.name in _OPEN_ENDED):
+            return []
+        try:
+            self._content.finish()
+        except TruncatedDownloadError as error:
+            if not framed or self._content.name not in _OPEN_ENDED:
+                raise
+            log.warning("All bytes came, but: %s", error.message)
+            return []
+        if not framed and self._content.evidence == "weak":
+            raise TruncatedDownloadError(
+                "The server declares no length, and the last line is not complete: the file may have been cut.",
+                **self._facts(),
+            )
+        self.inspect(getattr(self._content, "members", {}))
+        return [self._content.name]
 
     def _facts(self) -> dict[str, Any]:
         return {"vendor": self.source.client.vendor.name, "job_id": self.source.request.job_id}

@@ -10,16 +10,23 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from airflow_provider_batchdl.exceptions import InvalidRequestError
+from airflow_provider_batchdl.redaction import remember
 
 Origin = tuple[str, str, int]
 _PORTS = {"https": 443, "http": 80}
 
 
 def origin(url: str) -> Origin:
-    """Scheme, host and port of ``url`` (RFC 6454, section 4), lower case, the port made explicit."""
-    parts = urlsplit(url)
-    scheme = parts.scheme.lower()
-    return scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(scheme, 0)
+    """Scheme, host and port of ``url`` (RFC 6454, section 4), lower case, the port made explicit.
+
+    Something that is no URL has an origin that equals no account's.
+    """
+    try:
+        parts = urlsplit(url)
+        scheme = parts.scheme.lower()
+        return scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(scheme, 0)
+    except ValueError:
+        return "", "", 0
 
 
 def base_url(host: str | None, default: str, *, schema: str | None = None, port: int | None = None) -> str:
@@ -34,17 +41,29 @@ def base_url(host: str | None, default: str, *, schema: str | None = None, port:
     Raises:
         InvalidRequestError: no URL of http or https comes out of it, or it carries credentials.
     """
-    text = (host or default).strip()
+    text = (host or "").strip() or default
     if "://" not in text:
-        text = f"{schema if schema in _PORTS else 'https'}://{text}"
-    parts = urlsplit(text)
-    if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
-        raise InvalidRequestError(
-            "The connection's host is not a base URL.",
-            remedy="Give https://host/path without credentials, query or fragment, or leave it empty.",
-        )
-    netloc = parts.netloc if parts.port or not port else f"{parts.netloc}:{port}"
+        scheme = (schema or "").strip().lower()
+        text = f"{scheme if scheme in _PORTS else 'https'}://{text}"
+    try:
+        parts = urlsplit(text)
+        own_port = parts.port
+    except ValueError:
+        raise _no_base_url() from None
+    # urlsplit drops line breaks and tabs unsaid, and a backslash is a slash to some and a letter to others.
+    strange = any(letter.isspace() or not letter.isprintable() or letter == "\\" for letter in text)
+    extras = parts.query or parts.fragment or "@" in parts.netloc
+    if parts.scheme not in _PORTS or not parts.hostname or extras or strange:
+        raise _no_base_url()
+    netloc = parts.netloc if own_port or not port else f"{parts.netloc.rstrip(':')}:{port}"
     return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/"), "", ""))
+
+
+def _no_base_url() -> InvalidRequestError:
+    return InvalidRequestError(
+        "The connection's host is not a base URL.",
+        remedy="Give https://host/path without credentials, query or fragment, or leave it empty.",
+    )
 
 
 @dataclass(frozen=True)
@@ -63,6 +82,10 @@ class Account:
     login: str | None = None
     extra: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
+    def __post_init__(self) -> None:
+        """Nobody can use the secret before the redactor knows it."""
+        remember(self.secret)
+
     @property
     def origin(self) -> Origin:
         """The only place that may see the credentials."""
@@ -72,7 +95,7 @@ class Account:
     def fingerprint(self) -> str:
         """A name for the account that does not give the secret away: what tokens and rate limits are kept under."""
         material = "\0".join((self.base_url, self.login or "", self.secret))
-        return hashlib.blake2b(material.encode(), digest_size=16).hexdigest()
+        return hashlib.blake2b(material.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
     def text(self, name: str) -> str | None:
         """A member of the extra as text, None where it is missing or empty."""

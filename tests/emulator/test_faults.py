@@ -241,3 +241,14 @@ def test_a_stalled_answer_does_not_hold_up_the_end() -> None:
         begin = time.monotonic()
         emulator.stop()
         assert time.monotonic() - begin < 2
+
+
+def test_a_client_that_leaves_or_dawdles_costs_nothing(emulator: Emulator) -> None:
+    job = emulator.add_job("apartmentiq", ResultSpec(bytes=1 << 30))
+    with httpx.stream("GET", link_of(emulator, job), verify=TLS) as answer:
+        next(answer.iter_raw())
+        time.sleep(0.3)
+        buffered = emulator.requests[-1].bytes_sent
+        assert buffered < 64 << 20  # what the sockets hold, not the file
+    time.sleep(0.3)
+    assert emulator.requests[-1].bytes_sent < 64 << 20

@@ -38,7 +38,7 @@ def check(form: str, vendor: str, body: bytes) -> None:
 
 @pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.parametrize("form", TEXT_FORMATS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, database=None)
 @given(size=st.integers(min_value=600, max_value=700_000))
 def test_any_size_is_exact_and_valid(vendor: str, form: str, size: int) -> None:
     body = made(vendor, form, size)
@@ -46,7 +46,7 @@ def test_any_size_is_exact_and_valid(vendor: str, form: str, size: int) -> None:
     check(form, vendor, body)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, database=None)
 @given(data=st.data(), size=st.integers(min_value=600, max_value=1_500_000))
 def test_any_range_is_a_piece_of_the_whole(data: st.DataObject, size: int) -> None:
     content = SyntheticContent("batchcom", "jsonl", size, "s")
@@ -90,6 +90,11 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
     assert digests(1) == digests(1)
     assert not set(digests(1)) & set(digests(2))
     assert len(set(digests(1))) == 4
+
+
+def test_results_of_different_jobs_differ(emulator: Emulator) -> None:
+    jobs = [emulator.add_job("apartmentiq", ResultSpec(bytes=20_000, format=form)) for form in ("csv", "csv", None)]
+    assert len({job.files()[0].sha256 for job in jobs}) == 3
 
 
 def test_the_same_seed_gives_the_same_account() -> None:

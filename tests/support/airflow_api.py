@@ -135,7 +135,8 @@ class ExecutionApi:
         with _own_signals():
             result = run_task_in_process(ti, operator, client=self._client())
         self._resume = None
-        return Outcome(str(result.state), result.error, self.xcoms.get((*place, "return_value")))
+        state = str(getattr(result.state, "value", result.state))
+        return Outcome(state, result.error, self.xcoms.get((*place, "return_value")))
 
     def run_to_end(
         self,

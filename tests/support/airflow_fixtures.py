@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -48,3 +49,16 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
     monkeypatch.setattr(Patience, "pause", lambda patience: controlled.pause(real(patience)))
     monkeypatch.setattr(policy, "BACKOFF_CAP", 0.0)
     return controlled
+
+
+@pytest.fixture(autouse=True)
+def quiet_access_log() -> Iterator[None]:
+    """Keep the emulator's server from printing URLs: Airflow's logging setup turns uvicorn's access log on again."""
+    logger = logging.getLogger("uvicorn.access")
+    logger.addFilter(_nothing)
+    yield
+    logger.removeFilter(_nothing)
+
+
+def _nothing(_: logging.LogRecord) -> bool:
+    return False

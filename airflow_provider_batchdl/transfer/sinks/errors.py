@@ -49,6 +49,19 @@ _REMEDY_BY_TYPE = {
     "FileNotFoundError": _BUCKET,
     "PermissionError": _CREDENTIALS,
 }
+# These stay until somebody acts. A token that expired may have been renewed by the next try, and a disk cleaned up.
+_FINAL_CODES = frozenset(
+    {
+        "AccessDenied",
+        "AllAccessDisabled",
+        "EntityTooLarge",
+        "InvalidAccessKeyId",
+        "InvalidBucketName",
+        "NoSuchBucket",
+        "SignatureDoesNotMatch",
+    }
+)
+_FINAL_ERRNOS = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG})
 _ELSE = "Look up what the store said and correct the destination or its connection."
 
 
@@ -71,7 +84,11 @@ def destination_error(uri: str, doing: str, error: BaseException) -> Destination
     code = store_code(error)
     said = clean(str(error)).strip()
     label = " ".join(part for part in (type(error).__name__, code) if part)
-    return DestinationError(f"{clean(uri)}: cannot {doing}: {label}: {said.rstrip('.')}.", remedy=_remedy(error, code))
+    return DestinationError(
+        f"{clean(uri)}: cannot {doing}: {label}: {said.rstrip('.')}.",
+        remedy=_remedy(error, code),
+        retryable=code not in _FINAL_CODES and getattr(error, "errno", None) not in _FINAL_ERRNOS,
+    )
 
 
 def ended(uri: str) -> DestinationError:
@@ -82,7 +99,8 @@ def ended(uri: str) -> DestinationError:
 def no_object(uri: str) -> DestinationError:
     """The error for a destination that names a bucket or folder but no object."""
     remedy = "Give a bucket and an object name; end the destination in '/' only to name a folder."
-    return DestinationError(f"{clean(uri)}: cannot write: the destination names no object.", remedy=remedy)
+    message = f"{clean(uri)}: cannot write: the destination names no object."
+    return DestinationError(message, remedy=remedy, retryable=False)
 
 
 def store_code(error: BaseException | None) -> str | None:

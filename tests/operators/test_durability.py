@@ -1,0 +1,156 @@
+"""One submission for each generation of a task instance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_batchdl.emulator import Emulator, Fault
+from airflow_provider_batchdl.exceptions import SubmitUncertainError
+from airflow_provider_batchdl.failures import BatchTaskFailedError
+from airflow_provider_batchdl.operators import submission
+from airflow_provider_batchdl.operators.run import BatchJobOperator
+from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
+from tests.support.airflow_api import ExecutionApi, without_store
+from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_jobs import VENDORS, count, work
+
+STORED = ("task", -1, submission.STATE_KEY)
+Make = Callable[..., Any]
+
+
+@pytest.fixture(params=[SubmitBatchJobOperator, BatchJobOperator])
+def make(request: pytest.FixtureRequest) -> Make:
+    """Either operator that submits; the one that waits does so on the worker."""
+    more = {"deferrable": False} if request.param is BatchJobOperator else {}
+    return partial(request.param, task_id="task", **more)
+
+
+def crash_after_submit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """End the process, in effect, between the vendor's answer and Airflow's knowledge of it, once."""
+    real, crashes = submission.Submission._save, [1]
+
+    def save(self: submission.Submission, state: Any) -> None:
+        if state.job_id and crashes:
+            crashes.pop()
+            raise MemoryError("killed")
+        real(self, state)
+
+    monkeypatch.setattr(submission.Submission, "_save", save)
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_retry_goes_on_with_the_same_job(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, vendor: str, make: Make
+) -> None:
+    first = api.run(lambda: make(**work(vendor, tmp_path)))
+    job_id = api.store[STORED]["job_id"]
+    second = api.run(lambda: make(**work(vendor, tmp_path)), try_number=2)
+    assert first.state == second.state == "success"
+    assert first.value == second.value
+    assert api.store[STORED]["job_id"] == job_id
+    assert count(connections, "submit") == 1
+
+
+def test_a_deferred_task_that_is_retried_waits_for_the_same_job(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks
+) -> None:
+    run = lambda: BatchJobOperator(task_id="task", deferrable=True, **work("apartmentiq", tmp_path))  # noqa: E731
+    assert api.run(run).state == "deferred"
+    api.resume_failing("Trigger timeout")
+    assert api.run(run).kind == ("up_for_retry", "TaskDeferralTimeout")
+    assert api.run_to_end(run, try_number=2).state == "success"
+    assert count(connections, "submit") == 1
+
+
+def test_a_clear_submits_anew(connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make) -> None:
+    api.run(lambda: make(**work("proofy", tmp_path)))
+    first = api.store[STORED]["job_id"]
+    api.clear()
+    assert api.run(lambda: make(**work("proofy", tmp_path)), try_number=2).state == "success"
+    assert api.store[STORED]["job_id"] != first
+    assert count(connections, "submit") == 2
+
+
+@pytest.mark.parametrize("vendor", ["revenuebase", "batchcom", "apartmentiq"])
+def test_a_job_whose_id_was_not_stored_is_found_again(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vendor: str, make: Make
+) -> None:
+    connections.world.run_seconds = 60  # Revenuebase lists active jobs only
+    crash_after_submit(monkeypatch)
+    assert api.run(lambda: make(**work(vendor, tmp_path))).kind == ("up_for_retry", "MemoryError")
+    assert api.store[STORED]["job_id"] is None
+    [job] = connections.jobs(vendor)
+    job.finish() if vendor != "revenuebase" else monkeypatch.setattr(
+        connections.world, "run_seconds", 0.5 + connections.clock.time() - job.submitted_at
+    )
+    assert api.run(lambda: make(**work(vendor, tmp_path)), try_number=2).state == "success"
+    assert api.store[STORED]["job_id"] == job.id
+    assert count(connections, "submit") == 1
+
+
+def test_where_the_vendor_lists_nothing_it_is_not_submitted_again(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Make
+) -> None:
+    crash_after_submit(monkeypatch)
+    api.run(lambda: make(**work("proofy", tmp_path)))
+    outcome = api.run(lambda: make(**work("proofy", tmp_path)), try_number=2)
+    assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
+    assert outcome.error is not None
+    assert isinstance(outcome.error.__cause__, SubmitUncertainError)
+    assert "dashboard" in str(outcome.error)
+    assert count(connections, "submit") == 1
+    # The user has looked, and clears the task: that is the decision to submit.
+    api.clear()
+    assert api.run(lambda: make(**work("proofy", tmp_path)), try_number=3).state == "success"
+
+
+def test_a_lost_answer_is_looked_up_in_the_same_try(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make
+) -> None:
+    connections.add_fault(Fault("reset", operation="submit", processed=True))
+    assert api.run(lambda: make(**work("apartmentiq", tmp_path))).state == "success"
+    assert len(connections.jobs("apartmentiq")) == 1
+
+
+def test_a_job_that_failed_is_submitted_anew_by_a_retry(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path
+) -> None:
+    run = lambda: BatchJobOperator(task_id="task", deferrable=False, **work("apartmentiq", tmp_path))  # noqa: E731
+    assert api.run(lambda: SubmitBatchJobOperator(task_id="task", **work("apartmentiq", tmp_path))).state == "success"
+    connections.jobs("apartmentiq")[0].fail("no such property")
+    assert api.run(run, try_number=2).state == "success"
+    assert [job.vendor_state for job in connections.jobs("apartmentiq")] == ["failed", "succeeded"]
+
+
+def test_a_job_that_is_gone_is_submitted_anew_by_a_retry(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make
+) -> None:
+    api.run(lambda: make(**work("apartmentiq", tmp_path)))
+    connections.add_fault(Fault("status", operation="status", status=404))
+    assert api.run(lambda: make(**work("apartmentiq", tmp_path)), try_number=2).state == "success"
+    assert count(connections, "submit") == 2
+
+
+@pytest.mark.parametrize("how", [{"pre_execute": without_store}, {"durable": False}], ids=["older Airflow", "off"])
+def test_without_a_store_it_works_and_a_retry_submits_again(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, how: dict[str, Any]
+) -> None:
+    for try_number in (1, 2):
+        outcome = api.run(lambda: make(**how, **work("proofy", tmp_path)), try_number=try_number)
+        assert outcome.state == "success"
+    assert not api.store
+    assert count(connections, "submit") == 2
+
+
+def test_what_a_newer_version_stored_is_understood(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make
+) -> None:
+    api.run(lambda: make(**work("proofy", tmp_path)))
+    api.store[STORED]["of_the_future"] = True
+    assert api.run(lambda: make(**work("proofy", tmp_path)), try_number=2).state == "success"
+    assert count(connections, "submit") == 1

@@ -1,0 +1,38 @@
+"""Jobs for tests of the Airflow layer: what each vendor is asked for, and what the emulator saw of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_batchdl.emulator import Emulator
+
+VENDORS = ("revenuebase", "proofy", "batchcom", "apartmentiq")
+ADDRESSES = ["ada@example.com", "grace@example.com", "edsger@example.com"]
+
+
+def work(vendor: str, folder: Path) -> dict[str, Any]:
+    """The arguments that submit a small job: ``conn_id``, and ``request`` or ``file``."""
+    conn_id = f"{vendor}_default"
+    if vendor == "revenuebase":
+        people = folder / "people.csv"
+        people.write_text("email\n" + "".join(f"{address}\n" for address in ADDRESSES))
+        return {"conn_id": conn_id, "file": str(people)}
+    if vendor == "proofy":
+        return {"conn_id": conn_id, "request": {"emails": ADDRESSES}}
+    if vendor == "batchcom":
+        request = {"export_type": "ATTRIBUTES", "attributes": ["$email_address"], "identifiers": ["custom_id"]}
+        return {"conn_id": conn_id, "request": request}
+    report = {
+        "report_type": "property",
+        "output_format": "csv",
+        "start_date": "2026-10-01",
+        "end_date": "2026-10-31",
+        "property_ids": [1201],
+    }
+    return {"conn_id": conn_id, "request": report}
+
+
+def count(emulator: Emulator, operation: str) -> int:
+    """How many requests of a kind reached the vendors."""
+    return sum(record.operation == operation for record in emulator.requests)
