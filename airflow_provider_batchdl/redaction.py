@@ -54,7 +54,12 @@ def forms(secret: str) -> list[str]:
     # What is left as it is differs: by the letter, in forms, in httpx's URLs and in a browser's.
     percent = [quote(raw, safe=""), quote_plus(raw), quote(raw, safe="!$&'()*+,;=:@/?"), quote(raw, safe="!'()*")]
     percent += [re.sub(r"%..", lambda match: match[0].lower(), text) for text in percent]
-    escaped = [repr(secret)[1:-1], repr(raw)[2:-1], json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]]
+    escaped = [
+        repr(secret)[1:-1],
+        repr(raw)[2:-1],
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+    ]
     found = dict.fromkeys((secret, *percent, *escaped, *_in_base64(raw)))
     return [form for form in found if len(form) >= SHORTEST_SECRET]
 

@@ -66,7 +66,7 @@ class AsyncBatchClient:
             try:
                 response = await self._read(request, await self._http.send(message, auth=self._auth, stream=True))
             except (httpx.TransportError, httpx.DecodingError) as error:
-                raise policy.transport_error(self.vendor, request, error) from None
+                raise policy.transport_error(self.vendor, request, error, message) from None
         self._limiter.note(response.status_code, response.headers)
         return policy.check_answer(self.vendor, request, response)
 

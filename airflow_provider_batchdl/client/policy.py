@@ -14,7 +14,10 @@ from tenacity import RetryCallState, stop_after_attempt
 
 from airflow_provider_batchdl.client.ratelimit import LONGEST_WAIT
 from airflow_provider_batchdl.exceptions import (
+    BatchDlError,
+    InvalidRequestError,
     RateLimitedError,
+    TransferError,
     UnexpectedResponseError,
     VendorUnavailableError,
 )
@@ -27,12 +30,13 @@ BACKOFF_CAP = 30.0
 LARGEST_ANSWER = 64 * 2**20
 TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=60.0)
 
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_OUR_FAULT = (httpx.LocalProtocolError, httpx.UnsupportedProtocol)
 
 
 def backoff(attempt: int, retry_after: float | None = None) -> float:
     """Seconds to wait after the ``attempt``-th failure: full jitter, and never less than the vendor asks for."""
-    return max(random.uniform(0, min(BACKOFF_CAP, 2.0**attempt)), retry_after or 0.0)
+    return max(random.uniform(0, min(BACKOFF_CAP, 2.0 ** min(attempt, 10))), retry_after or 0.0)
 
 
 def may_repeat(request: ApiRequest, error: BaseException) -> bool:
@@ -86,21 +90,64 @@ def user_agent() -> str:
 def build_request(
     build: Callable[..., httpx.Request], vendor: Vendor, request: ApiRequest, files: dict[str, Any] | None = None
 ) -> httpx.Request:
-    """The ``httpx`` request for ``request``, before authentication; ``build`` is the client's ``build_request``."""
+    """The ``httpx`` request for ``request``, before authentication; ``build`` is the client's ``build_request``.
+
+    Raises:
+        InvalidRequestError: there is no such URL, or the body cannot be said in JSON.
+    """
     url = vendor.account.base_url + request.path
     body: dict[str, Any] = {} if request.json is None else {"json": request.json}
-    return build(request.method, url, params=dict(request.params or {}) or None, files=files, **body)
+    try:
+        return build(request.method, url, params=dict(request.params or {}) or None, files=files, **body)
+    except (httpx.InvalidURL, TypeError, ValueError, RecursionError) as error:
+        raise InvalidRequestError(
+            f"The {request.operation} request cannot be made: {error}.",
+            vendor=vendor.name,
+            job_id=request.job_id,
+            remedy="Check the task's request, which must be plain JSON (a date as text), and the connection's host.",
+        ) from error
 
 
-def transport_error(vendor: Vendor, request: ApiRequest, error: Exception) -> VendorUnavailableError:
-    """The typed error for a request that got no answer."""
+def transport_error(
+    vendor: Vendor, request: ApiRequest, error: Exception, message: httpx.Request | None = None
+) -> BatchDlError:
+    """The typed error for a request that got no answer.
+
+    Args:
+        vendor: who did not answer.
+        request: what was asked.
+        error: what ``httpx`` says.
+        message: ``request`` as it was to be sent; where ``error`` is about another, a token's, it was not yet sent.
+    """
+    if isinstance(error, _OUR_FAULT):
+        # Not its words: for a header they are the header's value, which may be the key.
+        return InvalidRequestError(
+            f"The {request.operation} request cannot be sent: it breaks the rules of HTTP.",
+            vendor=vendor.name,
+            job_id=request.job_id,
+            remedy="Check the connection's password and extra for line breaks, and that the file is not being written.",
+        )
     reason = str(error) or type(error).__name__
+    about = getattr(error, "_request", None)
+    before = message is not None and about is not None and about is not message
     return VendorUnavailableError(
         f"No answer from {vendor.label} to the {request.operation} request: {reason}.",
         vendor=vendor.name,
         job_id=request.job_id,
-        maybe_processed=not isinstance(error, _NEVER_SENT),
+        maybe_processed=not before and not isinstance(error, _NEVER_SENT),
         remedy=f"Check that {redact_url(vendor.account.base_url)} can be reached from here.",
+    )
+
+
+def unreadable(vendor: Vendor, error: Exception) -> BatchDlError:
+    """The error for a file to submit that cannot be read, or not to its end: the vendor has no whole request."""
+    passing = isinstance(error, ConnectionError | TimeoutError)
+    kind: type[BatchDlError] = TransferError if passing else InvalidRequestError
+    reason = str(error) or type(error).__name__
+    return kind(
+        f"The file to submit cannot be read: {reason}.",
+        vendor=vendor.name,
+        remedy="Check the task's file, and the connection to the store it is in.",
     )
 
 

@@ -1,7 +1,9 @@
 """A vendor's rate limit, kept on this side: one budget for each account in a process, for sync and async alike.
 
-The counting is pyrate-limiter's: one limiter serves threads and event loops, it has no dependencies, and it is
-maintained. What it lacks, a pause because the vendor's own headers say so, is here.
+The counting is pyrate-limiter's: its bucket serves any number of limits at once, has no dependencies, and is
+maintained. Waiting is done here: its own limiter sleeps two minutes before it says that they are not enough, holds
+its lock meanwhile in some versions (which stops an event loop that wants it), and knows no pause because the vendor's
+headers say so.
 """
 
 from __future__ import annotations
@@ -11,18 +13,18 @@ import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from threading import Lock
-from typing import Any
 
-from pyrate_limiter import InMemoryBucket, Limiter, Rate
-from pyrate_limiter.limiter import SingleBucketFactory
+from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
-from airflow_provider_batchdl.exceptions import RateLimitedError
+from airflow_provider_batchdl.exceptions import InvalidRequestError, RateLimitedError
 from airflow_provider_batchdl.vendors.account import Account
 from airflow_provider_batchdl.vendors.base import RateLimit, Vendor
 from airflow_provider_batchdl.vendors.errors import retry_after
 
 # Beyond this a task should give its slot back and come again, instead of sleeping in it.
 LONGEST_WAIT = 120.0
+# No vendor's window is longer; whatever a header says, an account is not locked out for the life of the process.
+LONGEST_PAUSE = 86_400.0
 
 
 class RateLimiter:
@@ -34,10 +36,9 @@ class RateLimiter:
     """
 
     def __init__(self, limits: Sequence[RateLimit], vendor: str) -> None:
-        rates = [Rate(limit.requests, int(limit.seconds * 1000)) for limit in limits]
+        rates = [Rate(limit.requests, round(limit.seconds * 1000)) for limit in limits]
         self._bucket = InMemoryBucket(rates)
-        # Old entries are dropped here, before each request, instead of by a thread of the library's.
-        self._limiter = Limiter(SingleBucketFactory(self._bucket, schedule_leak=False))
+        self._lock = Lock()
         self._vendor = vendor
         self._resume_at = 0.0
 
@@ -45,19 +46,21 @@ class RateLimiter:
         """Wait until the next request may go.
 
         Raises:
-            RateLimitedError: that would take longer than two minutes.
+            RateLimitedError: that would take longer than two minutes; it is not waited for.
         """
-        time.sleep(self._pause())
-        self._granted(self._limiter.try_acquire(timeout=LONGEST_WAIT))
+        deadline = time.monotonic() + LONGEST_WAIT
+        while wait := self._wait(deadline):
+            time.sleep(wait)
 
     async def aacquire(self) -> None:
         """Wait, in the event loop, until the next request may go.
 
         Raises:
-            RateLimitedError: that would take longer than two minutes.
+            RateLimitedError: that would take longer than two minutes; it is not waited for.
         """
-        await asyncio.sleep(self._pause())
-        self._granted(await self._limiter.try_acquire_async(timeout=LONGEST_WAIT))
+        deadline = time.monotonic() + LONGEST_WAIT
+        while wait := self._wait(deadline):
+            await asyncio.sleep(wait)
 
     def note(self, status: int, headers: Mapping[str, str]) -> None:
         """Learn from a response: turned away, or with nothing remaining, all wait for as long as it says."""
@@ -66,23 +69,32 @@ class RateLimiter:
 
     def pause(self, seconds: float) -> None:
         """Let nothing through for so long."""
-        self._resume_at = max(self._resume_at, time.monotonic() + seconds)
+        self._resume_at = max(self._resume_at, time.monotonic() + min(seconds, LONGEST_PAUSE))
 
-    def _pause(self) -> float:
-        self._bucket.leak(self._bucket.now())  # type: ignore[no-untyped-call]
-        wait = max(0.0, self._resume_at - time.monotonic())
-        if wait > LONGEST_WAIT:
-            raise self._too_long(wait)
+    def _wait(self, deadline: float) -> float:
+        """Take a place and return 0, or return the seconds until there may be one; never sleeps."""
+        now = time.monotonic()
+        wait = self._resume_at - now
+        if wait <= 0:
+            wait = self._take()
+        if wait <= 0:
+            return 0.0
+        if now + wait > deadline:
+            # Others were quicker each time, or the limit is a long one: either way the caller should come again later.
+            wait = max(wait, LONGEST_WAIT + 1)
+            raise RateLimitedError(
+                f"The account's rate limit is used up for another {wait:.0f} s.", vendor=self._vendor, retry_after=wait
+            )
         return wait
 
-    def _granted(self, granted: Any) -> None:
-        if not granted:
-            raise self._too_long(LONGEST_WAIT)
-
-    def _too_long(self, wait: float) -> RateLimitedError:
-        return RateLimitedError(
-            f"The account's rate limit is used up for another {wait:.0f} s.", vendor=self._vendor, retry_after=wait
-        )
+    def _take(self) -> float:
+        with self._lock:
+            moment = int(self._bucket.now())  # type: ignore[no-untyped-call]
+            self._bucket.leak(moment)
+            item = RateItem(self._vendor, moment)
+            if self._bucket.put(item):
+                return 0.0
+            return max(int(self._bucket.waiting(item)), 1) / 1000  # type: ignore[arg-type]
 
 
 _limiters: dict[str, RateLimiter] = {}
@@ -109,4 +121,14 @@ def _limits(account: Account) -> tuple[RateLimit, ...]:
     if text is None:
         return ()
     requests, _, seconds = text.partition("/")
-    return (RateLimit(int(requests), float(seconds or 1)),)
+    try:
+        limit = RateLimit(int(requests), float(seconds.strip() or 1))
+        sensible = limit.requests >= 1 and 0.001 <= limit.seconds <= LONGEST_PAUSE
+    except ValueError:
+        sensible = False
+    if not sensible:
+        raise InvalidRequestError(
+            f"The connection's rate_limit {text[:40]!r} is no rate limit.",
+            remedy='Set the connection extra "rate_limit" to "requests/seconds", such as "60/60", or leave it out.',
+        )
+    return (limit,)

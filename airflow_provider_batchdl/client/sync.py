@@ -12,7 +12,7 @@ from tenacity import Retrying
 
 from airflow_provider_batchdl.client import policy
 from airflow_provider_batchdl.client.ratelimit import limiter_for
-from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError
+from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Upload, Vendor
 
 T = TypeVar("T")
@@ -31,19 +31,18 @@ def opened(vendor: Vendor, upload: Upload | None, opener: Opener) -> Iterator[di
     """The ``files`` argument of ``httpx`` for ``upload``, which is open for as long.
 
     Raises:
-        InvalidRequestError: the file cannot be opened.
+        BatchDlError: the file cannot be opened, or not be read to its end.
     """
     if upload is None:
         yield None
         return
     try:
-        stream = opener(upload.source)
-    except OSError as error:
-        raise InvalidRequestError(
-            f"The file to submit cannot be read: {error}.", vendor=vendor.name, remedy="Check the task's file."
-        ) from error
-    with stream:
-        yield {upload.field: (upload.filename, stream, upload.content_type)}
+        with opener(upload.source) as stream:
+            yield {upload.field: (upload.filename, stream, upload.content_type)}
+    except BatchDlError:
+        raise
+    except Exception as error:  # httpx's own are typed by now: what is left is the store's
+        raise policy.unreadable(vendor, error) from error
 
 
 class BatchClient:
@@ -102,7 +101,7 @@ class BatchClient:
             try:
                 response = self._read(request, self._http.send(message, auth=self._auth, stream=True))
             except (httpx.TransportError, httpx.DecodingError) as error:
-                raise policy.transport_error(self.vendor, request, error) from None
+                raise policy.transport_error(self.vendor, request, error, message) from None
         self._limiter.note(response.status_code, response.headers)
         return policy.check_answer(self.vendor, request, response)
 
@@ -119,12 +118,11 @@ class BatchClient:
         try:
             out = next(flow)
             while out is not message:
-                try:
-                    out = flow.send(self._http.send(out))
-                except httpx.TransportError as error:
-                    raise policy.transport_error(self.vendor, request, error) from None
+                out = flow.send(self._http.send(out))
             if renew:
                 self._renew(flow, message)
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise policy.transport_error(self.vendor, request, error, message) from None
         finally:
             flow.close()
         return message

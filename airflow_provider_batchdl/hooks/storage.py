@@ -31,4 +31,5 @@ def destination_at(destination: str | ObjectStoragePath) -> Destination:
         raise DestinationError(
             f"The destination cannot be used: {error}.",
             remedy="Check the URL's scheme, that the provider for it is installed, and its connection.",
+            retryable=False,
         ) from error

@@ -6,11 +6,10 @@ pre-signed S3 link that lives seven days.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urljoin
 
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
@@ -28,9 +27,11 @@ from airflow_provider_batchdl.vendors.base import (
     Submission,
     Vendor,
 )
-from airflow_provider_batchdl.vendors.errors import error_from_response, vendor_words
+from airflow_provider_batchdl.vendors.account import base_url
+from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, vendor_words
 from airflow_provider_batchdl.vendors.matching import is_echo_of
 from airflow_provider_batchdl.vendors.oauth2 import OAuth2ClientCredentials
+from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_text
 
 if TYPE_CHECKING:
     import httpx
@@ -61,16 +62,24 @@ class ApartmentIQ(Vendor):
         if not self.account.login:
             return BearerAuth(self.account.secret)
         return OAuth2ClientCredentials(
-            token_url=self.account.text("token_url") or self._default_token_url(),
+            token_url=self._token_url(),
             client_id=self.account.login,
             client_secret=self.account.secret,
             cache_key=self.account.fingerprint,
             vendor=self.name,
         )
 
-    def _default_token_url(self) -> str:
-        parts = urlsplit(self.account.base_url)
-        return urlunsplit((parts.scheme, parts.netloc, "/oauth/token", "", ""))
+    def _token_url(self) -> str:
+        """The token endpoint: the extra ``token_url``, a whole URL or a path at the host's origin."""
+        url = urljoin(self.account.base_url, (self.account.text("token_url") or "/oauth/token").strip())
+        try:
+            return base_url(url, url)
+        except InvalidRequestError as error:
+            raise InvalidRequestError(
+                "The connection's token_url is no URL.",
+                vendor=self.name,
+                remedy='Set the connection extra "token_url" to https://host/path, or leave it out.',
+            ) from error
 
     def submit(self, submission: Submission) -> Flow[Job]:
         """Submit a report job; ``request`` is the body of ``POST /bulk_api/jobs``."""
@@ -86,13 +95,17 @@ class ApartmentIQ(Vendor):
 
     def list_jobs(self) -> Flow[list[Job]]:
         """All jobs, newest first."""
-        jobs: list[Job] = []
+        jobs: dict[str, Job] = {}
         page = 1
         while True:
             response, items, last = yield from self._page(page)
-            jobs += [self._read(response, "list", item) for item in items]
-            if page >= last or not items:
-                return jobs
+            # A job made meanwhile moves the others down, onto the next page; a page without news would never end.
+            known = len(jobs)
+            for item in items:
+                job = self._read(response, "list", item)
+                jobs.setdefault(job.id, job)
+            if page >= last or len(jobs) == known:
+                return list(jobs.values())
             page += 1
 
     def _page(self, page: int, delay: float = 0.0) -> Flow[tuple[httpx.Response, list[Any], int]]:
@@ -100,7 +113,7 @@ class ApartmentIQ(Vendor):
         response = yield ApiRequest("list", "GET", JOBS, params=params, delay=delay)
         try:
             body = self.read_json("list", response)
-            return response, list(body["jobs"]), int(body["pagination"]["total_pages"])
+            return response, list(body["jobs"]), as_int(body["pagination"]["total_pages"])
         except (KeyError, TypeError, ValueError) as error:
             raise self.malformed("list", response, repr(error)) from error
 
@@ -118,7 +131,11 @@ class ApartmentIQ(Vendor):
     def check(self) -> Flow[str]:
         """List one account."""
         params: dict[str, str | int] = {"page": 1, "per_page": 1}
-        yield ApiRequest("check", "GET", "/accounts", params=params)
+        response = yield ApiRequest("check", "GET", "/accounts", params=params)
+        try:
+            self.read_json("check", response)["data"]
+        except (KeyError, TypeError) as error:
+            raise self.malformed("check", response, repr(error)) from error
         return "ApartmentIQ accepts the credentials."
 
     def result_request(self, job: Job, file: ResultFile) -> ApiRequest:
@@ -155,18 +172,16 @@ class ApartmentIQ(Vendor):
 
     def _read(self, response: httpx.Response, operation: str, item: Any) -> Job:
         try:
-            job_id, word = str(item["job_id"]), str(item["status"])
+            job_id, word = as_id(item["job_id"]), str(item["status"])
             name = f"{item['report_type']}-{job_id}.{item['output_format']}" if "output_format" in item else None
         except (KeyError, TypeError) as error:
             raise self.malformed(operation, response, repr(error)) from error
         state = self.state_of(word)
         files = (ResultFile(job_id, name),) if state is JobState.SUCCEEDED else ()
-        return Job(job_id, state, word, message=item.get("error_message"), files=files)
+        return Job(job_id, state, word, message=as_text(item.get("error_message")), files=files)
 
 
 def _speaks_of_quota(response: httpx.Response) -> bool:
-    try:
-        body = json.loads(response.content)
-    except ValueError:
-        return False
-    return isinstance(body, dict) and ("quota_limit" in body or "quota" in str(body.get("error", "")).lower())
+    body = json_of(response)
+    words = f"{body.get('error')} {body.get('message')}".lower() if isinstance(body, dict) else ""
+    return isinstance(body, dict) and ("quota_limit" in body or "quota" in words)

@@ -46,6 +46,9 @@ Flow: TypeAlias = "Generator[ApiRequest, httpx.Response, T]"
 # A submitted job may take a moment to show in the vendor's list: seconds to wait before each look.
 ADOPTION_DELAYS = (0.0, 2.0, 5.0)
 
+# By these a server says that it did not act on a POST; a 302 or 303 may come after it did.
+_NOT_TAKEN = frozenset({301, 307, 308, *range(400, 500)})
+
 _unknown_states_logged: set[tuple[str, str]] = set()
 
 
@@ -262,6 +265,8 @@ class Vendor(ABC):
                 raise
             lost: BatchDlError = error
         except UnexpectedResponseError as error:
+            if error.status in _NOT_TAKEN:
+                raise
             lost = error
         try:
             job = yield from self.find_submitted(submission)

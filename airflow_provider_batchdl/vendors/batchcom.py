@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError, ResultNotReadyError
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
+from airflow_provider_batchdl.redaction import remember
 from airflow_provider_batchdl.vendors.auth import BearerAuth
 from airflow_provider_batchdl.vendors.base import (
     ADOPTION_DELAYS,
@@ -23,6 +24,7 @@ from airflow_provider_batchdl.vendors.base import (
 )
 from airflow_provider_batchdl.vendors.errors import error_from_response
 from airflow_provider_batchdl.vendors.matching import is_echo_of
+from airflow_provider_batchdl.vendors.reading import as_id, as_size, as_text
 
 if TYPE_CHECKING:
     import httpx
@@ -70,6 +72,7 @@ class BatchCom(Vendor):
                 vendor=self.name,
                 remedy='Set the connection extra "project_key"; the Batch.com dashboard shows it.',
             )
+        remember(project)
         return BearerAuth(self.account.secret, {"X-Batch-Project": project})
 
     def submit(self, submission: Submission) -> Flow[Job]:
@@ -80,7 +83,7 @@ class BatchCom(Vendor):
             "submit", "/profiles/export", method="POST", json=dict(submission.request), repeatable=False
         )
         try:
-            export_id = str(self.read_json("submit", response)["id"])
+            export_id = as_id(self.read_json("submit", response)["id"])
         except (KeyError, TypeError) as error:
             raise self.malformed("submit", response, repr(error)) from error
         return Job(export_id, JobState.PENDING, "CREATED")
@@ -92,10 +95,11 @@ class BatchCom(Vendor):
 
     def list_jobs(self) -> Flow[list[Job]]:
         """All exports that the vendor still lists (three or four months, by its own two statements)."""
-        jobs = []
+        jobs: dict[str, Job] = {}
         for response, item in (yield from self._pages()):
-            jobs.append(self._read(response, "list", item))
-        return jobs
+            job = self._read(response, "list", item)
+            jobs.setdefault(job.id, job)
+        return list(jobs.values())
 
     def _pages(self, delay: float = 0.0) -> Flow[list[tuple[httpx.Response, Any]]]:
         items: list[tuple[httpx.Response, Any]] = []
@@ -106,7 +110,7 @@ class BatchCom(Vendor):
             try:
                 page = self.read_json("list", response)
                 items += [(response, item) for item in page["exports"]]
-                cursor = page.get("next_from") if page.get("has_more") else None
+                cursor = as_text(page.get("next_from")) if page.get("has_more") else None
             except (AttributeError, KeyError, TypeError) as error:
                 raise self.malformed("list", response, repr(error)) from error
             if not cursor or cursor in seen:  # a cursor that repeats would never end
@@ -116,7 +120,11 @@ class BatchCom(Vendor):
 
     def check(self) -> Flow[str]:
         """List one export."""
-        yield self._call("check", "/exports/list", params={"limit": 1})
+        response = yield self._call("check", "/exports/list", params={"limit": 1})
+        try:
+            self.read_json("check", response)["exports"]
+        except (KeyError, TypeError) as error:
+            raise self.malformed("check", response, repr(error)) from error
         return "Batch.com accepts the key and the project."
 
     def result_files(self, job: Job) -> tuple[ResultFile, ...]:
@@ -131,9 +139,11 @@ class BatchCom(Vendor):
         """Look for an export of the same request made since."""
         for delay in ADOPTION_DELAYS:
             for response, item in (yield from self._pages(delay)):
-                if isinstance(item, dict) and is_echo_of(
-                    item.get("request"), submission.request, item.get("request_date"), submission.submitted_at
-                ):
+                if not isinstance(item, dict):
+                    continue
+                # The vendor's schema requires a `requested_at`, its examples show a `request_date`.
+                made = item.get("request_date") or item.get("requested_at")
+                if is_echo_of(item.get("request"), submission.request, made, submission.submitted_at):
                     return self._read(response, "list", item)
         return None
 
@@ -153,11 +163,11 @@ class BatchCom(Vendor):
 
     def _read(self, response: httpx.Response, operation: str, item: Any) -> Job:
         try:
-            export_id, word = str(item["id"]), str(item["status"])
+            export_id, word = as_id(item["id"]), str(item["status"])
             files = tuple(
-                ResultFile(str(file["id"]), f"{export_id}.json", file.get("size"), file.get("part"))
+                ResultFile(as_id(file["id"]), f"{export_id}.json", as_size(file.get("size")), as_size(file.get("part")))
                 for file in item.get("files") or ()
             )
         except (AttributeError, KeyError, TypeError) as error:
             raise self.malformed(operation, response, repr(error)) from error
-        return Job(export_id, self.state_of(word), word, message=item.get("error_message"), files=files)
+        return Job(export_id, self.state_of(word), word, message=as_text(item.get("error_message")), files=files)

@@ -18,11 +18,16 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_batchdl import exceptions as exc
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import httpx
 
 LONGEST_MESSAGE = 500
+# An error's words stand at its beginning; a body beyond this is not parsed, and only its beginning is looked at.
+LARGEST_BODY = 1 << 20
+LONGEST_TEXT = 1 << 16
+DEEPEST = 8
+MOST_ITEMS = 20
 
 _BY_STATUS: dict[int, type[exc.BatchDlError]] = {
     HTTPStatus.BAD_REQUEST: exc.InvalidRequestError,
@@ -40,6 +45,8 @@ _BY_STATUS: dict[int, type[exc.BatchDlError]] = {
     HTTPStatus.TOO_EARLY: exc.VendorUnavailableError,
     HTTPStatus.TOO_MANY_REQUESTS: exc.RateLimitedError,
 }
+
+_ABOUT_NO_JOB = ("submit", "list", "balance", "check", "token")
 
 
 def error_from_response(
@@ -66,9 +73,12 @@ def error_from_response(
     if issubclass(kind, exc.VendorUnavailableError):
         # 503 is the one 5xx by which a server says that it did not take the request (RFC 9110, section 15.6.4).
         facts["maybe_processed"] = status != HTTPStatus.SERVICE_UNAVAILABLE
-    if issubclass(kind, exc.RateLimitedError | exc.VendorUnavailableError):
+        # Revenuebase puts X-RateLimit-Reset on every answer: it says nothing about when a 5xx will be over.
+        own = response.headers.get("retry-after")
+        facts["retry_after"] = None if own is None else retry_after({"retry-after": own})
+    if issubclass(kind, exc.RateLimitedError):
         facts["retry_after"] = retry_after(response.headers)
-    if kind is exc.JobNotFoundError and job_id is None:
+    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) and job_id is None:
         facts["remedy"] = "Check the connection's host and api_version: the vendor has nothing at this address."
     return kind(f"The {operation} request was refused: {_phrase(status)}.", **facts)
 
@@ -76,42 +86,81 @@ def error_from_response(
 def _kind(status: int, operation: str) -> type[exc.BatchDlError]:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return exc.VendorUnavailableError
-    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) and operation in ("submit", "list", "balance", "check"):
-        return exc.InvalidRequestError  # no job is in question: the address itself is wrong
+    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) and operation in _ABOUT_NO_JOB:
+        return exc.InvalidRequestError  # the address itself is wrong
     return _BY_STATUS.get(status, exc.UnexpectedResponseError)
 
 
 def vendor_words(response: httpx.Response) -> tuple[str | None, str | None]:
     """The vendor's message and its error code, each None where the body has none."""
-    text = response.text.strip()
+    text = _decoded(response).strip()
     if not text:
         return None, None
+    if len(response.content) > LARGEST_BODY:
+        return _from_text(text), None
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
         return _from_text(text), None
     message, code = _from_json(body)
-    return _shorten(message), code
+    if message is None and body not in ({}, [], "", None):
+        message = text  # a shape nobody told us of: the vendor's words are in it all the same
+    return _legible(message), _legible(code)
 
 
-def _from_json(body: Any) -> tuple[str | None, str | None]:
+def json_of(response: httpx.Response) -> Any:
+    """The body of an error as JSON, None where it is none."""
+    try:
+        return json.loads(response.content) if len(response.content) <= LARGEST_BODY else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _decoded(response: httpx.Response) -> str:
+    """The body as text. ``Response.text`` trusts the header, which may name a codec that is not one for text."""
+    beginning = response.content[:LARGEST_BODY]
+    try:
+        return beginning.decode(response.charset_encoding or "utf-8-sig", "replace")
+    except (LookupError, UnicodeError):
+        return beginning.decode("utf-8-sig", "replace")
+
+
+def _from_json(body: Any, depth: int = 0) -> tuple[str | None, str | None]:
     if isinstance(body, str):
-        return body, body
-    if isinstance(body, list):
-        return "; ".join(filter(None, (_from_json(item)[0] for item in body))) or None, None
-    if not isinstance(body, dict):
+        return body or None, body or None
+    if isinstance(body, int | float) and not isinstance(body, bool):
+        return str(body), None
+    if not isinstance(body, dict | list) or depth > DEEPEST:
         return None, None
-    if "msg" in body:  # one of FastAPI's validation errors
-        where = ".".join(str(step) for step in body.get("loc") or ())
-        return f"{where}: {body['msg']}" if where else str(body["msg"]), _text(body.get("type"))
+    if isinstance(body, list):
+        return _joined((_from_json(item, depth + 1)[0] for item in body[:MOST_ITEMS])), None
+    if isinstance(body.get("msg"), str):  # one of FastAPI's validation errors
+        steps = body.get("loc")
+        where = ".".join(str(step) for step in steps) if isinstance(steps, list) else ""
+        return f"{where}: {body['msg']}" if where else body["msg"], _text(body.get("type"))
+    return _from_object(body, depth)
+
+
+def _from_object(body: dict[str, Any], depth: int) -> tuple[str | None, str | None]:
     code = _text(body.get("error_code")) or _text(body.get("code")) or _text(body.get("error"))
     for member in ("error_message", "message", "error_description", "detail", "errors", "error"):
-        if body.get(member):
-            message, inner = _from_json(body[member])
-            if message:
-                headline = _text(body.get("error")) if member == "message" else None
-                return f"{headline}: {message}" if headline else message, code or inner
-    return code, code
+        message, inner = _from_json(body.get(member), depth + 1)
+        if message:
+            if member == "message":
+                details = _from_json(body.get("errors"), depth + 1)[0]
+                message = _joined((message, details)) if details else message
+                headline = _text(body.get("error"))
+                message = f"{headline}: {message}" if headline else message
+            return message, code or inner
+    if code or not depth:
+        return code, code
+    # {"errors": {"property_ids": ["can't be blank"]}}: inside, any member's name is part of the message.
+    items = [(name, _from_json(value, depth + 1)[0]) for name, value in list(body.items())[:MOST_ITEMS]]
+    return _joined(f"{name}: {words}" for name, words in items if words), None
+
+
+def _joined(words: Iterable[str | None]) -> str | None:
+    return "; ".join(filter(None, words)) or None
 
 
 def _text(value: Any) -> str | None:
@@ -119,15 +168,24 @@ def _text(value: Any) -> str | None:
 
 
 def _from_text(text: str) -> str | None:
+    text = text[:LONGEST_TEXT]
     if text.lstrip().startswith("<"):
-        title = re.search(r"<title[^>]*>(.*?)</title>|<Message>(.*?)</Message>", text, re.IGNORECASE | re.DOTALL)
-        words = next((group for group in title.groups() if group), "") if title else re.sub(r"<[^>]*>", " ", text)
+        title = re.search(r"<title[^<>]*>([^<]*)</title>|<Message>([^<]*)</Message>", text, re.IGNORECASE)
+        words = next((group for group in title.groups() if group), "") if title else re.sub(r"<[^<>]*>", " ", text)
         text = html.unescape(words)
-    return _shorten(" ".join(text.split()) or None)
+    return _legible(text)
 
 
-def _shorten(text: str | None) -> str | None:
-    return text if text is None or len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"
+def _legible(text: str | None) -> str | None:
+    """``text`` on one line, shortened and fit for any log; None where it is no text but some bytes."""
+    if text is None:
+        return None
+    beginning = text[:LONGEST_TEXT]
+    words = " ".join("".join(letter if letter.isprintable() else " " for letter in beginning).split())
+    strange = sum(not letter.isprintable() and not letter.isspace() for letter in beginning) + words.count("\ufffd")
+    if strange * 10 > len(beginning):
+        return None
+    return words if len(words) <= LONGEST_MESSAGE else words[: LONGEST_MESSAGE - 1] + "…"
 
 
 def _phrase(status: int) -> str:
@@ -155,7 +213,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
         if text is not None:
             try:
                 return max(0.0, read(text.strip()))
-            except (ValueError, TypeError, OverflowError):
+            except (ValueError, TypeError, OverflowError, IndexError):
                 continue
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,4 +32,6 @@ def is_echo_of(echoed: object, request: Mapping[str, Any], created: object, sinc
     when = parse_time(created)
     if when is None or when < since - CLOCK_TOLERANCE or not isinstance(echoed, Mapping):
         return False
-    return all(echoed.get(name) == value for name, value in request.items())
+    # As it went over the wire: a tuple comes back as a list.
+    sent: dict[str, Any] = json.loads(json.dumps(dict(request)))
+    return bool(sent) and all(echoed.get(name) == value for name, value in sent.items())

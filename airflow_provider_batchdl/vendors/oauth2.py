@@ -14,13 +14,20 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
-from airflow_provider_batchdl.exceptions import AuthenticationError, BatchDlError, UnexpectedResponseError
+from airflow_provider_batchdl.exceptions import (
+    AuthenticationError,
+    BatchDlError,
+    InvalidRequestError,
+    VendorUnavailableError,
+)
 from airflow_provider_batchdl.redaction import remember
 from airflow_provider_batchdl.vendors.errors import error_from_response
 
 # A token is renewed when this share of its life is left, but no earlier than five minutes before its end.
 RENEW_SHARE = 0.1
 RENEW_AT_MOST = 300.0
+
+_CHECK_TOKEN_URL = "Check the connection's host, and its extra token_url where it is set."
 
 # RFC 6749 only recommends that the answer tells a life.
 UNSTATED_LIFE = 600.0
@@ -116,17 +123,30 @@ class OAuth2ClientCredentials(httpx.Auth):
             raise self._refusal(answer)
         try:
             body = answer.json()
-            token, expires_in = str(body["access_token"]), float(body.get("expires_in") or UNSTATED_LIFE)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise UnexpectedResponseError(
-                "The token endpoint's answer holds no access token.", vendor=self._vendor, status=answer.status_code
-            ) from error
+            token, expires_in = body["access_token"], float(body.get("expires_in") or UNSTATED_LIFE)
+            if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
+                raise TypeError("the token is no token")
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
+            # Not "unexpected response", which to a submit would mean that it may have been taken: it was never sent.
+            raise VendorUnavailableError(
+                "The token endpoint's answer holds no access token.",
+                vendor=self._vendor,
+                status=answer.status_code,
+                maybe_processed=False,
+                remedy=_CHECK_TOKEN_URL,
+            ) from None
         self._token.keep(token, expires_in)
         return token
 
     def _refusal(self, answer: httpx.Response) -> BatchDlError:
         # RFC 6749, section 5.2: invalid_client is a 401 or a 400.
         refused = answer.status_code in (httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED)
-        return error_from_response(
-            answer, vendor=self._vendor, operation="token", kind=AuthenticationError if refused else None
-        )
+        kind: type[BatchDlError] | None = AuthenticationError if refused else None
+        if answer.status_code < httpx.codes.BAD_REQUEST:
+            kind = InvalidRequestError  # a redirect, which the secret does not follow
+        error = error_from_response(answer, vendor=self._vendor, operation="token", kind=kind)
+        if isinstance(error, InvalidRequestError):
+            error.remedy = _CHECK_TOKEN_URL
+        if isinstance(error, VendorUnavailableError):
+            error.maybe_processed = False  # whatever wanted the token has not been sent
+        return error

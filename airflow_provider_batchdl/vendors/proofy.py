@@ -19,7 +19,8 @@ from airflow_provider_batchdl.exceptions import (
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors.auth import QueryKeyAuth
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Upload, Vendor
-from airflow_provider_batchdl.vendors.errors import error_from_response, vendor_words
+from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, vendor_words
+from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_text
 
 if TYPE_CHECKING:
     import httpx
@@ -101,15 +102,23 @@ class Proofy(Vendor):
         return self._read(response, "status", job_id=job_id)
 
     def cancel_job(self, job_id: str) -> Flow[Job]:
-        """Delete a job, which is Proofy's way to cancel it; what the answer's body holds is not documented."""
-        yield ApiRequest("cancel", "DELETE", self._path(job_id), job_id=job_id)
-        return Job(job_id, JobState.CANCELLED, "cancelled")
+        """Delete a job, which is Proofy's way to cancel it.
+
+        What the answer's body holds is not documented. Where it tells a state that we know, a job that had ended
+        before is reported as what it is.
+        """
+        response = yield ApiRequest("cancel", "DELETE", self._path(job_id), job_id=job_id)
+        body = json_of(response)
+        word = body.get("status") if isinstance(body, dict) else None
+        if not isinstance(word, str) or word not in self.states:
+            word = "cancelled"
+        return Job(job_id, self.states[word], word)
 
     def get_balance(self) -> Flow[int | None]:
         """Credits left; addresses found ``unknown`` cost none."""
         response = yield ApiRequest("balance", "GET", "/credits")
         try:
-            return int(self.read_json("balance", response)["credits"])
+            return as_int(self.read_json("balance", response)["credits"])
         except (KeyError, TypeError, ValueError) as error:
             raise self.malformed("balance", response, repr(error)) from error
 
@@ -154,10 +163,10 @@ class Proofy(Vendor):
         body = self.read_json(operation, response)
         try:
             word = str(body["status"])
-            job_id = job_id or prefix + str(body["id"])
+            job_id = job_id or prefix + as_id(body["id"])
         except (KeyError, TypeError) as error:
             raise self.malformed(operation, response, repr(error)) from error
-        return Job(job_id, self.state_of(word), word, message=body.get("message") or None)
+        return Job(job_id, self.state_of(word), word, message=as_text(body.get("message")))
 
     def _invalid(self, message: str) -> InvalidRequestError:
         return InvalidRequestError(message, vendor=self.name)

@@ -30,6 +30,7 @@ from airflow_provider_batchdl.vendors.base import (
     Vendor,
 )
 from airflow_provider_batchdl.vendors.errors import error_from_response, vendor_words
+from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_text
 
 if TYPE_CHECKING:
     import httpx
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 V1_RETIRED = "2026-07-07"
+LONGEST_ID = 20
 _CONTENT_TYPES = {".csv": "text/csv", ".json": "application/json"}
 
 
@@ -117,7 +119,9 @@ class Revenuebase(Vendor):
         """Upload ``file``, a ``.csv`` or ``.json``; the request may say ``{"metadata": true}``."""
         upload = self._upload(submission)
         options = dict(submission.request)
-        metadata = bool(options.pop("metadata", False))
+        metadata = str(options.pop("metadata", False)).strip().lower()
+        if metadata not in ("true", "false"):  # a template makes a text of it, and "False" must not turn it on
+            raise self._invalid(f"Revenuebase's metadata is true or false, not {metadata!r}.")
         if options:
             raise self._invalid(f"Revenuebase's submit takes no {', '.join(sorted(options))}; only metadata.")
         route = self._routes["submit"]
@@ -125,7 +129,7 @@ class Revenuebase(Vendor):
             "submit",
             route.method,
             route.path,
-            params={"metadata": "true" if metadata else "false"},
+            params={"metadata": metadata},
             upload=upload,
             repeatable=False,
         )
@@ -157,12 +161,15 @@ class Revenuebase(Vendor):
 
     def cancel_job(self, job_id: str) -> Flow[Job]:
         """Cancel a job; one already cancelled or cancelling is looked at instead."""
+        call = self._routes["cancel"].request("cancel", self._checked(job_id))
         try:
-            response = yield self._routes["cancel"].request("cancel", self._checked(job_id))
-        except InvalidRequestError as error:
-            if "already" not in (error.vendor_message or ""):
-                raise
-            return (yield from self.get_job(job_id))
+            response = yield call
+        except InvalidRequestError:
+            # Looked at rather than read from the message, whose words are documented nowhere.
+            job = yield from self.get_job(job_id)
+            if job.state is JobState.CANCELLED or job.vendor_state == "CANCELLING":
+                return job
+            raise
         return self._read(response, "cancel", self.read_json("cancel", response))
 
     def get_balance(self) -> Flow[int | None]:
@@ -170,7 +177,7 @@ class Revenuebase(Vendor):
         route = self._routes["balance"]
         response = yield ApiRequest("balance", route.method, route.path)
         try:
-            return int(self.read_json("balance", response)["credits"])
+            return as_int(self.read_json("balance", response)["credits"])
         except (KeyError, TypeError, ValueError) as error:
             raise self.malformed("balance", response, repr(error)) from error
 
@@ -185,6 +192,8 @@ class Revenuebase(Vendor):
 
     def find_submitted(self, submission: Submission) -> Flow[Job | None]:
         """Look for the upload's name, which carries the submission's key, among the active jobs."""
+        if not submission.key:
+            return None  # every name holds the empty text
         for delay in ADOPTION_DELAYS:
             for job in (yield from self._active_jobs(delay)):
                 if submission.key in (job.name or ""):
@@ -213,13 +222,13 @@ class Revenuebase(Vendor):
     def _read(self, response: httpx.Response, operation: str, body: Any) -> Job:
         try:
             word = str(body.get("current_status") or body["status"])
-            job_id, name = str(int(body["process_id"])), body.get("filename")
+            job_id, name = str(int(as_id(body["process_id"]))), as_text(body.get("filename"))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise self.malformed(operation, response, repr(error)) from error
-        return Job(job_id, self.state_of(word), word, message=body.get("message") or None, name=name)
+        return Job(job_id, self.state_of(word), word, message=as_text(body.get("message")), name=name)
 
     def _checked(self, job_id: str) -> str:
-        if not job_id.isascii() or not job_id.isdigit():
+        if not job_id.isascii() or not job_id.isdigit() or len(job_id) > LONGEST_ID:
             raise self._invalid(f"A Revenuebase job id is an integer, not {job_id!r}.")
         return job_id
 

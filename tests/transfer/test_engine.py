@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from airflow_provider_batchdl.exceptions import (
     PermissionDeniedError,
     ResultExpiredError,
     TransferError,
+    TruncatedDownloadError,
     UnexpectedResponseError,
     UnsafeRedirectError,
     VendorUnavailableError,
@@ -263,3 +265,58 @@ def test_whatever_happens_the_destination_is_absent_or_right(
         assert hashlib.sha256(content).hexdigest() == landing.files[0].sha256
         assert landing.files[0].sha256 in {file.sha256 for file in job.files()}
         assert left_in(folder) == ["result.jsonl"]
+
+
+@pytest.mark.parametrize("body", [b"email,status\na@example.com,Val", b"email,status\na@example.com,Valid"])
+def test_an_unframed_file_without_its_last_line_break_is_refused(
+    emulator: Emulator, client_for: ClientFor, tmp_path: Path, body: bytes
+) -> None:
+    """Nothing tells a whole last line from a cut one, so neither lands."""
+    job = emulator.add_job("revenuebase", result=ResultSpec(bytes=900, format="csv"), state="succeeded")
+    with serving(b"HTTP/1.0 200 OK\r\nContent-Type: text/csv\r\n\r\n" + body) as url:
+        emulator.add_fault(Fault("redirect", operation="download", location=url, times=9))
+        with pytest.raises(TruncatedDownloadError):
+            download(client_for("revenuebase"), job.id, local(tmp_path / "result.csv"))
+    assert left_in(tmp_path) == []
+
+
+def test_a_declared_length_proves_a_file_without_a_last_line_break(
+    emulator: Emulator, client_for: ClientFor, tmp_path: Path
+) -> None:
+    job = emulator.add_job("revenuebase", result=ResultSpec(bytes=900, format="csv"), state="succeeded")
+    body = "email,status\na@example.com,Valid"
+    emulator.add_fault(Fault("status", operation="download", status=200, body=body, content_type="text/csv"))
+    landing = download(client_for("revenuebase"), job.id, local(tmp_path / "result.csv"))
+    assert "content-length" in landing.verified_by
+    assert (tmp_path / "result.csv").read_text() == body
+
+
+@pytest.mark.parametrize(("content_type", "lands"), [("text/csv", True), ("application/json", False)])
+def test_an_empty_result_is_one_where_its_format_allows_it(
+    emulator: Emulator, client_for: ClientFor, tmp_path: Path, content_type: str, lands: bool
+) -> None:
+    job = emulator.add_job("revenuebase", result=ResultSpec(bytes=900, format="csv"), state="succeeded")
+    emulator.add_fault(Fault("status", operation="download", status=200, body=b"", content_type=content_type, times=9))
+    if lands:
+        assert download(client_for("revenuebase"), job.id, local(tmp_path / "result")).bytes == 0
+    else:
+        with pytest.raises(TruncatedDownloadError):
+            download(client_for("revenuebase"), job.id, local(tmp_path / "result"))
+        assert left_in(tmp_path) == []
+
+
+def test_a_coding_that_was_not_asked_for_is_undone(emulator: Emulator, client_for: ClientFor, tmp_path: Path) -> None:
+    body = b"email,status\na@example.com,Valid\n"
+    job = emulator.add_job("revenuebase", result=ResultSpec(bytes=900, format="csv"), state="succeeded")
+    emulator.add_fault(
+        Fault(
+            "status",
+            operation="download",
+            status=200,
+            body=gzip.compress(body),
+            content_type="text/csv",
+            headers={"Content-Encoding": "gzip"},
+        )
+    )
+    download(client_for("revenuebase"), job.id, local(tmp_path / "result.csv"))
+    assert (tmp_path / "result.csv").read_bytes() == body

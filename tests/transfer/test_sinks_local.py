@@ -144,8 +144,9 @@ def test_a_refused_folder(fs: Any, tmp_path: Path, number: int, monkeypatch: pyt
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "open", refuse)
-    with pytest.raises(DestinationError, match="choose another destination"):
+    with pytest.raises(DestinationError, match="choose another destination") as caught:
         opened(fs, tmp_path / "x")
+    assert not caught.value.retryable
     assert everything(tmp_path) == []
 
 
@@ -158,6 +159,7 @@ def test_a_disk_that_fills_up(fs: Any, tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(DestinationError, match="Free some space") as caught:
         sink.write(b"x" * 10)
     assert str(tmp_path / "x") in str(caught.value)
+    assert caught.value.retryable  # room may have been made by the next try
     assert everything(tmp_path) == []
 
 

@@ -170,6 +170,7 @@ def test_a_missing_bucket(bucket: Bucket) -> None:
             _write_and_publish(sink, size)
         assert f"s3://{missing}/x" in str(caught.value)
         assert "Create the bucket" in str(caught.value)
+        assert not caught.value.retryable
         sink.discard()
 
 
