@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from time import sleep
 from typing import Any
 
 from airflow_provider_batchdl.client.policy import backoff
@@ -123,7 +123,7 @@ class Transfer:
                 wait = backoff(failures - 1, error.retry_after)
                 log.info("The download broke at byte %d (%s); going on in %.1f s.", reached, error.message, wait)
                 self._resumed += 1
-                time.sleep(wait)
+                sleep(wait)
 
     @property
     def _written(self) -> int:

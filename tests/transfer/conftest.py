@@ -23,7 +23,7 @@ ClientFor = Callable[[str], BatchClient]
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that the engine would have made between attempts; none is made."""
     made: list[float] = []
-    monkeypatch.setattr(engine.time, "sleep", made.append)
+    monkeypatch.setattr(engine, "sleep", made.append)
     return made
 
 
