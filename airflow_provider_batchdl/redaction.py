@@ -23,10 +23,10 @@ _URL = re.compile(r"\bhttps?://[^\s'\"<>\\]+", re.IGNORECASE)
 _USERINFO = re.compile(r"(?<=://)[^/?#\s]*@")
 _QUERY_VALUE = re.compile(r"(?<==)[^&#]+")
 # A request line or a bare target as urllib3 and httpcore log it: "/path?api_key=...".
-_TARGET_QUERY = re.compile(r"\?(?P<query>[^\s'\"?=]+=[^\s'\"]+)")
+_TARGET_QUERY = re.compile(r"\?(?P<query>[^\s'\"?=<>]+=[^\s'\"<>]+)")
 _QUOTE = r"\\?['\"]"
 # Between a name and its value: "name: value", "name=value", {"name": "value"}, (b'name', b'value').
-_COLON = rf"(?:(?:{_QUOTE})?\s*[:=]|{_QUOTE}\s*,)\s*b?(?:{_QUOTE})?"
+_COLON = rf"(?:(?:{_QUOTE})?\s*[:=]|{_QUOTE}\s*,)\s*(?:b?{_QUOTE})?"
 _HEADER = re.compile(
     rf"(?P<name>\b(?:(?:proxy-)?authorization|x-key|x-api-key|x-batch-project)\b{_COLON})"
     r"(?:(?:bearer|basic|digest|negotiate|token|apikey)\s+)?[^\s'\",;)}\]\\]+",

@@ -90,9 +90,14 @@ class AirflowApi:
         return {error["filename"]: error["stack_trace"] for error in errors}
 
     def trigger(self, dag_id: str) -> str:
-        """Start a run now; its id."""
+        """Create a run; its id."""
         run_id: str = self._post(f"/dags/{dag_id}/dagRuns", {"logical_date": None})["dag_run_id"]
         return run_id
+
+    def unpause_all(self) -> None:
+        """Let the scheduler start what is triggered."""
+        answer = self._http.patch("/api/v2/dags", params={"dag_id_pattern": "%"}, json={"is_paused": False})
+        answer.raise_for_status()
 
     def run(self, dag_id: str, run_id: str) -> tuple[str, datetime | None]:
         """State and start of a run."""

@@ -113,7 +113,6 @@ def configure(home: Home) -> None:
             "executor": "LocalExecutor",
             "parallelism": 4,
             "load_examples": False,
-            "dags_are_paused_at_creation": False,
             "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             "execution_api_server_url": f"{home.url}/execution/",
             # The default asks the network for the machine's full name, which may take seconds to fail.
@@ -123,6 +122,9 @@ def configure(home: Home) -> None:
             # The Test button of the connection form.
             "test_connection": "Enabled",
         },
+        # How long a worker may take to notice that its task has ended; five seconds by default. A trigger that fires
+        # before the scheduler has heard of that gets its task marked as failed ("state changed externally").
+        "workers": {"min_heartbeat_interval": 1},
         "database": {"sql_alchemy_conn": f"sqlite:///{home.airflow}/airflow.db"},
         "logging": {"base_log_folder": home.airflow / "logs"},
         "dag_processor": {"dag_bundle_storage_path": home.airflow / "bundles"},

@@ -59,7 +59,7 @@ class RateLimiter:
             RateLimitedError: that would take longer than two minutes; it is not waited for.
         """
         deadline = time.monotonic() + LONGEST_WAIT
-        while wait := self._wait(deadline):
+        while wait := self._wait(deadline):  # noqa: ASYNC110 a span of time is waited for, no event
             await asyncio.sleep(wait)
 
     def note(self, status: int, headers: Mapping[str, str]) -> None:
@@ -123,12 +123,11 @@ def _limits(account: Account) -> tuple[RateLimit, ...]:
     requests, _, seconds = text.partition("/")
     try:
         limit = RateLimit(int(requests), float(seconds.strip() or 1))
-        sensible = limit.requests >= 1 and 0.001 <= limit.seconds <= LONGEST_PAUSE
+        if limit.requests < 1 or not 0.001 <= limit.seconds <= LONGEST_PAUSE:
+            raise ValueError(text)
     except ValueError:
-        sensible = False
-    if not sensible:
         raise InvalidRequestError(
             f"The connection's rate_limit {text[:40]!r} is no rate limit.",
             remedy='Set the connection extra "rate_limit" to "requests/seconds", such as "60/60", or leave it out.',
-        )
+        ) from None
     return (limit,)

@@ -18,6 +18,7 @@ from airflow_provider_batchdl.exceptions import (
     ResultNotReadyError,
 )
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
+from airflow_provider_batchdl.vendors.account import base_url
 from airflow_provider_batchdl.vendors.auth import BearerAuth
 from airflow_provider_batchdl.vendors.base import (
     ADOPTION_DELAYS,
@@ -27,7 +28,6 @@ from airflow_provider_batchdl.vendors.base import (
     Submission,
     Vendor,
 )
-from airflow_provider_batchdl.vendors.account import base_url
 from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, vendor_words
 from airflow_provider_batchdl.vendors.matching import is_echo_of
 from airflow_provider_batchdl.vendors.oauth2 import OAuth2ClientCredentials

@@ -133,7 +133,7 @@ def _from_json(body: Any, depth: int = 0) -> tuple[str | None, str | None]:
     if not isinstance(body, dict | list) or depth > DEEPEST:
         return None, None
     if isinstance(body, list):
-        return _joined((_from_json(item, depth + 1)[0] for item in body[:MOST_ITEMS])), None
+        return _joined(_from_json(item, depth + 1)[0] for item in body[:MOST_ITEMS]), None
     if isinstance(body.get("msg"), str):  # one of FastAPI's validation errors
         steps = body.get("loc")
         where = ".".join(str(step) for step in steps) if isinstance(steps, list) else ""
@@ -183,7 +183,7 @@ def _legible(text: str | None) -> str | None:
     beginning = text[:LONGEST_TEXT]
     words = " ".join("".join(letter if letter.isprintable() else " " for letter in beginning).split())
     strange = sum(not letter.isprintable() and not letter.isspace() for letter in beginning) + words.count("\ufffd")
-    if strange * 10 > len(beginning):
+    if not words or strange * 10 > len(beginning):
         return None
     return words if len(words) <= LONGEST_MESSAGE else words[: LONGEST_MESSAGE - 1] + "…"
 

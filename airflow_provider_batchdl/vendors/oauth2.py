@@ -27,7 +27,7 @@ from airflow_provider_batchdl.vendors.errors import error_from_response
 RENEW_SHARE = 0.1
 RENEW_AT_MOST = 300.0
 
-_CHECK_TOKEN_URL = "Check the connection's host, and its extra token_url where it is set."
+_TRY_ADDRESS = "Check the connection's host, and its extra token_url where it is set."
 
 # RFC 6749 only recommends that the answer tells a life.
 UNSTATED_LIFE = 600.0
@@ -133,7 +133,7 @@ class OAuth2ClientCredentials(httpx.Auth):
                 vendor=self._vendor,
                 status=answer.status_code,
                 maybe_processed=False,
-                remedy=_CHECK_TOKEN_URL,
+                remedy=_TRY_ADDRESS,
             ) from None
         self._token.keep(token, expires_in)
         return token
@@ -146,7 +146,7 @@ class OAuth2ClientCredentials(httpx.Auth):
             kind = InvalidRequestError  # a redirect, which the secret does not follow
         error = error_from_response(answer, vendor=self._vendor, operation="token", kind=kind)
         if isinstance(error, InvalidRequestError):
-            error.remedy = _CHECK_TOKEN_URL
+            error.remedy = _TRY_ADDRESS
         if isinstance(error, VendorUnavailableError):
             error.maybe_processed = False  # whatever wanted the token has not been sent
         return error

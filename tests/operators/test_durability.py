@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_batchdl.emulator import Emulator, Fault
+from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.exceptions import SubmitUncertainError
 from airflow_provider_batchdl.failures import BatchTaskFailedError
 from airflow_provider_batchdl.operators import submission
@@ -28,6 +28,11 @@ def make(request: pytest.FixtureRequest) -> Make:
     """Either operator that submits; the one that waits does so on the worker."""
     more = {"deferrable": False} if request.param is BatchJobOperator else {}
     return partial(request.param, task_id="task", **more)
+
+
+@pytest.fixture(autouse=True)
+def _small_exports(connections: Emulator) -> None:
+    connections.set_result("batchcom", ResultSpec(bytes=2_000))
 
 
 def crash_after_submit(monkeypatch: pytest.MonkeyPatch) -> None:

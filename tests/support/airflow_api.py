@@ -297,6 +297,8 @@ class ExecutionApi:
             self.xcoms.pop(place, None)
             return httpx.Response(200, json={"message": "ok"})
         instances = [value for (task, _, name), value in sorted(self.xcoms.items()) if (task, name) == (task_id, key)]
+        if request.method == "HEAD":
+            return httpx.Response(200, headers={"Content-Range": f"map_indexes {len(instances)}"})
         if rest == ["slice"]:
             return httpx.Response(200, json=instances)
         if rest[:1] == ["item"]:

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from airflow_provider_batchdl.client import aio, policy, sync
+from tests.client.helpers import Face, Waits
+from tests.support.fixtures import forget_process_state
+
+
+@pytest.fixture(params=["sync", "async"])
+def face(request: pytest.FixtureRequest) -> Face:
+    """Either client."""
+    return Face(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    """No token and no used-up limit of another test's."""
+    forget_process_state()
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
+    """Nobody waits between attempts or looks; what would have been waited for is noted."""
+    noted = Waits()
+
+    def backoff(attempt: int, retry_after: float | None = None) -> float:
+        noted.backoffs.append((attempt, retry_after))
+        return 0.0
+
+    async def asleep(seconds: float) -> None:
+        noted.delays.append(seconds)
+
+    monkeypatch.setattr(policy, "backoff", backoff)
+    monkeypatch.setattr(sync, "time", SimpleNamespace(sleep=noted.delays.append))
+    monkeypatch.setattr(aio, "asyncio", SimpleNamespace(sleep=asleep))
+    return noted

@@ -1,0 +1,321 @@
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
+from airflow_provider_batchdl.exceptions import InvalidRequestError, JobCancelledError
+from airflow_provider_batchdl.failures import BatchTaskFailedError
+from airflow_provider_batchdl.operators.run import BatchJobOperator
+from tests.support.airflow_api import Deferral, ExecutionApi, without_store
+from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_jobs import VENDORS, count, work
+from tests.support.leaks import find_secrets
+
+HOUR = timedelta(hours=1)
+MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["waiting", "deferred"])
+
+
+def run(**arguments: Any) -> BatchJobOperator:
+    return BatchJobOperator(task_id="run", **arguments)
+
+
+def hold(emulator: Emulator) -> None:
+    """Let no job end by itself."""
+    emulator.world.run_seconds = 3600
+
+
+@MODES
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_submit_wait_and_land(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, vendor: str, deferrable: bool
+) -> None:
+    connections.set_result(vendor, ResultSpec(bytes=30_000))
+    arguments = work(vendor, tmp_path)
+    outcome = api.run_to_end(lambda: run(**arguments, destination=f"{tmp_path}/out/", deferrable=deferrable))
+    assert outcome.state == "success", outcome.error
+    [job] = connections.jobs(vendor)
+    [path] = (tmp_path / "out").iterdir()
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == outcome.value["files"][0]["sha256"]
+    assert outcome.value["files"][0]["sha256"] == job.files()[0].sha256
+    assert api.pushed("run", "job_id") == job.id
+    assert (api.deferral is not None) is deferrable
+    assert count(connections, "submit") == 1
+
+
+@MODES
+def test_without_a_destination_the_rows_go_into_xcom(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, deferrable: bool
+) -> None:
+    outcome = api.run_to_end(lambda: run(**work("revenuebase", tmp_path), deferrable=deferrable))
+    assert [row["email"] for row in outcome.value] == ["ada@example.com", "grace@example.com", "edsger@example.com"]
+
+
+def test_what_a_deferred_task_shows(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks
+) -> None:
+    hold(connections)
+    outcome = api.run(lambda: run(**work("batchcom", tmp_path), deferrable=True))
+    assert outcome.state == "deferred"
+    assert api.pushed("run", "_link_BatchJobLink") == "https://doc.batch.com/developer/api/cep/"
+    assert api.pushed("run", "job_id") == connections.jobs("batchcom")[0].id
+    assert api.deferral is not None
+    stored = json.dumps(api.deferral.kwargs)
+    assert len(stored) < 1_000
+    assert "http" not in stored
+    assert not find_secrets(stored)
+    assert api.deferral.timeout is None
+
+
+def test_what_a_task_shows_while_it_waits(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks
+) -> None:
+    seen: list[Any] = []
+    looks.before_next(
+        lambda: seen.extend([api.pushed("run", "_link_BatchJobLink"), api.pushed("run", "job_id")]),
+    )
+    hold(connections)
+    looks.before_next(lambda: connections.jobs("proofy")[0].finish())
+    api.run(lambda: run(**work("proofy", tmp_path), deferrable=False))
+    assert seen == ["https://docs.proofy.io", connections.jobs("proofy")[0].id]
+
+
+@pytest.mark.parametrize("interval", [7, timedelta(seconds=7)])
+@MODES
+def test_the_tasks_interval_goes_before_the_connections(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, deferrable: bool, interval: Any
+) -> None:
+    hold(connections)
+    looks.before_next(lambda: connections.jobs("proofy")[0].finish())
+    arguments = work("proofy", tmp_path)
+    api.run_to_end(lambda: run(**arguments, deferrable=deferrable, poll_interval=interval))
+    assert all(6.2 < wait < 7.8 for wait in looks.first_waits)
+
+
+# When its time is up.
+
+
+def ring() -> None:
+    """Let ``execution_timeout`` come now."""
+    signal.setitimer(signal.ITIMER_REAL, 0.001)
+    time.sleep(5)
+
+
+def is_over(deferral: Deferral) -> None:
+    """Let the trigger's deadline come now."""
+    deferral.kwargs["deadline"] = time.time()
+
+
+def run_out_of_time(api: ExecutionApi, looks: Looks, make: Callable[[], BatchJobOperator], deferrable: bool) -> Any:
+    if not deferrable:
+        looks.before_next(ring)
+    return api.run_to_end(make, before_trigger=is_over)
+
+
+@MODES
+def test_time_up_cancels_the_job_and_a_retry_submits_anew(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, deferrable: bool
+) -> None:
+    hold(connections)
+    arguments = {**work("apartmentiq", tmp_path), "deferrable": deferrable, "execution_timeout": HOUR}
+    outcome = run_out_of_time(api, looks, lambda: run(**arguments), deferrable)
+    assert outcome.kind == ("up_for_retry", "AirflowTaskTimeout")
+    [job] = connections.jobs("apartmentiq")
+    assert job.cancelled
+    connections.world.run_seconds = 0.05
+    assert api.run_to_end(lambda: run(**arguments), try_number=2).state == "success"
+    assert count(connections, "submit") == 2
+
+
+@MODES
+def test_a_job_that_ended_just_as_time_was_up_is_landed(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, deferrable: bool
+) -> None:
+    hold(connections)
+    arguments = {**work("revenuebase", tmp_path), "deferrable": deferrable, "execution_timeout": HOUR}
+    job_of = lambda: connections.jobs("revenuebase")[0]  # noqa: E731
+    if deferrable:
+        api.run(lambda: run(**arguments))
+        job_of().finish()
+        api.resume_with({"status": "timeout", "job_id": job_of().id, "job": None})
+    else:
+        looks.before_next(lambda: (job_of().finish(), ring()))
+    outcome = api.run(lambda: run(**arguments))
+    assert outcome.state == "success", outcome.error
+    assert len(outcome.value) == 3
+    assert not job_of().cancelled
+
+
+@MODES
+def test_time_up_leaves_a_job_that_is_to_be_left(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, deferrable: bool
+) -> None:
+    hold(connections)
+    arguments = {
+        **work("proofy", tmp_path),
+        "deferrable": deferrable,
+        "execution_timeout": HOUR,
+        "cancel_on_kill": False,
+    }
+    outcome = run_out_of_time(api, looks, lambda: run(**arguments), deferrable)
+    assert outcome.kind == ("up_for_retry", "AirflowTaskTimeout")
+    [job] = connections.jobs("proofy")
+    job.finish()
+    assert api.run_to_end(lambda: run(**arguments), try_number=2).state == "success"
+    assert count(connections, "submit") == 1
+
+
+@MODES
+def test_time_up_where_the_vendor_cannot_cancel(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, deferrable: bool
+) -> None:
+    hold(connections)
+    arguments = {**work("batchcom", tmp_path), "deferrable": deferrable, "execution_timeout": HOUR}
+    outcome = run_out_of_time(api, looks, lambda: run(**arguments, destination=f"{tmp_path}/out/"), deferrable)
+    assert outcome.kind == ("up_for_retry", "AirflowTaskTimeout")
+    connections.jobs("batchcom")[0].finish()
+    outcome = api.run_to_end(lambda: run(**arguments, destination=f"{tmp_path}/out/"), try_number=2)
+    assert outcome.state == "success", outcome.error
+    assert count(connections, "submit") == 1
+
+
+def test_airflows_own_patience_is_longer_than_the_triggers(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path
+) -> None:
+    hold(connections)
+    api.run(lambda: run(**work("proofy", tmp_path), deferrable=True, execution_timeout=HOUR))
+    assert api.deferral is not None
+    assert api.deferral.timeout is not None
+    assert api.deferral.timeout.startswith("PT1H") or "H" in api.deferral.timeout
+    assert 3500 < api.deferral.kwargs["deadline"] - time.time() < 3600
+
+
+# When a user, or the machine, ends it.
+
+
+def terminate() -> None:
+    """What Airflow's supervisor does to a task that is to end."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(5)
+
+
+@pytest.mark.parametrize("state", ["failed", "success", "restarting", None])
+def test_a_user_who_ends_the_task_cancels_the_job(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, state: str | None
+) -> None:
+    hold(connections)
+
+    def mark() -> None:
+        api.states[("run", -1)] = state
+        terminate()
+
+    looks.before_next(mark)
+    outcome = api.run(lambda: run(**work("revenuebase", tmp_path), deferrable=False))
+    assert isinstance(outcome.error, RuntimeError)
+    assert connections.jobs("revenuebase")[0].cancelled
+    assert count(connections, "cancel") == 1
+
+
+def test_a_worker_that_goes_away_leaves_the_job_to_the_retry(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks
+) -> None:
+    hold(connections)
+    looks.before_next(terminate)
+    arguments = {**work("revenuebase", tmp_path), "deferrable": False}
+    outcome = api.run(lambda: run(**arguments))
+    assert outcome.kind == ("up_for_retry", "RuntimeError")
+    [job] = connections.jobs("revenuebase")
+    assert not job.cancelled
+    looks.before_next(job.finish)
+    assert api.run(lambda: run(**arguments), try_number=2).state == "success"
+    assert count(connections, "submit") == 1
+
+
+@pytest.mark.parametrize("how", [{"pre_execute": without_store}, {"durable": False}], ids=["older Airflow", "off"])
+def test_a_job_that_no_retry_would_find_is_cancelled(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, how: dict[str, Any]
+) -> None:
+    hold(connections)
+    looks.before_next(terminate)
+    api.run(lambda: run(**work("proofy", tmp_path), deferrable=False, **how))
+    assert connections.jobs("proofy")[0].cancelled
+
+
+def test_a_kill_cancels_nothing_where_that_is_not_wanted_or_not_possible(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks
+) -> None:
+    hold(connections)
+
+    def mark() -> None:
+        api.states[("run", -1)] = "failed"
+        terminate()
+
+    looks.before_next(mark, mark)
+    api.run(lambda: run(**work("proofy", tmp_path), deferrable=False, cancel_on_kill=False))
+    assert not connections.jobs("proofy")[0].cancelled
+    outcome = api.run(lambda: run(**work("batchcom", tmp_path), deferrable=False))
+    assert isinstance(outcome.error, RuntimeError)
+
+
+def test_a_vendor_that_does_not_answer_does_not_hold_up_a_kill(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks
+) -> None:
+    hold(connections)
+    connections.add_fault(Fault("reset", operation="cancel", times=100))
+
+    def mark() -> None:
+        api.states[("run", -1)] = "failed"
+        terminate()
+
+    looks.before_next(mark)
+    outcome = api.run(lambda: run(**work("proofy", tmp_path), deferrable=False))
+    assert isinstance(outcome.error, RuntimeError)
+    assert count(connections, "cancel") == 1
+
+
+def test_a_kill_outside_of_the_wait_is_left_to_airflow() -> None:
+    run(conn_id="proofy_default").on_kill()
+
+
+# Odds and ends.
+
+
+@MODES
+def test_a_job_that_someone_cancelled_fails_the_task_at_once(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, deferrable: bool
+) -> None:
+    hold(connections)
+    looks.before_next(lambda: connections.jobs("apartmentiq")[0].cancel())
+    outcome = api.run_to_end(lambda: run(**work("apartmentiq", tmp_path), deferrable=deferrable))
+    assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
+    assert outcome.error is not None
+    assert isinstance(outcome.error.__cause__, JobCancelledError)
+
+
+def test_a_poll_interval_that_is_none(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value = json.loads(os.environ["AIRFLOW_CONN_PROOFY_DEFAULT"])
+    value["extra"]["poll_interval"] = "0"
+    monkeypatch.setenv("AIRFLOW_CONN_PROOFY_DEFAULT", json.dumps(value))
+    hold(connections)
+    outcome = api.run(lambda: run(**work("proofy", tmp_path), deferrable=False))
+    assert outcome.error is not None
+    assert isinstance(outcome.error.__cause__, InvalidRequestError)
+    assert "poll_interval" in str(outcome.error)
+
+
+def test_airflow_may_copy_it() -> None:
+    """``DAG.partial_subset``, which clearing and testing a part of a DAG use, copies operators deeply."""
+    operator = run(conn_id="proofy_default", request={"emails": ["a@b.c"]})
+    assert copy.deepcopy(operator).request == operator.request

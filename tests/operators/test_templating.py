@@ -1,0 +1,191 @@
+"""What varies can be templated, mapped and handed from task to task."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG, BaseOperator
+
+from airflow_provider_batchdl.emulator import Emulator, ResultSpec
+from airflow_provider_batchdl.operators.cancel import CancelBatchJobOperator
+from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
+from airflow_provider_batchdl.operators.run import BatchJobOperator
+from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
+from airflow_provider_batchdl.sensors.job import BatchJobSensor
+from tests.support.airflow_api import ExecutionApi
+from tests.support.airflow_jobs import ADDRESSES, work
+
+ALL: list[type[BaseOperator]] = [
+    SubmitBatchJobOperator,
+    BatchJobSensor,
+    DownloadBatchResultsOperator,
+    BatchJobOperator,
+    CancelBatchJobOperator,
+]
+
+
+@pytest.mark.parametrize("operator", ALL)
+def test_every_template_field_is_an_argument_kept_as_given(operator: type[BaseOperator]) -> None:
+    """Airflow renders after ``__init__``, and refuses operators whose ``__init__`` touches what is to be rendered."""
+    given = {name: f"{{{{ {name} }}}}" for name in operator.template_fields}
+    made: Any = operator(task_id="task", **given)  # type: ignore[arg-type]
+    assert {name: getattr(made, name) for name in given} == given
+    assert set(operator.template_fields_renderers) <= set(operator.template_fields)
+
+
+@pytest.mark.parametrize("make", [SubmitBatchJobOperator, BatchJobOperator])
+def test_a_nested_request_is_rendered(connections: Emulator, api: ExecutionApi, make: type[BaseOperator]) -> None:
+    api.conf = {"who": "ada", "more": "grace@example.com", "vendor": "proofy"}
+    request = {
+        "emails": ["{{ dag_run.conf['who'] }}@example.com", "{{ dag_run.conf['more'] }}"],
+        "note": {"run": ["{{ run_id }}"]},
+    }
+    outcome = api.run_to_end(
+        lambda: make(task_id="task", conn_id="{{ dag_run.conf['vendor'] }}_default", request=request)
+    )
+    assert outcome.state == "success", outcome.error
+    [job] = connections.jobs("proofy")
+    assert job.request["emails"] == ["ada@example.com", "grace@example.com"]
+    rendered = api.rendered[("task", -1)]
+    assert rendered["request"] == {"emails": job.request["emails"], "note": {"run": ["run_1"]}}
+    assert rendered["conn_id"] == "proofy_default"
+
+
+def test_file_and_destination_are_rendered(connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:
+    api.conf = {"to": str(tmp_path / "out"), "file": work("revenuebase", tmp_path)["file"]}
+    outcome = api.run_to_end(
+        lambda: BatchJobOperator(
+            task_id="run",
+            conn_id="revenuebase_default",
+            file="{{ dag_run.conf['file'] }}",
+            destination="{{ dag_run.conf['to'] }}/{{ ds }}/",
+            deferrable=True,
+        )
+    )
+    assert outcome.state == "success", outcome.error
+    assert len(list((tmp_path / "out/2026-01-01").iterdir())) == 1
+    assert api.rendered[("run", -1)]["destination"] == f"{tmp_path}/out/2026-01-01/"
+
+
+def test_a_secret_in_a_template_is_not_shown(connections: Emulator, api: ExecutionApi) -> None:
+    """A user may hand the key itself to a request; Airflow masks what our hooks have told it about."""
+    key = connections.credentials["proofy"].password
+    api.variables["key"] = key
+    request = {"emails": ADDRESSES, "key": "{{ conn.proofy_default.password }}"}
+    api.run(lambda: SubmitBatchJobOperator(task_id="task", conn_id="proofy_default", request=request))
+    assert key not in json.dumps(api.rendered[("task", -1)])
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_a_job_id_from_another_task(connections: Emulator, api: ExecutionApi, native: bool) -> None:
+    job = connections.add_job("revenuebase", ResultSpec(bytes=1_000))
+    api.give_xcom("submit", job.id)
+
+    def make(operator: type[BaseOperator], job_id: Any = None) -> BaseOperator:
+        with DAG("chain", schedule=None, render_template_as_native_obj=native):
+            submit = SubmitBatchJobOperator(task_id="submit", conn_id="revenuebase_default", file="people.csv")
+            made: Any = operator
+            done: BaseOperator = made(
+                task_id="task", conn_id="revenuebase_default", job_id=submit.output if job_id is None else job_id
+            )
+            assert job_id is not None or done.upstream_task_ids == {"submit"}
+            return done
+
+    for operator in (BatchJobSensor, DownloadBatchResultsOperator, CancelBatchJobOperator):
+        assert api.run(lambda operator=operator: make(operator)).state == "success"  # type: ignore[misc]
+        pulled = "{{ ti.xcom_pull('submit') }}"
+        assert api.run(lambda operator=operator: make(operator, pulled)).state == "success"  # type: ignore[misc]
+
+
+def test_a_job_id_that_nobody_pushed_says_so(connections: Emulator, api: ExecutionApi) -> None:
+    outcome = api.run(
+        lambda: BatchJobSensor(
+            task_id="wait", conn_id="revenuebase_default", job_id="{{ ti.xcom_pull('submit') }}", deferrable=True
+        )
+    )
+    assert outcome.state == "failed"
+    assert "'None'" in str(outcome.error)
+
+
+# Mapped.
+
+
+def mapped(connections: Emulator, tmp_path: Path) -> dict[str, Any]:
+    """For each operator a mapped task of two instances, by its class name."""
+    jobs = [connections.add_job("revenuebase", ResultSpec(bytes=1_000, seed=seed)).id for seed in (1, 2)]
+    requests = [{"emails": [address]} for address in ADDRESSES[:2]]
+    each = [{"job_id": job, "destination": f"{tmp_path}/{job}/"} for job in jobs]
+    conn: dict[str, Any] = {"conn_id": "revenuebase_default"}
+    return {
+        "submit": lambda: SubmitBatchJobOperator.partial(task_id="task", conn_id="proofy_default").expand(
+            request=requests
+        ),
+        "submit by kwargs": lambda: SubmitBatchJobOperator.partial(task_id="task").expand_kwargs(
+            [{"conn_id": "proofy_default", "request": request} for request in requests]
+        ),
+        "wait": lambda: BatchJobSensor.partial(task_id="task", **conn, timeout=60, poke_interval=1).expand(job_id=jobs),
+        "download": lambda: DownloadBatchResultsOperator.partial(task_id="task", **conn).expand_kwargs(each),
+        "run": lambda: BatchJobOperator.partial(
+            task_id="task", conn_id="proofy_default", deferrable=False, retries=2
+        ).expand(request=requests),
+        "run deferred": lambda: BatchJobOperator.partial(
+            task_id="task", conn_id="proofy_default", deferrable=True
+        ).expand(request=requests),
+        "cancel": lambda: CancelBatchJobOperator.partial(task_id="task", **conn).expand(job_id=jobs),
+    }
+
+
+@pytest.mark.parametrize(
+    "which", ["submit", "submit by kwargs", "wait", "download", "run", "run deferred", "cancel"]
+)
+def test_mapped(connections: Emulator, api: ExecutionApi, tmp_path: Path, which: str) -> None:
+    make = mapped(connections, tmp_path)[which]
+    values = []
+    for index in (0, 1):
+        outcome = api.run_to_end(make, map_index=index)
+        assert outcome.state == "success", outcome.error
+        values.append(outcome.value)
+    assert values[0] != values[1]
+    if which.startswith(("submit", "run")):
+        assert [job.request["emails"] for job in connections.jobs("proofy")] == [[each] for each in ADDRESSES[:2]]
+        # Each instance remembers its own job.
+        assert api.run_to_end(make, map_index=0, try_number=2).value == values[0]
+        assert len(connections.jobs("proofy")) == 2
+    if which == "download":
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted(value["job_id"] for value in values)
+
+
+def test_mapped_over_what_another_task_returned(connections: Emulator, api: ExecutionApi) -> None:
+    jobs = [connections.add_job("revenuebase").id for _ in range(2)]
+    for index, job_id in enumerate(jobs):
+        api.give_xcom("submit", job_id, map_index=index)
+
+    def make() -> Any:
+        with DAG("chain", schedule=None):
+            submit = SubmitBatchJobOperator.partial(task_id="submit", conn_id="revenuebase_default").expand(
+                file=["a.csv", "b.csv"]
+            )
+            return BatchJobSensor.partial(task_id="wait", conn_id="revenuebase_default").expand(job_id=submit.output)
+
+    assert [api.run(make, map_index=index).value["id"] for index in (0, 1)] == jobs
+
+
+# How tasks wait by default.
+
+
+@pytest.mark.parametrize("operator", [BatchJobOperator, BatchJobSensor])
+def test_airflows_default_for_deferring(monkeypatch: pytest.MonkeyPatch, operator: type[BaseOperator]) -> None:
+    arguments: dict[str, Any] = {"task_id": "task", "conn_id": "proofy_default"}
+    if operator is BatchJobSensor:
+        arguments["job_id"] = "1"
+    for default in (True, False):
+        monkeypatch.setenv("AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE", str(default))
+        made: Any = operator
+        assert made(**arguments).deferrable is default
+        assert made(**arguments, deferrable=not default).deferrable is not default
+    with DAG("dag", schedule=None, default_args={"deferrable": True}):
+        made = operator
+        assert made(**arguments).deferrable is True

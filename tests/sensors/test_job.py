@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+
+from airflow_provider_batchdl.emulator import Emulator, Fault
+from airflow_provider_batchdl.sensors.job import BatchJobSensor
+from tests.support.airflow_api import ExecutionApi
+from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_jobs import VENDORS, count
+
+
+def sensor(**arguments: Any) -> BatchJobSensor:
+    return BatchJobSensor(**{"task_id": "wait", "conn_id": "revenuebase_default", **arguments})
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize(
+    "how", [{"deferrable": False}, {"deferrable": False, "mode": "reschedule"}, {"deferrable": True}], ids=str
+)
+def test_it_waits_for_success(connections: Emulator, api: ExecutionApi, vendor: str, how: dict[str, Any]) -> None:
+    job = connections.add_job(vendor, state="queued")
+    outcome = api.run_to_end(lambda: sensor(conn_id=f"{vendor}_default", job_id=job.id, **how))
+    assert outcome.state == "success", outcome.error
+    assert (outcome.value["id"], outcome.value["state"]) == (job.id, "succeeded")
+    assert api.pushed("wait", "_link_BatchJobLink").startswith("https://")
+
+
+def test_a_job_that_has_ended_does_not_defer(connections: Emulator, api: ExecutionApi) -> None:
+    job = connections.add_job("revenuebase")
+    assert api.run(lambda: sensor(job_id=job.id, deferrable=True)).state == "success"
+    assert count(connections, "status") == 1
+
+
+def test_a_deferred_sensor_cancels_nothing(connections: Emulator, api: ExecutionApi) -> None:
+    job = connections.add_job("revenuebase", state="running")
+    api.run(lambda: sensor(job_id=job.id, deferrable=True, timeout=60))
+    assert api.deferral is not None
+    assert api.deferral.kwargs["cancel_on_kill"] is False
+    assert api.deferral.timeout == "PT2M"  # its own minute, and one more for a trigger that hangs
+
+
+def test_a_trigger_that_hangs_is_a_time_out(connections: Emulator, api: ExecutionApi) -> None:
+    job = connections.add_job("revenuebase", state="running")
+    api.run(lambda: sensor(job_id=job.id, deferrable=True))
+    api.resume_failing("Trigger timeout")
+    assert api.run(lambda: sensor(job_id=job.id, deferrable=True)).kind == ("failed", "AirflowSensorTimeout")
+
+
+def test_a_word_that_nobody_knows_is_waited_out(connections: Emulator, api: ExecutionApi, looks: Looks) -> None:
+    job = connections.add_job("revenuebase", state="DEFRAGMENTING")
+    looks.before_next(lambda: None, job.finish)
+    assert api.run(lambda: sensor(job_id=job.id, deferrable=False)).state == "success"
+
+
+def test_the_pace_is_the_connections(connections: Emulator, api: ExecutionApi, looks: Looks) -> None:
+    job = connections.add_job("revenuebase", state="running")
+    looks.before_next(job.finish)
+    api.run(lambda: sensor(job_id=job.id, deferrable=False))
+    assert looks.first_waits
+    assert all(0.08 < wait < 0.12 for wait in looks.first_waits)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{"poll_interval": 7}, {"poke_interval": 7}, {"poll_interval": timedelta(seconds=7)}, {"default_args": 7}],
+    ids=str,
+)
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_the_pace_can_be_the_tasks(
+    connections: Emulator, api: ExecutionApi, looks: Looks, how: dict[str, Any], deferrable: bool
+) -> None:
+    job = connections.add_job("revenuebase", state="running")
+    looks.before_next(lambda: None, job.finish)
+
+    def make() -> BatchJobSensor:
+        if "default_args" not in how:
+            return sensor(job_id=job.id, deferrable=deferrable, **how)
+        with DAG("other", schedule=None, default_args={"poke_interval": how["default_args"]}):
+            return sensor(job_id=job.id, deferrable=deferrable)
+
+    api.run_to_end(make)
+    assert all(6.2 < wait < 7.8 for wait in looks.first_waits)
+
+
+def test_a_vendor_that_asks_for_time_gets_it(connections: Emulator, api: ExecutionApi, looks: Looks) -> None:
+    """Looking again sooner would only be refused, on this side, and use up the patience."""
+    job = connections.add_job("revenuebase")
+    connections.add_fault(Fault("status", operation="status", status=429, retry_after=300))
+    api.run(lambda: sensor(job_id=job.id, deferrable=False, timeout=0))
+    assert looks.first_waits[0] >= 299
+
+
+def test_it_goes_on_after_a_reschedule(connections: Emulator, api: ExecutionApi, looks: Looks) -> None:
+    job = connections.add_job("revenuebase", state="running")
+    assert api.run(lambda: sensor(job_id=job.id, mode="reschedule")).state == "up_for_reschedule"
+    job.finish()
+    assert api.run_to_end(lambda: sensor(job_id=job.id, mode="reschedule")).state == "success"

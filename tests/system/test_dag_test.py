@@ -1,0 +1,203 @@
+"""Whole DAGs through ``dag.test()``: Airflow's own database, its API in process, and its own way of deferring.
+
+What it cannot show (several triggerers, kills, time-outs) the other tests do, against an Execution API in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, ResultSpec
+from tests.support.airflow_fixtures import quiet_access_log
+from tests.support.airflow_jobs import VENDORS, work
+from tests.support.leaks import find_secrets
+from tests.support.seaweedfs import S3Store
+
+__all__ = ["quiet_access_log"]
+
+pytestmark = pytest.mark.system
+
+MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["waiting", "deferred"])
+SHAPE = pytest.mark.parametrize("shape", ["tasks", "one task"])
+
+_DAG = '''
+import json
+from airflow.sdk import DAG
+from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
+from airflow_provider_batchdl.operators.run import BatchJobOperator
+from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
+from airflow_provider_batchdl.sensors.job import BatchJobSensor
+
+with DAG("{dag_id}", schedule=None) as dag:
+{body}
+'''
+_TASKS = """
+    submit = SubmitBatchJobOperator(task_id="submit", **{job!r})
+    wait = BatchJobSensor(task_id="wait", conn_id={job[conn_id]!r}, job_id=submit.output, deferrable={deferrable})
+    land = DownloadBatchResultsOperator(
+        task_id="land", conn_id={job[conn_id]!r}, job_id=submit.output, destination={destination!r}
+    )
+    wait >> land
+"""
+_ONE_TASK = """
+    BatchJobOperator(task_id="land", deferrable={deferrable}, destination={destination!r}, **{job!r})
+"""
+_MAPPED_TASKS = """
+    jobs = {jobs!r}
+    submit = SubmitBatchJobOperator.partial(task_id="submit", conn_id="proofy_default").expand(request=jobs)
+    wait = BatchJobSensor.partial(task_id="wait", conn_id="proofy_default", deferrable={deferrable}).expand(
+        job_id=submit.output
+    )
+    land = DownloadBatchResultsOperator.partial(
+        task_id="land", conn_id="proofy_default", destination={destination!r}
+    ).expand(job_id=submit.output)
+    wait >> land
+"""
+_MAPPED_ONE_TASK = """
+    BatchJobOperator.partial(
+        task_id="land", conn_id="proofy_default", deferrable={deferrable}, destination={destination!r}
+    ).expand(request={jobs!r})
+"""
+
+
+@pytest.fixture(scope="session")
+def _airflow_database() -> None:
+    from airflow.utils.db import initdb
+
+    initdb()
+
+
+@pytest.fixture
+def run_dag(_airflow_database: None, request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+    """Write a DAG file into the DAGs folder, run the DAG, and return what its task `land` returned (all instances)."""
+    folder = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
+    folder.mkdir(parents=True, exist_ok=True)
+    dag_id = "".join(letter if letter.isalnum() else "_" for letter in request.node.name)
+    file = folder / f"{dag_id}.py"
+
+    def run(body: str, **facts: Any) -> Any:
+        file.write_text(_DAG.format(dag_id=dag_id, body=body.format(**facts)))
+        spec = importlib.util.spec_from_file_location(dag_id, file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        dag_run = module.dag.test()
+        assert dag_run.state == "success", {ti.task_id: ti.state for ti in dag_run.get_task_instances()}
+        return returned(dag_run)
+
+    yield run
+    file.unlink(missing_ok=True)
+
+
+def returned(dag_run: Any) -> list[Any]:
+    """The return values of `land`, after a look that no XCom of the run shows a secret."""
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        rows = session.scalars(
+            select(XComModel).where(XComModel.dag_id == dag_run.dag_id, XComModel.run_id == dag_run.run_id)
+        ).all()
+        found = [(row.task_id, row.key, row.map_index, row.value) for row in rows]
+    assert not find_secrets(json.dumps([value for *_, value in found]))
+    values = {index: value for task, key, index, value in found if (task, key) == ("land", "return_value")}
+    return [json.loads(value) if isinstance(value, str) else value for _, value in sorted(values.items())]
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def served(job: EmulatedJob) -> list[str]:
+    return [file.sha256 for file in job.files()]
+
+
+@SHAPE
+@MODES
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_to_a_local_folder(
+    connections: Emulator, run_dag: Callable[..., Any], tmp_path: Path, vendor: str, deferrable: bool, shape: str
+) -> None:
+    connections.set_result(vendor, ResultSpec(bytes=60_000, parts=2 if vendor == "batchcom" else 1))
+    body = _TASKS if shape == "tasks" else _ONE_TASK
+    [landing] = run_dag(
+        body, job=work(vendor, tmp_path), deferrable=deferrable, destination=f"{tmp_path}/out/{{{{ run_id }}}}/"
+    )
+    [job] = connections.jobs(vendor)
+    [folder] = (tmp_path / "out").iterdir()
+    files = sorted(path for path in folder.iterdir() if path.name != "_manifest.json")
+    assert [sha256(path.read_bytes()) for path in files] == served(job)
+    assert [file["sha256"] for file in landing["files"]] == served(job)
+    assert landing["job_id"] == job.id
+
+
+@MODES
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_to_s3(
+    connections: Emulator,
+    run_dag: Callable[..., Any],
+    tmp_path: Path,
+    s3_store: S3Store,
+    monkeypatch: pytest.MonkeyPatch,
+    vendor: str,
+    deferrable: bool,
+) -> None:
+    connection = {
+        "conn_type": "aws",
+        "login": s3_store.access_key,
+        "password": s3_store.secret_key,
+        "extra": {"endpoint_url": s3_store.endpoint_url, "region_name": "us-east-1"},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_TEST", json.dumps(connection))
+    connections.set_result(vendor, ResultSpec(bytes=60_000))
+    bucket = f"dag-test-{vendor}-{str(deferrable).lower()}"
+    client = s3_store.client()
+    client.create_bucket(Bucket=bucket)
+    [landing] = run_dag(
+        _TASKS, job=work(vendor, tmp_path), deferrable=deferrable, destination=f"s3://aws_test@{bucket}/{{{{ ds }}}}/"
+    )
+    [job] = connections.jobs(vendor)
+    [listed] = client.list_objects_v2(Bucket=bucket)["Contents"]
+    body = client.get_object(Bucket=bucket, Key=listed["Key"])["Body"].read()
+    client.close()
+    assert [sha256(body)] == served(job) == [file["sha256"] for file in landing["files"]]
+    assert landing["files"][0]["uri"] == f"s3://aws_test@{bucket}/{listed['Key']}"
+
+
+@MODES
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_into_xcom(
+    connections: Emulator, run_dag: Callable[..., Any], tmp_path: Path, vendor: str, deferrable: bool
+) -> None:
+    connections.set_result(vendor, ResultSpec(bytes=3_000))
+    [rows] = run_dag(_TASKS, job=work(vendor, tmp_path), deferrable=deferrable, destination=None)
+    rows = rows["list"] if vendor == "proofy" else rows
+    assert len(rows) > 3
+    assert all(isinstance(row, dict) for row in rows)
+
+
+@SHAPE
+@MODES
+def test_mapped_over_three(
+    connections: Emulator, run_dag: Callable[..., Any], tmp_path: Path, deferrable: bool, shape: str
+) -> None:
+    jobs = [{"emails": [f"someone{number}@example.com"]} for number in range(3)]
+    body = _MAPPED_TASKS if shape == "tasks" else _MAPPED_ONE_TASK
+    landings = run_dag(
+        body, jobs=jobs, deferrable=deferrable, destination=f"{tmp_path}/out/{{{{ ti.map_index }}}}/"
+    )
+    submitted = {job.id: job for job in connections.jobs("proofy")}
+    assert [submitted[landing["job_id"]].request["emails"] for landing in landings] == [job["emails"] for job in jobs]
+    for number, landing in enumerate(landings):
+        [path] = (tmp_path / f"out/{number}").iterdir()
+        assert [sha256(path.read_bytes())] == served(submitted[landing["job_id"]])

@@ -1,0 +1,354 @@
+"""Every error shape of every vendor becomes its typed error, with the vendor's own words."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_batchdl import exceptions as exc
+from airflow_provider_batchdl.exceptions import BatchDlError
+from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
+from airflow_provider_batchdl.vendors.errors import LONGEST_MESSAGE, error_from_response, vendor_words
+from tests.client.helpers import vendor_at
+
+JSON = "application/json"
+HTML = "text/html; charset=utf-8"
+PAGE = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>nginx</h1></body></html>"
+XML = '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>'
+FASTAPI = {"detail": [{"loc": ["path", "process_id"], "msg": "Input should be a valid integer", "type": "int_parsing"}]}
+JOB_ID = {
+    "revenuebase": "41001",
+    "proofy": "5b2f",
+    "batchcom": "export_1",
+    "apartmentiq": "ed49987b-6539-4e9e-8a63-2bcd811ef0ec",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    vendor: str
+    operation: str
+    status: int
+    body: Any
+    kind: type[BatchDlError]
+    words: str | None = None  # None: the vendor said nothing that could be read
+    content_type: str = JSON
+    headers: dict[str, str] = field(default_factory=dict)
+    retry_after: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.vendor}-{self.operation}-{self.status}-{str(self.body)[:40]}"
+
+    @property
+    def content(self) -> bytes:
+        if isinstance(self.body, bytes):
+            return self.body
+        return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
+
+
+OPERATIONS = ("submit", "status", "list", "cancel", "download", "balance", "check")
+A_JOBS = ("status", "cancel", "download")
+
+
+def everywhere(
+    vendor: str, status: int, body: Any, kind: type[BatchDlError], words: str | None, **more: Any
+) -> list[Case]:
+    return [Case(vendor, operation, status, body, kind, words, **more) for operation in OPERATIONS]
+
+
+CASES: list[Case] = [
+    # --- Revenuebase: FastAPI's detail in every shape; 400 means many things
+    *everywhere("revenuebase", 401, {"detail": "Not authenticated"}, exc.AuthenticationError, "Not authenticated"),
+    *everywhere("revenuebase", 401, {"detail": "Not Authenticated"}, exc.AuthenticationError, "Not Authenticated"),
+    *everywhere("revenuebase", 403, {"detail": "Forbidden"}, exc.PermissionDeniedError, "Forbidden"),
+    *everywhere("revenuebase", 402, {"detail": "Recharge"}, exc.InsufficientCreditsError, "Recharge"),
+    *everywhere(
+        "revenuebase", 422, FASTAPI, exc.InvalidRequestError, "path.process_id: Input should be a valid integer"
+    ),
+    *everywhere(
+        "revenuebase", 429, {"detail": "Rate limit exceeded"}, exc.RateLimitedError, "Rate limit exceeded",
+        headers={"Retry-After": "7"}, retry_after=7.0,
+    ),
+    *everywhere("revenuebase", 500, {"detail": "Internal"}, exc.VendorUnavailableError, "Internal"),
+    *[
+        Case("revenuebase", "submit", 400, body, exc.InvalidRequestError, words)
+        for body, words in (
+            ({"detail": "invalid_extension"}, "invalid_extension"),
+            ({"detail": {"code": "upload_error", "message": "File upload failed."}}, "File upload failed."),
+            ({"message": "invalid_extension"}, "invalid_extension"),
+        )
+    ],
+    *[
+        Case("revenuebase", "status", 400, body, exc.JobNotFoundError, words)
+        for body, words in (
+            ({"detail": "Invalid process_id or job does not belong to your account."}, "does not belong"),
+            ({"message": "Invalid process_id"}, "Invalid process_id"),
+            ("", None),
+        )
+    ],
+    *[
+        Case("revenuebase", "download", 400, body, kind, words)
+        for code, words, kind in (
+            ("not_completed", "not_completed", exc.ResultNotReadyError),
+            ("process_error", "process_error", exc.JobFailedError),
+            ("Process not completed.", "Process not completed.", exc.ResultNotReadyError),
+            ("Invalid process_id", "Invalid process_id", exc.JobNotFoundError),
+        )
+        for body in ({"detail": code}, {"message": code}, {"detail": {"code": code, "message": code}}, {"detail": [code]})
+    ],
+    Case(
+        "revenuebase", "download", 400, {"detail": {"code": "not_completed", "message": "Wait for it."}},
+        exc.ResultNotReadyError, "Wait for it.",
+    ),
+    *[
+        Case("revenuebase", "cancel", 400, {"detail": code}, kind, code)
+        for code, kind in (
+            ("already_cancelled", exc.InvalidRequestError),
+            ("not_cancellable", exc.InvalidRequestError),
+            ("Process not running or queued. Process has status COMPLETED", exc.InvalidRequestError),
+            ("Invalid process_id or job does not belong to your account.", exc.JobNotFoundError),
+        )
+    ],
+    # --- Proofy: {"message": ...}; no 402, no job list
+    *everywhere("proofy", 401, {"message": "Unauthorized"}, exc.AuthenticationError, "Unauthorized"),
+    *everywhere("proofy", 400, {"message": "Not enough credits"}, exc.InsufficientCreditsError, "Not enough credits"),
+    *everywhere("proofy", 400, {"message": "Bad Request"}, exc.InvalidRequestError, "Bad Request"),
+    *everywhere("proofy", 422, {"message": "Unprocessable Entity"}, exc.InvalidRequestError, "Unprocessable Entity"),
+    *everywhere("proofy", 429, {"message": "Too Many Requests"}, exc.RateLimitedError, "Too Many Requests"),
+    *everywhere("proofy", 500, {"message": "Internal Server Error"}, exc.VendorUnavailableError, "Internal Server Error"),
+    Case("proofy", "status", 400, {"error": True, "message": "Legacy"}, exc.InvalidRequestError, "Legacy"),
+    # --- Batch.com: {"error_code", "error_message"}
+    *everywhere(
+        "batchcom", 401, {"error_code": "AUTHENTICATION_INVALID", "error_message": "Not valid for this project"},
+        exc.AuthenticationError, "Not valid for this project",
+    ),
+    *everywhere(
+        "batchcom", 400, {"error_code": "MISSING_PARAMETER", "error_message": "id is missing"},
+        exc.InvalidRequestError, "id is missing",
+    ),
+    *everywhere(
+        "batchcom", 429, {"error_code": "X", "error_message": "Too Many Requests"}, exc.RateLimitedError, "Too Many"
+    ),
+    *everywhere(
+        "batchcom", 503, {"error_code": "MAINTENANCE", "error_message": "Under maintenance"},
+        exc.VendorUnavailableError, "Under maintenance", headers={"Retry-After": "30"}, retry_after=30.0,
+    ),
+    Case("batchcom", "download", 409, {"error_code": "C", "error_message": "Conflict"}, exc.ResultNotReadyError, "Conflict"),
+    Case("batchcom", "submit", 409, {"error_code": "C", "error_message": "Conflict"}, exc.InvalidRequestError, "Conflict"),
+    Case("batchcom", "status", 404, {"error_code": "ROUTE_NOT_FOUND"}, exc.JobNotFoundError, "ROUTE_NOT_FOUND"),
+    # --- ApartmentIQ: {"error", "message"?}, {"errors"}, empty 403s, two kinds of 429
+    *everywhere(
+        "apartmentiq", 401, {"error": "Unauthorized", "message": "Missing or invalid bearer token"},
+        exc.AuthenticationError, "Unauthorized: Missing or invalid bearer token",
+    ),
+    *everywhere("apartmentiq", 403, "", exc.PermissionDeniedError, None, content_type="text/plain"),
+    *everywhere(
+        "apartmentiq", 403, {"error": "Forbidden", "message": "You do not have permission"},
+        exc.PermissionDeniedError, "You do not have permission",
+    ),
+    *everywhere(
+        "apartmentiq", 400, {"error": "property_ids is required"}, exc.InvalidRequestError, "property_ids is required"
+    ),
+    *everywhere(
+        "apartmentiq", 422, {"errors": ["start_date is late", "end_date is early"]},
+        exc.InvalidRequestError, "start_date is late; end_date is early",
+    ),
+    *everywhere(
+        "apartmentiq", 422, {"message": "Validation failed", "errors": {"property_ids": ["can't be blank"]}},
+        exc.InvalidRequestError, "Validation failed; property_ids: can't be blank",
+    ),
+    *everywhere(
+        "apartmentiq", 429, "You have exceeded the rate limit for this API.", exc.RateLimitedError,
+        "You have exceeded the rate limit for this API.", content_type="text/plain; charset=utf-8",
+        headers={"Retry-After": "12", "X-RateLimit-Reset-After": "12"}, retry_after=12.0,
+    ),
+    *everywhere(
+        "apartmentiq", 429,
+        {"error": "Trial API quota limit exceeded", "quota_limit": 5000, "quota_usage": 5001},
+        exc.QuotaExceededError, "Trial API quota limit exceeded",
+    ),
+    Case("apartmentiq", "submit", 429, {"error": "X", "message": "Your quota is used"}, exc.QuotaExceededError, "quota"),
+    Case("apartmentiq", "submit", 429, {"error": "Slow down"}, exc.RateLimitedError, "Slow down"),
+    Case("apartmentiq", "submit", 429, "[" * 5000, exc.RateLimitedError, "[[["),
+    Case(
+        "apartmentiq", "download", 400,
+        {"error": "Invalid operation", "message": "Results are not available because the job has not completed successfully"},
+        exc.ResultNotReadyError, "Invalid operation: Results are not available",
+    ),
+    Case(
+        "apartmentiq", "download", 400, {"error": "Invalid parameter", "message": "job_id must be a valid UUID"},
+        exc.InvalidRequestError, "job_id must be a valid UUID",
+    ),
+    Case(
+        "apartmentiq", "cancel", 400, {"error": "Invalid operation"}, exc.InvalidRequestError, "Invalid operation"
+    ),
+    # --- what stands in front of any of them
+    *[
+        case
+        for vendor in JOB_ID
+        for case in (
+            *everywhere(vendor, 502, PAGE, exc.VendorUnavailableError, "502 Bad Gateway", content_type=HTML),
+            *everywhere(vendor, 503, "", exc.VendorUnavailableError, None),
+            *everywhere(vendor, 504, "upstream timed out", exc.VendorUnavailableError, "timed out", content_type="text/plain"),
+            *everywhere(vendor, 403, XML, exc.PermissionDeniedError, "Request has expired", content_type="application/xml"),
+            *everywhere(vendor, 408, "", exc.VendorUnavailableError, None),
+            *everywhere(vendor, 405, {"detail": "Method Not Allowed"}, exc.UnsupportedOperationError, "Method Not Allowed"),
+            *everywhere(vendor, 413, "<html>too large</html>", exc.InvalidRequestError, "too large", content_type=HTML),
+            *everywhere(vendor, 415, "", exc.InvalidRequestError, None),
+            *everywhere(vendor, 418, "teapot", exc.UnexpectedResponseError, "teapot", content_type="text/plain"),
+            *everywhere(vendor, 599, "?", exc.VendorUnavailableError, "?"),
+            *everywhere(vendor, 500, bytes(range(256)) * 9, exc.VendorUnavailableError, None, content_type="image/png"),
+            *everywhere(vendor, 500, '{"detail": ' * 3000 + "1" + "}" * 3000, exc.VendorUnavailableError, '{"detail":'),
+            *[Case(vendor, each, 404, {"detail": "Gone away"}, exc.JobNotFoundError, "Gone away") for each in A_JOBS],
+            *[Case(vendor, each, 410, {"message": "Gone"}, exc.JobNotFoundError, "Gone") for each in A_JOBS],
+            *[
+                Case(vendor, each, status, PAGE, exc.InvalidRequestError, "502 Bad", content_type=HTML)
+                for each in OPERATIONS
+                for status in (404, 410)
+                if each not in A_JOBS
+            ],
+        )
+    ],
+]  # fmt: skip
+
+
+def request_for(case: Case) -> ApiRequest:
+    return ApiRequest(case.operation, "GET", "/", job_id=JOB_ID[case.vendor] if case.operation in A_JOBS else None)
+
+
+def vendor_named(name: str) -> Vendor:
+    return vendor_at("https://h.example", name)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_every_shape_becomes_its_typed_error(case: Case) -> None:
+    headers = {"content-type": case.content_type, **case.headers}
+    request = request_for(case)
+    error = vendor_named(case.vendor).error(request, httpx.Response(case.status, content=case.content, headers=headers))
+    assert type(error) is case.kind
+    if case.words is None:
+        assert error.vendor_message is None
+    else:
+        assert case.words in (error.vendor_message or "")
+        assert repr(error.vendor_message)[1:-1] in str(error)
+    assert (error.vendor, error.job_id, error.status) == (case.vendor, request.job_id, case.status)
+    assert error.retry_after == case.retry_after
+    assert error.retryable is case.kind.retryable
+    assert error.remedy or case.kind in (exc.VendorUnavailableError, exc.UnexpectedResponseError)
+    if isinstance(error, exc.VendorUnavailableError):
+        assert error.maybe_processed is (case.status != 503)
+
+
+# --- the words
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"detail": "a"}, "a"),
+        ({"detail": {"message": "a", "code": "b"}}, "a"),
+        ({"detail": {"code": "b"}}, "b"),
+        ({"detail": {"reason": "a", "hint": "b"}}, "reason: a; hint: b"),
+        ({"detail": ["a", "b"]}, "a; b"),
+        ({"detail": [{"msg": "a", "loc": 5}]}, "a"),
+        ({"detail": [{"msg": "a", "loc": []}]}, "a"),
+        ({"detail": [{"msg": "a", "loc": ["body", 0, "email"]}]}, "body.0.email: a"),
+        ({"detail": []}, '{"detail": []}'),
+        ({"message": "a", "error": "b"}, "b: a"),
+        ({"message": 5}, "5"),
+        ({"error": {"message": "a", "code": 5}}, "a"),
+        ({"error": True}, '{"error": true}'),
+        (
+            {"error": "invalid_client", "error_description": "Client authentication failed"},
+            "Client authentication failed",
+        ),
+        ({"errors": [{"message": "a"}, {"message": "b"}]}, "a; b"),
+        ({"errors": {"name": ["is bad", "is long"]}}, "name: is bad; is long"),
+        ({"type": "about:blank", "title": "Nope", "detail": "a"}, "a"),
+        ({"fault": "a"}, '{"fault": "a"}'),
+        ("a", "a"),
+        (["a", ["b"]], "a; b"),
+        ({"message": "two\nlines\tand \x1b[31mred"}, "two lines and [31mred"),
+        ({}, None),
+        ([], None),
+        (None, None),
+        ("", None),
+        ({"message": "😀 \ud800 ok"}, "😀 ok"),
+    ],
+)
+def test_words_of_json(body: Any, words: str | None) -> None:
+    assert vendor_words(httpx.Response(400, content=json.dumps(body).encode()))[0] == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("  plain\n words ", "plain words"),
+        ("<html><title>A &amp; B</title><body>x</body>", "A & B"),
+        ("<html><body><h1>Forbidden</h1><p>Go away</p></body></html>", "Forbidden Go away"),
+        ("<Error><Message>m</Message></Error>", "m"),
+        ("<title></title>", None),
+        ("<" * 100_000, "<<<"),
+        ("<title>" * 100_000, "<"),
+        ("{not json", "{not json"),
+        ("\ufeff{\"detail\": \"with a BOM\"}", "with a BOM"),
+        ("\x00\x01\x02", None),
+    ],
+)  # fmt: skip
+def test_words_of_text(text: str, words: str | None) -> None:
+    found = vendor_words(httpx.Response(400, content=text.encode()))[0]
+    assert found is None if words is None else found is not None and found.startswith(words)
+
+
+@pytest.mark.parametrize("charset", ["base64", "rot13", "zip", "undefined", "idna", "no-such", "", "utf-16", "latin-1"])
+def test_a_charset_that_is_none_is_survived(charset: str) -> None:
+    response = httpx.Response(400, content=b"words", headers={"content-type": f"text/plain; charset={charset}"})
+    assert isinstance(vendor_words(response), tuple)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["detail", "message", "error", "errors", "error_code", "error_message", "msg", "loc", "code", "x"]
+                ),
+                inner,
+            )
+        ),
+    ),
+    st.sampled_from(sorted(JOB_ID)),
+    st.sampled_from(OPERATIONS),
+    st.integers(400, 599),
+)
+def test_any_json_becomes_a_typed_error(body: Any, vendor: str, operation: str, status: int) -> None:
+    response = httpx.Response(status, content=json.dumps(body).encode())
+    error = vendor_named(vendor).error(ApiRequest(operation, "GET", "/"), response)
+    assert isinstance(error, BatchDlError)
+    json.dumps(error.to_dict())
+    assert str(error).isprintable()
+    assert len(error.vendor_message or "") <= LONGEST_MESSAGE
+
+
+@given(st.binary(max_size=500), st.sampled_from(["", JSON, HTML, "text/plain; charset=utf-16", "text/xml"]))
+def test_any_bytes_become_a_typed_error(body: bytes, content_type: str) -> None:
+    response = httpx.Response(400, content=body, headers={"content-type": content_type})
+    error = error_from_response(response, vendor="v", operation="status")
+    assert len(error.vendor_message or "") <= LONGEST_MESSAGE
+    str(error).encode()
+
+
+def test_nesting_deeper_than_python_goes() -> None:
+    for depth in (900, 100_000):
+        for opening, closing in (("[", "]"), ('{"detail":', "}"), ('{"errors":[', "]}")):
+            for end in (closing * depth, ""):
+                response = httpx.Response(400, content=(opening * depth + "1" + end).encode())
+                assert len(vendor_words(response)[0] or "") <= LONGEST_MESSAGE
