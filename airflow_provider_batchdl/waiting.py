@@ -20,12 +20,18 @@ class Patience:
 
     Args:
         interval: seconds between two looks.
+        failures: how many in a row there were before, where a wait goes on in another process.
     """
 
-    def __init__(self, interval: float) -> None:
+    def __init__(self, interval: float, failures: int = 0) -> None:
         self._interval = interval
-        self._failures = 0
+        self._failures = failures
         self._asked = 0.0
+
+    @property
+    def failures(self) -> int:
+        """How many in a row there were."""
+        return self._failures
 
     def reset(self) -> None:
         """A look succeeded."""

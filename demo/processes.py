@@ -42,9 +42,12 @@ class AirflowProcesses:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._guard: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> AirflowProcesses:
         try:
+            command = [sys.executable, "-m", "demo.guard", str(self._home.airflow)]
+            self._guard = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True)
             for name, options in COMPONENTS.items():
                 self._start(name, options)
         except BaseException:
@@ -58,12 +61,10 @@ class AirflowProcesses:
         self.stop()
 
     def _start(self, name: str, options: Sequence[str]) -> None:
-        command = [sys.executable, "-m", "demo.leash", str(os.getpid())]
-        # `-m airflow`, not the `airflow` script beside Python: its first line can't hold a path with a space.
-        command += [sys.executable, "-m", "airflow", name, *options]
         with self._log(name).open("wb") as out:
             self._running[name] = subprocess.Popen(
-                command,
+                # `-m airflow`, not the `airflow` script beside Python: its first line can't hold a path with a space.
+                [sys.executable, "-m", "airflow", name, *options],
                 env=self._home.environment(),
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
@@ -94,34 +95,38 @@ class AirflowProcesses:
         for process in patient:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, deadline - time.monotonic()))
-        kill_strays(self._home)
+        end_strays(self._home.airflow, signal.SIGKILL)
         for process in self._running.values():
             process.wait()
+        if self._guard and self._guard.stdin:
+            self._guard.stdin.close()
+            self._guard.wait()
 
 
-def strays(home: Home) -> list[psutil.Process]:
-    """Every process of this run's Airflow: its home is in their environment, and in nobody else's.
+def strays(airflow_home: Path) -> list[psutil.Process]:
+    """Every process of a run's Airflow: its home is in their environment, and in nobody else's.
 
     Tasks lead process groups of their own and outlive a killed scheduler, so groups and parents don't tell.
     """
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get("AIRFLOW_HOME") == str(home.airflow) and process.pid != os.getpid():
+            if process.environ().get("AIRFLOW_HOME") == str(airflow_home) and process.pid != os.getpid():
                 found.append(process)
     return found
 
 
-def kill_strays(home: Home) -> None:
-    """End what is left of this run's Airflow, and what that may just have started."""
+def end_strays(airflow_home: Path, number: signal.Signals = signal.SIGTERM) -> None:
+    """End what is left of a run's Airflow, and what that may just have started; by force what lingers."""
     for _ in range(10):
-        left = strays(home)
+        left = strays(airflow_home)
         if not left:
             return
         for process in left:
             with contextlib.suppress(psutil.Error):
-                process.kill()
-        psutil.wait_procs(left, timeout=2)
+                process.send_signal(number)
+        psutil.wait_procs(left, timeout=STOP_SECONDS)
+        number = signal.SIGKILL
 
 
 def tail(log: Path) -> str:

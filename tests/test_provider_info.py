@@ -24,7 +24,7 @@ TYPES = {each["connection-type"]: each for each in INFO["connection-types"]}
 def manager() -> Iterator[Any]:
     from airflow.providers_manager import ProvidersManager
 
-    return ProvidersManager()
+    return ProvidersManager()  # type: ignore[no-untyped-call]
 
 
 def test_it_fits_airflows_schema() -> None:
@@ -49,7 +49,7 @@ def test_airflow_finds_every_hook(manager: Any) -> None:
     from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
     for name in TYPES:
-        hook = ProvidersManagerTaskRuntime().hooks[name]
+        hook = ProvidersManagerTaskRuntime().hooks[name]  # type: ignore[no-untyped-call]
         assert hook is not None
         assert (hook.connection_type, hook.package_name) == (name, "airflow-provider-batchdl")
 

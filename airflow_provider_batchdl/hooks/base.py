@@ -20,7 +20,7 @@ from airflow_provider_batchdl.hooks.account import aget_connection, open_source,
 from airflow_provider_batchdl.vendors.base import Flow, Submission, Vendor
 
 if TYPE_CHECKING:
-    from airflow.sdk import ObjectStoragePath
+    from airflow.sdk import Connection, ObjectStoragePath
 
     from airflow_provider_batchdl.client import AsyncBatchClient, BatchClient
     from airflow_provider_batchdl.jobs import Job, Landing
@@ -47,28 +47,34 @@ class BatchApiHook(BaseHook):
     def __init__(self, conn_id: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.conn_id = conn_id or self.default_conn_name
+        self._connection: Connection | None = None
         self._client: BatchClient | None = None
         self._async_client: AsyncBatchClient | None = None
 
     @classmethod
     def for_connection(cls, conn_id: str) -> BatchApiHook:
         """The hook of the vendor that the connection's type names."""
-        name = cls.get_connection(conn_id).conn_type
+        connection = cls.get_connection(conn_id)
+        name = connection.conn_type
         module = f"airflow_provider_batchdl.hooks.{name}"
         try:
-            hook_class = import_module(module).HOOK if name and name.isidentifier() else BatchApiHook
+            known = name and name.isidentifier()
+            hook_class = getattr(import_module(module), "HOOK", BatchApiHook) if known else BatchApiHook
         except ModuleNotFoundError as error:
             if error.name != module:
                 raise
             hook_class = BatchApiHook
-        return cast("BatchApiHook", hook_class(conn_id))
+        hook = cast("BatchApiHook", hook_class(conn_id))
+        hook._connection = connection
+        return hook
 
     # From the connection to the account.
 
     @cached_property
     def vendor(self) -> Vendor:
         """The vendor, with this connection's account."""
-        return vendor_for(self.get_connection(self.conn_id))
+        # Secrets backends are slow, and some are paid for by the question.
+        return vendor_for(self._connection or self.get_connection(self.conn_id))
 
     async def avendor(self) -> Vendor:
         """The vendor, with this connection's account, looked up without blocking the event loop."""

@@ -14,7 +14,7 @@ from airflow_provider_batchdl.links import BatchJobLink, show_link
 from airflow_provider_batchdl.redaction import get_logger
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
     from airflow_provider_batchdl.jobs import Job
 
@@ -33,10 +33,10 @@ class CancelBatchJobOperator(BaseOperator):
     operator_extra_links = (BatchJobLink(),)
     ui_color = "#f4cccc"
 
-    def __init__(self, *, conn_id: str, job_id: str, **kwargs: Any) -> None:
+    def __init__(self, *, conn_id: str, job_id: str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.conn_id = conn_id
-        self.job_id = job_id
+        self.job_id: str = job_id  # type: ignore[assignment] # Airflow resolves it before execute
         self.vendor_url: str | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:

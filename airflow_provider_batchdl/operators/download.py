@@ -12,7 +12,7 @@ from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.links import BatchJobLink, show_link
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
 # What a metadata database bears; object storage is the place for more.
 MAX_XCOM_BYTES = 48 * 1024
@@ -42,8 +42,8 @@ class DownloadBatchResultsOperator(BaseOperator):
         self,
         *,
         conn_id: str,
-        job_id: str,
-        destination: str | None = None,
+        job_id: str | XComArg,
+        destination: str | XComArg | None = None,
         accept_partial: bool = False,
         max_xcom_bytes: int = MAX_XCOM_BYTES,
         manifest: bool | None = None,
@@ -51,8 +51,8 @@ class DownloadBatchResultsOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.conn_id = conn_id
-        self.job_id = job_id
-        self.destination = destination
+        self.job_id: str = job_id  # type: ignore[assignment] # Airflow resolves it before execute
+        self.destination: str | None = destination  # type: ignore[assignment] # Airflow resolves it before execute
         self.accept_partial = accept_partial
         self.max_xcom_bytes = max_xcom_bytes
         self.manifest = manifest

@@ -22,7 +22,7 @@ from airflow_provider_batchdl.operators.submission import Submission
 from airflow_provider_batchdl.waiting import Patience
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
 
 class _KilledError(BaseException):
@@ -61,9 +61,9 @@ class BatchJobOperator(BaseOperator):
         self,
         *,
         conn_id: str,
-        request: dict[str, Any] | None = None,
-        file: str | None = None,
-        destination: str | None = None,
+        request: dict[str, Any] | XComArg | None = None,
+        file: str | XComArg | None = None,
+        destination: str | XComArg | None = None,
         accept_partial: bool = False,
         max_xcom_bytes: int = MAX_XCOM_BYTES,
         manifest: bool | None = None,
@@ -75,9 +75,9 @@ class BatchJobOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.conn_id = conn_id
-        self.request = request
-        self.file = file
-        self.destination = destination
+        self.request: dict[str, Any] | None = request  # type: ignore[assignment] # Airflow resolves it before execute
+        self.file: str | None = file  # type: ignore[assignment] # Airflow resolves it before execute
+        self.destination: str | None = destination  # type: ignore[assignment] # Airflow resolves it before execute
         self.accept_partial = accept_partial
         self.max_xcom_bytes = max_xcom_bytes
         self.manifest = manifest
@@ -196,8 +196,16 @@ class BatchJobOperator(BaseOperator):
         raise AirflowTaskTimeout(f"Job {job_id} has not ended within the task's execution_timeout.")
 
     def _land(self, hook: BatchApiHook, job_id: str) -> Any:
-        if self.destination is None:
-            return hook.fetch(job_id, max_bytes=self.max_xcom_bytes, accept_partial=self.accept_partial)
-        return hook.download(
-            job_id, self.destination, accept_partial=self.accept_partial, manifest=self.manifest
-        ).to_dict()
+        try:
+            if self.destination is None:
+                return hook.fetch(job_id, max_bytes=self.max_xcom_bytes, accept_partial=self.accept_partial)
+            return hook.download(
+                job_id, self.destination, accept_partial=self.accept_partial, manifest=self.manifest
+            ).to_dict()
+        except BatchDlError:
+            self.log.warning(
+                "Job %s has ended, and its results are still at the vendor. A retry lands them. Clearing this task "
+                "submits, and pays for, a new job; DownloadBatchResultsOperator with this job_id does not.",
+                job_id,
+            )
+            raise

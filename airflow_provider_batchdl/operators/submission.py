@@ -87,8 +87,8 @@ class Submission:
         except BatchDlError:
             self.forget()  # it was surely not accepted
             raise
+        log.info("Submitted job %s (%s).", job.id, job.vendor_state)  # first, in case that it cannot be stored
         self._save(replace(intent, job_id=job.id))
-        log.info("Submitted job %s (%s).", job.id, job.vendor_state)
         return job
 
     def _reconnected(self, hook: BatchApiHook, state: _State) -> Job | None:

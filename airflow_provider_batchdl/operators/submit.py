@@ -13,7 +13,7 @@ from airflow_provider_batchdl.links import BatchJobLink, show_link
 from airflow_provider_batchdl.operators.submission import Submission
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
 
 class SubmitBatchJobOperator(BaseOperator):
@@ -37,15 +37,15 @@ class SubmitBatchJobOperator(BaseOperator):
         self,
         *,
         conn_id: str,
-        request: dict[str, Any] | None = None,
-        file: str | None = None,
+        request: dict[str, Any] | XComArg | None = None,
+        file: str | XComArg | None = None,
         durable: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.conn_id = conn_id
-        self.request = request
-        self.file = file
+        self.request: dict[str, Any] | None = request  # type: ignore[assignment] # Airflow resolves it before execute
+        self.file: str | None = file  # type: ignore[assignment] # Airflow resolves it before execute
         self.durable = durable
         self.vendor_url: str | None = None
 

@@ -17,9 +17,11 @@ from airflow_provider_batchdl.links import BatchJobLink, show_link
 from airflow_provider_batchdl.waiting import Patience
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
     from airflow_provider_batchdl.jobs import Job
+
+FAILURES_KEY = "batchdl_failures"
 
 
 class BatchJobSensor(BaseSensorOperator):
@@ -48,7 +50,7 @@ class BatchJobSensor(BaseSensorOperator):
         self,
         *,
         conn_id: str,
-        job_id: str,
+        job_id: str | XComArg,
         accept_partial: bool = False,
         poll_interval: float | timedelta | None = None,
         poke_interval: float | timedelta | None = None,
@@ -61,25 +63,28 @@ class BatchJobSensor(BaseSensorOperator):
             kwargs["poke_interval"] = wanted
         super().__init__(**kwargs)
         self.conn_id = conn_id
-        self.job_id = job_id
+        self.job_id: str = job_id  # type: ignore[assignment] # Airflow resolves it before execute
         self.accept_partial = accept_partial
         self.poll_interval = None if wanted is None else self.poke_interval
         self.deferrable = default_deferrable() if deferrable is None else deferrable
         self.vendor_url: str | None = None
         self._patience: Patience | None = None
+        self._remembered = 0
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once. While deferrable, a job that goes on defers the task instead of returning."""
         with no_vain_retries(), BatchApiHook.for_connection(self.conn_id) as hook:
             show_link(self, context, hook)
             if self._patience is None:
-                self._patience = Patience(self.poll_interval or hook.poll_interval)
+                self._patience = Patience(self.poll_interval or hook.poll_interval, self._failures_before(context))
             try:
                 job = hook.get_job(self.job_id)
                 self._patience.reset()
             except BatchDlError as error:
                 self._patience.forgive(error)
+                self._remember_failures(context, self._patience.failures)
             else:
+                self._remember_failures(context, 0)
                 if hook.has_results(job, accept_partial=self.accept_partial):
                     return self._found(job)
                 self.log.info("Job %s is %s.", job.id, job.vendor_state)
@@ -87,6 +92,19 @@ class BatchJobSensor(BaseSensorOperator):
         if self.deferrable:
             self._defer()
         return PokeReturnValue(is_done=False)
+
+    def _failures_before(self, context: Context) -> int:
+        """Failures in a row of this try's looks so far: rescheduled, each look is a process of its own."""
+        store: Any = context.get("task_state_store") if self.reschedule else None
+        stored = (store.get(FAILURES_KEY) if store is not None else None) or {}
+        self._remembered = stored.get("failures", 0) if stored.get("try") == context["ti"].try_number else 0
+        return self._remembered
+
+    def _remember_failures(self, context: Context, failures: int) -> None:
+        store: Any = context.get("task_state_store") if self.reschedule else None
+        if store is not None and failures != self._remembered:
+            store.set(FAILURES_KEY, {"failures": failures, "try": context["ti"].try_number})
+            self._remembered = failures
 
     def _found(self, job: Job) -> PokeReturnValue:
         self.log.info("Job %s has results: %s.", job.id, job.vendor_state)

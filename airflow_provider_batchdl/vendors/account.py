@@ -48,6 +48,7 @@ def base_url(host: str | None, default: str, *, schema: str | None = None, port:
     try:
         parts = urlsplit(text)
         own_port = parts.port
+        (parts.hostname or "").encode("idna")  # what a resolver would otherwise trip over, much later
     except ValueError:
         raise _no_base_url() from None
     # urlsplit drops line breaks and tabs unsaid, and a backslash is a slash to some and a letter to others.

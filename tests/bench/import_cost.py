@@ -1,7 +1,7 @@
 """How many milliseconds the operator of a DAG file adds to importing ``airflow.sdk``: the median of several processes.
 
-Run ``python tests/bench/import_cost.py``. Modules are counted by their own time, as ``-X importtime`` tells it, from the
-first of this package on; what ``airflow.sdk`` itself loads lazily is loaded before.
+Run ``python tests/bench/import_cost.py``. Modules are counted by their own time, as ``-X importtime`` tells it, from
+the first of this package on; what ``airflow.sdk`` itself loads lazily is loaded before.
 """
 
 from __future__ import annotations

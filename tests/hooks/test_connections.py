@@ -191,3 +191,25 @@ def test_asking_many_things_at_once(connections: Emulator) -> None:
 
     assert [job.id for job in asyncio.run(ask())] == [job.id for job in jobs]
     assert count(connections, "token") == 1
+
+
+def test_a_task_asks_for_its_connection_once(connections: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    real = BatchApiHook.get_connection
+
+    def get_connection(conn_id: str) -> Any:
+        asked.append(conn_id)
+        return real(conn_id)
+
+    monkeypatch.setattr(BatchApiHook, "get_connection", staticmethod(get_connection))
+    with BatchApiHook.for_connection("proofy_default") as hook:
+        hook.get_balance()
+    assert asked == ["proofy_default"]
+
+
+@pytest.mark.parametrize("name", ["base", "storage", "not-a-name", "os.path"])
+def test_a_type_that_is_a_module_but_no_vendor(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_ODD", json.dumps({"conn_type": name, "password": "pass-word"}))
+    good, words = both_ways(BatchApiHook.for_connection("odd"))
+    assert not good
+    assert "known:" in words

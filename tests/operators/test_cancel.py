@@ -52,7 +52,7 @@ def finish_on_refusal(emulator: Emulator, job: Any) -> None:
     """The first look shows it running, the second one, after the refusal, succeeded."""
     real = job.__class__.vendor_state.fget
 
-    class Finishing(job.__class__):  # type: ignore[misc, name-defined]
+    class Finishing(job.__class__):  # type: ignore[misc]
         @property
         def vendor_state(self) -> str:
             if count(emulator, "cancel"):

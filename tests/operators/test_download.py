@@ -64,7 +64,13 @@ def test_several_parts_with_a_manifest(connections: Emulator, api: ExecutionApi,
 
 @pytest.mark.parametrize(
     ("vendor", "format"),
-    [("revenuebase", "csv"), ("revenuebase", "json"), ("proofy", "json"), ("batchcom", "jsonl"), ("apartmentiq", "csv")],
+    [
+        ("revenuebase", "csv"),
+        ("revenuebase", "json"),
+        ("proofy", "json"),
+        ("batchcom", "jsonl"),
+        ("apartmentiq", "csv"),
+    ],
 )
 def test_into_xcom(connections: Emulator, api: ExecutionApi, vendor: str, format: str) -> None:
     job = connections.add_job(vendor, ResultSpec(bytes=4_000, format=format))
@@ -150,7 +156,9 @@ def test_a_template_that_renders_to_nothing_is_no_destination(connections: Emula
 
 def test_a_place_that_cannot_be_written(connections: Emulator, api: ExecutionApi) -> None:
     job = connections.add_job("revenuebase", ResultSpec(bytes=1_000))
-    outcome = api.run(lambda: download(conn_id="revenuebase_default", job_id=job.id, destination="nowhere://bucket/key"))
+    outcome = api.run(
+        lambda: download(conn_id="revenuebase_default", job_id=job.id, destination="nowhere://bucket/key")
+    )
     assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
     assert outcome.error is not None
     assert isinstance(outcome.error.__cause__, DestinationError)

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.exceptions import InvalidRequestError, JobCancelledError
 from airflow_provider_batchdl.failures import BatchTaskFailedError
+from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from tests.support.airflow_api import Deferral, ExecutionApi, without_store
 from tests.support.airflow_fixtures import Looks
@@ -33,6 +35,14 @@ def run(**arguments: Any) -> BatchJobOperator:
 def hold(emulator: Emulator) -> None:
     """Let no job end by itself."""
     emulator.world.run_seconds = 3600
+
+
+def finish(emulator: Emulator, vendor: str) -> None:
+    emulator.jobs(vendor)[0].finish()
+
+
+def cancel(emulator: Emulator, vendor: str) -> None:
+    emulator.jobs(vendor)[0].cancel()
 
 
 @MODES
@@ -61,9 +71,7 @@ def test_without_a_destination_the_rows_go_into_xcom(
     assert [row["email"] for row in outcome.value] == ["ada@example.com", "grace@example.com", "edsger@example.com"]
 
 
-def test_what_a_deferred_task_shows(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks
-) -> None:
+def test_what_a_deferred_task_shows(connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks) -> None:
     hold(connections)
     outcome = api.run(lambda: run(**work("batchcom", tmp_path), deferrable=True))
     assert outcome.state == "deferred"
@@ -85,7 +93,7 @@ def test_what_a_task_shows_while_it_waits(
         lambda: seen.extend([api.pushed("run", "_link_BatchJobLink"), api.pushed("run", "job_id")]),
     )
     hold(connections)
-    looks.before_next(lambda: connections.jobs("proofy")[0].finish())
+    looks.before_next(partial(finish, connections, "proofy"))
     api.run(lambda: run(**work("proofy", tmp_path), deferrable=False))
     assert seen == ["https://docs.proofy.io", connections.jobs("proofy")[0].id]
 
@@ -96,7 +104,7 @@ def test_the_tasks_interval_goes_before_the_connections(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, deferrable: bool, interval: Any
 ) -> None:
     hold(connections)
-    looks.before_next(lambda: connections.jobs("proofy")[0].finish())
+    looks.before_next(partial(finish, connections, "proofy"))
     arguments = work("proofy", tmp_path)
     api.run_to_end(lambda: run(**arguments, deferrable=deferrable, poll_interval=interval))
     assert all(6.2 < wait < 7.8 for wait in looks.first_waits)
@@ -143,17 +151,21 @@ def test_a_job_that_ended_just_as_time_was_up_is_landed(
 ) -> None:
     hold(connections)
     arguments = {**work("revenuebase", tmp_path), "deferrable": deferrable, "execution_timeout": HOUR}
-    job_of = lambda: connections.jobs("revenuebase")[0]  # noqa: E731
+
+    def ends() -> None:
+        connections.jobs("revenuebase")[0].finish()
+        if not deferrable:
+            ring()
+
+    looks.before_next(ends)
     if deferrable:
         api.run(lambda: run(**arguments))
-        job_of().finish()
-        api.resume_with({"status": "timeout", "job_id": job_of().id, "job": None})
-    else:
-        looks.before_next(lambda: (job_of().finish(), ring()))
+        ends()
+        api.resume_with({"status": "timeout", "job_id": api.pushed("run", "job_id"), "job": None})
     outcome = api.run(lambda: run(**arguments))
     assert outcome.state == "success", outcome.error
     assert len(outcome.value) == 3
-    assert not job_of().cancelled
+    assert not connections.jobs("revenuebase")[0].cancelled
 
 
 @MODES
@@ -295,7 +307,7 @@ def test_a_job_that_someone_cancelled_fails_the_task_at_once(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, deferrable: bool
 ) -> None:
     hold(connections)
-    looks.before_next(lambda: connections.jobs("apartmentiq")[0].cancel())
+    looks.before_next(partial(cancel, connections, "apartmentiq"))
     outcome = api.run_to_end(lambda: run(**work("apartmentiq", tmp_path), deferrable=deferrable))
     assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
     assert outcome.error is not None
@@ -313,6 +325,18 @@ def test_a_poll_interval_that_is_none(
     assert outcome.error is not None
     assert isinstance(outcome.error.__cause__, InvalidRequestError)
     assert "poll_interval" in str(outcome.error)
+
+
+def test_results_that_could_not_be_landed_are_not_lost(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = work("revenuebase", tmp_path)
+    outcome = api.run(lambda: run(**arguments, deferrable=False, max_xcom_bytes=10))
+    assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
+    assert "DownloadBatchResultsOperator" in capsys.readouterr().out
+    job_id = api.pushed("run", "job_id")
+    later = api.run(lambda: DownloadBatchResultsOperator(task_id="later", conn_id="revenuebase_default", job_id=job_id))
+    assert len(later.value) == 3
 
 
 def test_airflow_may_copy_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +96,8 @@ def test_a_job_id_from_another_task(connections: Emulator, api: ExecutionApi, na
             return done
 
     for operator in (BatchJobSensor, DownloadBatchResultsOperator, CancelBatchJobOperator):
-        assert api.run(lambda operator=operator: make(operator)).state == "success"  # type: ignore[misc]
-        pulled = "{{ ti.xcom_pull('submit') }}"
-        assert api.run(lambda operator=operator: make(operator, pulled)).state == "success"  # type: ignore[misc]
+        for job_id in (None, "{{ ti.xcom_pull('submit') }}"):
+            assert api.run(partial(make, operator, job_id)).state == "success"
 
 
 def test_a_job_id_that_nobody_pushed_says_so(connections: Emulator, api: ExecutionApi) -> None:
@@ -138,9 +138,7 @@ def mapped(connections: Emulator, tmp_path: Path) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(
-    "which", ["submit", "submit by kwargs", "wait", "download", "run", "run deferred", "cancel"]
-)
+@pytest.mark.parametrize("which", ["submit", "submit by kwargs", "wait", "download", "run", "run deferred", "cancel"])
 def test_mapped(connections: Emulator, api: ExecutionApi, tmp_path: Path, which: str) -> None:
     make = mapped(connections, tmp_path)[which]
     values = []

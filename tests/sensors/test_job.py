@@ -99,3 +99,27 @@ def test_it_goes_on_after_a_reschedule(connections: Emulator, api: ExecutionApi,
     assert api.run(lambda: sensor(job_id=job.id, mode="reschedule")).state == "up_for_reschedule"
     job.finish()
     assert api.run_to_end(lambda: sensor(job_id=job.id, mode="reschedule")).state == "success"
+
+
+@pytest.mark.parametrize("mode", ["poke", "reschedule"])
+def test_five_failures_in_a_row_are_too_many_in_either_mode(
+    connections: Emulator, api: ExecutionApi, looks: Looks, mode: str
+) -> None:
+    job = connections.add_job("revenuebase", state="running")
+    connections.add_fault(Fault("status", operation="status", status=503, times=1000))
+    make = lambda: sensor(job_id=job.id, mode=mode)  # noqa: E731
+    assert api.run_to_end(make).kind == ("up_for_retry", "VendorUnavailableError")
+    assert count(connections, "status") == 25
+    # A retry begins with new patience.
+    connections.clear_faults()
+    connections.add_fault(Fault("status", operation="status", status=503, times=5))
+    looks.before_next(job.finish)
+    assert api.run_to_end(make, try_number=2).state == "success"
+
+
+def test_the_vendors_words_are_kept_short_and_clean(connections: Emulator, api: ExecutionApi) -> None:
+    job = connections.add_job("revenuebase")
+    job.message = "see https://files.example/x?signature=0123456789abcdef " + "very " * 10_000 + "long"
+    message = api.run(lambda: sensor(job_id=job.id)).value["message"]
+    assert "0123456789abcdef" not in message
+    assert len(message) <= 2_000

@@ -15,6 +15,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 from urllib.parse import unquote
 from uuid import UUID, uuid4
@@ -28,7 +29,6 @@ from airflow.sdk.execution_time.supervisor import (
     run_task_in_process,
     set_supervisor_comms,
 )
-from airflow.sdk.module_loading import import_string
 from airflow.sdk.serde import deserialize, serialize
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
@@ -72,7 +72,9 @@ class Deferral:
 
     def trigger(self) -> BaseTrigger:
         """A new trigger, made as the triggerer makes it."""
-        trigger: BaseTrigger = import_string(self.classpath)(**deserialize(self.kwargs))
+        module, _, name = self.classpath.rpartition(".")
+        kwargs: Any = deserialize(self.kwargs)
+        trigger: BaseTrigger = getattr(import_module(module), name)(**kwargs)
         return trigger
 
 
@@ -191,7 +193,7 @@ class ExecutionApi:
         supervisor = InProcessTestSupervisor(
             id=uuid4(),
             pid=os.getpid(),
-            process=psutil.Process(),
+            process=psutil.Process(),  # type: ignore[arg-type]  # as Airflow's own in-process supervisor
             process_log=structlog.get_logger(),
             client=self._client(),
         )
@@ -216,7 +218,7 @@ class ExecutionApi:
         return InProcessTestSupervisor._Client(base_url=None, dry_run=True, token="", transport=transport)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
-        body = json.loads(request.content) if request.content else None
+        body: Any = json.loads(request.content) if request.content else None
         if body is not None:
             self.sent.append(json.dumps(body))
         match [unquote(part) for part in request.url.path.strip("/").split("/")]:

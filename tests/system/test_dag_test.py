@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, ResultSpec
+from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 from tests.support.airflow_fixtures import quiet_access_log
 from tests.support.airflow_jobs import VENDORS, work
 from tests.support.leaks import find_secrets
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.system
 MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["waiting", "deferred"])
 SHAPE = pytest.mark.parametrize("shape", ["tasks", "one task"])
 
-_DAG = '''
+_DAG = """
 import json
 from airflow.sdk import DAG
 from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
@@ -38,7 +39,7 @@ from airflow_provider_batchdl.sensors.job import BatchJobSensor
 
 with DAG("{dag_id}", schedule=None) as dag:
 {body}
-'''
+"""
 _TASKS = """
     submit = SubmitBatchJobOperator(task_id="submit", **{job!r})
     wait = BatchJobSensor(task_id="wait", conn_id={job[conn_id]!r}, job_id=submit.output, deferrable={deferrable})
@@ -66,6 +67,26 @@ _MAPPED_ONE_TASK = """
         task_id="land", conn_id="proofy_default", deferrable={deferrable}, destination={destination!r}
     ).expand(request={jobs!r})
 """
+
+
+@pytest.fixture(autouse=True)
+def _really_deferred(connections: Emulator, monkeypatch: pytest.MonkeyPatch, deferrable: bool) -> Iterator[None]:
+    """Where a task is to defer, no job ends before a trigger watches it."""
+    watched: list[str] = []
+    real = BatchJobTrigger._wait
+
+    async def finish_and_wait(trigger: BatchJobTrigger) -> dict[str, Any]:
+        watched.append(trigger.job_id)
+        for job in connections.jobs(trigger.conn_id.removesuffix("_default")):
+            if job.id == trigger.job_id:
+                job.finish()
+        return await real(trigger)
+
+    if deferrable:
+        connections.world.run_seconds = 3600
+    monkeypatch.setattr(BatchJobTrigger, "_wait", finish_and_wait)
+    yield
+    assert bool(watched) is deferrable
 
 
 @pytest.fixture(scope="session")
@@ -193,9 +214,7 @@ def test_mapped_over_three(
 ) -> None:
     jobs = [{"emails": [f"someone{number}@example.com"]} for number in range(3)]
     body = _MAPPED_TASKS if shape == "tasks" else _MAPPED_ONE_TASK
-    landings = run_dag(
-        body, jobs=jobs, deferrable=deferrable, destination=f"{tmp_path}/out/{{{{ ti.map_index }}}}/"
-    )
+    landings = run_dag(body, jobs=jobs, deferrable=deferrable, destination=f"{tmp_path}/out/{{{{ ti.map_index }}}}/")
     submitted = {job.id: job for job in connections.jobs("proofy")}
     assert [submitted[landing["job_id"]].request["emails"] for landing in landings] == [job["emails"] for job in jobs]
     for number, landing in enumerate(landings):

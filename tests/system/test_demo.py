@@ -113,7 +113,6 @@ def test_interrupted_while_tasks_run(runs: Path) -> None:
     assert "Stopped." in demo.output
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's death")
 def test_killed_it_leaves_nothing_either(runs: Path) -> None:
     demo = Demo(runs)
     demo.wait_for("triggered")

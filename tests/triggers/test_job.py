@@ -33,7 +33,8 @@ def payload(trigger: BatchJobTrigger) -> dict[str, Any]:
     """The trigger's one event, which must be what Airflow may store and print."""
     found: dict[str, Any] = fire(trigger).payload
     text = json.dumps(found)
-    assert deserialize(json.loads(json.dumps(serialize(found)))) == found
+    stored: Any = json.loads(json.dumps(serialize(found)))
+    assert deserialize(stored) == found
     assert len(text) < 4_000
     assert "http" not in text
     assert not find_secrets(text)
@@ -58,7 +59,8 @@ def _loop_must_not_block(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_its_arguments_survive_being_stored(connections: Emulator) -> None:
     path, kwargs = watch("proofy", "abc", poll_interval=3.5, deadline=1.0, cancel_on_kill=True).serialize()
     assert path == f"{BatchJobTrigger.__module__}.{BatchJobTrigger.__qualname__}"
-    again = BatchJobTrigger(**deserialize(json.loads(json.dumps(serialize(kwargs)))))
+    stored: Any = deserialize(json.loads(json.dumps(serialize(kwargs))))
+    again = BatchJobTrigger(**stored)
     assert again.serialize() == (path, kwargs)
 
 
@@ -213,10 +215,10 @@ def test_a_vendor_that_cannot_cancel(connections: Emulator, caplog: pytest.LogCa
 def test_many_wait_in_one_loop(connections: Emulator) -> None:
     jobs = [connections.add_job("apartmentiq", state="queued") for _ in range(30)]
 
-    async def wait(trigger: BatchJobTrigger) -> str:
-        return [event.payload["status"] async for event in trigger.run()][0]  # noqa: RUF015
+    async def wait(trigger: BatchJobTrigger) -> Any:
+        return (await anext(aiter(trigger.run()))).payload["status"]
 
-    async def wait_for_all() -> list[str]:
+    async def wait_for_all() -> list[Any]:
         return await asyncio.gather(*(wait(watch("apartmentiq", job.id)) for job in jobs))
 
     assert asyncio.run(wait_for_all()) == ["ended"] * 30
