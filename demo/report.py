@@ -135,9 +135,20 @@ def table(landed: Iterable[Landed]) -> str:
 
 
 def _cells(file: Landed) -> list[str]:
-    rows = "" if file.rows is None else f"{file.rows:,}"
+    count = _rows(file)
+    rows = "" if count is None else f"{count:,}"
     job, name, sha256 = elide(file.job_id, 20), elide(file.path.name, 32), f"{file.sha256[:8]}…"
     return [file.vendor, file.dag_id, job, name, f"{file.bytes:,}", rows, sha256, f"{file.seconds:.1f}"]
+
+
+def _rows(file: Landed) -> int | None:
+    """Rows as its landing counts them; a Parquet file's are read from its own footer."""
+    if file.rows is None and file.path.suffix == ".parquet" and file.path.is_file():
+        import pyarrow.parquet as pq
+
+        count: int = pq.read_metadata(file.path).num_rows
+        return count
+    return file.rows
 
 
 def elide(text: str, width: int) -> str:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_provider_batchdl.client import aio, policy, sync
+from airflow_provider_batchdl.client.ratelimit import RateLimiter
 from tests.client.helpers import Face, Waits
 from tests.support.fixtures import forget_process_state
 
@@ -33,7 +34,11 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
     async def asleep(seconds: float) -> None:
         noted.delays.append(seconds)
 
+    def pause(_: RateLimiter, seconds: float) -> None:
+        noted.pauses.append(seconds)
+
     monkeypatch.setattr(policy, "backoff", backoff)
+    monkeypatch.setattr(RateLimiter, "pause", pause)
     monkeypatch.setattr(sync, "time", SimpleNamespace(sleep=noted.delays.append))
     monkeypatch.setattr(aio, "asyncio", SimpleNamespace(sleep=asleep))
     return noted

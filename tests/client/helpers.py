@@ -106,6 +106,7 @@ class Waits:
 
     backoffs: list[tuple[int, float | None]] = field(default_factory=list)
     delays: list[float] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
 
     @property
     def asked(self) -> list[float | None]:

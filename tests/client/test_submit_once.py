@@ -275,7 +275,7 @@ def test_a_request_of_tuples_is_found_again(emulator: Emulator, face: Face) -> N
     assert face.submit(vendor_of(emulator, "batchcom"), request).id == emulator.jobs("batchcom")[0].id
 
 
-@pytest.mark.parametrize(("name", "kind"), itertools.product(VENDORS, ["reset", "html", "status"]))
+@pytest.mark.parametrize(("name", "kind"), list(itertools.product(VENDORS, ["reset", "html", "status"])))
 def test_there_is_never_a_second_job(emulator: Emulator, face: Face, name: str, kind: Any, contacts: Path) -> None:
     for operation in ("submit", "list", "token"):
         emulator.add_fault(Fault(kind, operation=operation, processed=True, status=500, times=3))
