@@ -88,7 +88,8 @@ class BatchJobSensor(BaseSensorOperator):
                 if hook.has_results(job, accept_partial=self.accept_partial):
                     return self._found(job)
                 self.log.info("Job %s is %s.", job.id, job.vendor_state)
-        self.poke_interval = self._patience.pause()
+        # What a vendor asks for may be long, and Airflow looks at the time only after having slept.
+        self.poke_interval = min(self._patience.pause(), self.timeout)
         if self.deferrable:
             self._defer()
         return PokeReturnValue(is_done=False)

@@ -94,6 +94,13 @@ def test_a_vendor_that_asks_for_time_gets_it(connections: Emulator, api: Executi
     assert looks.first_waits[0] >= 299
 
 
+def test_but_not_more_than_there_is(connections: Emulator, api: ExecutionApi) -> None:
+    job = connections.add_job("revenuebase")
+    connections.add_fault(Fault("status", operation="status", status=429, retry_after=86_400))
+    outcome = api.run(lambda: sensor(job_id=job.id, deferrable=False, timeout=0.2))
+    assert outcome.kind == ("failed", "AirflowSensorTimeout")
+
+
 def test_it_goes_on_after_a_reschedule(connections: Emulator, api: ExecutionApi, looks: Looks) -> None:
     job = connections.add_job("revenuebase", state="running")
     assert api.run(lambda: sensor(job_id=job.id, mode="reschedule")).state == "up_for_reschedule"

@@ -1,0 +1,273 @@
+"""One budget for each account in a process, for threads and event loops alike."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_batchdl.client import AsyncBatchClient, BatchClient, ratelimit
+from airflow_provider_batchdl.client.ratelimit import RateLimiter, limiter_for
+from airflow_provider_batchdl.emulator import Emulator, Fault
+from airflow_provider_batchdl.exceptions import InvalidRequestError, RateLimitedError
+from airflow_provider_batchdl.vendors.base import RateLimit
+from tests.client.helpers import VENDORS, Face, vendor_at, vendor_of
+
+REAL_PAUSE = RateLimiter.pause
+
+
+class Clock:
+    """Time that passes only where somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+    async def asleep(self, seconds: float) -> None:
+        self.sleep(seconds)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    clock = Clock()
+    monkeypatch.setattr(RateLimiter, "pause", REAL_PAUSE)
+    monkeypatch.setattr(ratelimit, "time", SimpleNamespace(monotonic=clock.monotonic, sleep=clock.sleep))
+    monkeypatch.setattr(ratelimit, "asyncio", SimpleNamespace(sleep=clock.asleep))
+
+    class Bucket(ratelimit.InMemoryBucket):
+        def now(self) -> int:
+            return int(clock.now * 1000)
+
+    monkeypatch.setattr(ratelimit, "InMemoryBucket", Bucket)
+    return clock  # type: ignore[return-value]
+
+
+def acquire(face: Face, limiter: RateLimiter) -> None:
+    if face.kind == "sync":
+        limiter.acquire()
+    else:
+        asyncio.run(limiter.aacquire())
+
+
+@pytest.mark.parametrize(("requests", "seconds"), [(1, 1.0), (3, 10.0), (60, 60.0), (5, 0.5)])
+def test_never_more_than_the_limit_in_any_window(clock: Clock, face: Face, requests: int, seconds: float) -> None:
+    limiter, moments = RateLimiter([RateLimit(requests, seconds)], "v"), []
+    for _ in range(requests * 4):
+        acquire(face, limiter)
+        moments.append(clock.now)
+    for first, after in zip(moments, moments[requests:], strict=False):
+        assert after - first >= seconds - 0.002
+    # Nor is it slower than it must be.
+    assert moments[-1] - moments[0] <= seconds * 3 + 0.1
+
+
+@pytest.mark.parametrize("limits", [((2, 1.0), (4, 60.0)), ((4, 60.0), (2, 1.0))])
+def test_several_limits_hold_at_once(clock: Clock, face: Face, limits: Any) -> None:
+    limiter, began = RateLimiter([RateLimit(*each) for each in limits], "v"), clock.now
+    for _ in range(5):
+        acquire(face, limiter)
+    assert clock.now - began >= 59.9
+
+
+@pytest.mark.parametrize("seconds", [121.0, 300.0, 3600.0])
+def test_a_long_wait_is_refused_at_once(clock: Clock, face: Face, seconds: float) -> None:
+    limiter = RateLimiter([RateLimit(1, seconds)], "v")
+    acquire(face, limiter)
+    with pytest.raises(RateLimitedError, match=f"another {seconds:.0f} s") as caught:
+        acquire(face, limiter)
+    assert caught.value.retry_after == pytest.approx(seconds)
+    assert caught.value.vendor == "v"
+    assert clock.slept == []
+
+
+def test_a_pause_of_the_vendors_holds_everybody(clock: Clock, face: Face) -> None:
+    limiter, began = RateLimiter([RateLimit(100, 1.0)], "v"), clock.now
+    limiter.pause(30)
+    limiter.pause(5)  # a shorter one does not end a longer one
+    acquire(face, limiter)
+    assert clock.now - began == pytest.approx(30)
+    limiter.pause(121)
+    with pytest.raises(RateLimitedError):
+        acquire(face, limiter)
+
+
+def test_a_pause_that_grows_meanwhile_is_kept(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    limiter, began = RateLimiter([RateLimit(100, 1.0)], "v"), clock.now
+    limiter.pause(10)
+
+    def sleep(seconds: float) -> None:
+        if not clock.slept:
+            limiter.pause(25)  # somebody else was turned away while this one slept
+        clock.sleep(seconds)
+
+    monkeypatch.setattr(ratelimit, "time", SimpleNamespace(monotonic=clock.monotonic, sleep=sleep))
+    limiter.acquire()
+    assert clock.now - began == pytest.approx(25)
+
+
+def test_nonsense_does_not_lock_the_account_out_for_good(clock: Clock) -> None:
+    limiter = RateLimiter([RateLimit(1, 1.0)], "v")
+    limiter.note(429, {"x-ratelimit-reset": "99999999999"})
+    clock.now += 86_401
+    limiter.acquire()
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "wait"),
+    [
+        (200, {"x-ratelimit-remaining": "0", "x-ratelimit-reset-after": "20"}, 20),
+        (200, {"x-ratelimit-remaining": " 0 ", "retry-after": "20"}, 20),
+        (200, {"x-ratelimit-remaining": "1", "x-ratelimit-reset-after": "20"}, 0),
+        (200, {"x-ratelimit-reset-after": "20"}, 0),
+        (200, {"x-ratelimit-remaining": "0"}, 0),
+        (429, {"retry-after": "20"}, 20),
+        (429, {}, 0),
+        (503, {"retry-after": "20"}, 0),
+    ],
+)
+def test_what_headers_teach(clock: Clock, status: int, headers: dict[str, str], wait: float) -> None:
+    limiter, began = RateLimiter([RateLimit(100, 1.0)], "v"), clock.now
+    limiter.note(status, headers)
+    limiter.acquire()
+    assert clock.now - began == pytest.approx(wait)
+
+
+@pytest.mark.parametrize("name", VENDORS)
+def test_clients_of_one_account_share_it_and_others_do_not(name: str) -> None:
+    one = limiter_for(vendor_at("https://h.example", name))
+    assert limiter_for(vendor_at("https://h.example", name)) is one
+    for changes in ({"secret": "another_secret_01"}, {"login": "other"}):
+        assert limiter_for(vendor_at("https://h.example", name, **changes)) is not one
+    assert limiter_for(vendor_at("https://other.example", name)) is not one
+    others = [limiter_for(vendor_at("https://h.example", other)) for other in VENDORS if other != name]
+    assert one not in others
+
+
+def test_the_clients_use_it(emulator: Emulator) -> None:
+    """A third request in the hour is refused, whichever client asks."""
+    vendor = vendor_of(emulator, "proofy", extra={"rate_limit": "2/3600"})
+    with BatchClient(vendor) as client:
+        client.run(vendor.get_balance())
+
+    async def main() -> None:
+        async with AsyncBatchClient(vendor) as aclient:
+            await aclient.run(vendor.get_balance())
+            with pytest.raises(RateLimitedError):
+                await aclient.run(vendor.get_balance())
+
+    asyncio.run(main())
+    with BatchClient(vendor) as client, pytest.raises(RateLimitedError):
+        client.run(vendor.get_balance())
+    assert len(emulator.requests) == 2
+
+
+def test_a_429_makes_the_other_client_wait(emulator: Emulator, clock: Clock) -> None:
+    emulator.add_fault(Fault("status", vendor="proofy", status=429, retry_after=40))
+    vendor = vendor_of(emulator, "proofy")
+    began = clock.now
+    with BatchClient(vendor) as one, BatchClient(vendor_of(emulator, "proofy")) as two:
+        one.run(vendor.get_balance())
+        assert clock.now - began == pytest.approx(40)
+        two.run(vendor.get_balance())
+    assert clock.now - began == pytest.approx(40)
+
+
+def test_retries_count_too(emulator: Emulator) -> None:
+    emulator.add_fault(Fault("status", vendor="proofy", status=500, times=9))
+    vendor = vendor_of(emulator, "proofy", extra={"rate_limit": "2/3600"})
+    with BatchClient(vendor) as client, pytest.raises(RateLimitedError):
+        client.run(vendor.get_balance())
+    assert len(emulator.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "requests", "seconds"),
+    [("60/60", 60, 60.0), ("5", 5, 1.0), ("5/", 5, 1.0), (" 5 / 0.5 ", 5, 0.5), (7, 7, 1.0)],
+)
+def test_the_extra_rate_limit(text: Any, requests: int, seconds: float) -> None:
+    limiter = limiter_for(vendor_at("https://h.example", "proofy", extra={"rate_limit": text}))
+    (rate,) = limiter._bucket.rates
+    assert (rate.limit, rate.interval) == (requests, seconds * 1000)
+
+
+@pytest.mark.parametrize(
+    "text", ["fast", "0/1", "-1/1", "1/0", "1/-1", "1/nan", "1/inf", "1/2/3", "1.5/1", "/60", "1/0.00001", "1/1e9", {}]
+)
+def test_an_extra_that_is_no_rate_limit(text: Any, face: Face) -> None:
+    vendor = vendor_at("https://h.example", "proofy", extra={"rate_limit": text})
+    with pytest.raises(InvalidRequestError, match='"requests/seconds"'):
+        face.run(vendor, lambda each: each.get_balance())
+
+
+def test_without_the_extra_the_vendors_own_limits_hold() -> None:
+    for name in VENDORS:
+        vendor = vendor_at("https://h.example", name, extra={"rate_limit": ""})
+        rates = limiter_for(vendor)._bucket.rates
+        assert [(each.limit, each.interval) for each in rates] == [
+            (each.requests, each.seconds * 1000) for each in vendor.rate_limits
+        ]
+
+
+def test_a_waiting_thread_does_not_stop_the_event_loop() -> None:
+    limiter = RateLimiter([RateLimit(1, 0.5)], "v")
+    limiter.acquire()
+    order: list[str] = []
+
+    def wait() -> None:
+        limiter.acquire()
+        order.append("thread")
+
+    async def main() -> None:
+        thread = threading.Thread(target=wait)
+        thread.start()
+        waiting = asyncio.create_task(limiter.aacquire())
+        for _ in range(5):
+            await asyncio.sleep(0.001)
+        order.append("loop")
+        await waiting
+        await asyncio.to_thread(thread.join, 30)
+
+    asyncio.run(main())
+    assert order[0] == "loop"
+
+
+def test_many_threads_and_coroutines_keep_the_limit() -> None:
+    limiter, moments, lock = RateLimiter([RateLimit(10, 0.2)], "v"), [], threading.Lock()
+
+    def note() -> None:
+        with lock:
+            moments.append(time.monotonic())
+
+    def thread() -> None:
+        for _ in range(5):
+            limiter.acquire()
+            note()
+
+    async def main() -> None:
+        async def coroutine() -> None:
+            await limiter.aacquire()
+            note()
+
+        threads = [threading.Thread(target=thread) for _ in range(4)]
+        for each in threads:
+            each.start()
+        await asyncio.gather(*(coroutine() for _ in range(20)))
+        for each in threads:
+            await asyncio.to_thread(each.join, 30)
+
+    asyncio.run(main())
+    assert len(moments) == 40
+    # Forty in windows of ten cannot take less than three windows; there is no upper bound on a busy machine.
+    assert max(moments) - min(moments) >= 0.5
