@@ -1,4 +1,4 @@
-"""What deferring tasks have in common."""
+"""What deferring tasks have in common, and what a job looks like to Airflow."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Any
 
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.jobs import Job
+from airflow_provider_batchdl.redaction import redact
 
 # How much later than the trigger's own deadline Airflow ends the deferral.
 BACKSTOP = timedelta(minutes=1)
+# The vendor's words about a job: enough to read, and no more.
+LONGEST_MESSAGE = 2_000
 
 
 def default_deferrable() -> bool:
@@ -20,6 +23,12 @@ def default_deferrable() -> bool:
         from airflow.configuration import conf  # type: ignore[assignment]
 
     return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
+
+
+def shown(job: Job) -> dict[str, Any]:
+    """The job as it may lie in XCom and in an event: no secret in the vendor's words, and few of them."""
+    message = redact(job.message)[:LONGEST_MESSAGE] if job.message else job.message
+    return {**job.to_dict(), "message": message}
 
 
 def ended_job(event: dict[str, Any]) -> Job | None:

@@ -10,11 +10,6 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, Self
 
-from airflow_provider_batchdl.redaction import redact
-
-# The vendor's words in XCom and in a trigger's event: enough to read, and no more.
-LONGEST_MESSAGE = 2_000
-
 
 class JobState(StrEnum):
     """Where a job stands. A vendor's own word for it is kept in :attr:`Job.vendor_state`."""
@@ -85,10 +80,8 @@ class Job(_Json):
     name: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The job as plain JSON, its message without secrets and of bounded length."""
-        message = redact(self.message)[:LONGEST_MESSAGE] if self.message else self.message
-        files = [file.to_dict() for file in self.files]
-        return {**asdict(self), "state": self.state.value, "message": message, "files": files}
+        """The job as plain JSON."""
+        return {**asdict(self), "state": self.state.value, "files": [file.to_dict() for file in self.files]}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:

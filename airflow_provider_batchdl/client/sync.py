@@ -18,8 +18,6 @@ from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Upload, Vend
 T = TypeVar("T")
 Opener = Callable[[str], BinaryIO]
 
-URGENT_SECONDS = 3.0
-
 
 def open_local(source: str) -> BinaryIO:
     """Open a local file for reading."""
@@ -41,8 +39,8 @@ def opened(vendor: Vendor, upload: Upload | None, opener: Opener) -> Iterator[di
             yield {upload.field: (upload.filename, stream, upload.content_type)}
     except BatchDlError:
         raise
-    except Exception as error:  # httpx's own are typed by now: what is left is the store's
-        raise policy.unreadable(vendor, error) from error
+    except Exception as error:  # noqa: BLE001 httpx's own are typed by now: what is left is the store's
+        raise policy.unreadable(vendor, error) from None  # whose words may hold a signed URL
 
 
 class BatchClient:
@@ -51,20 +49,21 @@ class BatchClient:
     Args:
         vendor: whose flows to drive.
         opener: opens the ``source`` of an upload.
-        urgent: try once, for three seconds, whatever the rate limit: for a process that is about to be killed.
+        single_try: send each request once, with so many seconds to connect and to read, whatever the rate limit: for
+            a process that is about to be killed, and for a person who waits.
 
     Use it as a context manager, or call :meth:`close`.
     """
 
-    def __init__(self, vendor: Vendor, *, opener: Opener = open_local, urgent: bool = False) -> None:
+    def __init__(self, vendor: Vendor, *, opener: Opener = open_local, single_try: float | None = None) -> None:
         self.vendor = vendor
         self._opener = opener
         self._auth = vendor.auth()
         self._limiter = limiter_for(vendor)
-        self._urgent = urgent
+        self._single_try = single_try is not None
         self._http = httpx.Client(**policy.client_options())
-        if urgent:
-            self._http.timeout = httpx.Timeout(URGENT_SECONDS)
+        if single_try is not None:
+            self._http.timeout = httpx.Timeout(single_try)
 
     def run(self, flow: Flow[T]) -> T:
         """Drive ``flow`` to its end and return its value.
@@ -87,14 +86,14 @@ class BatchClient:
 
     def send(self, request: ApiRequest) -> httpx.Response:
         """Send one request, again where that is safe; the response is a success and its body has been read."""
-        if self._urgent:
+        if self._single_try:
             return self._send_once(request)
         time.sleep(request.delay)
         retrying = Retrying(**policy.retry_options(request))
         return retrying(self._send_once, request)
 
     def _send_once(self, request: ApiRequest) -> httpx.Response:
-        if not self._urgent:
+        if not self._single_try:
             self._limiter.acquire()
         with opened(self.vendor, request.upload, self._opener) as files:
             message = policy.build_request(self._http.build_request, self.vendor, request, files)

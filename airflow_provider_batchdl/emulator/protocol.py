@@ -85,6 +85,7 @@ class FaultableProtocol(HttpToolsProtocol):
         """Give the transport a buffer that suits bulk data."""
         stream = cast(asyncio.Transport, transport)
         super().connection_made(stream)
+        self.access_log = False  # it would print keys and signatures, once an application has set up its logging
         stream.set_write_buffer_limits(high=_BUFFER)
 
     def on_message_begin(self) -> None:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# A person waits in front of the Test button.
+TEST_SECONDS = 10.0
+
 
 class BatchApiHook(BaseHook):
     """Any vendor's batch API, through an Airflow connection whose type names the vendor.
@@ -231,9 +234,12 @@ class BatchApiHook(BaseHook):
         return self.vendor.has_results(job, accept_partial=accept_partial)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask the vendor whether it accepts the credentials: what the Test button shows."""
+        """Ask the vendor, once, whether it accepts the credentials: what the Test button shows."""
+        from airflow_provider_batchdl.client import BatchClient
+
         try:
-            return True, self._run(lambda vendor: vendor.check())
+            with BatchClient(self.vendor, single_try=TEST_SECONDS) as client:
+                return True, client.run(client.vendor.check())
         except (BatchDlError, LookupError) as error:
             return False, redaction.redact(str(error))
 

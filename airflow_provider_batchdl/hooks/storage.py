@@ -31,5 +31,6 @@ def destination_at(destination: str | ObjectStoragePath) -> Destination:
         raise DestinationError(
             f"The destination cannot be used: {error}.",
             remedy="Check the URL's scheme, that the provider for it is installed, and its connection.",
-            retryable=False,
+            # A scheme that nobody serves stays unserved; a secrets backend may only be down for the moment.
+            retryable=not isinstance(error, ValueError),
         ) from error

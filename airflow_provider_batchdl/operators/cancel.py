@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from airflow_provider_batchdl.deferral import shown
 from airflow_provider_batchdl.exceptions import InvalidRequestError
 from airflow_provider_batchdl.failures import no_vain_retries
 from airflow_provider_batchdl.hooks.base import BatchApiHook
@@ -43,7 +44,7 @@ class CancelBatchJobOperator(BaseOperator):
         """Cancel."""
         with no_vain_retries(), BatchApiHook.for_connection(self.conn_id) as hook:
             show_link(self, context, hook)
-            return cancel_unless_ended(hook, self.job_id).to_dict()
+            return shown(cancel_unless_ended(hook, self.job_id))
 
 
 def cancel_unless_ended(hook: BatchApiHook, job_id: str) -> Job:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
 
+# Airflow gives a task it ends some five seconds before it kills it outright.
+KILL_SECONDS = 3.0
+
+
 class _KilledError(BaseException):
     """Ends a wait from within ``on_kill``, which Airflow calls in a signal handler."""
 
@@ -152,7 +156,7 @@ class BatchJobOperator(BaseOperator):
             from airflow_provider_batchdl.client import BatchClient
 
             try:
-                with BatchClient(hook.vendor, urgent=True) as client:
+                with BatchClient(hook.vendor, single_try=KILL_SECONDS) as client:
                     client.run(client.vendor.cancel_job(job_id))
                 self.log.info("Cancelled job %s at the vendor.", job_id)
             except BatchDlError as error:

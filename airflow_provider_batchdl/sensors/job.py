@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from airflow_provider_batchdl.deferral import BACKSTOP, default_deferrable, ended_job
+from airflow_provider_batchdl.deferral import BACKSTOP, default_deferrable, ended_job, shown
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.failures import AirflowSensorTimeout, AirflowSkipException, no_vain_retries
 from airflow_provider_batchdl.hooks.base import BatchApiHook
@@ -109,7 +109,7 @@ class BatchJobSensor(BaseSensorOperator):
 
     def _found(self, job: Job) -> PokeReturnValue:
         self.log.info("Job %s has results: %s.", job.id, job.vendor_state)
-        return PokeReturnValue(is_done=True, xcom_value=job.to_dict())
+        return PokeReturnValue(is_done=True, xcom_value=shown(job))
 
     def _defer(self) -> None:
         from airflow_provider_batchdl.triggers.job import BatchJobTrigger
@@ -139,4 +139,4 @@ class BatchJobSensor(BaseSensorOperator):
             if self.never_fail:
                 raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
             raise
-        return job.to_dict()
+        return shown(job)

@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_batchdl.deferral import shown
 from airflow_provider_batchdl.exceptions import BatchDlError, UnsupportedOperationError
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.jobs import Job
@@ -88,9 +89,9 @@ class BatchJobTrigger(BaseTrigger):
                 except TimeoutError:
                     self.log.warning("The vendor did not answer about job %s in time.", self.job_id)
                 if job is not None and job.state.is_terminal:
-                    return {**event, "status": "ended", "job": job.to_dict()}
+                    return {**event, "status": "ended", "job": shown(job)}
                 if self._left() <= 0:
-                    return {**event, "status": "timeout", "job": job.to_dict() if job else None}
+                    return {**event, "status": "timeout", "job": shown(job) if job else None}
 
     def _left(self) -> float:
         return float("inf") if self.deadline is None else max(0.0, self.deadline - time.time())

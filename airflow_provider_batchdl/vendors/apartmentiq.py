@@ -71,10 +71,11 @@ class ApartmentIQ(Vendor):
 
     def _token_url(self) -> str:
         """The token endpoint: the extra ``token_url``, a whole URL or a path at the host's origin."""
-        url = urljoin(self.account.base_url, (self.account.text("token_url") or "/oauth/token").strip())
+        given = (self.account.text("token_url") or "/oauth/token").strip()
         try:
+            url = urljoin(self.account.base_url, given)
             return base_url(url, url)
-        except InvalidRequestError as error:
+        except (InvalidRequestError, ValueError) as error:
             raise InvalidRequestError(
                 "The connection's token_url is no URL.",
                 vendor=self.name,

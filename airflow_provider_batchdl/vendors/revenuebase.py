@@ -222,7 +222,7 @@ class Revenuebase(Vendor):
     def _read(self, response: httpx.Response, operation: str, body: Any) -> Job:
         try:
             word = str(body.get("current_status") or body["status"])
-            job_id, name = str(int(as_id(body["process_id"]))), as_text(body.get("filename"))
+            job_id, name = str(as_int(as_id(body["process_id"]))), as_text(body.get("filename"))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise self.malformed(operation, response, repr(error)) from error
         return Job(job_id, self.state_of(word), word, message=as_text(body.get("message")), name=name)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
-from typing import Any
 
 import httpx
 import pytest
@@ -22,7 +22,7 @@ from airflow_provider_batchdl.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_batchdl.vendors import oauth2
-from airflow_provider_batchdl.vendors.base import Vendor
+from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
 from tests.client.helpers import Face, Waits, download_request, operations, vendor_at, vendor_of
 
 
@@ -91,9 +91,9 @@ def test_a_caller_who_gives_up_leaves_the_lock(emulator: Emulator) -> None:
 
 def test_sync_and_async_and_two_loops_share_the_token(emulator: Emulator) -> None:
     vendor = vendor_of(emulator, "apartmentiq")
-    for kind in ("sync", "async", "async", "sync"):
-        check(Face(kind), vendor)  # type: ignore[arg-type]
-        check(Face(kind), vendor_of(emulator, "apartmentiq"))  # type: ignore[arg-type]
+    for each in (Face("sync"), Face("async"), Face("async"), Face("sync")):
+        check(each, vendor)
+        check(each, vendor_of(emulator, "apartmentiq"))
     assert tokens(emulator) == 1
 
 
@@ -128,7 +128,7 @@ def test_renewed_before_it_ends(
 ) -> None:
     now = 1000.0
     monkeypatch.setattr(oauth2, "time", SimpleNamespace(monotonic=lambda: now))
-    body = '{"access_token": "%s", "expires_in": %s}' % (emulator.access_token, "null" if life is None else life)
+    body = json.dumps({"access_token": emulator.access_token, "expires_in": life})
     emulator.add_fault(Fault("status", operation="token", status=200, body=body, content_type="application/json"))
     vendor = vendor_of(emulator, "apartmentiq")
     check(face, vendor)
@@ -308,7 +308,7 @@ def test_authenticated_where_the_token_endpoint_is_gone(renew: bool, emulator: E
 def test_urgent_tries_once(emulator: Emulator, waits: Waits) -> None:
     emulator.add_fault(Fault("status", operation="check", status=503, times=9))
     vendor = vendor_of(emulator, "apartmentiq", extra={"rate_limit": "1/3600"})
-    with BatchClient(vendor, urgent=True) as client:
+    with BatchClient(vendor, single_try=3.0) as client:
         for _ in range(3):  # whatever the rate limit
             with pytest.raises(VendorUnavailableError):
                 client.run(vendor.check())
@@ -336,9 +336,7 @@ def test_cookies_are_not_kept(emulator: Emulator) -> None:
 
 
 def test_a_proxy_that_refuses_has_sent_nothing() -> None:
-    vendor: Any = vendor_at("https://h.example", "proxy" if False else "proofy")
-    from airflow_provider_batchdl.vendors.base import ApiRequest
-
+    vendor = vendor_at("https://h.example", "proofy")
     request = ApiRequest("submit", "POST", "/", repeatable=False)
     error = policy.transport_error(vendor, request, httpx.ProxyError("407 Proxy Authentication Required"))
     assert isinstance(error, VendorUnavailableError)

@@ -30,6 +30,10 @@ from tests.client.helpers import VENDORS, Face, Waits, operations, vendor_at, ve
 LOOK = ApiRequest("status", "GET", "/jobs/1", job_id="1")
 
 
+def in_two_hours() -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True)
+
+
 def balance(emulator: Emulator, face: Face, name: str = "revenuebase") -> int | None:
     left: int | None = face.run(vendor_of(emulator, name), lambda each: each.get_balance())
     return left
@@ -111,7 +115,7 @@ def test_a_reset_header_does_not_delay_the_retry_of_a_5xx(emulator: Emulator, fa
         (429, {"X-RateLimit-Reset-After": "3600"}, RateLimitedError),
         (429, {"X-RateLimit-Reset": str(int(time.time()) + 7200)}, RateLimitedError),
         (503, {"Retry-After": "86400"}, VendorUnavailableError),
-        (503, {"Retry-After": format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True)}, VendorUnavailableError),
+        (503, {"Retry-After": in_two_hours()}, VendorUnavailableError),
     ],
 )  # fmt: skip
 def test_a_long_wait_is_handed_back(

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import pytest
 
 from airflow_provider_batchdl.client import policy
 from airflow_provider_batchdl.waiting import Patience
-from tests.support.airflow_api import ExecutionApi
 from tests.support.leaks import find_secrets
+
+if TYPE_CHECKING:
+    from tests.support.airflow_api import ExecutionApi
 
 
 @pytest.fixture
 def api() -> Iterator[ExecutionApi]:
     """An empty Execution API; at the end, nothing that reached it may show a secret."""
+    from tests.support.airflow_api import ExecutionApi  # what it stands on is younger than Airflow 3.2
+
     running = ExecutionApi()
     yield running
     assert not find_secrets("\n".join(running.sent))
@@ -49,16 +53,3 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
     monkeypatch.setattr(Patience, "pause", lambda patience: controlled.pause(real(patience)))
     monkeypatch.setattr(policy, "BACKOFF_CAP", 0.0)
     return controlled
-
-
-@pytest.fixture(autouse=True)
-def quiet_access_log() -> Iterator[None]:
-    """Keep the emulator's server from printing URLs: Airflow's logging setup turns uvicorn's access log on again."""
-    logger = logging.getLogger("uvicorn.access")
-    logger.addFilter(_nothing)
-    yield
-    logger.removeFilter(_nothing)
-
-
-def _nothing(_: logging.LogRecord) -> bool:
-    return False

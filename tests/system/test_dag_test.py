@@ -17,12 +17,9 @@ import pytest
 
 from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, ResultSpec
 from airflow_provider_batchdl.triggers.job import BatchJobTrigger
-from tests.support.airflow_fixtures import quiet_access_log
 from tests.support.airflow_jobs import VENDORS, work
 from tests.support.leaks import find_secrets
 from tests.support.seaweedfs import S3Store
-
-__all__ = ["quiet_access_log"]
 
 pytestmark = pytest.mark.system
 

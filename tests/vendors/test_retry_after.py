@@ -1,0 +1,62 @@
+"""Reading how long a server asks to wait."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_batchdl.vendors.errors import retry_after
+
+NOW = datetime(2026, 7, 7, 12, 0, 0, tzinfo=UTC)
+UNIX = NOW.timestamp()
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "120"}, 120.0),
+        ({"retry-after": " 1.5 "}, 1.5),
+        ({"retry-after": "0"}, 0.0),
+        ({"retry-after": "Tue, 07 Jul 2026 12:01:00 GMT"}, 60.0),
+        ({"retry-after": "Tuesday, 07-Jul-26 12:01:00 GMT"}, 60.0),
+        ({"retry-after": "Tue Jul  7 12:01:00 2026"}, 60.0),
+        ({"retry-after": "Tue, 07 Jul 2026 11:00:00 GMT"}, 0.0),
+        ({"retry-after": "Tue, 07 Jul 2026 14:01:00 +0200"}, 60.0),
+        ({"x-ratelimit-reset-after": "30"}, 30.0),
+        ({"x-ratelimit-reset": str(int(UNIX) + 45)}, 45.0),
+        ({"x-ratelimit-reset": str(int(UNIX) - 45)}, 0.0),
+        ({"retry-after": "1", "x-ratelimit-reset-after": "2", "x-ratelimit-reset": str(UNIX + 3)}, 1.0),
+        ({"x-ratelimit-reset-after": "2", "x-ratelimit-reset": str(UNIX + 3)}, 2.0),
+        ({"retry-after": "soon", "x-ratelimit-reset": str(UNIX + 3)}, 3.0),
+        *[
+            ({name: junk}, None)
+            for name in ("retry-after", "x-ratelimit-reset-after", "x-ratelimit-reset")
+            for junk in ("", "-5", "nan", "inf", "1e9", "0x10", "1,2", "9" * 400, "١٢" * 20, "Mon, 99 Foo 2026", "()")
+        ],
+    ],
+)
+def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers, NOW) == (None if seconds is None else pytest.approx(seconds))
+
+
+@given(st.datetimes(datetime(1971, 1, 1), datetime(9998, 1, 1)))  # noqa: DTZ001 hypothesis wants naive bounds
+def test_any_http_date(when: datetime) -> None:
+    when = when.replace(microsecond=0, tzinfo=UTC)
+    expected = max(0.0, (when - NOW) / timedelta(seconds=1))
+    assert retry_after({"retry-after": format_datetime(when, usegmt=True)}, NOW) == pytest.approx(expected)
+
+
+@given(st.text(), st.sampled_from(["retry-after", "x-ratelimit-reset-after", "x-ratelimit-reset"]))
+def test_no_text_is_a_crash(text: str, name: str) -> None:
+    seconds = retry_after({name: text})
+    assert seconds is None or seconds >= 0
+
+
+def test_header_names_are_of_any_case() -> None:
+    assert retry_after(httpx.Headers({"RETRY-AFTER": "5"})) == 5.0
