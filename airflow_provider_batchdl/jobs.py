@@ -97,7 +97,7 @@ class LandedFile(_Json):
     Args:
         uri: where it is; ``ObjectStoragePath`` opens it.
         bytes: its size.
-        sha256: hex digest of its bytes, computed as they passed.
+        sha256: hex digest of its bytes, computed as they passed; None where that was turned off.
         etag: the strong validator of the source, where it had one.
         content_type: as the source declared it.
         source_name: the vendor's name for the file, made safe.
@@ -110,7 +110,7 @@ class LandedFile(_Json):
 
     uri: str
     bytes: int
-    sha256: str
+    sha256: str | None
     etag: str | None = None
     content_type: str | None = None
     source_name: str | None = None

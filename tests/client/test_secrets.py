@@ -17,8 +17,6 @@ from tests.client.helpers import REQUESTS, VENDORS, Face, vendor_of
 @pytest.fixture
 def everything(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """All loggers at DEBUG."""
-    caplog.set_level(logging.WARNING, "uvicorn")  # the other side
-    caplog.set_level(logging.WARNING, "uvicorn.access")
     caplog.set_level(logging.DEBUG)
     for name in ("httpx", "httpcore", "urllib3", "asyncio"):
         caplog.set_level(logging.DEBUG, name)
