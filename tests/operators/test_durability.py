@@ -83,16 +83,24 @@ def test_a_clear_submits_anew(connections: Emulator, api: ExecutionApi, tmp_path
 
 @pytest.mark.parametrize("vendor", ["revenuebase", "batchcom", "apartmentiq"])
 def test_a_job_whose_id_was_not_stored_is_found_again(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vendor: str, make: Make
+    connections: Emulator,
+    api: ExecutionApi,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    looks: Looks,
+    vendor: str,
+    make: Make,
 ) -> None:
     connections.world.run_seconds = 60  # Revenuebase lists active jobs only
     crash_after_submit(monkeypatch)
     assert api.run(lambda: make(**work(vendor, tmp_path))).kind == ("up_for_retry", "MemoryError")
     assert api.store[STORED]["job_id"] is None
     [job] = connections.jobs(vendor)
-    job.finish() if vendor != "revenuebase" else monkeypatch.setattr(
-        connections.world, "run_seconds", 0.5 + connections.clock.time() - job.submitted_at
-    )
+    if vendor == "revenuebase":
+        job.hold("PROCESSING")
+        looks.before_next(job.finish)
+    else:
+        job.finish()
     assert api.run(lambda: make(**work(vendor, tmp_path)), try_number=2).state == "success"
     assert api.store[STORED]["job_id"] == job.id
     assert count(connections, "submit") == 1
