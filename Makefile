@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env demo up test lint types unit system format lock clean
+.PHONY: help env demo up test lint types unit system bench faults format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,17 @@ unit: env ## all tests but those that start Airflow processes, in parallel
 system: env ## the tests that start Airflow processes, one after another
 	$(PY) -m pytest -m system $(PYTEST_ARGS)
 
+bench: .venv-bench/stamp ## this engine and its rivals on loopback, into docs/benchmarks.md (needs nginx, curl, openssl)
+	.venv-bench/bin/python -m tests.bench.run
+
+.venv-bench/stamp: requirements/bench.txt | env
+	$(PY) -m venv --clear .venv-bench
+	.venv-bench/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+faults: env ## this engine and its peers through the emulator's faults, into docs/faults.md (four minutes)
+	@$(PY) -m tests.bench.faults $(FAULTS_ARGS)
+
 format: env ## let ruff rewrite what it can
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
@@ -53,13 +64,15 @@ format: env ## let ruff rewrite what it can
 # seen to work stays a set that works.
 LOCK_DATE ?= 2026-11-21
 LOCK_ARGS ?=
-lock: env ## recompile requirements/dev.txt from requirements/dev.in
+lock: env ## recompile requirements/dev.txt and bench.txt from their .in files
 	$(PY) -m venv --clear .lock
 	.lock/bin/python -m pip install --quiet uv
-	.lock/bin/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	  --no-emit-index-url --no-emit-find-links --exclude-newer $(LOCK_DATE) $(LOCK_ARGS) \
-	  --output-file requirements/dev.txt requirements/dev.in
+	for name in dev bench; do \
+	  .lock/bin/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-emit-index-url --no-emit-find-links --exclude-newer $(LOCK_DATE) $(LOCK_ARGS) \
+	    --output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
+	done
 	rm -rf .lock
 
 clean: ## remove everything that these commands made
-	rm -rf .venv .venv.lock .lock .demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
+	rm -rf .venv .venv-bench .bench .venv-faults .venv.lock .lock .demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis

@@ -144,8 +144,9 @@ class UnsupportedOperationError(BatchDlError):
 
 class SubmitUncertainError(BatchDlError):
     default_remedy = (
-        "Look in the vendor's dashboard whether the job exists. If it does, give its id to a sensor and a download; "
-        "if not, clear the task. It is not submitted again by itself because that could be billed twice."
+        "If the vendor's dashboard shows that job, give its id to BatchJobSensor and DownloadBatchResultsOperator; if "
+        "not, clear the task. It is not submitted again by itself, since that could be billed twice: the operators do "
+        'it with on_uncertain_submit="resubmit".'
     )
 
 

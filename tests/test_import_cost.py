@@ -10,6 +10,7 @@ _PROBE = """
 import json, sys
 import airflow.sdk
 from airflow.sdk import BaseHook, BaseOperator, BaseOperatorLink, BaseSensorOperator
+getattr(airflow.sdk, "RetryPolicy", None)  # small; Airflow loads it when asked for
 before = set(sys.modules)
 import {modules}
 print(json.dumps(sorted(set(sys.modules) - before)))
@@ -48,6 +49,7 @@ MODULES = (
     "airflow_provider_batchdl.operators.submit",
     "airflow_provider_batchdl.operators.download",
     "airflow_provider_batchdl.operators.cancel",
+    "airflow_provider_batchdl.retries",
     "airflow_provider_batchdl.sensors.job",
 )
 

@@ -15,7 +15,7 @@ from airflow_provider_batchdl.emulator.links import LINK_SECONDS, StoredObject
 from airflow_provider_batchdl.emulator.ranges import ranged_reply
 from airflow_provider_batchdl.emulator.world import World
 
-_FOREIGN_HARMLESS = ("x-amz-", "x-forwarded-", "x-request-id")
+_FOREIGN_HARMLESS = ("x-amz-", "x-amzn-", "x-forwarded-", "x-request-id")
 
 
 def link_to(world: World, stored: StoredObject) -> str:

@@ -259,6 +259,7 @@ class BatchApiHook(BaseHook):
         *,
         accept_partial: bool = False,
         manifest: bool | None = None,
+        if_exists: str = "replace",
     ) -> Landing:
         """Land a job's result files: whole and verified, or nothing.
 
@@ -266,9 +267,12 @@ class BatchApiHook(BaseHook):
             job_id: the vendor's id of the job.
             destination: anything ``ObjectStoragePath`` takes; ending in ``/`` a folder for the vendor's file names.
             accept_partial: take what a cancelled job left, where the vendor keeps it.
-            manifest: whether to write ``_manifest.json``; None for only beside several files.
+            manifest: whether to write ``_manifest.json``; None for only beside several files, or to ``"skip"``.
+            if_exists: ``"replace"`` what is at the destination; raise an ``"error"`` before anything is downloaded; or
+                ``"skip"`` where the manifest there says that it is this job's result, and replace it else.
 
         Raises:
+            DestinationError: something is in the way, or the store refused.
             BatchDlError: what went wrong, typed; nothing partial is left.
         """
         from airflow_provider_batchdl.hooks.storage import destination_at
@@ -276,7 +280,9 @@ class BatchApiHook(BaseHook):
 
         place = destination_at(destination)
         with self._open_client() as client:
-            return download(client, str(job_id), place, accept_partial=accept_partial, manifest=manifest)
+            return download(
+                client, str(job_id), place, accept_partial=accept_partial, manifest=manifest, if_exists=if_exists
+            )
 
     def fetch(self, job_id: str, *, max_bytes: int, accept_partial: bool = False) -> object:
         """A small result, parsed: JSON as it is, JSON lines and CSV rows as a list.

@@ -31,7 +31,9 @@ class DownloadBatchResultsOperator(BaseOperator):
             path); ending in ``/`` a folder for the vendor's file names.
         accept_partial: take what a cancelled job left, where the vendor keeps it.
         max_xcom_bytes: the most a result may have, in bytes, to go into XCom.
-        manifest: whether to write ``_manifest.json``; only beside several files where left out.
+        manifest: whether to write ``_manifest.json``; only beside several files, or to ``"skip"``, where left out.
+        if_exists: ``"replace"`` what is at the destination; fail with an ``"error"`` before anything is downloaded; or
+            ``"skip"`` the download where the manifest there says that it is this job's result, and replace it else.
     """
 
     template_fields: Sequence[str] = ("conn_id", "job_id", "destination")
@@ -47,6 +49,7 @@ class DownloadBatchResultsOperator(BaseOperator):
         accept_partial: bool = False,
         max_xcom_bytes: int = MAX_XCOM_BYTES,
         manifest: bool | None = None,
+        if_exists: str = "replace",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -56,6 +59,7 @@ class DownloadBatchResultsOperator(BaseOperator):
         self.accept_partial = accept_partial
         self.max_xcom_bytes = max_xcom_bytes
         self.manifest = manifest
+        self.if_exists = if_exists
         self.vendor_url: str | None = None
 
     def execute(self, context: Context) -> Any:
@@ -65,6 +69,10 @@ class DownloadBatchResultsOperator(BaseOperator):
             if self.destination is None:
                 return hook.fetch(self.job_id, max_bytes=self.max_xcom_bytes, accept_partial=self.accept_partial)
             landing = hook.download(
-                self.job_id, self.destination, accept_partial=self.accept_partial, manifest=self.manifest
+                self.job_id,
+                self.destination,
+                accept_partial=self.accept_partial,
+                manifest=self.manifest,
+                if_exists=self.if_exists,
             )
             return landing.to_dict()

@@ -18,7 +18,7 @@ from airflow_provider_batchdl.kills import task_state
 from airflow_provider_batchdl.links import BatchJobLink, show_link
 from airflow_provider_batchdl.operators.cancel import cancel_unless_ended
 from airflow_provider_batchdl.operators.download import MAX_XCOM_BYTES
-from airflow_provider_batchdl.operators.submission import Submission
+from airflow_provider_batchdl.operators.submission import OnUncertainSubmit, Submission, checked
 from airflow_provider_batchdl.waiting import Patience
 
 if TYPE_CHECKING:
@@ -47,13 +47,16 @@ class BatchJobOperator(BaseOperator):
         destination: where the results go, as for ``DownloadBatchResultsOperator``; into XCom where left out.
         accept_partial: take what a cancelled job left, where the vendor keeps it.
         max_xcom_bytes: the most a result may have, in bytes, to go into XCom.
-        manifest: whether to write ``_manifest.json``; only beside several files where left out.
+        manifest: whether to write ``_manifest.json``; only beside several files, or to ``"skip"``, where left out.
+        if_exists: what becomes of an object at the destination, as for ``DownloadBatchResultsOperator``.
         poll_interval: seconds between looks; the connection's extra ``poll_interval`` or the vendor's where left out.
         deferrable: wait in the triggerer; ``[operators] default_deferrable`` where left out. ``execution_timeout``
             holds there too, counted from the try's start.
         durable: remember the job across tries.
         cancel_on_kill: cancel the job at the vendor when a user ends or clears the task, and when its time is up. A
             worker or triggerer that goes away leaves the job alone: the retry goes on with it.
+        on_uncertain_submit: where a submit was sent, its answer was lost and the job cannot be found: ``fail``, with
+            an error that says what to look for, or ``resubmit``, at the risk of paying twice.
     """
 
     template_fields: Sequence[str] = ("conn_id", "request", "file", "destination")
@@ -71,10 +74,12 @@ class BatchJobOperator(BaseOperator):
         accept_partial: bool = False,
         max_xcom_bytes: int = MAX_XCOM_BYTES,
         manifest: bool | None = None,
+        if_exists: str = "replace",
         poll_interval: float | timedelta | None = None,
         deferrable: bool | None = None,
         durable: bool = True,
         cancel_on_kill: bool = True,
+        on_uncertain_submit: OnUncertainSubmit = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -85,10 +90,12 @@ class BatchJobOperator(BaseOperator):
         self.accept_partial = accept_partial
         self.max_xcom_bytes = max_xcom_bytes
         self.manifest = manifest
+        self.if_exists = if_exists
         self.poll_interval = poll_interval.total_seconds() if isinstance(poll_interval, timedelta) else poll_interval
         self.deferrable = default_deferrable() if deferrable is None else deferrable
         self.durable = durable
         self.cancel_on_kill = cancel_on_kill
+        self.on_uncertain_submit = checked(on_uncertain_submit)
         self.vendor_url: str | None = None
         self._waiting = False
 
@@ -96,7 +103,13 @@ class BatchJobOperator(BaseOperator):
         """Submit, or reconnect; then wait here or in the triggerer; then download."""
         with no_vain_retries(JobFailedError), BatchApiHook.for_connection(self.conn_id) as hook:
             show_link(self, context, hook)
-            job = Submission(context, durable=self.durable).ensure(hook, self.request, self.file)
+            submission = Submission(
+                context,
+                durable=self.durable,
+                cancel_superseded=self.cancel_on_kill,
+                on_uncertain=self.on_uncertain_submit,
+            )
+            job = submission.ensure(hook, self.request, self.file)
             context["ti"].xcom_push(key="job_id", value=job.id)
             if not hook.has_results(job, accept_partial=self.accept_partial):
                 if self.deferrable:
@@ -203,9 +216,14 @@ class BatchJobOperator(BaseOperator):
         try:
             if self.destination is None:
                 return hook.fetch(job_id, max_bytes=self.max_xcom_bytes, accept_partial=self.accept_partial)
-            return hook.download(
-                job_id, self.destination, accept_partial=self.accept_partial, manifest=self.manifest
-            ).to_dict()
+            landing = hook.download(
+                job_id,
+                self.destination,
+                accept_partial=self.accept_partial,
+                manifest=self.manifest,
+                if_exists=self.if_exists,
+            )
+            return landing.to_dict()
         except BatchDlError:
             self.log.warning(
                 "Job %s has ended, and its results are still at the vendor. A retry lands them. Clearing this task "

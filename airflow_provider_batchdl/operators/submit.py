@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow_provider_batchdl.failures import no_vain_retries
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.links import BatchJobLink, show_link
-from airflow_provider_batchdl.operators.submission import Submission
+from airflow_provider_batchdl.operators.submission import OnUncertainSubmit, Submission, checked
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -26,6 +26,11 @@ class SubmitBatchJobOperator(BaseOperator):
         request: the vendor's request, a dict; see the vendor's section in the documentation.
         file: path or URL of a file to upload, anything ``ObjectStoragePath`` takes.
         durable: remember the job across tries.
+        cancel_on_kill: cancel the job that this task submitted before a user cleared it, if it still runs; the id that
+            other tasks read is the new job's. A task that is ended in any other way cancels nothing, since it does
+            not wait.
+        on_uncertain_submit: where a submit was sent, its answer was lost and the job cannot be found: ``fail``, with
+            an error that says what to look for, or ``resubmit``, at the risk of paying twice.
     """
 
     template_fields: Sequence[str] = ("conn_id", "request", "file")
@@ -40,6 +45,8 @@ class SubmitBatchJobOperator(BaseOperator):
         request: dict[str, Any] | XComArg | None = None,
         file: str | XComArg | None = None,
         durable: bool = True,
+        cancel_on_kill: bool = True,
+        on_uncertain_submit: OnUncertainSubmit = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -47,10 +54,18 @@ class SubmitBatchJobOperator(BaseOperator):
         self.request: dict[str, Any] | None = request  # type: ignore[assignment] # Airflow resolves it before execute
         self.file: str | None = file  # type: ignore[assignment] # Airflow resolves it before execute
         self.durable = durable
+        self.cancel_on_kill = cancel_on_kill
+        self.on_uncertain_submit = checked(on_uncertain_submit)
         self.vendor_url: str | None = None
 
     def execute(self, context: Context) -> str:
         """Submit."""
         with no_vain_retries(), BatchApiHook.for_connection(self.conn_id) as hook:
             show_link(self, context, hook)
-            return Submission(context, durable=self.durable).ensure(hook, self.request, self.file).id
+            submission = Submission(
+                context,
+                durable=self.durable,
+                cancel_superseded=self.cancel_on_kill,
+                on_uncertain=self.on_uncertain_submit,
+            )
+            return submission.ensure(hook, self.request, self.file).id

@@ -61,6 +61,15 @@ def declared_checksums(headers: Mapping[str, str]) -> tuple[list[DeclaredChecksu
     return checkable, unknown
 
 
+def worth_noting(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers that tell a file's type and checksums: a later answer for its rest may not have them."""
+    return {
+        name: value
+        for name, value in headers.items()
+        if name in ("content-type", "x-goog-stored-content-encoding") or any(declared_checksums({name: value}))
+    }
+
+
 def _unpacked(headers: Mapping[str, str]) -> bool:
     """Whether Google stores the file packed and sent it unpacked: its hashes are then of other bytes.
 

@@ -5,9 +5,14 @@ Before a byte is sent, the address that a connection really reached is checked, 
 
 from __future__ import annotations
 
+import io
 import socket
+import time
+from http.client import HTTPResponse
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
+from weakref import WeakKeyDictionary, finalize
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -17,11 +22,73 @@ from airflow_provider_batchdl.client.policy import ssl_context
 from airflow_provider_batchdl.exceptions import UnsafeRedirectError
 from airflow_provider_batchdl.transfer.redirects import is_forbidden, parse_address
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+    from airflow_provider_batchdl.client import BatchClient
+
 CONNECT_TIMEOUT = 10.0
 IDLE_TIMEOUT = 60.0
+# Reads of this size are reads of a body; smaller ones (of headers) may want less than the buffer holds.
+BODY_READ = 64 << 10
+# So long a read of a body may wait for more than it has.
+GATHER_SECONDS = 0.25
+
+
+class _Gathering(io.RawIOBase):
+    """A socket's bytes, many packets or TLS records to a read, so that what follows is done once for all of them.
+
+    TLS brings 16 KiB at a time, and each trip through ``http.client`` and ``urllib3`` costs as much as decrypting that.
+    A read ends when it is full, or with what has come after `GATHER_SECONDS`: a server that drips is seen to drip.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._file = sock.makefile("rb", buffering=0)  # counts as the socket's user until it is closed
+        self._error: OSError | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer)
+        if len(view) < BODY_READ:
+            return self._receive(view)
+        taken, due = self._receive(view), 0.0
+        while 0 < taken < len(view):
+            now = time.monotonic()
+            due = due or now + GATHER_SECONDS
+            if now > due:
+                break
+            try:
+                more = self._sock.recv_into(view[taken:])
+            except OSError as error:  # what came before has come; the next read tells
+                self._error = error
+                break
+            if not more:
+                break  # the end: the next read finds it again
+            taken += more
+        return taken
+
+    def _receive(self, view: memoryview) -> int:
+        if self._error is not None:
+            raise self._error
+        return self._sock.recv_into(view)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+class _Response(HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **arguments: Any) -> None:
+        super().__init__(sock, *args, **arguments)
+        self.fp.close()
+        self.fp = io.BufferedReader(_Gathering(sock))
 
 
 class _CheckedConnection(HTTPConnection):
+    response_class = _Response
     allow_loopback = False
 
     def _new_conn(self) -> socket.socket:
@@ -62,7 +129,7 @@ class _LocalTLSPool(HTTPSConnectionPool):
 
 
 class Connections:
-    """The connection pools of one transfer. Close it after use.
+    """Connection pools. Close it after use.
 
     Args:
         allow_loopback: whether a link may lead to this machine.
@@ -76,12 +143,12 @@ class Connections:
             else {"http": _CheckedPool, "https": _CheckedTLSPool}
         )
         self._proxied: dict[str, urllib3.ProxyManager] = {}
+        self._proxies = getproxies()  # once: to read the environment costs a small file a tenth of its time
 
     def for_url(self, url: str) -> urllib3.PoolManager:
         """The pool for ``url``: direct, or through the proxy that the environment names for it."""
         parts = urlsplit(url)
-        proxies = getproxies()
-        proxy = proxies.get(parts.scheme) or proxies.get("all")
+        proxy = self._proxies.get(parts.scheme) or self._proxies.get("all")
         if not proxy or proxy_bypass(parts.hostname or ""):
             return self._direct
         if proxy not in self._proxied:
@@ -99,6 +166,21 @@ class Connections:
         """Close every connection."""
         for manager in (self._direct, *self._proxied.values()):
             manager.clear()
+
+
+_of_client: WeakKeyDictionary[BatchClient, Connections] = WeakKeyDictionary()
+
+
+def connections_of(client: BatchClient, *, allow_loopback: bool) -> Connections:
+    """The connections for all result files of one client: a small file costs less than a new connection does.
+
+    They are closed when the client is no more.
+    """
+    connections = _of_client.get(client)
+    if connections is None:
+        connections = _of_client[client] = Connections(allow_loopback=allow_loopback)
+        finalize(client, connections.close)
+    return connections
 
 
 def _timeout() -> urllib3.Timeout:

@@ -6,27 +6,26 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from airflow_provider_batchdl.client import BatchClient
-from airflow_provider_batchdl.exceptions import ResultNotReadyError
+from airflow_provider_batchdl.exceptions import BatchDlError, ResultNotReadyError
 from airflow_provider_batchdl.jobs import Job, LandedFile, Landing, ResultFile
 from airflow_provider_batchdl.redaction import get_logger
-from airflow_provider_batchdl.transfer.engine import Received, Transfer
-from airflow_provider_batchdl.transfer.filenames import part_name, safe_filename
+from airflow_provider_batchdl.transfer.destination import Destination
+from airflow_provider_batchdl.transfer.engine import Received, Transfer, leave
+from airflow_provider_batchdl.transfer.existing import checked_policy, recorded_landing, refuse_existing
+from airflow_provider_batchdl.transfer.filenames import safe_filename
 from airflow_provider_batchdl.transfer.parse import parse_result
-from airflow_provider_batchdl.transfer.sinks import Sink, open_sink, write_small
+from airflow_provider_batchdl.transfer.sinks import ResumableSink, Sink, open_kept, open_sink, write_small
 from airflow_provider_batchdl.transfer.sinks.memory import MemorySink
+from airflow_provider_batchdl.transfer.state import partial_key
 from airflow_provider_batchdl.transfer.stream import ResultStream, Source
 from airflow_provider_batchdl.vendors.account import origin
 
-if TYPE_CHECKING:
-    from fsspec import AbstractFileSystem
+__all__ = ["Destination", "checked_job", "download", "fetch"]
 
 log = get_logger(__name__)
-
-MANIFEST = "_manifest.json"
 
 # For files that come without a name.
 _SUFFIXES = {
@@ -39,49 +38,6 @@ _SUFFIXES = {
     "text/csv": ".csv",
     "text/plain": ".txt",
 }
-
-
-@dataclass(frozen=True)
-class Destination:
-    """Where results go.
-
-    Args:
-        fs: the store.
-        path: a path in it, as ``fs`` writes it; ends in ``/`` where it is a folder.
-        uri: the same place for people and for ``ObjectStoragePath``.
-    """
-
-    fs: AbstractFileSystem
-    path: str
-    uri: str
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether the vendor's file name is to be added."""
-        return self.uri.endswith("/")
-
-    def named(self, name: str) -> Destination:
-        """The object called ``name`` in this folder, or beside this object."""
-        if self.is_folder:
-            return Destination(self.fs, self.path.rstrip("/") + "/" + name, self.uri + name)
-        return Destination(self.fs, _sibling(self.path, name), _sibling(self.uri, name))
-
-    def part(self, number: int | None, name: str) -> Destination:
-        """Where part ``number`` (None: the only one) of a file called ``name`` goes."""
-        if not self.is_folder:
-            name = self.path.rpartition("/")[2]
-            return self if number is None else self.named(part_name(name, number))
-        return self.named(name if number is None else part_name(name, number))
-
-    def manifest(self) -> Destination:
-        """Where the manifest goes: beside an object it carries that object's name, since others may be there."""
-        stem = "" if self.is_folder else self.path.rpartition("/")[2].partition(".")[0]
-        return self.named(stem + MANIFEST)
-
-
-def _sibling(path: str, name: str) -> str:
-    folder, slash, _ = path.rpartition("/")
-    return folder + slash + name
 
 
 def checked_job(client: BatchClient, job_id: str, *, accept_partial: bool = False) -> Job:
@@ -107,6 +63,8 @@ def download(
     *,
     accept_partial: bool = False,
     manifest: bool | None = None,
+    sha256: bool = True,
+    if_exists: str = "replace",
 ) -> Landing:
     """Land a job's result files, all of them or none.
 
@@ -117,22 +75,44 @@ def download(
         job_id: the vendor's id of the job.
         destination: an object, or a folder for objects under the vendor's file names.
         accept_partial: take what a cancelled job left, where the vendor keeps it.
-        manifest: whether to write a manifest; None for only where there are several files.
+        manifest: whether to write a manifest; None for only where there are several files, or with
+            ``if_exists="skip"``.
+        sha256: whether to compute the files' SHA-256.
+        if_exists: what becomes of an object that is at the destination. ``"replace"`` replaces it. ``"error"`` raises
+            before a byte of it is downloaded, and also where it appears meanwhile; this includes what an earlier,
+            failed try published. ``"skip"`` returns the landing that the manifest there records, where it is this
+            job's and the objects are unchanged, and else replaces it.
 
     Raises:
+        DestinationError: something is in the way (not retryable), or the store refused.
         BatchDlError: what went wrong, typed; nothing new is visible then, unless it was the store that failed
             between two publications: without a manifest, several files are not complete.
     """
     began = time.monotonic()
+    policy = checked_policy(if_exists)
+    create_only = policy == "error"
     job = checked_job(client, job_id, accept_partial=accept_partial)
     files = _numbered(client.vendor.result_files(job))
+    if policy == "skip" and (found := _recorded(client, job, destination, files)):
+        return found
+    if manifest is None:
+        manifest = len(files) > 1 or policy == "skip"
+    if create_only:
+        _refuse_existing(destination, files, manifest=manifest)
     if not files:
         log.warning("%s lists no result file for job %s: there is nothing to land.", client.vendor.label, job_id)
     with ExitStack() as sinks:
         complete = []
         for file in files:
-            sink, received = _receive(client, job, file, _opener(destination, client, job, file))
-            sinks.callback(sink.discard)
+            sink, received = _receive(
+                client,
+                job,
+                file,
+                _opener(destination, client, job, file, create_only=create_only),
+                sha256=sha256,
+                kept=_kept(destination, client, job, file, create_only=create_only),
+            )
+            sinks.push(_ending(sink))
             sink.seal()
             complete.append((sink, received, _landed(client, job, file, sink, received)))
             log.info("Received %d bytes of job %s, to be %s.", received.bytes, job_id, sink.uri)
@@ -140,9 +120,10 @@ def download(
             sink.publish()
     landed = tuple(file for _, _, file in complete)
     landing = _landing(client, job, landed, resumed=sum(received.resumed for _, received, _ in complete), began=began)
-    if manifest or (manifest is None and len(landed) > 1):
+    if manifest:
         place = destination.manifest()
-        write_small(place.fs, place.path, place.uri, json.dumps(landing.to_dict(), indent=2).encode())
+        data = json.dumps(landing.to_dict(), indent=2).encode()
+        write_small(place.fs, place.path, place.uri, data, create_only=create_only)
     for name in (file.uri for file in landed):
         log.info("Landed %s.", name)
     return landing
@@ -187,6 +168,8 @@ def _receive(
     sink_for: Callable[[ResultStream], Sink],
     *,
     max_bytes: int | None = None,
+    sha256: bool = True,
+    kept: ResumableSink | None = None,
 ) -> tuple[Sink, Received]:
     vendor = client.vendor
     return Transfer(
@@ -195,17 +178,70 @@ def _receive(
         filename=lambda head: _source_name(head, client, job, file),
         inspect=lambda members: vendor.check_result(job.id, members),
         max_bytes=max_bytes,
+        sha256=sha256,
+        kept=kept,
     ).run()
 
 
 def _opener(
-    destination: Destination, client: BatchClient, job: Job, file: ResultFile
+    destination: Destination, client: BatchClient, job: Job, file: ResultFile, *, create_only: bool
 ) -> Callable[[ResultStream], Sink]:
     def open_for(head: ResultStream) -> Sink:
         place = destination.part(file.part, _source_name(head, client, job, file))
-        return open_sink(place.fs, place.path, place.uri, expected_bytes=head.identity.total)
+        if create_only:
+            refuse_existing(place)  # in a folder, its name is only known now
+        return open_sink(
+            place.fs,
+            place.path,
+            place.uri,
+            expected_bytes=head.identity.total,
+            key=_key(client, job, file),
+            create_only=create_only,
+        )
 
     return open_for
+
+
+def _key(client: BatchClient, job: Job, file: ResultFile) -> str:
+    return partial_key(client.vendor.name, client.vendor.account.base_url, job.id, file.part)
+
+
+def _kept(
+    destination: Destination, client: BatchClient, job: Job, file: ResultFile, *, create_only: bool
+) -> ResumableSink | None:
+    """What a try that was killed left of this file."""
+    place = destination if destination.is_folder else destination.part(file.part, "")
+    kept = open_kept(place.fs, place.path, place.uri, _key(client, job, file), create_only=create_only)
+    if kept and kept.mark and create_only:
+        try:
+            refuse_existing(destination.part(file.part, kept.mark.filename))
+        except BatchDlError:
+            kept.discard()
+            raise
+    return kept
+
+
+def _ending(sink: Sink) -> Callable[[type[BaseException] | None, BaseException | None, object], None]:
+    return lambda kind, error, trace: leave(sink, error)
+
+
+def _refuse_existing(destination: Destination, files: tuple[ResultFile, ...], *, manifest: bool) -> None:
+    """Raise for whatever is in the way at names that are known before the first file is asked for."""
+    if manifest:
+        refuse_existing(destination.manifest())
+    if not destination.is_folder:
+        for file in files:
+            refuse_existing(destination.part(file.part, ""))
+
+
+def _recorded(client: BatchClient, job: Job, destination: Destination, files: tuple[ResultFile, ...]) -> Landing | None:
+    """The landing at the destination, where it is this job's."""
+    parts = [file.part for file in files]
+    landing = recorded_landing(destination, vendor=client.vendor.name, job_id=job.id, parts=parts)
+    if landing is not None:
+        log.info("The result of job %s is at %s already, unchanged: nothing to do.", job.id, destination.uri)
+        return replace(landing, resumed=0)
+    return None
 
 
 def _source_name(head: ResultStream, client: BatchClient, job: Job, file: ResultFile) -> str:

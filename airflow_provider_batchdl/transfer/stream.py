@@ -22,14 +22,16 @@ from airflow_provider_batchdl.exceptions import (
     UnsafeRedirectError,
     VendorUnavailableError,
 )
-from airflow_provider_batchdl.transfer.connection import Connections
+from airflow_provider_batchdl.transfer.connection import connections_of
 from airflow_provider_batchdl.transfer.identity import Identity, identify, parse_content_range, range_headers
 from airflow_provider_batchdl.transfer.redirects import MOST_HOPS, REDIRECTS, is_loopback_host, next_hop, stays_home
 from airflow_provider_batchdl.vendors.account import origin
 from airflow_provider_batchdl.vendors.base import ApiRequest
 from airflow_provider_batchdl.vendors.errors import error_from_response
 
-READ_SIZE = 256 * 1024
+# One read takes what has come, at most this much (see `connection`): a read of exactly so much would wait for all of
+# it, however slowly it drips.
+READ_SIZE = 512 << 10
 # Slower than this over a whole minute is a stall that happens to drip.
 SLOWEST = 1024
 RATE_WINDOW = 60.0
@@ -117,9 +119,9 @@ class Opener:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._vendor = source.client.vendor
-        account = self._vendor.account
-        self._home, self._host = account.origin, account.origin[1]
-        self._connections = Connections(allow_loopback=is_loopback_host(self._host))
+        self._home = self._vendor.account.origin
+        self._host = self._home[1]
+        self._connections = connections_of(source.client, allow_loopback=is_loopback_host(self._host))
 
     def open(self, offset: int = 0, identity: Identity | None = None) -> ResultStream | None:
         """The file from ``offset`` on, if it is still ``identity``; else from wherever the server starts.
@@ -212,10 +214,6 @@ class Opener:
 
     def _facts(self) -> dict[str, Any]:
         return {"vendor": self._vendor.name, "job_id": self._source.request.job_id}
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._connections.close()
 
 
 def lower(headers: Mapping[str, str]) -> dict[str, str]:

@@ -15,9 +15,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from airflow_provider_batchdl.exceptions import (
@@ -32,11 +29,14 @@ from airflow_provider_batchdl.exceptions import (
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.vendors.errors import error_from_response
+from airflow_provider_batchdl.vendors.requests import ApiRequest, RateLimit, Submission, Upload
 
 if TYPE_CHECKING:
     import httpx
 
     from airflow_provider_batchdl.vendors.account import Account
+
+__all__ = ["ADOPTION_DELAYS", "ApiRequest", "Flow", "RateLimit", "Submission", "Upload", "Vendor", "answer"]
 
 log = get_logger(__name__)
 
@@ -50,82 +50,6 @@ ADOPTION_DELAYS = (0.0, 2.0, 5.0)
 _NOT_TAKEN = frozenset({301, 307, 308, *range(400, 500)})
 
 _unknown_states_logged: set[tuple[str, str]] = set()
-
-
-@dataclass(frozen=True)
-class RateLimit:
-    """At most ``requests`` in any ``seconds``."""
-
-    requests: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file sent as one part of a ``multipart/form-data`` body.
-
-    Args:
-        field: the part's name.
-        source: the path or URL of the file; the client opens it.
-        filename: the name told to the vendor.
-        content_type: the part's media type.
-    """
-
-    field: str
-    source: str
-    filename: str
-    content_type: str
-
-
-@dataclass(frozen=True)
-class ApiRequest:
-    """One HTTP request, before authentication.
-
-    Args:
-        operation: ``submit``, ``status``, ``list``, ``cancel``, ``download``, ``balance`` or ``check``: what an
-            error is about.
-        method: the HTTP method.
-        path: what follows the connection's base URL.
-        params: query parameters.
-        json: the body, where it is JSON.
-        upload: the body, where it is a file.
-        job_id: the job concerned, for errors.
-        repeatable: False where sending it twice could be billed twice.
-        delay: seconds to wait before it is sent.
-    """
-
-    operation: str
-    method: str
-    path: str
-    params: Mapping[str, str | int] | None = None
-    json: Any = None
-    upload: Upload | None = None
-    job_id: str | None = None
-    repeatable: bool = True
-    delay: float = 0.0
-
-
-@dataclass(frozen=True)
-class Submission:
-    """What is to be submitted.
-
-    Args:
-        request: the vendor's request body or parameters.
-        file: path or URL of the file to upload.
-        key: a short token of this submission; it goes into the upload's file name, so that the job can be found
-            again if the vendor's answer is lost.
-        submitted_at: when this submission began, in UTC.
-    """
-
-    request: Mapping[str, Any]
-    file: str | None
-    key: str
-    submitted_at: datetime
-
-    def upload_name(self) -> str:
-        """The file's own name with the key before its suffix: ``contacts-5f0c2a91.csv``."""
-        path = PurePosixPath((self.file or "").replace("\\", "/"))
-        return f"{path.stem}-{self.key}{path.suffix}"
 
 
 def answer(value: T) -> Flow[T]:
@@ -191,6 +115,10 @@ class Vendor(ABC):
     def find_submitted(self, submission: Submission) -> Flow[Job | None]:
         """The job that ``submission`` made, looked up, or None where it is not there (or cannot be found)."""
         return answer(None)
+
+    def clue(self, submission: Submission) -> str:
+        """What a person can recognise the job of ``submission`` by, in the vendor's dashboard: "a job with …"."""
+        return f"a job made at {submission.time()} or up to a few minutes later, with the request {submission.gist()}"
 
     # What its answers mean.
 
@@ -275,13 +203,18 @@ class Vendor(ABC):
             job = None
         if job is None:
             raise SubmitUncertainError(
-                f"The submit to {self.label} may or may not have been accepted, and no such job is found.",
+                f"The submit to {self.label} may or may not have been accepted, and no such job is found. "
+                f"{self.to_check(submission)}",
                 vendor=self.name,
                 status=lost.status,
                 vendor_message=lost.vendor_message or lost.message,
             ) from lost
         log.warning("The answer to the submit was lost; found the job again as %s.", job.id)
         return job
+
+    def to_check(self, submission: Submission) -> str:
+        """The sentence that tells a person what to look for after an uncertain submit."""
+        return f"Look at {self.label} for {self.clue(submission)}."
 
     def read_json(self, operation: str, response: httpx.Response) -> Any:
         """The body of a successful response, which must be JSON.

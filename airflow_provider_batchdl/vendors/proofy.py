@@ -141,6 +141,12 @@ class Proofy(Vendor):
                 job_id=job_id,
             )
 
+    def clue(self, submission: Submission) -> str:
+        """An upload's name, or the request: this API has no list to look in."""
+        if submission.file is None:
+            return super().clue(submission)
+        return f"a job of the file {submission.upload_name()!r}, submitted at {submission.time()}"
+
     def error(self, request: ApiRequest, response: httpx.Response) -> BatchDlError:
         """Proofy has no 402: being out of credits is a 400 that says so (third party)."""
         words = vendor_words(response)[0] or ""

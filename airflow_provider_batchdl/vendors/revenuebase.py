@@ -200,6 +200,13 @@ class Revenuebase(Vendor):
                     return job
         return None
 
+    def clue(self, submission: Submission) -> str:
+        """The upload's name, which no other job has."""
+        return (
+            f"a job of the file {submission.upload_name()!r}, submitted at {submission.time()} (its API lists queued "
+            "and running jobs only, so one that has ended is not found by it)"
+        )
+
     def error(self, request: ApiRequest, response: httpx.Response) -> BatchDlError:
         """A 400 has many meanings here; the documents give the codes, but not the body that carries them."""
         kind = self._kind_of_400(request, response) if response.status_code == 400 else None

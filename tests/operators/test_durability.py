@@ -130,6 +130,24 @@ def test_a_lost_answer_is_looked_up_in_the_same_try(
     assert len(connections.jobs("apartmentiq")) == 1
 
 
+@pytest.mark.parametrize("deferrable", [False, True], ids=["waiting", "deferred"])
+def test_results_that_could_not_be_landed_are_landed_by_a_retry(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, deferrable: bool
+) -> None:
+    run = lambda: BatchJobOperator(  # noqa: E731
+        task_id="task", deferrable=deferrable, destination=f"{tmp_path}/out/", **work("apartmentiq", tmp_path)
+    )
+    connections.add_fault(Fault("status", operation="download", status=503, times=5))
+    assert api.run_to_end(run).kind == ("up_for_retry", "VendorUnavailableError")
+    left = [api.pushed("task", key) for key in ("job_id", "_link_BatchJobLink")]
+    outcome = api.run_to_end(run, try_number=2)
+    assert outcome.state == "success", outcome.error
+    assert outcome.value["job_id"] == left[0] == connections.jobs("apartmentiq")[0].id
+    assert [api.pushed("task", key) for key in ("job_id", "_link_BatchJobLink")] == left
+    assert len(list((tmp_path / "out").iterdir())) == 1
+    assert count(connections, "submit") == 1
+
+
 def test_a_job_that_failed_is_submitted_anew_by_a_retry(
     connections: Emulator, api: ExecutionApi, tmp_path: Path
 ) -> None:
@@ -158,6 +176,32 @@ def test_without_a_store_it_works_and_a_retry_submits_again(
         assert outcome.state == "success"
     assert not api.store
     assert count(connections, "submit") == 2
+
+
+@pytest.mark.parametrize("cancels", [True, False])
+def test_time_up_below_airflow_3_3(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, cancels: bool
+) -> None:
+    connections.world.run_seconds = 3600
+    run = partial(BatchJobOperator, task_id="task", deferrable=True, pre_execute=without_store, cancel_on_kill=cancels)
+    api.run(lambda: run(**work("apartmentiq", tmp_path)))
+    api.resume_with({"status": "timeout", "job_id": api.pushed("task", "job_id"), "job": None})
+    assert api.run(lambda: run(**work("apartmentiq", tmp_path))).kind == ("up_for_retry", "AirflowTaskTimeout")
+    assert connections.jobs("apartmentiq")[0].cancelled is cancels
+    assert api.run(lambda: run(**work("apartmentiq", tmp_path)), try_number=2).state == "deferred"
+    assert count(connections, "submit") == 2
+
+
+def test_what_is_weaker_below_airflow_3_3_is_said_once(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    submission._say_what_older_airflows_lack.cache_clear()
+    for how in ({"durable": False}, {}):
+        api.run(lambda: make(**how, **work("proofy", tmp_path)))  # noqa: B023 called at once
+    assert "older than 3.3" not in caplog.text
+    for try_number in (1, 2):
+        api.run(lambda: make(pre_execute=without_store, **work("proofy", tmp_path)), try_number=try_number)
+    assert caplog.text.count("This Airflow is older than 3.3.") == 1
 
 
 def test_what_a_newer_version_stored_is_understood(

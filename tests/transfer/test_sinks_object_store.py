@@ -8,6 +8,7 @@ import hashlib
 import os
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import fsspec
@@ -22,6 +23,7 @@ from airflow_provider_batchdl.transfer.sinks import s3 as s3_module
 from airflow_provider_batchdl.transfer.sinks.errors import clean
 from airflow_provider_batchdl.transfer.sinks.s3 import BLOCK, GROW_EVERY, MAX_PARTS, PLANNED_PARTS, part_size
 from airflow_provider_batchdl.transfer.sinks.s3_upload import S3Object, composite_etag
+from airflow_provider_batchdl.transfer.sweep import sweep
 from tests.support.seaweedfs import READER, S3Store
 
 MIB = 1 << 20
@@ -160,6 +162,57 @@ def test_the_listing_cache_is_told(bucket: Bucket) -> None:
     assert bucket.fs.ls(bucket.name) == []
     write_small(bucket.fs, f"{bucket.name}/x", "x", b"1")
     assert bucket.fs.ls(bucket.name) == [f"{bucket.name}/x"]
+
+
+@pytest.mark.parametrize("size", [0, 1000, 2 * BLOCK])
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_create_only(bucket: Bucket, size: int, meanwhile: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = os.urandom(size)
+    sink = bucket.sink("x", create_only=True)
+    sink.write(data)
+    assert sink.publish() == bucket.etag("x")
+    if meanwhile:  # it appears after the last look: the store itself refuses
+        monkeypatch.setattr(S3Object, "exists", lambda self: False)
+    sink = bucket.sink("x", create_only=True)
+    sink.write(b"y" * (size + 1))
+    with pytest.raises(DestinationError, match="exists already") as caught:
+        sink.publish()
+    assert not caught.value.retryable
+    assert bucket.read("x") == data
+    assert bucket.open_uploads() == []
+
+
+@pytest.mark.parametrize("size", [1000, 2 * BLOCK])
+def test_create_only_and_a_lost_answer(bucket: Bucket, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client repeats the last request, which then finds the object it has made itself."""
+    call, send = S3Object.call, S3Object.send_async
+
+    def call_twice(self: S3Object, method: str, **arguments: Any) -> Any:
+        if method == "complete_multipart_upload":
+            call(self, method, **arguments)
+        return call(self, method, **arguments)
+
+    async def send_twice(self: S3Object, method: str, body: Any, **arguments: Any) -> Any:
+        if method == "put_object":
+            await send(self, method, body, **arguments)
+        return await send(self, method, body, **arguments)
+
+    monkeypatch.setattr(S3Object, "call", call_twice)
+    monkeypatch.setattr(S3Object, "send_async", send_twice)
+    sink = bucket.sink("x", create_only=True)
+    sink.write(os.urandom(size))
+    assert sink.publish() == bucket.etag("x")
+
+
+def test_sweep_aborts_old_uploads_below_the_prefix(bucket: Bucket) -> None:
+    for key in ("a/x", "a/y", "b/x"):
+        bucket.client.create_multipart_upload(Bucket=bucket.name, Key=key)
+    assert sweep(bucket.fs, f"{bucket.name}/a/") == []
+    swept = sweep(bucket.fs, f"{bucket.name}/a/", older_than=timedelta(seconds=-60))
+    assert sorted(swept) == [f"{bucket.name}/a/x", f"{bucket.name}/a/y"]
+    assert bucket.open_uploads() == ["b/x"]
+    with pytest.raises(DestinationError, match="Create the bucket"):
+        sweep(bucket.fs, f"{bucket.name}-missing/a/")
 
 
 def test_a_missing_bucket(bucket: Bucket) -> None:

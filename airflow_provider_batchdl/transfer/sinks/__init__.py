@@ -7,12 +7,16 @@ unwinds. A `Sink` has no such path: only `publish` makes anything visible.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fsspec import AbstractFileSystem
 
-__all__ = ["Sink", "open_sink", "write_small"]
+    from airflow_provider_batchdl.transfer.state import Mark
+
+__all__ = ["ResumableSink", "Sink", "open_kept", "open_sink", "write_small"]
 
 
 class Sink(Protocol):
@@ -51,7 +55,32 @@ class Sink(Protocol):
         """Leave nothing behind. Never raises, may be called again, and after a failed or a successful `publish`."""
 
 
-def open_sink(fs: AbstractFileSystem, path: str, uri: str, *, expected_bytes: int | None = None) -> Sink:
+@runtime_checkable
+class ResumableSink(Sink, Protocol):
+    """A sink whose bytes survive the process, for a next try to go on with."""
+
+    mark: Mark | None
+    """Of which file it holds the first bytes, where that is noted."""
+
+    def remember(self, mark: Mark) -> None:
+        """Note of which file the bytes are. A sink may find it not worth noting."""
+
+    def replay(self) -> Iterator[bytes]:
+        """All bytes so far, in small pieces."""
+
+    def park(self) -> None:
+        """End the sink but leave the bytes for a next try, where it could go on with them. Never raises."""
+
+
+def open_sink(
+    fs: AbstractFileSystem,
+    path: str,
+    uri: str,
+    *,
+    expected_bytes: int | None = None,
+    key: str | None = None,
+    create_only: bool = False,
+) -> Sink:
     """Open the sink that fits the store.
 
     Args:
@@ -60,6 +89,11 @@ def open_sink(fs: AbstractFileSystem, path: str, uri: str, *, expected_bytes: in
         uri: the object's address for people: messages and `LandedFile.uri`.
         expected_bytes: the whole size in bytes where it is known; used to fail early on a full disk and to choose
             S3 part sizes. It is a hint: a sink takes more or less.
+        key: names what is being written, in 16 hex digits, so that `open_kept` finds it after the worker was killed.
+            Only local files can be gone on with.
+        create_only: replace nothing: `publish` raises `DestinationError`, not retryable, where an object has appeared.
+            Local files and S3 see to it in the act itself; the other stores have no such act in fsspec, and are
+            asked right before it.
 
     Raises:
         DestinationError: the destination cannot be written (a folder, read-only, no space, …).
@@ -69,20 +103,49 @@ def open_sink(fs: AbstractFileSystem, path: str, uri: str, *, expected_bytes: in
     if isinstance(fs, LocalFileSystem):
         from airflow_provider_batchdl.transfer.sinks.local import LocalSink
 
-        return LocalSink(fs._strip_protocol(path), uri, expected_bytes=expected_bytes)
+        return LocalSink(fs._strip_protocol(path), uri, expected_bytes=expected_bytes, key=key, create_only=create_only)
     # An S3FileSystem cannot exist in a process that has not imported s3fs; importing it to ask would cost 0.5 s.
     s3fs = sys.modules.get("s3fs")
     if s3fs is not None and isinstance(fs, s3fs.S3FileSystem):
         from airflow_provider_batchdl.transfer.sinks.s3 import S3Sink
 
-        return S3Sink(fs, path, uri, expected_bytes=expected_bytes)
+        return S3Sink(fs, path, uri, expected_bytes=expected_bytes, create_only=create_only)
     from airflow_provider_batchdl.transfer.sinks.object_store import StagedSink
 
-    return StagedSink(fs, path, uri)
+    return StagedSink(fs, path, uri, create_only=create_only)
 
 
-def write_small(fs: AbstractFileSystem, path: str, uri: str, data: bytes) -> str | None:
+def open_kept(
+    fs: AbstractFileSystem, path: str, uri: str, key: str, *, create_only: bool = False
+) -> ResumableSink | None:
+    """The sink of a download that was killed, with the bytes it had; None where there is nothing to go on with.
+
+    Args:
+        fs: the fsspec file system.
+        path: the object's path, or that of the folder it is in, ending in `/`.
+        uri: the same for people.
+        key: the `key` it was opened with.
+        create_only: as for `open_sink`.
+    """
+    from fsspec.implementations.local import LocalFileSystem
+
+    if not isinstance(fs, LocalFileSystem):
+        return None
+    from airflow_provider_batchdl.transfer.sinks.kept import kept_sink
+
+    local = fs._strip_protocol(path)
+    return kept_sink(local + "/" if path.endswith("/") else local, uri, key, create_only=create_only)
+
+
+def write_small(fs: AbstractFileSystem, path: str, uri: str, data: bytes, *, create_only: bool = False) -> str | None:
     """Write one small object (a manifest) with the same all-or-nothing promise.
+
+    Args:
+        fs: the fsspec file system, synchronous face.
+        path: the object's path as `fs` names it.
+        uri: its address for people.
+        data: its content.
+        create_only: replace nothing, as for `open_sink`.
 
     Returns:
         The store's ETag where there is one.
@@ -90,7 +153,7 @@ def write_small(fs: AbstractFileSystem, path: str, uri: str, data: bytes) -> str
     Raises:
         DestinationError: the store refused; nothing was left behind.
     """
-    sink = open_sink(fs, path, uri, expected_bytes=len(data))
+    sink = open_sink(fs, path, uri, expected_bytes=len(data), create_only=create_only)
     try:
         sink.write(data)
         return sink.publish()

@@ -96,6 +96,12 @@ def ended(uri: str) -> DestinationError:
     return DestinationError(f"{clean(uri)}: already published or discarded.", remedy="Retry the task.")
 
 
+def already_there(uri: str) -> DestinationError:
+    """The error for a destination that must not be replaced."""
+    remedy = 'Remove it, choose another destination, or let if_exists="replace" replace it.'
+    return DestinationError(f"{clean(uri)} exists already.", remedy=remedy, retryable=False)
+
+
 def no_object(uri: str) -> DestinationError:
     """The error for a destination that names a bucket or folder but no object."""
     remedy = "Give a bucket and an object name; end the destination in '/' only to name a folder."

@@ -5,48 +5,129 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
+import resource
 from collections.abc import Iterator
+from dataclasses import replace
 
-from airflow_provider_batchdl.transfer.sinks.errors import destination_error, ended
+from airflow_provider_batchdl.exceptions import DestinationError
+from airflow_provider_batchdl.redaction import get_logger
+from airflow_provider_batchdl.transfer.sinks import partial
+from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, ended
+from airflow_provider_batchdl.transfer.state import Mark, boot_id
 
-_CREATE = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
-_AFFIX = len(".") + len(".0123456789abcdef.part")
+log = get_logger(__name__)
+
+WORTH_KEEPING = 1 << 20
+"""Bytes below which a file is sooner downloaded again than gone on with."""
+SYNC_EVERY = 1 << 30
+"""Bytes after which they are forced to the disk, to be gone on with after a crash of the machine."""
+_REPLAYED = 1 << 20
 
 
 class LocalSink:
     """A `Sink` for one local file.
 
-    Bytes go to `.<name>.<random>.part` in the target's own folder, so the final rename stays on one file system and
-    is atomic (POSIX `rename`). The folder is created where it is missing and left in place by `discard`: another
-    task may be about to write into it.
+    Bytes go to a partial file `.<name>.<key>.part` in the target's own folder, so the final rename stays on one file
+    system and is atomic (POSIX `rename`). The folder is created where it is missing and left in place by `discard`:
+    another task may be about to write into it.
 
     A symbolic link at the target is replaced by the new file, as `mv` does; the file it pointed to keeps its old
     content. Writing through it would change a file outside the folder the user named. Links among the parent
     folders are followed as usual. An existing file is replaced with a new one under the worker's umask: readers that
     have it open keep the old content, and its old mode and owner are not copied.
 
-    A worker killed outright (SIGKILL) leaves its `.part` file; it is never mistaken for a result and may be deleted.
+    With `create_only` the file is published by `link`, which never replaces. A file system without hard links is
+    asked right before the rename instead, and a warning says so.
+
+    A worker killed outright (SIGKILL) leaves its partial, and beside it, as `….part.json`, what `remember` was told
+    (a file worth it only): `kept_sink` with the same key goes on with it. `publish` removes what other tries left for
+    the same target, and `transfer.sweep` removes the rest. A second writer with the same key, while the first is
+    alive, gets a partial of its own, which nobody goes on with.
+
+    Args:
+        path: the target.
+        uri: its address for people.
+        expected_bytes: the whole size in bytes where it is known.
+        key: names what is being written, in 16 hex digits; without one, nobody goes on with the partial.
+        keep: leave what an earlier try wrote, for `go_on`.
+        create_only: do not replace a file that is there at `publish`.
     """
 
-    def __init__(self, path: str, uri: str, *, expected_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        uri: str,
+        *,
+        expected_bytes: int | None = None,
+        key: str | None = None,
+        keep: bool = False,
+        create_only: bool = False,
+    ) -> None:
         self.uri = uri
         self.written = 0
+        self.mark: Mark | None = None
         self._target = path
-        self._folder, name = os.path.split(path)
-        if not name or os.path.isdir(path):
-            raise destination_error(uri, "write", IsADirectoryError(errno.EISDIR, "the destination is a folder"))
-        # The name only helps a person to see whose the file is; it is cut where the whole would pass 255 bytes.
-        stem = os.fsdecode(os.fsencode(name)[: 255 - _AFFIX])
-        self._temporary = os.path.join(self._folder, f".{stem}.{secrets.token_hex(8)}.part")
+        self._create_only = create_only
+        self._folder, self._name = os.path.split(path)
+        self._temporary = ""
         self._fd: int | None = None
-        self._sealed = False
+        self._keyed = False
+        self._sealed: os.stat_result | None = None
+        if not self._name or os.path.isdir(path):
+            raise destination_error(uri, "write", IsADirectoryError(errno.EISDIR, "the destination is a folder"))
         try:
             os.makedirs(self._folder or ".", exist_ok=True)
             self._check_space(expected_bytes)
-            self._fd = os.open(self._temporary, _CREATE, 0o666)
+            self._open(key, keep=keep)
         except OSError as error:
+            self.discard()
             raise destination_error(uri, "create the file", error) from error
+
+    def _open(self, key: str | None, *, keep: bool) -> None:
+        if key is not None:
+            path = partial.path_of(self._folder, self._name, key)
+            self._fd = partial.lock(path)
+            if self._fd is not None:
+                self._temporary, self._keyed = path, True
+                if not keep:
+                    partial.remove_state(path)
+                    os.ftruncate(self._fd, 0)
+        if self._fd is None:
+            self._temporary, self._fd = partial.create(self._folder, self._name)
+
+    def go_on(self) -> bool:
+        """Keep what an earlier try left, as far as its note vouches for it. False where there is nothing to keep."""
+        fd = self._descriptor()
+        # Read again, under the lock: another process may have had the file since it was found.
+        mark = Mark.from_json(partial.read_state(self._temporary)) if self._keyed else None
+        with self._failing("go on with the partial file"):
+            kept = mark.trusted(os.fstat(fd).st_size) if mark else 0
+            os.ftruncate(fd, kept)
+            os.lseek(fd, kept, os.SEEK_SET)
+            if mark and kept and mark.boot != boot_id():
+                # What is kept was on the disk; what follows is this machine's.
+                mark = replace(mark, durable=kept, boot=boot_id())
+                partial.write_state(self._temporary, mark.to_json())
+        self.written, self.mark = kept, mark
+        return kept > 0
+
+    def replay(self) -> Iterator[bytes]:
+        """All bytes so far, read back in pieces of at most 1 MiB."""
+        fd, at = self._descriptor(), 0
+        while at < self.written:
+            with self._failing("read back"):
+                piece = os.pread(fd, min(_REPLAYED, self.written - at), at)
+                if not piece:
+                    raise OSError(errno.EIO, "the partial file became shorter")
+            at += len(piece)
+            yield piece
+
+    def remember(self, mark: Mark) -> None:
+        """Note beside the partial of which file it holds the first bytes, for a next try to go on with."""
+        if self._keyed and mark.total >= WORTH_KEEPING:
+            with self._failing("write beside"):
+                self.mark = replace(mark, target=self._name, durable=0, boot=boot_id())
+                partial.write_state(self._temporary, self.mark.to_json())
 
     def write(self, data: bytes | memoryview) -> None:
         """Append `data`. Raises `DestinationError` where the file system refuses it."""
@@ -57,31 +138,49 @@ class LocalSink:
                 count = os.write(fd, view)
                 self.written += count
                 view = view[count:]
+            if self.mark is not None and self.written - self.mark.durable >= SYNC_EVERY:
+                os.fsync(fd)
+                self.mark = replace(self.mark, durable=self.written, boot=boot_id())
+                partial.write_state(self._temporary, self.mark.to_json())
 
     def restart(self) -> None:
         """Throw away all bytes so far; begin again at zero."""
         fd = self._descriptor()
         with self._failing("begin again"):
+            # The note first: it must never stand beside another file's bytes.
+            if self._keyed:
+                partial.remove_state(self._temporary)
             os.ftruncate(fd, 0)
             os.lseek(fd, 0, os.SEEK_SET)
-        self.written = 0
+        self.written, self.mark = 0, None
 
     def seal(self) -> None:
-        """Flush to the disk and close; only the rename is left."""
+        """Flush to the disk; only the rename is left.
+
+        The lock is held on, unless the process has so many files open that it may run out of descriptors.
+        """
         fd = self._descriptor()
         with self._failing("flush"):
             os.fsync(fd)
-            self._fd = None
-            os.close(fd)
-        self._sealed = True
+            self._sealed = os.fstat(fd)
+            limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+            if 0 < limit // 2 <= fd:
+                self._fd = None
+                os.close(fd)
 
     def publish(self) -> None:
         """Flush to the disk, then rename onto the target. A local file has no ETag: returns None."""
-        if not self._sealed:
+        if self._sealed is None:
             self.seal()
-        self._sealed = False
         with self._failing("publish"):
-            os.replace(self._temporary, self._target)
+            self._lock_again()
+            # Before the name is free for others: what is beside it then would be theirs.
+            partial.remove_state(self._temporary)
+            if self._create_only:
+                self._link()
+            else:
+                os.replace(self._temporary, self._target)
+            self._close()
         # From here the result is visible and whole; a folder that cannot be synced (some network file systems
         # refuse) only means that the rename may not survive a power cut.
         with contextlib.suppress(OSError):
@@ -90,18 +189,65 @@ class LocalSink:
                 os.fsync(folder)
             finally:
                 os.close(folder)
+        partial.remove_unused(self._folder, self._name)
 
     def discard(self) -> None:
-        """Close and remove the temporary file. Never raises; may be called again."""
-        fd, self._fd, self._sealed = self._fd, None, False
+        """Close and remove the partial file. Never raises; may be called again."""
+        if self._fd is not None:
+            # While the lock is held: afterwards the name may be another's.
+            partial.remove(self._temporary)
+        elif self._temporary:
+            partial.remove_if_unused(self._temporary)
+        self._close()
+
+    def park(self) -> None:
+        """Close, and leave the partial for a next try where it could go on with it; else `discard`. Never raises."""
+        if self.mark is None:
+            self.discard()
+        self._close()
+
+    def _close(self) -> None:
+        fd, self._fd, self._temporary, self._sealed = self._fd, None, "", None
         if fd is not None:
             with contextlib.suppress(OSError):
                 os.close(fd)
-        with contextlib.suppress(OSError):
+
+    def _lock_again(self) -> None:
+        """Make sure that the sealed file is still ours, where its lock was given up."""
+        if self._sealed is None:
+            raise ended(self.uri)
+        if self._fd is not None:
+            return
+        self._fd = partial.lock_existing(self._temporary)
+        found = os.fstat(self._fd) if self._fd is not None else None
+        facts = [(each.st_ino, each.st_size, each.st_mtime_ns) for each in (self._sealed, found) if each is not None]
+        if len(set(facts)) != 1 or len(facts) != 2:
+            if self._fd is not None:
+                os.close(self._fd)
+            self._fd, self._temporary = None, ""
+            raise OSError(errno.EBUSY, "another process has taken the partial file")
+
+    def _link(self) -> None:
+        """Give the file its name unless that is taken."""
+        try:
+            os.link(self._temporary, self._target)
             os.unlink(self._temporary)
+        except FileExistsError:
+            self.discard()
+            raise already_there(self.uri) from None
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+                raise
+            log.warning(
+                "The file system has no hard links: a file that appears at %s in this moment is replaced.", self.uri
+            )
+            if os.path.lexists(self._target):
+                self.discard()
+                raise already_there(self.uri) from None
+            os.replace(self._temporary, self._target)
 
     def _descriptor(self) -> int:
-        if self._fd is None:
+        if self._fd is None or self._sealed is not None:
             raise ended(self.uri)
         return self._fd
 
@@ -109,6 +255,8 @@ class LocalSink:
     def _failing(self, doing: str) -> Iterator[None]:
         try:
             yield
+        except DestinationError:
+            raise
         except OSError as error:
             self.discard()
             raise destination_error(self.uri, doing, error) from error

@@ -7,7 +7,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl.exceptions import DestinationError
-from airflow_provider_batchdl.transfer.sinks.errors import destination_error, ended, no_object
+from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, ended, no_object
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -23,14 +23,16 @@ class StagedSink:
     the move is as atomic as the store's own (a rename on SFTP or HDFS; a server-side copy, then a delete, on object
     stores, where the copy appears at once but is billed as one more write; a plain copy on stores that have neither);
     a worker killed outright leaves the `.part` object; a listing shows it meanwhile; HDFS does not rename over an
-    existing file, which then is a `DestinationError`.
+    existing file, which then is a `DestinationError`. With `create_only` the store is asked right before the move,
+    which is itself unconditional: a writer that creates the object in between is overwritten.
     """
 
-    def __init__(self, fs: AbstractFileSystem, path: str, uri: str) -> None:
+    def __init__(self, fs: AbstractFileSystem, path: str, uri: str, *, create_only: bool = False) -> None:
         self.uri = uri
         self.written = 0
         self._fs = fs
         self._target = path
+        self._create_only = create_only
         folder, slash, name = path.rpartition("/")
         if not name:
             raise no_object(uri)
@@ -82,6 +84,11 @@ class StagedSink:
         if not self._sealed:
             self.seal()
         with self._failing("publish"):
+            if self._create_only:
+                self._fs.invalidate_cache(self._folder)
+                if self._is_there():
+                    self.discard()
+                    raise already_there(self.uri)
             self._move()
         self._file, self._sealed = None, False
         return self._etag()
@@ -96,6 +103,12 @@ class StagedSink:
         with contextlib.suppress(Exception):
             self._fs.invalidate_cache(self._folder)
             self._fs.rm_file(self._temporary)
+
+    def _is_there(self) -> bool:
+        try:
+            return bool(self._fs.info(self._target)["type"] != "directory")
+        except FileNotFoundError:
+            return False
 
     def _move(self) -> None:
         from fsspec.spec import AbstractFileSystem

@@ -19,8 +19,14 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl.exceptions import DestinationError
-from airflow_provider_batchdl.transfer.sinks.errors import destination_error, ended, no_object
-from airflow_provider_batchdl.transfer.sinks.s3_upload import MultipartUpload, S3Object
+from airflow_provider_batchdl.transfer.sinks.errors import (
+    already_there,
+    destination_error,
+    ended,
+    no_object,
+    store_code,
+)
+from airflow_provider_batchdl.transfer.sinks.s3_upload import PRECONDITION_FAILED, MultipartUpload, S3Object
 
 if TYPE_CHECKING:
     from s3fs import S3FileSystem
@@ -58,15 +64,27 @@ class S3Sink:
     while the next one is being filled. Memory: one part being filled plus at most `IN_FLIGHT_BYTES` (or one part)
     on the way. No upload stays open after `discard`; a worker killed outright (SIGKILL) can leave one, so buckets
     want the lifecycle rule "abort incomplete multipart uploads".
+
+    With `create_only` the last request says `If-None-Match: *`, which AWS, MinIO, SeaweedFS and others obey
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html). A store that ignores the header
+    is asked right before, so that only a writer in that very moment is overwritten; one that refuses it fails.
     """
 
-    def __init__(self, fs: S3FileSystem, path: str, uri: str, *, expected_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        fs: S3FileSystem,
+        path: str,
+        uri: str,
+        *,
+        expected_bytes: int | None = None,
+        create_only: bool = False,
+    ) -> None:
         self.uri = uri
         self.written = 0
         bucket, key, _ = fs.split_path(path)
         if not bucket or not key or key.endswith("/"):
             raise no_object(uri)
-        self._object = S3Object(fs, bucket, key, path)
+        self._object = S3Object(fs, bucket, key, path, create_only=create_only)
         self._expected = expected_bytes
         self._fixed = bool(getattr(fs, "fixed_upload_size", False))
         self._begin()
@@ -117,6 +135,9 @@ class S3Sink:
     def publish(self) -> str | None:
         """Complete the upload: the object appears whole. Returns its ETag without quotes."""
         buffer = self._buffer if self._sealed else self._open_buffer()
+        if self._object.create_only and self._guard("see whether something is there", self._object.exists):
+            self.discard()
+            raise already_there(self.uri)
         etag: str | None = self._guard("publish", self._complete, buffer)
         self._upload, self._buffer, self._sealed = None, None, False
         return etag
@@ -175,6 +196,8 @@ class S3Sink:
             raise
         except Exception as error:  # noqa: BLE001  botocore, aiohttp and s3fs share no base
             self.discard()
+            if store_code(error) == PRECONDITION_FAILED:
+                raise already_there(self.uri) from None
             raise destination_error(self.uri, doing, error) from None
 
 

@@ -10,11 +10,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_batchdl.transfer.sinks.errors import store_code
+
 if TYPE_CHECKING:
     from s3fs import S3FileSystem
 
 log = logging.getLogger(__name__)
 
+PRECONDITION_FAILED = "PreconditionFailed"
+"""The code of a refusal because the object exists."""
 ABORT_SECONDS = 60.0
 """A dead store may hold a task that is being killed no longer than this."""
 ATTEMPTS = 3
@@ -24,8 +28,9 @@ ATTEMPTS = 3
 class S3Object:
     """One key of one bucket, through the s3fs file system's client, loop and extra arguments."""
 
-    def __init__(self, fs: S3FileSystem, bucket: str, key: str, path: str) -> None:
+    def __init__(self, fs: S3FileSystem, bucket: str, key: str, path: str, *, create_only: bool = False) -> None:
         self.fs = fs
+        self.create_only = create_only
         self._path = path
         self._names = {"Bucket": bucket, "Key": key}
 
@@ -67,8 +72,40 @@ class S3Object:
 
     def put(self, body: io.BytesIO) -> str | None:
         """Write the whole object with one PUT, which S3 makes atomic. Returns its ETag."""
-        answer = self.wait(self.begin(self.send_async, "put_object", body))
+        try:
+            answer = self.wait(self.begin(self.send_async, "put_object", body, **self.condition))
+        except Exception as error:
+            if store_code(error) != PRECONDITION_FAILED:
+                raise
+            digest = hashlib.md5(body.getbuffer(), usedforsecurity=False).hexdigest()
+            answer = self.mine_after_all(error, digest)
         return self.published(answer)
+
+    @property
+    def condition(self) -> dict[str, Any]:
+        """The arguments that make the last request replace nothing."""
+        return {"IfNoneMatch": "*"} if self.create_only else {}
+
+    def exists(self) -> bool:
+        """Whether the object is there."""
+        try:
+            self.call("head_object")
+        except FileNotFoundError:
+            return False
+        return True
+
+    def mine_after_all(self, error: Exception, etag: str | None) -> dict[str, Any]:
+        """What the store says of an object with our very content, where a repeated request met its own success.
+
+        Args:
+            error: what the last request raised; raised again where it means anything else.
+            etag: that of our content.
+        """
+        repeated = isinstance(error, FileNotFoundError) or store_code(error) == PRECONDITION_FAILED
+        answer = self.call("head_object") if repeated else {}
+        if etag is None or str(answer.get("ETag")).strip('"') != etag:
+            raise error
+        return answer
 
     def published(self, answer: dict[str, Any]) -> str | None:
         """The ETag of an answer that made the object visible; forgets what the file system cached about it."""
@@ -132,14 +169,11 @@ class MultipartUpload:
     def complete(self) -> str | None:
         """Make the object visible. Returns its ETag."""
         try:
-            answer = self._object.call(
-                "complete_multipart_upload", UploadId=self._id(), MultipartUpload={"Parts": self._parts}
-            )
-        except FileNotFoundError:
+            wanted = {"MultipartUpload": {"Parts": self._parts}, **self._object.condition}
+            answer = self._object.call("complete_multipart_upload", UploadId=self._id(), **wanted)
+        except Exception as error:  # noqa: BLE001  raised again there
             # A completion whose answer was lost is repeated by the client and then finds no such upload.
-            answer = self._object.call("head_object")
-            if str(answer.get("ETag")).strip('"') != composite_etag(self._parts):
-                raise
+            answer = self._object.mine_after_all(error, composite_etag(self._parts))
         return self._object.published(answer)
 
     def abort(self) -> None:

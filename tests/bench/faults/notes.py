@@ -1,0 +1,80 @@
+"""The words around the tables of docs/faults.md."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from tests.bench.faults.columns import COLUMNS
+from tests.bench.faults.engines import Engine
+from tests.bench.faults.judge import NOTHING, Cell
+from tests.bench.faults.ours import LOWERED
+from tests.bench.faults.run import OUR_PATIENCE, PATIENCE
+
+LEGEND = (
+    (
+        "* `ok 1.00x`: the destination holds exactly the file; the number is what the server sent over its size. "
+        "What the server had handed to its socket when the client hung up counts, so it may be more than was read."
+    ),
+    "* `ok (new)`: exactly the file that replaced the first one.",
+    "* `asks too soon`: before the time that `Retry-After` named.",
+    (
+        "* `error: Type`: the engine says that it failed: its exception, or the program's exit code. "
+        "`+ partial left`: a wrong file stands under the final name, like any other to whoever looks (curl `-C -`, "
+        "wget and aria2 go on from it)."
+    ),
+    "* `hidden part kept`: a part of the file is left under a hidden name, for the next try to go on from.",
+    "* **SILENT BAD**: the engine says that all went well, and the file is wrong (in brackets: its length).",
+    f"* `hung`: not ended after {PATIENCE:.0f} s (ours: {OUR_PATIENCE:.0f} s), and so killed. The drip takes hours.",
+    "* `held`, `key leaked`, `auth leaked`: which of the credentials the other host was told.",
+)
+
+_WHY = {
+    "no_range": "a server that ignores ranges can only begin again; its 200 is used as it comes.",
+    "wrong_range": "a range from elsewhere is not trusted to be of the same file: the answer is dropped and the file "
+    "begins again from zero. The server had sent part of the wrong range by then, which is counted.",
+    "changed": "nothing of the old file may stay in the new one.",
+    "no_length": "the format's end is missing (here: a CSV whose last line has no end), so it is fetched once more. "
+    "A CSV that is cut exactly between two lines, by a server that declares no length and no checksum, looks whole "
+    "to everybody.",
+    "new_file": "another ETag is another file: it begins again from zero.",
+    "flip_declared": "the checksum finds it when all bytes are there; the file is fetched once more, from zero. Where "
+    "it is wrong again, the task fails with `ChecksumMismatchError` and leaves nothing.",
+    "flip": "nothing that the server says tells this file from the true one. Only who knows a checksum from elsewhere "
+    "can see it: pooch, when it is given the hash, does.",
+    "disk": "there is no room. It is asked for before the first byte is fetched, where the server declares a length.",
+    "part_always": "the store takes no part. The upload is aborted: nothing is visible or billed.",
+    "complete_always": "the store does not complete the upload, which is aborted: nothing is visible or billed.",
+    "part_once": "the part is sent again.",
+    "complete_once": "the completion is asked for again.",
+}
+
+
+def footnotes(rows: list[Engine], outcomes: dict[str, dict[str, Cell]]) -> list[str]:
+    """Why our cells are not `ok 1.00x`, where they are not."""
+    lines = []
+    for column in COLUMNS:
+        cells = [outcomes[row.name].get(column.key, NOTHING) for row in rows if row.ours]
+        odd = [cell.text for cell in cells if cell.text not in ("ok 1.00x", "held", NOTHING.text)]
+        if odd:
+            mark = "¹ " if column.undetectable else ""
+            why = _WHY.get(column.key, "**not explained yet**.")
+            lines.append(f"* {mark}{column.title} ({' · '.join(dict.fromkeys(odd))}): {why}")
+    return lines
+
+
+def how_it_ran() -> str:
+    """How engines are started, and what was changed in ours for it."""
+    lowered = []
+    for (module, constant), seconds in LOWERED.items():
+        usual = float(getattr(import_module(module), constant))
+        lowered.append(f"`{module.partition('.')[2]}.{constant}` is {seconds:.0f} s instead of {usual:.0f} s")
+    return (
+        "Every cell is one process, started anew, against an emulator of its own on loopback. Peers run in an "
+        "environment of their own (`requirements/faults.txt`), used as their documentation shows, with the time-outs "
+        "(3 s) and retries (4) that they offer; they get the pre-signed link as a user would, in the redirect column "
+        "the API's URL and headers, and under *link makes a new file* a URL that redirects to a new link each time. "
+        "This engine gets the account and the job's id and is used as the operators use it "
+        "(`transfer.download.download`, one stream). So that cells take seconds, its patience is shortened: "
+        f"{'; '.join(lowered)}. The rate below which a transfer is given up is its own. huggingface_hub goes on at "
+        "multiples of 10 MiB only, so it gets a larger file, and so does S3, to be written in parts."
+    )

@@ -1,0 +1,136 @@
+"""A fault, arranged: an emulator with a job, the URL that a user would hand to an engine, and what was heard."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, Fault, ResultSpec
+from airflow_provider_batchdl.emulator.content import Content
+from airflow_provider_batchdl.emulator.store import link_to
+from tests.bench.faults.columns import RETRY_AFTER, Column
+from tests.bench.faults.hosts import file_host, link_host, location_of
+
+
+@dataclass
+class Scene:
+    """What an engine meets.
+
+    Attributes:
+        emulator: the vendors and their store.
+        job: the job whose one result file is wanted.
+        url: the file's URL for engines that know no vendor.
+        headers: the headers that a user would send to it.
+        good: SHA-256 of the file at the start.
+        size: its bytes.
+        heard: headers of the requests to the other host; None where there is no such host.
+    """
+
+    emulator: Emulator
+    job: EmulatedJob
+    url: str
+    headers: dict[str, str]
+    good: str
+    size: int
+    heard: list[dict[str, str]] | None = field(default=None)
+
+    @property
+    def good_later(self) -> str | None:
+        """SHA-256 of the file that replaced the first one, if one did."""
+        return self.job.content(1).sha256 if self.job.revision else None
+
+    @property
+    def sent(self) -> int:
+        """Bytes of the file that the store sent."""
+        return sum(record.bytes_sent for record in self.emulator.requests if record.operation == "store")
+
+    @property
+    def leaked(self) -> tuple[str, ...] | None:
+        """Which credentials the other host got to see."""
+        if self.heard is None:
+            return None
+        names = {name for headers in self.heard for name in headers}
+        return tuple(word for word, name in (("key", "x-batch-project"), ("auth", "authorization")) if name in names)
+
+    @property
+    def hasty(self) -> bool:
+        """Whether a 503 was followed by the next request before its Retry-After was over."""
+        asked = [record for record in self.emulator.requests if record.operation == "store"]
+        gaps = [b.time - a.time for a, b in itertools.pairwise(asked) if a.status == 503]
+        return any(gap < RETRY_AFTER * 0.9 for gap in gaps)
+
+    def order(self) -> dict[str, Any]:
+        """What this engine's child process needs to know to log in and find the job."""
+        vendor, account = self.job.vendor, self.emulator.credentials[self.job.vendor]
+        return {
+            "vendor": vendor, "job_id": self.job.id, "url": self.emulator.urls[vendor],
+            "password": account.password, "login": account.login, "extra": {**account.extra, "rate_limit": "1000/1"},
+        }  # fmt: skip
+
+
+@contextlib.contextmanager
+def arranged(column: Column, size: int) -> Iterator[Scene]:
+    """Set the scene for a column, with a file of ``size`` bytes."""
+    # Batch.com's links make new files, and its API takes a key header beside Authorization.
+    vendor = "apartmentiq" if column.scene == "link" else "batchcom"
+    with Emulator(rate_limits=False) as emulator, contextlib.ExitStack() as hosts:
+        job = emulator.add_job(vendor, ResultSpec(bytes=size, format="csv" if column.scene == "link" else "jsonl"))
+        content = job.content(1)
+        _declare_to_google(content)
+        scene = Scene(emulator, job, "", {}, content.sha256, size)
+        if column.scene == "link":
+            stored = emulator.world.links.store(f"apartmentiq-bulk/{job.id}/{job.part_name(1)}", job, 1)
+            scene.url = link_to(emulator.world, stored)
+        else:
+            _play_batchcom(column, scene, hosts)
+        for fault in column.faults(size):
+            emulator.add_fault(fault)
+        if column.expire:
+            _expire_after_first(emulator)
+        yield scene
+
+
+def _play_batchcom(column: Column, scene: Scene, hosts: contextlib.ExitStack) -> None:
+    emulator, account = scene.emulator, scene.emulator.credentials["batchcom"]
+    file_id = scene.job.id.replace("export_", "file_", 1) + "0001"
+    api = f"{emulator.urls['batchcom']}/2.10/exports/download?id={file_id}"
+    headers = {"Authorization": f"Bearer {account.password}", "X-Batch-Project": str(account.extra["project_key"])}
+    if column.scene == "other_host":
+        scene.heard = []
+        target = hosts.enter_context(file_host(scene.job.content(1), scene.heard))
+        emulator.add_fault(Fault("redirect", operation="download", location=target, times=99))
+        scene.url, scene.headers = api, headers
+    else:
+        # The API itself would refuse most engines at the next host, for bringing its headers along.
+        scene.url = hosts.enter_context(link_host(lambda: location_of(api, headers)))
+
+
+def _expire_after_first(emulator: Emulator) -> None:
+    """Make links go stale once one of them has been used."""
+    links = emulator.world.links
+    used: list[str] = []
+    verdict_of = links.fault_of
+
+    def fault_of(method: str, path: str, query: dict[str, str]) -> tuple[str, str] | None:
+        verdict = verdict_of(method, path, query)
+        if verdict is None and method == "GET" and not used:
+            used.append(path)
+            links.expire_all()
+        return verdict
+
+    links.fault_of = fault_of  # type: ignore[method-assign]
+
+
+def _declare_to_google(content: Content) -> None:
+    """Where checksums are declared, declare them in Google's header as well, the one that its library reads."""
+    declared = content.checksum_headers
+
+    def checksum_headers(*, whole: bool) -> list[tuple[str, str]]:
+        headers = declared(whole=whole)
+        md5 = dict(headers).get("content-md5")
+        return [*headers, ("x-goog-hash", f"md5={md5}")] if md5 else headers
+
+    content.checksum_headers = checksum_headers  # type: ignore[method-assign]

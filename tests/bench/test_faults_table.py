@@ -1,0 +1,157 @@
+"""The harness of `make faults` itself: what it judges, what it writes, and that it knows the engine's constants."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.bench.faults import document, hosts
+from tests.bench.faults.columns import COLUMNS, UNDETECTABLE
+from tests.bench.faults.engines import Engine
+from tests.bench.faults.environment import ROOT
+from tests.bench.faults.judge import Cell, Seen, broken_promises, digest_of, judged
+from tests.bench.faults.notes import footnotes, how_it_ran
+from tests.bench.faults.ours import LOWERED, lower_time_outs
+from tests.bench.faults.s3_proxy import StoreFault, call_name, s3_proxy
+from tests.bench.faults.scenes import arranged
+
+GOOD = Seen("ok", "a", 100, good="a", size=100, sent=133)
+BY_KEY = {column.key: column for column in COLUMNS}
+
+
+@pytest.mark.parametrize(
+    ("seen", "text", "kind"),
+    [
+        (GOOD, "ok 1.33x", "ok"),
+        (replace(GOOD, hasty=True), "ok 1.33x, asks too soon", "ok"),
+        (replace(GOOD, digest="b", good_later="b"), "ok (new) 1.33x", "ok"),
+        (replace(GOOD, digest="c", good_later="b"), "**SILENT BAD** (100 B)", "bad"),
+        (replace(GOOD, digest=None, length=0), "**SILENT BAD** (no file)", "bad"),
+        (replace(GOOD, ended="error", error="OSError", digest=None), "error: OSError", "error"),
+        (replace(GOOD, ended="error", error="OSError", digest="c"), "error: OSError + partial left", "error"),
+        (replace(GOOD, ended="error", error="exit 1"), "error: exit 1", "error"),
+        (
+            replace(GOOD, ended="error", error="E", digest=None, left=(".r.part",)),
+            "error: E, hidden part kept",
+            "error",
+        ),
+        (replace(GOOD, ended="hung", digest="c"), "hung + partial left", "hung"),
+        (replace(GOOD, leaked=()), "held", "ok"),
+        (replace(GOOD, leaked=("key", "auth")), "key + auth leaked", "ok"),
+        (replace(GOOD, leaked=(), ended="error", error="E", digest=None), "held; error: E", "error"),
+    ],
+)
+def test_an_outcome_is_judged_by_the_bytes(seen: Seen, text: str, kind: str) -> None:
+    cell = judged(seen)
+    assert (cell.text, cell.kind) == (text, kind)
+
+
+def test_every_broken_promise_is_found_and_the_undetectable_flip_is_none() -> None:
+    cells = {
+        "drop": Cell("ok 1.00x", "ok"),
+        "flip": Cell("**SILENT BAD** (3 B)", "bad", partial=True),
+        "changed": Cell("**SILENT BAD** (3 B)", "bad", partial=True),
+        "disk": Cell("error: X + partial left", "error", partial=True),
+        "stall": Cell("hung", "hung"),
+        "redirect": Cell("key leaked", "ok", leaked=True),
+        "part_always": Cell("error: X", "error", left=("an unfinished upload",)),
+        "part_once": Cell("ok 1.00x", "ok", left=(".r.part",)),
+        "expired": Cell("error: X", "error", left=(".r.part",)),
+        "no_range": Cell("error: untyped KeyError", "error"),
+    }
+    problems = broken_promises(cells, UNDETECTABLE)
+    assert [problem.partition(":")[0] for problem in problems] == [
+        "changed", "disk", "stall", "redirect", "part_always", "part_once", "no_range",
+    ]  # fmt: skip
+
+
+def test_the_harness_knows_the_engines_constants(monkeypatch: pytest.MonkeyPatch) -> None:
+    for (module, constant), seconds in LOWERED.items():
+        monkeypatch.setattr(f"{module}.{constant}", seconds * 10)  # fails where there is none
+    assert lower_time_outs() == {constant: seconds * 10 for (_, constant), seconds in LOWERED.items()}
+    assert "IDLE_TIMEOUT" in how_it_ran()
+
+
+def test_tables_have_a_cell_for_every_column_and_name_what_is_missing() -> None:
+    rows = [
+        Engine("ours", lambda order: [], "0.1", ours=True, s3=True),
+        Engine("peer", lambda order: [], "1.0"),
+        Engine("absent", lambda order: [], ""),
+    ]
+    bad = Cell("**SILENT BAD** (3 B)", "bad", partial=True)
+    outcomes = {"ours": {"flip": bad, "drop": Cell("ok 1.00x", "ok")}, "peer": {"changed": bad}, "absent": {}}
+    text = document.rendered(rows, outcomes, [], tmpfs=True, seconds=1)
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    network = sum(not column.store for column in COLUMNS)
+    assert {line.count("|") for line in lines[:5]} == {network + 2}
+    assert "| absent | not installed |" in lines[4]
+    assert "(3 B)¹" in lines[2]
+    assert "Of 1 peers, 1 are silently wrong" in text
+    assert [line[:5] for line in footnotes(rows, outcomes)] == ["* ¹ b"]
+    assert "Broken promises" in document.rendered(rows, outcomes, ["ours · x"], tmpfs=False, seconds=1)
+
+
+def test_a_link_goes_stale_after_its_first_use_and_a_new_one_leads_to_another_file() -> None:
+    with arranged(BY_KEY["new_file"], 30_000) as scene:
+        links = [hosts.location_of(scene.url, {}) for _ in range(2)]
+        for link in (links[0], links[0], links[1]):
+            parts = urlsplit(link)
+            connection = http.client.HTTPConnection(parts.netloc, timeout=5)
+            connection.request("GET", f"{parts.path}?{parts.query}")
+            connection.getresponse().close()
+            connection.close()
+        assert [record.status for record in scene.emulator.requests if record.operation == "store"][:2] == [200, 403]
+        assert scene.good_later not in (None, scene.good)
+
+
+def test_the_proxy_answers_chosen_calls_and_lets_the_rest_through() -> None:
+    class Store(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Store)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    try:
+        with s3_proxy(f"http://127.0.0.1:{server.server_port}", StoreFault("part", 503, 1)) as url:
+            statuses = []
+            for query in ("uploadId=u", "partNumber=1&uploadId=u", "partNumber=1&uploadId=u"):
+                connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
+                connection.request("PUT", f"/b/k?{query}", body=b"x")
+                statuses.append(connection.getresponse().status)
+                connection.close()
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert statuses == [200, 503, 200]
+    assert call_name("POST", "/b/k?uploads=") == "other"
+    assert call_name("POST", "/b/k?uploadId=1") == "complete"
+
+
+def test_a_missing_file_has_no_digest(tmp_path: Path) -> None:
+    assert digest_of(tmp_path / "none") == (None, 0)
+
+
+def test_the_readme_quotes_the_matrix() -> None:
+    phrases = [
+        r"of its (\d+) cells",
+        r"Of (\d+) peers, (\d+) are",
+        r"(\d+) leave a partial",
+        r"(\d+) hand a credential",
+    ]
+    told = [" ".join((ROOT / name).read_text().split()) for name in ("README.md", "docs/faults.md")]
+    for phrase in phrases:
+        readme, matrix = (re.findall(phrase, text) for text in told)
+        assert readme == matrix != []

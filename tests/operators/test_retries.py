@@ -1,0 +1,297 @@
+"""The retry policy, through the real task runner."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.standard.operators.python import PythonOperator
+from airflow.sdk import DAG, RetryAction, RetryDecision
+
+from airflow_provider_batchdl import exceptions
+from airflow_provider_batchdl.emulator import Emulator, Fault
+from airflow_provider_batchdl.exceptions import (
+    AuthenticationError,
+    BatchDlError,
+    DestinationError,
+    RateLimitedError,
+    TransferError,
+    VendorUnavailableError,
+)
+from airflow_provider_batchdl.failures import BatchTaskFailedError
+from airflow_provider_batchdl.hooks.base import BatchApiHook
+from airflow_provider_batchdl.operators.run import BatchJobOperator
+from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
+from airflow_provider_batchdl.retries import BatchDlRetryPolicy
+from airflow_provider_batchdl.sensors.job import BatchJobSensor
+from tests.support.airflow_api import ExecutionApi
+from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_jobs import count, work
+
+MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["waiting", "deferred"])
+
+
+def decide(error: BaseException, retry_delay: float | None = None) -> RetryDecision:
+    class Task:
+        def __init__(self, seconds: float) -> None:
+            self.retry_delay = timedelta(seconds=seconds)
+
+    context: Any = None if retry_delay is None else {"task": Task(retry_delay)}
+    return BatchDlRetryPolicy().evaluate(error, 1, 3, context)
+
+
+def caused_by(error: BaseException, depth: int = 1) -> BaseException:
+    for number in range(depth):
+        outer = RuntimeError(f"wrapped {number}")
+        outer.__cause__ = error
+        error = outer
+    return error
+
+
+def retried_after(api: ExecutionApi) -> float | None:
+    """The delay that the last retry was asked for with."""
+    bodies = [json.loads(body) for body in api.sent]
+    [*_, last] = [body for body in bodies if isinstance(body, dict) and body.get("state") == "up_for_retry"]
+    delay: float | None = last.get("retry_delay_seconds")
+    return delay
+
+
+# The decision.
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AuthenticationError",
+        "PermissionDeniedError",
+        "JobNotFoundError",
+        "JobFailedError",
+        "JobCancelledError",
+        "InsufficientCreditsError",
+        "QuotaExceededError",
+        "InvalidRequestError",
+        "UnsupportedOperationError",
+        "SubmitUncertainError",
+        "UnsafeRedirectError",
+        "ResultTooLargeError",
+    ],
+)
+@pytest.mark.parametrize("depth", [0, 1, 3])
+def test_what_no_retry_mends_fails_now(name: str, depth: int) -> None:
+    error = getattr(exceptions, name)("That is that.", vendor="proofy", retry_after=600.0)
+    decision = decide(caused_by(error, depth), retry_delay=300)
+    assert decision.action is RetryAction.FAIL
+    assert "That is that." in str(decision.reason)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RateLimitedError("Slower."),
+        VendorUnavailableError("Down."),
+        exceptions.UnexpectedResponseError("What?"),
+        TransferError("Cut.", retry_after=600.0),
+        DestinationError("Full."),
+        ValueError("not ours"),
+        KeyboardInterrupt(),
+        caused_by(AuthenticationError("too deep"), 50),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_the_rest_is_airflows(error: BaseException) -> None:
+    assert decide(error) == RetryDecision.default()
+
+
+def test_a_destination_that_stays_as_it_is_fails_now() -> None:
+    assert decide(DestinationError("No such bucket.", retryable=False)).action is RetryAction.FAIL
+
+
+def test_what_happened_while_another_error_was_handled_is_not_its_cause() -> None:
+    error = ValueError("a mistake of one's own")
+    error.__context__ = AuthenticationError("The key is wrong.")
+    assert decide(error) == RetryDecision.default()
+
+
+@pytest.mark.parametrize("kind", [RateLimitedError, VendorUnavailableError])
+@pytest.mark.parametrize(
+    ("asked", "retry_delay", "delay"),
+    [
+        (600.0, None, 600.0),
+        (600.0, 300, 600.0),
+        (121.0, 300, 121.0),  # sooner than the task would: the vendor knows best
+        (600.0, 3600, 600.0),
+        (77.0, None, 77.0),
+        (77.0, 10, 77.0),
+        (77.0, 300, None),  # waited out five times within the try: the task's own delay
+        (0.0, 300, None),
+        (1e12, 300, 86_400.0),
+    ],
+)
+def test_the_vendors_delay(
+    kind: type[BatchDlError], asked: float, retry_delay: float | None, delay: float | None
+) -> None:
+    for depth in (0, 2):
+        decision = decide(caused_by(kind("Later.", retry_after=asked), depth), retry_delay)
+        if delay is None:
+            assert decision == RetryDecision.default()
+        else:
+            assert (decision.action, decision.retry_delay) == (RetryAction.RETRY, timedelta(seconds=delay))
+            assert "Later." in str(decision.reason)
+
+
+# Through the task runner.
+
+
+def test_a_long_wait_is_handed_back_to_airflow(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks
+) -> None:
+    connections.add_fault(Fault("status", operation="submit", status=429, retry_after=1800))
+    arguments = work("proofy", tmp_path)
+    outcome = api.run(
+        lambda: SubmitBatchJobOperator(task_id="task", retry_policy=BatchDlRetryPolicy(), retries=1, **arguments)
+    )
+    assert outcome.kind == ("up_for_retry", "RateLimitedError")
+    assert retried_after(api) == pytest.approx(1800, abs=2)
+    assert count(connections, "submit") == 1  # nothing was slept for, nor asked again
+
+
+def test_without_the_policy_the_delay_is_the_tasks(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks
+) -> None:
+    connections.add_fault(Fault("status", operation="submit", status=429, retry_after=1800))
+    arguments = work("proofy", tmp_path)
+    outcome = api.run(lambda: SubmitBatchJobOperator(task_id="task", retries=1, **arguments))
+    assert outcome.kind == ("up_for_retry", "RateLimitedError")
+    assert retried_after(api) is None
+
+
+@MODES
+def test_a_vendors_delay_reaches_airflow_from_a_wait_that_gave_up(
+    connections: Emulator, api: ExecutionApi, looks: Looks, deferrable: bool
+) -> None:
+    job = connections.add_job("revenuebase", state="running")
+    looks.before_next(
+        lambda: connections.add_fault(Fault("status", operation="status", status=503, retry_after=900, times=100))
+    )
+    outcome = api.run_to_end(
+        lambda: BatchJobSensor(
+            task_id="wait",
+            conn_id="revenuebase_default",
+            job_id=job.id,
+            deferrable=deferrable,
+            retry_policy=BatchDlRetryPolicy(),
+        )
+    )
+    assert outcome.kind == ("up_for_retry", "VendorUnavailableError")
+    assert retried_after(api) == pytest.approx(900, abs=2)
+
+
+@MODES
+def test_a_failed_job_fails_the_task_now(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, deferrable: bool
+) -> None:
+    """Without the policy it is up for retry, and submitted anew by that: test_parity."""
+    connections.world.run_seconds = 3600
+    looks.before_next(lambda: connections.jobs("apartmentiq")[0].fail("no such property"))
+    arguments = work("apartmentiq", tmp_path)
+    outcome = api.run_to_end(
+        lambda: BatchJobOperator(
+            task_id="task", deferrable=deferrable, retry_policy=BatchDlRetryPolicy(), retries=1, **arguments
+        )
+    )
+    assert outcome.kind == ("failed", "JobFailedError")
+    # A clear is how it goes on.
+    api.clear()
+    connections.world.run_seconds = 0.05
+    assert api.run_to_end(lambda: BatchJobOperator(task_id="task", **arguments), try_number=2).state == "success"
+    assert count(connections, "submit") == 2
+
+
+def wrong_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    value = json.loads(os.environ["AIRFLOW_CONN_PROOFY_DEFAULT"])
+    monkeypatch.setenv("AIRFLOW_CONN_PROOFY_DEFAULT", json.dumps({**value, "password": "not-the-key"}))
+
+
+def test_what_fails_at_once_without_it_does_so_with_it(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong_key(monkeypatch)
+    arguments = work("proofy", tmp_path)
+    outcome = api.run(lambda: SubmitBatchJobOperator(task_id="task", retry_policy=BatchDlRetryPolicy(), **arguments))
+    assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize(("policy", "state"), [(None, "up_for_retry"), (BatchDlRetryPolicy(), "failed")])
+def test_a_users_own_task_that_uses_a_hook(
+    connections: Emulator,
+    api: ExecutionApi,
+    monkeypatch: pytest.MonkeyPatch,
+    policy: BatchDlRetryPolicy | None,
+    state: str,
+    wrapped: bool,
+) -> None:
+    wrong_key(monkeypatch)
+
+    def ask() -> int | None:
+        try:
+            return BatchApiHook.for_connection("proofy_default").get_balance()
+        except BatchDlError as error:
+            if wrapped:
+                raise RuntimeError("could not ask") from error
+            raise
+
+    def make() -> Any:
+        return PythonOperator(task_id="task", python_callable=ask, retry_policy=policy)
+
+    outcome = api.run(make)
+    assert outcome.kind == (state, "RuntimeError" if wrapped else "AuthenticationError")
+
+
+@pytest.mark.parametrize("kind", ["default_args", "partial"])
+def test_ways_to_give_it(kind: str) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    policy = BatchDlRetryPolicy()
+    ways: dict[str, Callable[[], Any]] = {
+        "default_args": lambda: SubmitBatchJobOperator(task_id="task", conn_id="proofy_default", request={}),
+        "partial": lambda: SubmitBatchJobOperator.partial(
+            task_id="task", conn_id="proofy_default", retry_policy=policy
+        ).expand(request=[{}]),
+    }
+    defaults = {"retry_policy": policy} if kind == "default_args" else {}
+    with DAG("with_policy", schedule=None, default_args=defaults) as dag:
+        ways[kind]()
+    assert dag.get_task("task").retry_policy is policy
+    assert "has_retry_policy" in json.dumps(DagSerialization.to_dict(dag))
+
+
+def test_it_is_its_own_copy() -> None:
+    policy = BatchDlRetryPolicy()
+    assert isinstance(BatchDlRetryPolicy.deserialize(json.loads(json.dumps(policy.serialize()))), BatchDlRetryPolicy)
+
+
+# Older Airflow.
+
+
+def test_it_can_be_imported_and_made_below_airflow_3_3() -> None:
+    code = (
+        "import airflow.sdk\n"
+        "lazy = airflow.sdk.__getattr__\n"
+        "def older(name):\n"
+        "    if name.startswith('Retry'): raise AttributeError(name)\n"
+        "    return lazy(name)\n"
+        "airflow.sdk.__getattr__ = older\n"
+        "from airflow_provider_batchdl.retries import BatchDlRetryPolicy\n"
+        "assert BatchDlRetryPolicy.__mro__ == (BatchDlRetryPolicy, object)\n"
+        "BatchDlRetryPolicy()\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=120)

@@ -1,0 +1,198 @@
+"""A submit whose outcome nobody knows: the error says what to look for, or the user has chosen to submit again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
+from airflow_provider_batchdl.exceptions import SubmitUncertainError
+from airflow_provider_batchdl.failures import BatchTaskFailedError
+from airflow_provider_batchdl.hooks.base import BatchApiHook
+from airflow_provider_batchdl.operators import submission
+from airflow_provider_batchdl.operators.run import BatchJobOperator
+from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
+from airflow_provider_batchdl.retries import BatchDlRetryPolicy
+from airflow_provider_batchdl.vendors import apartmentiq, batchcom, revenuebase
+from tests.support.airflow_api import ExecutionApi, Outcome, without_store
+from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_jobs import ADDRESSES, VENDORS, count, work
+
+STORED = ("task", -1, submission.STATE_KEY)
+Make = Callable[..., Any]
+
+
+@pytest.fixture(params=[SubmitBatchJobOperator, BatchJobOperator])
+def make(request: pytest.FixtureRequest) -> Make:
+    """Either operator that submits; the one that waits does so on the worker."""
+    more = {"deferrable": False} if request.param is BatchJobOperator else {}
+    return partial(request.param, task_id="task", **more)
+
+
+@pytest.fixture(autouse=True)
+def _quickly(connections: Emulator, looks: Looks, monkeypatch: pytest.MonkeyPatch) -> None:
+    connections.set_result("batchcom", ResultSpec(bytes=2_000))
+    for module in (apartmentiq, batchcom, revenuebase):
+        monkeypatch.setattr(module, "ADOPTION_DELAYS", (0.0,))
+
+
+def lose_answers(emulator: Emulator, times: int = 1) -> None:
+    """The vendor takes the job, its answer is lost, and its list shows nothing."""
+    emulator.add_fault(Fault("reset", operation="submit", processed=True, times=times))
+    emulator.add_fault(Fault("status", operation="list", status=400, times=times))
+
+
+def die_after_submit(api: ExecutionApi, emulator: Emulator, make: Callable[[], Any]) -> None:
+    """The worker dies between submit and answer: what is left is the intent. The vendor's list shows nothing."""
+    api.run(make)
+    api.store[STORED]["job_id"] = None
+    emulator.add_fault(
+        Fault("status", operation="list", status=200, body=EMPTY_LIST, content_type="application/json", times=100)
+    )
+
+
+# Every vendor's way to list nothing, in one.
+EMPTY_LIST = '{"processes": [], "exports": [], "jobs": [], "data": [], "pagination": {"total_pages": 1}}'
+
+
+def what_to_check(api: ExecutionApi, vendor: str) -> list[str]:
+    intent = api.store[STORED]
+    at = f"{intent['submitted_at'][:10]} {intent['submitted_at'][11:19]} UTC"
+    if vendor == "revenuebase":
+        return ["Revenuebase", f"people-{intent['key']}.csv", at]
+    if vendor == "proofy":
+        return ["Proofy", '{"emails": "(3 items)"}', at]
+    if vendor == "batchcom":
+        return ["Batch.com", '"export_type": "ATTRIBUTES"', at]
+    return ["ApartmentIQ", '"start_date": "2026-10-01"', at]
+
+
+def assert_tells(outcome: Outcome, api: ExecutionApi, vendor: str) -> None:
+    assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
+    assert outcome.error is not None
+    assert isinstance(outcome.error.__cause__, SubmitUncertainError)
+    for words in [*what_to_check(api, vendor), "BatchJobSensor", 'on_uncertain_submit="resubmit"']:
+        assert words in str(outcome.error)
+    assert not any(address in str(outcome.error) for address in ADDRESSES)
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_lost_answer_fails_and_says_what_to_check(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str
+) -> None:
+    lose_answers(connections)
+    outcome = api.run(lambda: make(**work(vendor, tmp_path)))
+    assert_tells(outcome, api, vendor)
+    [job] = connections.jobs(vendor)
+    if vendor == "revenuebase":
+        assert str(job.filename) in str(outcome.error)
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_retry_after_an_unknown_outcome_fails_and_says_what_to_check(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str
+) -> None:
+    die_after_submit(api, connections, lambda: make(**work(vendor, tmp_path)))
+    outcome = api.run(lambda: make(**work(vendor, tmp_path)), try_number=2)
+    assert_tells(outcome, api, vendor)
+    assert count(connections, "submit") == 1
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_lost_answer_is_submitted_again_in_the_same_try(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str
+) -> None:
+    lose_answers(connections)
+    outcome = api.run(lambda: make(**work(vendor, tmp_path), on_uncertain_submit="resubmit"))
+    assert outcome.state == "success", outcome.error
+    [_, second] = sorted(connections.jobs(vendor), key=lambda job: job.submitted_at)
+    assert api.store[STORED]["job_id"] == second.id
+    # And a retry stays with that.
+    again = api.run(lambda: make(**work(vendor, tmp_path), on_uncertain_submit="resubmit"), try_number=2)
+    assert again.value == outcome.value
+    assert count(connections, "submit") == 2
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_retry_after_an_unknown_outcome_submits_again(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str
+) -> None:
+    die_after_submit(api, connections, lambda: make(**work(vendor, tmp_path)))
+    outcome = api.run(lambda: make(**work(vendor, tmp_path), on_uncertain_submit="resubmit"), try_number=2)
+    assert outcome.state == "success", outcome.error
+    assert count(connections, "submit") == 2
+
+
+@pytest.mark.parametrize("vendor", ["batchcom", "apartmentiq"])
+def test_what_can_be_found_is_not_submitted_again(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str
+) -> None:
+    connections.add_fault(Fault("reset", operation="submit", processed=True))
+    resubmitting = {**work(vendor, tmp_path), "on_uncertain_submit": "resubmit"}
+    assert api.run(lambda: make(**resubmitting)).state == "success"
+    api.store[STORED]["job_id"] = None
+    assert api.run(lambda: make(**resubmitting), try_number=2).state == "success"
+    assert count(connections, "submit") == 1
+
+
+def test_a_list_that_is_down_is_asked_again_before_anything_is_submitted(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    resubmitting = {**work("apartmentiq", tmp_path), "on_uncertain_submit": "resubmit"}
+    api.run(lambda: make(**resubmitting))
+    api.store[STORED]["job_id"] = None
+    connections.add_fault(Fault("status", operation="list", status=503, times=5))
+    outcome = api.run(lambda: make(**resubmitting), try_number=2)
+    assert outcome.kind == ("up_for_retry", "VendorUnavailableError")
+    assert all(words in caplog.text for words in what_to_check(api, "apartmentiq"))
+    assert api.run(lambda: make(**resubmitting), try_number=3).state == "success"
+    assert count(connections, "submit") == 1
+
+
+@pytest.mark.parametrize("policy", [{}, {"retry_policy": BatchDlRetryPolicy()}], ids=["plain", "policy"])
+def test_answers_that_go_on_being_lost_are_left_to_the_retries(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, policy: dict[str, Any]
+) -> None:
+    lose_answers(connections, times=2)
+    resubmitting = {**work("proofy", tmp_path), **policy, "on_uncertain_submit": "resubmit"}
+    assert api.run(lambda: make(**resubmitting)).kind == ("up_for_retry", "SubmitUncertainError")
+    assert count(connections, "submit") == 2
+    assert api.run(lambda: make(**resubmitting), try_number=2).state == "success"
+    assert count(connections, "submit") == 3
+
+
+def test_it_works_without_a_store(connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make) -> None:
+    lose_answers(connections, times=2)
+    older = {**work("proofy", tmp_path), "pre_execute": without_store}
+    assert api.run(lambda: make(**older)).kind == ("failed", BatchTaskFailedError.__name__)
+    assert api.run(lambda: make(**older, on_uncertain_submit="resubmit"), try_number=2).state == "success"
+    assert count(connections, "submit") == 3
+
+
+def test_what_was_surely_not_taken_is_no_question(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make
+) -> None:
+    connections.set_credits("revenuebase", 0)
+    outcome = api.run(lambda: make(**work("revenuebase", tmp_path), on_uncertain_submit="resubmit"))
+    assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
+    assert count(connections, "submit") == 1
+
+
+def test_there_are_two_choices(make: Make) -> None:
+    with pytest.raises(ValueError, match=r'"fail" or "resubmit", not \'maybe\''):
+        make(conn_id="proofy_default", request={}, on_uncertain_submit="maybe")
+
+
+def test_a_long_request_is_cut_and_an_address_with_a_signature_is_masked(connections: Emulator) -> None:
+    lose_answers(connections)
+    url = "https://bucket.example/people.csv?X-Amz-Signature=0123456789abcdef0123456789abcdef"
+    request = {"file_name": "people.csv", "file_url": url, "more": "x" * 1000}
+    with pytest.raises(SubmitUncertainError) as caught:
+        BatchApiHook.for_connection("proofy_default").submit_job(request)
+    assert '"file_name": "people.csv"' in str(caught.value)
+    assert "0123456789abcdef" not in str(caught.value)
+    assert len(str(caught.value)) < 1_200

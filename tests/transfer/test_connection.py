@@ -1,0 +1,186 @@
+"""Connections for bulk bytes: reads gather what comes, a drip is seen to drip, and one client's files share them."""
+
+from __future__ import annotations
+
+import gc
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from airflow_provider_batchdl.client import BatchClient
+from airflow_provider_batchdl.emulator import Emulator
+from airflow_provider_batchdl.transfer import connection, stream
+from airflow_provider_batchdl.transfer.connection import BODY_READ, Connections, _Gathering, connections_of
+from airflow_provider_batchdl.transfer.identity import Identity, identify
+from airflow_provider_batchdl.transfer.stream import InterruptedTransferError, ResultStream
+from airflow_provider_batchdl.vendors import vendor_class
+from airflow_provider_batchdl.vendors.account import Account
+
+Pair = tuple[socket.socket, _Gathering]
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    ours, theirs = socket.socketpair()
+    ours.settimeout(2)
+    with theirs, ours, _Gathering(ours) as gathering:
+        yield theirs, gathering
+
+
+class TestGathering:
+    def test_one_read_takes_many_small_arrivals(self, pair: Pair) -> None:
+        theirs, gathering = pair
+
+        def send() -> None:
+            for _ in range(8):
+                theirs.sendall(b"x" * 16_384)
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        assert gathering.readinto(bytearray(8 * 16_384)) == 8 * 16_384
+        sender.join()
+
+    def test_a_small_read_never_waits_for_more_than_there_is(self, pair: Pair) -> None:
+        theirs, gathering = pair
+        theirs.sendall(b"HTTP/1.1 200 OK\r\n")
+        began = time.monotonic()
+        assert gathering.readinto(bytearray(8192)) == 17
+        assert time.monotonic() - began < 1
+
+    def test_a_read_ends_with_the_stream(self, pair: Pair) -> None:
+        theirs, gathering = pair
+        theirs.sendall(b"last")
+        theirs.shutdown(socket.SHUT_WR)
+        assert gathering.readinto(bytearray(BODY_READ)) == 4
+        assert gathering.readinto(bytearray(BODY_READ)) == 0
+
+    def test_a_read_ends_in_time_however_slowly_it_drips(self, pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(connection, "GATHER_SECONDS", 0.05)
+        theirs, gathering = pair
+        stop = threading.Event()
+
+        def drip() -> None:
+            while not stop.wait(0.01):
+                theirs.sendall(b"x")
+
+        sender = threading.Thread(target=drip)
+        sender.start()
+        try:
+            assert 0 < gathering.readinto(bytearray(BODY_READ)) < 100
+        finally:
+            stop.set()
+            sender.join()
+
+    def test_what_came_before_an_error_is_not_lost(self, pair: Pair) -> None:
+        theirs, gathering = pair
+        gathering._sock.settimeout(0.05)
+        theirs.sendall(b"kept")
+        buffer = bytearray(BODY_READ)
+        assert gathering.readinto(buffer) == 4
+        assert buffer[:4] == b"kept"
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                gathering.readinto(buffer)
+
+
+class Dripping(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        if self.path == "/whole":
+            self._begin(3)
+            self.wfile.write(b"abc")
+            return
+        self._begin(1 << 20)
+        try:
+            while True:
+                self.wfile.write(b"x")
+                time.sleep(0.02)
+        except OSError:
+            return
+
+    def _begin(self, length: int) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class CountingServer(ThreadingHTTPServer):
+    daemon_threads = True
+    accepted = 0
+
+    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        self.accepted += 1
+        request: tuple[socket.socket, tuple[str, int]] = super().get_request()
+        return request
+
+
+@pytest.fixture
+def server() -> Iterator[CountingServer]:
+    with CountingServer(("127.0.0.1", 0), Dripping) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def opened(connections: Connections, server: CountingServer, path: str) -> ResultStream:
+    url = f"http://127.0.0.1:{server.server_port}{path}"
+    response = connections.for_url(url).urlopen("GET", url, preload_content=False, retries=False)
+    found: Identity = identify(response.status, {name.lower(): value for name, value in response.headers.items()})
+    return ResultStream(response, url, 0, found)
+
+
+def test_a_drip_below_the_minimum_rate_is_given_up(server: CountingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "GATHER_SECONDS", 0.05)
+    monkeypatch.setattr(stream, "RATE_WINDOW", 0.2)
+    connections = Connections(allow_loopback=True)
+    drip = opened(connections, server, "/drip")
+    try:
+        with pytest.raises(InterruptedTransferError, match="Only"):
+            list(drip)
+    finally:
+        drip.close()
+        connections.close()
+
+
+def test_one_connection_serves_file_after_file(server: CountingServer) -> None:
+    connections = Connections(allow_loopback=True)
+    for _ in range(5):
+        whole = opened(connections, server, "/whole")
+        assert b"".join(whole) == b"abc"
+        whole.close()
+    connections.close()
+    assert server.accepted == 1
+
+
+def test_a_client_keeps_its_connections_to_itself_and_takes_them_along(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[Connections] = []
+
+    def close(self: Connections) -> None:
+        closed.append(self)
+
+    monkeypatch.setattr(Connections, "close", close)
+
+    def client() -> BatchClient:
+        made = emulator.credentials["proofy"]
+        return BatchClient(vendor_class("proofy")(Account(emulator.urls["proofy"], made.password)))
+
+    with client() as one, client() as other:
+        first = connections_of(one, allow_loopback=True)
+        assert connections_of(one, allow_loopback=True) is first
+        assert connections_of(other, allow_loopback=True) is not first
+        assert closed == []
+    del one
+    gc.collect()
+    assert closed == [first]

@@ -1,0 +1,168 @@
+"""A worker killed with SIGKILL, and what the next try makes of what it left. Real processes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
+from airflow_provider_batchdl.jobs import Landing
+from tests.transfer.conftest import left_in
+
+MIB = 2**20
+SIZE = 24 * MIB
+# A reader may hold so much in its hands before it writes.
+IN_HAND = 2 * MIB
+SLACK = 64 << 10
+WAIT = 60.0
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def child(emulator: Emulator, job_id: str, path: str, vendor: str) -> subprocess.Popen[str]:
+    credentials = emulator.credentials[vendor]
+    order = {
+        "vendor": vendor,
+        "url": emulator.urls[vendor],
+        "password": credentials.password,
+        "login": credentials.login,
+        "extra": credentials.extra,
+        "job_id": job_id,
+        "path": path,
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.transfer.kill_child"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(order))
+    process.stdin.close()
+    process.stdin = None
+    return process
+
+
+@contextlib.contextmanager
+def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=WAIT)
+
+
+def partial(folder: Path) -> Path | None:
+    return next((path for path in folder.iterdir() if path.name.endswith(".part")), None) if folder.exists() else None
+
+
+def killed(emulator: Emulator, job_id: str, path: str, folder: Path, at: int, vendor: str = "apartmentiq") -> int:
+    """Kill a download while the source is silent after ``at`` bytes; how many bytes the partial has then."""
+    operation = "store" if vendor in ("apartmentiq", "batchcom") else "download"
+    emulator.add_fault(Fault("stall", operation=operation, after_bytes=at, seconds=600))
+    with ended(child(emulator, job_id, path, vendor)) as process:
+        deadline = time.monotonic() + WAIT
+        size = -1
+        while time.monotonic() < deadline:
+            assert process.poll() is None, process.communicate()[1]
+            found = partial(folder)
+            before, size = size, found.stat().st_size if found else 0
+            if found and size >= max(1, at - IN_HAND) and size == before:
+                break
+            time.sleep(0.1)
+        process.kill()
+        process.wait(WAIT)
+    found = partial(folder)
+    assert found is not None
+    size = found.stat().st_size
+    assert at - IN_HAND <= size <= at
+    return size
+
+
+def finished(emulator: Emulator, job_id: str, path: str, vendor: str = "apartmentiq") -> tuple[Landing, str]:
+    """The landing of an undisturbed process, and its log."""
+    with ended(child(emulator, job_id, path, vendor)) as process:
+        out, err = process.communicate(timeout=WAIT)
+    assert process.returncode == 0, err
+    return Landing.from_dict(json.loads(out.splitlines()[-1])), err
+
+
+def wire(emulator: Emulator, since: int = 0) -> int:
+    records = emulator.requests[since:]
+    return sum(record.bytes_sent for record in records if record.operation == "store")
+
+
+@pytest.mark.parametrize("at", [2 * MIB + 1, 8 * MIB, 3 * SIZE // 4 - 7, SIZE - 1])
+@pytest.mark.parametrize("folder", [False, True])
+def test_the_next_try_goes_on_where_the_killed_one_was(
+    emulator: Emulator, tmp_path: Path, at: int, folder: bool
+) -> None:
+    job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=SIZE, format="csv"), state="succeeded")
+    path = f"{tmp_path}/" if folder else f"{tmp_path}/result.csv"
+    durable = killed(emulator, job.id, path, tmp_path, at)
+    assert len(left_in(tmp_path)) == 2  # the partial and its note: nothing that looks like a result
+    since = len(emulator.requests)
+    landing, log = finished(emulator, job.id, path)
+    [landed] = landing.files
+    assert left_in(tmp_path) == [Path(landed.uri).name]
+    content = Path(landed.uri).read_bytes()
+    assert hashlib.sha256(content).hexdigest() == landed.sha256 == job.files()[0].sha256
+    assert landed.rows == content.count(b"\n") - 1
+    assert landing.resumed == 1
+    assert SIZE - durable <= wire(emulator, since) <= SIZE - durable + SLACK
+    assert f"goes on at byte {durable}" in log
+
+
+def test_killed_twice(emulator: Emulator, tmp_path: Path) -> None:
+    job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=SIZE, format="csv"), state="succeeded")
+    path = f"{tmp_path}/result.csv"
+    first = killed(emulator, job.id, path, tmp_path, 4 * MIB)
+    # The fault counts the bytes of its own answer, which begins where the first try stopped.
+    emulator.add_fault(Fault("stall", operation="store", after_bytes=8 * MIB, seconds=600))
+    with ended(child(emulator, job.id, path, "apartmentiq")):
+        deadline = time.monotonic() + WAIT
+        while time.monotonic() < deadline and (partial(tmp_path) or tmp_path).stat().st_size < first + 5 * MIB:
+            time.sleep(0.1)
+    since = len(emulator.requests)
+    landing, _ = finished(emulator, job.id, path)
+    assert landing.files[0].sha256 == job.files()[0].sha256
+    assert wire(emulator, since) <= SIZE - first - 5 * MIB + SLACK
+    assert left_in(tmp_path) == ["result.csv"]
+
+
+def test_a_file_that_changed_meanwhile_begins_again(emulator: Emulator, tmp_path: Path) -> None:
+    job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=SIZE, format="csv"), state="succeeded")
+    old = job.files()[0].sha256
+    path = f"{tmp_path}/result.csv"
+    killed(emulator, job.id, path, tmp_path, 8 * MIB)
+    emulator.add_fault(Fault("changed_file", operation="store"))
+    landing, log = finished(emulator, job.id, path)
+    content = (tmp_path / "result.csv").read_bytes()
+    assert hashlib.sha256(content).hexdigest() == landing.files[0].sha256 == job.files()[0].sha256 != old
+    assert "beginning again, from zero" in log
+    assert landing.resumed == 0
+    assert left_in(tmp_path) == ["result.csv"]
+
+
+@pytest.mark.parametrize("vendor", ["batchcom", "revenuebase"])
+def test_what_cannot_be_gone_on_with_begins_again(emulator: Emulator, tmp_path: Path, vendor: str) -> None:
+    """Batch.com makes a new file for every link; Revenuebase serves no ranges."""
+    kind = "jsonl" if vendor == "batchcom" else "csv"
+    job = emulator.add_job(vendor, result=ResultSpec(bytes=SIZE, format=kind), state="succeeded")
+    path = f"{tmp_path}/result.{kind}"
+    killed(emulator, job.id, path, tmp_path, 8 * MIB, vendor)
+    landing, _ = finished(emulator, job.id, path, vendor)
+    content = (tmp_path / f"result.{kind}").read_bytes()
+    assert hashlib.sha256(content).hexdigest() == landing.files[0].sha256
+    assert landing.files[0].sha256 == job.files()[0].sha256
+    assert left_in(tmp_path) == [f"result.{kind}"]
