@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ CHUNK = 256 * 1024
 """Bytes per piece of a body."""
 
 
-class Content:
+class Content(ABC):
     """A file's bytes: their number, their type and a reader from any offset.
 
     Attributes:
@@ -23,9 +24,9 @@ class Content:
     size: int
     content_type: str = "application/octet-stream"
 
+    @abstractmethod
     def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Yield the bytes of ``[start, stop)`` in pieces of at most a few hundred KiB."""
-        raise NotImplementedError
 
     @cached_property
     def _digests(self) -> tuple[bytes, bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -155,7 +156,7 @@ class Endpoint:
     open: bool = False
 
 
-class Api:
+class Api(ABC):
     """One emulated API: routes, what guards them, and what its errors look like."""
 
     vendor: str
@@ -163,9 +164,9 @@ class Api:
     def __init__(self, world: World) -> None:
         self.world = world
 
+    @abstractmethod
     def endpoints(self) -> list[Endpoint]:
         """Return the routes."""
-        raise NotImplementedError
 
     def guard(self, call: Call, endpoint: Endpoint) -> Reply | None:
         """Return the refusal of a request without credentials or beyond the limits, or ``None`` to let it pass."""
@@ -174,6 +175,6 @@ class Api:
     def dress(self, call: Call, reply: Reply) -> None:
         """Add what the vendor puts on every answer."""
 
+    @abstractmethod
     def error(self, status: int, message: str) -> Reply:
         """Return an error in the vendor's shape."""
-        raise NotImplementedError

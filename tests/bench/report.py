@@ -21,7 +21,8 @@ process of its own, contenders in turn. *process CPU* and *peak* are the whole p
 the imports included (a worker has paid for most of these already); *wall* and *work CPU* begin after the imports. The
 target is removed before each run, so that all write into the same, already touched memory. Of `ours`, what lands on
 disk is flushed (`fsync`) and renamed; the others leave theirs to the kernel. The S3 store reads and forgets. The ratios
-are of *wall* and *process CPU*.
+are of *wall* and *process CPU*. "Disk" was **{target}** in this run (on `tmpfs`, a flush costs nothing). Where the load
+averages are above 2, other work ran beside: trust the order then, and CPU before wall, not the digits.
 
 {machine}
 """
@@ -62,16 +63,18 @@ class Line:
 _NOTES = """## Why not the others
 
 - **S3**: parts go through s3fs (aiobotocore, aiohttp), because its upload has an id and parts that a later try can
-  go on with; Python signs and sends each of them. obstore's synchronous writers are several times cheaper, but tell no
-  upload id, and complete when they are closed: neither resuming across tries nor "complete only at `publish`" can be
-  built on them. What could reach these lines is the same multipart upload with its parts sent by urllib3 in threads
-  to addresses that the same client has signed (measured apart: 2.0 CPU seconds a GiB where aiobotocore took 5.0).
+  go on with; Python signs and sends each of them. obstore's synchronous writers cost half of that, but tell no upload
+  id, and complete when they are closed: neither resuming across tries nor "complete only at `publish`" can be built
+  on them. What could reach these lines is the same multipart upload with its parts sent by urllib3 in threads to
+  addresses that the same client has signed (measured apart: 2.0 CPU seconds a GiB where aiobotocore took 5.0).
 - **Hashing in a thread** of its own cost 30 % more CPU for 10 % less wall (measured apart, on two cores of which nginx
   needs one), so SHA-256 is computed between two reads; the kernel's socket buffer fills meanwhile.
 - **TLS**: Python receives one record of 16 KiB at a time, curl too, but in C. Reads are gathered at the socket
   (`transfer/connection.py`) so that only that much happens for each record.
 - **Small files**: what `httpx` does not do for each: a temporary file, two `fsync`s and a rename, SHA-256, the check
-  of the CSV's end, names made safe, a look at what an earlier try left.
+  of the CSV's end, names made safe. By a profile, the dearest thing beside the HTTP exchange is the look through the
+  whole destination folder for what an earlier try left (`sinks/partial.py`, `listdir`): it grows with the number of
+  files that lie there, so a thousand results into one folder cost half a million names.
 """
 
 PYTHON_LOOP = "the best Python loop"
@@ -100,11 +103,14 @@ LINES = [
 ]
 
 
-def write(folder: Path, results: Results, *, runs: int, mib: int) -> None:
-    """Write the page and its plots into ``folder``."""
+def write(folder: Path, results: Results, *, runs: int, mib: int, target: str) -> None:
+    """Write the page and its plots into ``folder``; ``target`` is the kind of file system that was written to."""
     sizes = [case for case in results if case.startswith("memory")]
     memory = [Line(case, "over", 64, ours=name) for case in sizes for name in results[case]]
-    text = [_INTRODUCTION.format(mib=mib, runs=runs, machine=_machine()), _verdicts(LINES + memory, results)]
+    text = [
+        _INTRODUCTION.format(mib=mib, runs=runs, machine=_machine(), target=target),
+        _verdicts(LINES + memory, results),
+    ]
     names = _plots(folder, results)
     text += [f"![{title}]({name})\n" for name, title in names.items()]
     text += [_NOTES, *(_table(case, costs) for case, costs in results.items())]
@@ -195,4 +201,4 @@ def _bars(title: str, bars: list[tuple[str, float]]) -> str:
 if __name__ == "__main__":
     import json
 
-    write(Path(sys.argv[1]), json.load(sys.stdin), runs=int(sys.argv[2]), mib=int(sys.argv[3]))
+    write(Path(sys.argv[1]), json.load(sys.stdin), runs=int(sys.argv[2]), mib=int(sys.argv[3]), target=sys.argv[4])

@@ -191,6 +191,12 @@ def fill(data: Path) -> None:
         (data / "small" / f"{n}.csv").write_text(row[:SMALL_BYTES].rpartition("\n")[0] + "\n")
 
 
+def file_system(folder: Path) -> str:
+    """What kind of file system ``folder`` is on: ``tmpfs``, ``ext2/ext3``, …."""
+    command = ["stat", "-f", "-c", "%T", str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def warm(folder: Path) -> None:
     """Touch the memory that the page cache will need, once, before anything is measured."""
     path = folder / "warm"
@@ -218,7 +224,8 @@ def main() -> int:
         results: report.Results = {}
         for case, costs in cases(places):  # the page is written after each: what was measured is not lost
             results[case] = {name: asdict(cost) for name, cost in costs.items()}
-            report.write(Path(os.environ.get("BENCH_DOCS", ROOT / "docs")), results, runs=RUNS, mib=MIB)
+            docs = Path(os.environ.get("BENCH_DOCS", ROOT / "docs"))
+            report.write(docs, results, runs=RUNS, mib=MIB, target=file_system(FOLDER))
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Literal, Protocol
 
@@ -52,7 +53,7 @@ class ContentCheck(Protocol):
         """
 
 
-class TextCheck:
+class TextCheck(ABC):
     """A check of UTF-8 text: drops the byte order mark and refuses markup before the format's own look."""
 
     name = "text"
@@ -86,11 +87,13 @@ class TextCheck:
         refuse_markup(head, self.name)
         self._text(head)
 
+    @abstractmethod
     def _text(self, piece: bytes) -> None:
-        raise NotImplementedError
+        """Look at the next bytes, which begin with neither a byte order mark nor markup."""
 
+    @abstractmethod
     def _end(self) -> None:
-        raise NotImplementedError
+        """Judge the end of a file that is not empty."""
 
 
 def slices(data: bytes | memoryview) -> Iterator[bytes]:
