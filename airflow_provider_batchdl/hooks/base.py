@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -303,10 +302,4 @@ class BatchApiHook(BaseHook):
 
 
 def _submission(request: dict[str, Any] | None, file: str | None, key: str | None) -> Submission:
-    try:
-        json.dumps(request)
-    except (TypeError, ValueError) as error:
-        raise InvalidRequestError(
-            f"The request is not plain JSON: {error}.", remedy="Turn dates, decimals and the like into text first."
-        ) from error
     return Submission(request or {}, file, key or uuid.uuid4().hex[:12], datetime.now(UTC))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl.emulator.apis import revenuebase_jobs as jobs
 from airflow_provider_batchdl.emulator.apis.revenuebase_parts import UPLOAD_SPEC, body_of, json_body
-from airflow_provider_batchdl.emulator.apis.revenuebase_v2 import verify
-from airflow_provider_batchdl.emulator.exchange import Call, Endpoint, Handler, Reply, json_reply
+from airflow_provider_batchdl.emulator.apis.revenuebase_v2 import shared_handlers, verify
+from airflow_provider_batchdl.emulator.exchange import Call, Endpoint, Handler, Reply
 from airflow_provider_batchdl.emulator.uploads import Upload
 
 if TYPE_CHECKING:
@@ -65,19 +65,7 @@ def _process_uploaded(api: Revenuebase) -> Handler:
 
 def endpoints(api: Revenuebase) -> list[Endpoint]:
     """Return the routes of v1."""
-
-    async def submit(call: Call) -> Reply:
-        return await jobs.submit(api, call)
-
-    async def listing(call: Call) -> Reply:
-        return jobs.listing(api)
-
-    async def balance(call: Call) -> Reply:
-        return json_reply(200, {"credits": api.world.settle("revenuebase")})
-
-    async def rotate(call: Call) -> Reply:
-        return json_reply(200, {"api_key": api.world.accounts.rotate("revenuebase")})
-
+    shared = shared_handlers(api)
     by_id = json_body({"process_id": {"type": "integer"}}, ["process_id"])
     by_name = json_body({"filename": {"type": "string", "maxLength": _MAX_NAME - 1}}, ["filename"])
     single = json_body({"email": {"type": "string", "format": "email"}}, ["email"])
@@ -85,13 +73,13 @@ def endpoints(api: Revenuebase) -> list[Endpoint]:
     cancel = _by_body(api, lambda call, number: jobs.cancel(api, number))
     download = _by_body(api, lambda call, number: jobs.download(api, call, number))
     return [
-        Endpoint("submit", "POST", f"{_BASE}/batch-upload", submit, UPLOAD_SPEC),
+        Endpoint("submit", "POST", f"{_BASE}/batch-upload", shared["submit"], UPLOAD_SPEC),
         Endpoint("submit", "POST", f"{_BASE}/batch-process-email", _process_uploaded(api), by_name),
         Endpoint("status", "POST", f"{_BASE}/batch-process-email-status", status, by_id),
-        Endpoint("list", "GET", f"{_BASE}/queued-process", listing),
+        Endpoint("list", "GET", f"{_BASE}/queued-process", shared["list"]),
         Endpoint("cancel", "POST", f"{_BASE}/cancel-process", cancel, by_id),
         Endpoint("download", "POST", f"{_BASE}/batch-download", download, by_id),
-        Endpoint("balance", "GET", f"{_BASE}/credits", balance),
-        Endpoint("rotate", "GET", f"{_BASE}/new-api-key", rotate),
+        Endpoint("balance", "GET", f"{_BASE}/credits", shared["balance"]),
+        Endpoint("rotate", "GET", f"{_BASE}/new-api-key", shared["rotate"]),
         Endpoint("verify", "POST", f"{_BASE}/process-email", verify(api), single),
     ]

@@ -68,8 +68,8 @@ def verify(api: Revenuebase) -> Handler:
     return handler
 
 
-def endpoints(api: Revenuebase) -> list[Endpoint]:
-    """Return the routes of v2."""
+def shared_handlers(api: Revenuebase) -> dict[str, Handler]:
+    """Return what answers alike in v1 and v2, by operation."""
 
     async def submit(call: Call) -> Reply:
         return await jobs.submit(api, call)
@@ -83,17 +83,23 @@ def endpoints(api: Revenuebase) -> list[Endpoint]:
     async def rotate(call: Call) -> Reply:
         return json_reply(200, {"api_key": api.world.accounts.rotate("revenuebase")})
 
+    return {"submit": submit, "list": listing, "balance": balance, "rotate": rotate}
+
+
+def endpoints(api: Revenuebase) -> list[Endpoint]:
+    """Return the routes of v2."""
+    shared = shared_handlers(api)
     email = {"email": {"type": "string", "format": "email"}}
     verify_spec = {"parameters": FLAG_PARAMETER, **json_body(email, ["email"])}
     job, act = f"{_BASE}/jobs/{{process_id}}", by_id
     return [
-        Endpoint("submit", "POST", f"{_BASE}/email/verify/batch", submit, UPLOAD_SPEC),
+        Endpoint("submit", "POST", f"{_BASE}/email/verify/batch", shared["submit"], UPLOAD_SPEC),
         Endpoint("verify", "POST", f"{_BASE}/email/verify", verify(api), verify_spec),
-        Endpoint("list", "GET", f"{_BASE}/jobs", listing),
+        Endpoint("list", "GET", f"{_BASE}/jobs", shared["list"]),
         Endpoint("status", "GET", job, act(api, lambda call, number: jobs.status(api, number))),
         Endpoint("cancel", "POST", f"{job}/cancel", act(api, lambda call, number: jobs.cancel(api, number))),
         Endpoint("download", "GET", f"{job}/download", act(api, lambda call, number: jobs.download(api, call, number))),
-        Endpoint("balance", "GET", f"{_BASE}/account/balance", balance),
-        Endpoint("rotate", "POST", f"{_BASE}/account/api-keys/rotate", rotate),
+        Endpoint("balance", "GET", f"{_BASE}/account/balance", shared["balance"]),
+        Endpoint("rotate", "POST", f"{_BASE}/account/api-keys/rotate", shared["rotate"]),
         *people.endpoints(api, _BASE),
     ]
