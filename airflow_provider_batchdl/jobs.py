@@ -139,6 +139,8 @@ class Landing(_Json):
         bytes: sum of the files' bytes.
         seconds: wall time from the first request to the last publication.
         resumed: how often a transfer was interrupted and went on.
+        restarted: how often it could not go on and began again, from zero.
+        connections: the most that a file was fetched by at once.
         verified_by: what held for every file; ``nothing`` where no proof is common to all.
     """
 
@@ -148,6 +150,8 @@ class Landing(_Json):
     bytes: int
     seconds: float
     resumed: int = 0
+    restarted: int = 0
+    connections: int = 1
     verified_by: tuple[str, ...] = ("nothing",)
 
     def to_dict(self) -> dict[str, Any]:

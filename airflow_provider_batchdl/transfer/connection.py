@@ -5,6 +5,7 @@ Before a byte is sent, the address that a connection really reached is checked, 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import socket
 import time
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 10.0
 IDLE_TIMEOUT = 60.0
+MOST_IDLE = 32
+"""Connections that are kept for each host between two uses; there may be more at once."""
 # Reads of this size are reads of a body; smaller ones (of headers) may want less than the buffer holds.
 BODY_READ = 64 << 10
 # So long a read of a body may wait for more than it has.
@@ -91,6 +94,12 @@ class _CheckedConnection(HTTPConnection):
     response_class = _Response
     allow_loopback = False
 
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3 itself
+        sock = self.sock
+        response = super().getresponse()
+        response.socket_read_from = sock  # type: ignore[attr-defined]
+        return response
+
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
         address = parse_address(sock.getpeername()[0])
@@ -128,6 +137,18 @@ class _LocalTLSPool(HTTPSConnectionPool):
     ConnectionCls = _LocalTLSConnection
 
 
+def interrupt(response: urllib3.BaseHTTPResponse) -> None:
+    """End a read of ``response`` that waits in another thread; closing a socket does not wake it.
+
+    Through a proxy nothing can be ended so: the read ends with what comes, or after `IDLE_TIMEOUT`.
+    """
+    sock = getattr(response, "socket_read_from", None)
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            # Not the TLS socket's own method: that forgets the cipher, and the reader would be given what is encrypted.
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
 class Connections:
     """Connection pools. Close it after use.
 
@@ -136,7 +157,9 @@ class Connections:
     """
 
     def __init__(self, *, allow_loopback: bool) -> None:
-        self._direct = urllib3.PoolManager(ssl_context=ssl_context(), timeout=_timeout(), retries=False)
+        self._direct = urllib3.PoolManager(
+            maxsize=MOST_IDLE, ssl_context=ssl_context(), timeout=_timeout(), retries=False
+        )
         self._direct.pool_classes_by_scheme = (
             {"http": _LocalPool, "https": _LocalTLSPool}
             if allow_loopback
@@ -155,6 +178,7 @@ class Connections:
             address = proxy if "://" in proxy else f"http://{proxy}"
             self._proxied[proxy] = urllib3.ProxyManager(
                 address,
+                maxsize=MOST_IDLE,
                 ssl_context=ssl_context(),
                 timeout=_timeout(),
                 retries=False,

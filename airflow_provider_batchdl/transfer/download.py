@@ -16,16 +16,21 @@ from airflow_provider_batchdl.transfer.destination import Destination
 from airflow_provider_batchdl.transfer.engine import Received, Transfer, leave
 from airflow_provider_batchdl.transfer.existing import checked_policy, recorded_landing, refuse_existing
 from airflow_provider_batchdl.transfer.filenames import safe_filename
+from airflow_provider_batchdl.transfer.opener import Source
+from airflow_provider_batchdl.transfer.parallel.division import Tally
 from airflow_provider_batchdl.transfer.parse import parse_result
 from airflow_provider_batchdl.transfer.sinks import ResumableSink, Sink, open_kept, open_sink, write_small
 from airflow_provider_batchdl.transfer.sinks.memory import MemorySink
 from airflow_provider_batchdl.transfer.state import partial_key
-from airflow_provider_batchdl.transfer.stream import ResultStream, Source
+from airflow_provider_batchdl.transfer.stream import ResultStream
 from airflow_provider_batchdl.vendors.account import origin
 
 __all__ = ["Destination", "checked_job", "download", "fetch"]
 
 log = get_logger(__name__)
+
+CONNECTIONS = 8
+"""The most connections for one file where nothing else is said."""
 
 # For files that come without a name.
 _SUFFIXES = {
@@ -65,6 +70,7 @@ def download(
     manifest: bool | None = None,
     sha256: bool = True,
     if_exists: str = "replace",
+    connections: int = CONNECTIONS,
 ) -> Landing:
     """Land a job's result files, all of them or none.
 
@@ -82,6 +88,8 @@ def download(
             before a byte of it is downloaded, and also where it appears meanwhile; this includes what an earlier,
             failed try published. ``"skip"`` returns the landing that the manifest there records, where it is this
             job's and the objects are unchanged, and else replaces it.
+        connections: the most to fetch a large file by, where a single one is slower than we are and the server
+            serves parts of a file that it vouches for; 1 for never more than one.
 
     Raises:
         DestinationError: something is in the way (not retryable), or the store refused.
@@ -110,6 +118,7 @@ def download(
                 file,
                 _opener(destination, client, job, file, create_only=create_only),
                 sha256=sha256,
+                connections=connections,
                 kept=_kept(destination, client, job, file, create_only=create_only),
             )
             sinks.push(_ending(sink))
@@ -119,7 +128,7 @@ def download(
         for sink, _, _ in complete:
             sink.publish()
     landed = tuple(file for _, _, file in complete)
-    landing = _landing(client, job, landed, resumed=sum(received.resumed for _, received, _ in complete), began=began)
+    landing = _landing(client, job, landed, [received.tally for _, received, _ in complete], began=began)
     if manifest:
         place = destination.manifest()
         data = json.dumps(landing.to_dict(), indent=2).encode()
@@ -169,6 +178,7 @@ def _receive(
     *,
     max_bytes: int | None = None,
     sha256: bool = True,
+    connections: int = 1,
     kept: ResumableSink | None = None,
 ) -> tuple[Sink, Received]:
     vendor = client.vendor
@@ -179,6 +189,7 @@ def _receive(
         inspect=lambda members: vendor.check_result(job.id, members),
         max_bytes=max_bytes,
         sha256=sha256,
+        connections=connections,
         kept=kept,
     ).run()
 
@@ -240,7 +251,7 @@ def _recorded(client: BatchClient, job: Job, destination: Destination, files: tu
     landing = recorded_landing(destination, vendor=client.vendor.name, job_id=job.id, parts=parts)
     if landing is not None:
         log.info("The result of job %s is at %s already, unchanged: nothing to do.", job.id, destination.uri)
-        return replace(landing, resumed=0)
+        return replace(landing, resumed=0, restarted=0)
     return None
 
 
@@ -277,7 +288,9 @@ def _landed(client: BatchClient, job: Job, file: ResultFile, sink: Sink, receive
     )
 
 
-def _landing(client: BatchClient, job: Job, files: tuple[LandedFile, ...], *, resumed: int, began: float) -> Landing:
+def _landing(
+    client: BatchClient, job: Job, files: tuple[LandedFile, ...], tallies: list[Tally], *, began: float
+) -> Landing:
     common = set.intersection(*(set(file.verified_by) for file in files)) if files else set()
     proofs = tuple(proof for proof in (files[0].verified_by if files else ()) if proof in common)
     return Landing(
@@ -286,6 +299,8 @@ def _landing(client: BatchClient, job: Job, files: tuple[LandedFile, ...], *, re
         files=files,
         bytes=sum(file.bytes for file in files),
         seconds=round(time.monotonic() - began, 3),
-        resumed=resumed,
+        resumed=sum(tally.resumed for tally in tallies),
+        restarted=sum(tally.restarted for tally in tallies),
+        connections=max((tally.connections for tally in tallies), default=1),
         verified_by=proofs or ("nothing",),
     )

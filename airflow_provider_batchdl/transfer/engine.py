@@ -7,33 +7,27 @@ from dataclasses import dataclass, field
 from time import sleep
 from typing import Any
 
-from airflow_provider_batchdl.client.policy import backoff
-from airflow_provider_batchdl.client.ratelimit import LONGEST_WAIT
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
     ChecksumMismatchError,
-    RateLimitedError,
-    ResultExpiredError,
     ResultTooLargeError,
     TruncatedDownloadError,
     UnexpectedResponseError,
-    VendorUnavailableError,
 )
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.transfer.checksums import worth_noting
 from airflow_provider_batchdl.transfer.decoding import decoded
 from airflow_provider_batchdl.transfer.examination import Examination
 from airflow_provider_batchdl.transfer.identity import Identity
-from airflow_provider_batchdl.transfer.sinks import ResumableSink, Sink
+from airflow_provider_batchdl.transfer.opener import Opener, RangeRefusedError, Source
+from airflow_provider_batchdl.transfer.parallel.division import Tally, fetch_in_parts, worth_dividing
+from airflow_provider_batchdl.transfer.parallel.growth import Meter
+from airflow_provider_batchdl.transfer.patience import TRY_AGAIN, Patience
+from airflow_provider_batchdl.transfer.sinks import ResumableSink, ScatteredSink, Sink
 from airflow_provider_batchdl.transfer.state import Mark
-from airflow_provider_batchdl.transfer.stream import InterruptedTransferError, Opener, ResultStream, Source
+from airflow_provider_batchdl.transfer.stream import InterruptedTransferError, ResultStream
 
 log = get_logger(__name__)
-
-# So many failures in a row without a new byte; any progress makes it whole again.
-FAILURES_WITHOUT_PROGRESS = 5
-
-_TRY_AGAIN = (InterruptedTransferError, RateLimitedError, ResultExpiredError, VendorUnavailableError)
 
 
 def leave(sink: Sink, error: BaseException | None, *, adopted: bool = False) -> None:
@@ -43,7 +37,7 @@ def leave(sink: Sink, error: BaseException | None, *, adopted: bool = False) -> 
     it, and so is what an earlier try left when the source was only out of reach.
     """
     stopped = error is not None and not isinstance(error, Exception)
-    if isinstance(sink, ResumableSink) and (stopped or (adopted and isinstance(error, _TRY_AGAIN))):
+    if isinstance(sink, ResumableSink) and (stopped or (adopted and isinstance(error, TRY_AGAIN))):
         sink.park()
     else:
         sink.discard()
@@ -59,7 +53,7 @@ class Received:
         head: the response it was identified by.
         rows: records counted, where known.
         verified_by: what proved it whole; ``nothing`` where nothing could.
-        resumed: how often the transfer broke and went on.
+        tally: how often the transfer broke, and how many connections it had.
     """
 
     bytes: int
@@ -67,7 +61,7 @@ class Received:
     head: ResultStream
     rows: int | None
     verified_by: tuple[str, ...]
-    resumed: int
+    tally: Tally
 
 
 @dataclass
@@ -82,6 +76,7 @@ class Transfer:
         max_bytes: refuse anything larger, before it is read whole.
         sha256: whether to compute it; what the source declares is checked all the same.
         kept: what an earlier try left of this file; it is gone on with where the source still has the same file.
+        connections: the most that a large file is fetched by, where a single one is slower than we are.
     """
 
     source: Source
@@ -91,10 +86,12 @@ class Transfer:
     max_bytes: int | None = None
     sha256: bool = True
     kept: ResumableSink | None = None
+    connections: int = 1
     _sink: Sink | None = field(default=None, init=False)
     _mark: Mark | None = field(default=None, init=False)
     _head: ResultStream | None = field(default=None, init=False)
-    _resumed: int = field(default=0, init=False)
+    _begun: ResultStream | None = field(default=None, init=False)
+    _tally: Tally = field(default_factory=Tally, init=False)
     _examination: Examination = field(init=False)
 
     def run(self) -> tuple[Sink, Received]:
@@ -115,7 +112,7 @@ class Transfer:
             except (TruncatedDownloadError, ChecksumMismatchError) as error:
                 log.warning("What came is not whole (%s); downloading once more, from zero.", error.message)
                 self._head = None
-                self._resumed += 1
+                self._tally.restarted += 1
                 self._move(opener)
                 return self._finished()
         except BaseException as error:
@@ -124,22 +121,17 @@ class Transfer:
             raise
 
     def _move(self, opener: Opener) -> None:
-        failures, reached = 0, 0
+        patience = Patience()
         while True:
             try:
                 stream = self._open(opener)
                 if stream is not None:
-                    self._take(stream)
+                    self._take(opener, stream)
                 return
-            except _TRY_AGAIN as error:
-                failures = 0 if self._written > reached else failures
-                reached = self._written
-                failures += 1
-                if failures >= FAILURES_WITHOUT_PROGRESS or (error.retry_after or 0.0) > LONGEST_WAIT:
-                    raise
-                wait = backoff(failures - 1, error.retry_after)
-                log.info("The download broke at byte %d (%s); going on in %.1f s.", reached, error.message, wait)
-                self._resumed += 1
+            except TRY_AGAIN as error:
+                wait = patience.pause(error, self._written)
+                log.info("The download broke at byte %d (%s); going on in %.1f s.", self._written, error.message, wait)
+                self._tally.resumed += 1
                 sleep(wait)
 
     def _adopt(self) -> None:
@@ -172,13 +164,14 @@ class Transfer:
         ):
             log.info("The download goes on at byte %d, where an earlier try was stopped.", self._written)
             self._head, self._mark = stream, None
-            self._resumed += 1
+            self._tally.resumed += 1
             return stream
         log.info(
             "An earlier try left %d bytes, but the source has another file now or does not serve the rest alone; "
             "beginning again, from zero.",
             self._written,
         )
+        self._tally.restarted += 1
         self._drop_kept()
         if stream is None or not stream.start:
             return stream
@@ -196,16 +189,49 @@ class Transfer:
         # Decoded bytes have other offsets than those on the wire: such a file begins again.
         return self._head.identity if self._head and not self._head.coding else None
 
-    def _take(self, stream: ResultStream) -> None:
+    def _take(self, opener: Opener, stream: ResultStream) -> None:
         """Write what comes of ``stream``, from zero where it does not go on with what is there."""
         try:
             sink = self._prepared(stream)
-            for chunk in decoded(stream, stream.coding):
-                self._refuse_size(sink.written + len(chunk))
-                sink.write(chunk)
-                self._examination.feed(chunk)
+            meter = Meter()
+            if isinstance(sink, ScatteredSink) and sink.landed:
+                return self._divide(opener, stream, meter)
+            for chunk in meter.timed(decoded(stream, stream.coding)):
+                self._keep(chunk)
+                if meter.source_bound and self._divisible(stream, meter):
+                    return self._divide(opener, stream, meter)
         finally:
             stream.close()
+
+    def _keep(self, chunk: bytes) -> None:
+        if self._sink is None:
+            raise AssertionError("no sink")
+        self._refuse_size(self._sink.written + len(chunk))
+        self._sink.write(chunk)
+        self._examination.feed(chunk)
+
+    def _divisible(self, stream: ResultStream, meter: Meter) -> bool:
+        left = (stream.identity.total or 0) - self._written
+        return self.connections > 1 and worth_dividing(stream, left, meter.rate)
+
+    def _divide(self, opener: Opener, stream: ResultStream, meter: Meter) -> None:
+        """Fetch what is missing by several connections."""
+        if self._sink is None:
+            raise AssertionError("no sink")
+        try:
+            fetch_in_parts(
+                opener,
+                stream,
+                self._sink,
+                connections=self.connections,
+                rate=meter.rate,
+                examine=self._examination.feed,
+                keep=self._keep,
+                tally=self._tally,
+            )
+        except RangeRefusedError as error:
+            self.connections = 1
+            raise InterruptedTransferError(error.message) from None
 
     def _prepared(self, stream: ResultStream) -> Sink:
         """The sink, holding exactly the bytes that come before ``stream``."""
@@ -217,16 +243,20 @@ class Transfer:
         else:
             if self._sink.written:
                 log.info("The download begins again, from zero.")
+                self._tally.restarted += 1
             # Also where nothing came: what is noted beside it may be of another version.
             self._sink.restart()
         self._begin(stream)
         return self._sink
 
     def _begin(self, head: ResultStream) -> None:
-        self._head = head
+        before, self._head = self._begun, head
         filename = self.filename(head)
         identity = head.identity
-        self._examination = self._expecting(head.headers, filename)
+        same = before is not None and identity.etag is not None and before.identity == identity
+        self._begun = before if same and before else head
+        # What was declared of this file once holds, also where another answer for it is silent.
+        self._examination = self._expecting(self._begun.headers, filename)
         if identity.etag and identity.total and not head.coding and isinstance(self._sink, ResumableSink):
             self._sink.remember(Mark(identity.etag, identity.total, filename, worth_noting(head.headers)))
 
@@ -249,7 +279,7 @@ class Transfer:
             head=self._head,
             verified_by=verified_by,
             rows=self._examination.rows,
-            resumed=self._resumed,
+            tally=self._tally,
         )
         return self._sink, received
 

@@ -65,8 +65,15 @@ def identify(status: int, headers: Mapping[str, str]) -> Identity:
     return Identity(validator, int(length) if sized else None)
 
 
-def range_headers(offset: int, identity: Identity | None) -> dict[str, str]:
-    """The headers that ask for the rest of the same file, from ``offset`` on; none from zero or without a validator."""
-    if not offset or identity is None or identity.validator is None:
+def range_headers(offset: int, identity: Identity | None, end: int | None = None) -> dict[str, str]:
+    """The headers that ask for a part of the same file; none for all of it, or without a validator.
+
+    Args:
+        offset: its first byte.
+        identity: the file.
+        end: the byte after its last; None for all that follows.
+    """
+    if (not offset and end is None) or identity is None or identity.validator is None:
         return {}
-    return {"Range": f"bytes={offset}-", "If-Range": identity.validator}
+    last = "" if end is None else end - 1
+    return {"Range": f"bytes={offset}-{last}", "If-Range": identity.validator}

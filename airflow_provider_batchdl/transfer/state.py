@@ -23,6 +23,8 @@ class Mark:
         headers: those of the response that began it which tell its type and its checksums.
         target: the name of the file that it is to become.
         durable: bytes that were on the disk when this was written.
+        landed: which bytes those are, from each first, inclusive, to its last, exclusive, where they do not simply
+            begin the file; on the disk only as far as `durable`, too.
         boot: which start of which machine wrote them. What its kernel has taken, it gives back, also when the
             process was killed; after a crash of the machine only `durable` bytes are certain.
     """
@@ -34,14 +36,30 @@ class Mark:
     target: str = ""
     durable: int = 0
     boot: str = ""
+    landed: tuple[tuple[int, int], ...] = ()
 
     def trusted(self, size: int) -> int:
         """How many of `size` bytes found can be gone on with.
 
         One byte at least is left to ask for: an answer has to confirm that the file is still the same.
         """
-        certain = size if self.boot and self.boot == boot_id() else min(size, self.durable)
+        if self.landed:
+            first, last = self.landed[0]
+            size = min(size, 0 if first else last)
+        certain = size if self.same_boot else min(size, self.durable)
         return max(0, min(certain, self.total - 1))
+
+    def beyond(self, prefix: int, size: int) -> tuple[tuple[int, int], ...]:
+        """Which bytes after `prefix`, of `size` found, can be gone on with, too."""
+        if not self.same_boot:
+            return ()
+        clipped = ((max(first, prefix + 1), min(last, size)) for first, last in self.landed)
+        return tuple((first, last) for first, last in clipped if first < last)
+
+    @property
+    def same_boot(self) -> bool:
+        """Whether this machine has not been started anew since."""
+        return bool(self.boot) and self.boot == boot_id()
 
     def to_json(self) -> bytes:
         """The mark as JSON."""
@@ -54,9 +72,10 @@ class Mark:
             fields = json.loads(data)
             if fields.pop("version") != VERSION:
                 return None
+            fields["landed"] = tuple((first, last) for first, last in fields.get("landed", ()))
             mark = cls(**fields)
             texts = mark.validator, mark.filename, mark.target, mark.boot, *mark.headers, *mark.headers.values()
-            numbers = mark.total, mark.durable
+            numbers = mark.total, mark.durable, *(number for interval in mark.landed for number in interval)
         except (ValueError, TypeError, AttributeError, KeyError):
             return None
         sound = all(isinstance(text, str) for text in texts) and all(type(number) is int for number in numbers)

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.redaction import get_logger
+from airflow_provider_batchdl.transfer.parallel.shelf import FileShelf
 from airflow_provider_batchdl.transfer.sinks import partial
 from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, ended
 from airflow_provider_batchdl.transfer.state import Mark, boot_id
@@ -66,6 +67,7 @@ class LocalSink:
         self.uri = uri
         self.written = 0
         self.mark: Mark | None = None
+        self.landed: tuple[tuple[int, int], ...] = ()
         self._target = path
         self._create_only = create_only
         self._folder, self._name = os.path.split(path)
@@ -101,8 +103,10 @@ class LocalSink:
         # Read again, under the lock: another process may have had the file since it was found.
         mark = Mark.from_json(partial.read_state(self._temporary)) if self._keyed else None
         with self._failing("go on with the partial file"):
-            kept = mark.trusted(os.fstat(fd).st_size) if mark else 0
-            os.ftruncate(fd, kept)
+            size = os.fstat(fd).st_size
+            kept = mark.trusted(size) if mark else 0
+            self.landed = mark.beyond(kept, size) if mark and kept else ()
+            os.ftruncate(fd, self.landed[-1][1] if self.landed else kept)
             os.lseek(fd, kept, os.SEEK_SET)
             if mark and kept and mark.boot != boot_id():
                 # What is kept was on the disk; what follows is this machine's.
@@ -143,6 +147,30 @@ class LocalSink:
                 self.mark = replace(self.mark, durable=self.written, boot=boot_id())
                 partial.write_state(self._temporary, self.mark.to_json())
 
+    def shelf(self) -> FileShelf:
+        """Lets several threads put bytes in their places; `reached` is to be told."""
+        return FileShelf(self._descriptor())
+
+    def reached(self, at: int, landed: tuple[tuple[int, int], ...]) -> None:
+        """Say what is in place: all before `at`, and the intervals of `landed`. Noted for a next try."""
+        fd = self._descriptor()
+        self.written, self.landed = at, tuple(interval for interval in landed if interval[1] > at)
+        with self._failing("write beside"):
+            os.lseek(fd, at, os.SEEK_SET)
+            if self.mark is not None:
+                durable = self.mark.durable
+                if at - durable >= SYNC_EVERY:
+                    os.fsync(fd)
+                    durable = at
+                self.mark = replace(self.mark, landed=landed, durable=durable, boot=boot_id())
+                partial.write_state(self._temporary, self.mark.to_json())
+
+    def settle(self) -> None:
+        """Keep only what begins the file, `written` bytes."""
+        with self._failing("write beside"):
+            os.ftruncate(self._descriptor(), self.written)
+        self.reached(self.written, ())
+
     def restart(self) -> None:
         """Throw away all bytes so far; begin again at zero."""
         fd = self._descriptor()
@@ -152,7 +180,7 @@ class LocalSink:
                 partial.remove_state(self._temporary)
             os.ftruncate(fd, 0)
             os.lseek(fd, 0, os.SEEK_SET)
-        self.written, self.mark = 0, None
+        self.written, self.mark, self.landed = 0, None, ()
 
     def seal(self) -> None:
         """Flush to the disk; only the rename is left.

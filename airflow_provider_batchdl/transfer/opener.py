@@ -1,0 +1,244 @@
+"""One answer of the network to "give me this file from this byte on": the vendor's link, redirects, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import httpx
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from airflow_provider_batchdl.client import BatchClient
+from airflow_provider_batchdl.client.policy import user_agent
+from airflow_provider_batchdl.exceptions import (
+    AuthenticationError,
+    BatchDlError,
+    ResultExpiredError,
+    TransferError,
+    UnexpectedResponseError,
+    UnsafeRedirectError,
+    VendorUnavailableError,
+)
+from airflow_provider_batchdl.redaction import get_logger
+from airflow_provider_batchdl.transfer.connection import connections_of
+from airflow_provider_batchdl.transfer.identity import Identity, identify, parse_content_range, range_headers
+from airflow_provider_batchdl.transfer.redirects import MOST_HOPS, REDIRECTS, is_loopback_host, next_hop, stays_home
+from airflow_provider_batchdl.transfer.stream import ResultStream, lower
+from airflow_provider_batchdl.vendors.account import origin
+from airflow_provider_batchdl.vendors.base import ApiRequest
+from airflow_provider_batchdl.vendors.errors import error_from_response
+
+log = get_logger(__name__)
+
+LARGEST_ERROR_BODY = 64 * 1024
+_PER_HOP = frozenset({"host", "connection"})  # urllib3 writes its own for each URL
+
+
+class RangeRefusedError(TransferError):
+    """A part of a file was asked for, and something else came."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a result file comes from.
+
+    Args:
+        client: the account's client, which puts credentials on requests.
+        request: the vendor's download request.
+    """
+
+    client: BatchClient
+    request: ApiRequest
+
+
+class Opener:
+    """Opens streams of one result file. Thread-safe.
+
+    The vendor is asked for the file once; what it redirects to is used until the store there refuses it, and then
+    the vendor is asked once more, by one thread for all. (Batch.com makes a new file for each such question.)
+
+    Args:
+        source: where it comes from.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._vendor = source.client.vendor
+        self._home = self._vendor.account.origin
+        self._host = self._home[1]
+        self._connections = connections_of(source.client, allow_loopback=is_loopback_host(self._host))
+        # Where the vendor sent us: at most one; a list, since two links may be written alike. They may hold signatures.
+        self._link: list[str] | None = None
+        self._asked_before = False
+        self._asking = Lock()
+
+    def open(self, offset: int = 0, identity: Identity | None = None, end: int | None = None) -> ResultStream | None:
+        """The file from ``offset`` on, if it is still ``identity``; else from wherever the server starts.
+
+        Args:
+            offset: the first byte.
+            identity: the file that is meant.
+            end: the byte after the last that is wanted; None for all.
+
+        Returns:
+            The stream, whose ``start`` is ``offset`` or 0; None where nothing follows ``offset``.
+
+        Raises:
+            BatchDlError: the vendor or the store refused, typed; retryable ones may be tried again.
+        """
+        url, response, headers = self._answer(range_headers(offset, identity, end))
+        found = identify(response.status, headers)
+        if response.status == 206:
+            start = getattr(parse_content_range(headers.get("content-range")), "start", None)
+            if start == offset and _continues(found, identity):
+                return ResultStream(response, url, offset, identity or found)
+        elif response.status == 200:
+            return ResultStream(response, url, 0, found)
+        elif response.status == 416 and identity is not None and identity.total == offset:
+            response.close()
+            return None
+        response.close()
+        if offset:  # another start, another total, another file: trust nothing of it and begin again
+            return self.open()
+        raise UnexpectedResponseError(f"The download was answered with status {response.status}.", **self._facts())
+
+    def open_part(self, start: int, end: int, identity: Identity) -> ResultStream:
+        """The bytes from ``start`` to ``end``, exclusive, of the file that is ``identity``.
+
+        Raises:
+            RangeRefusedError: the server sends something else: the whole file, another part, another file.
+            BatchDlError: the vendor or the store refused, typed; retryable ones may be tried again.
+        """
+        url, response, headers = self._answer(range_headers(start, identity, end))
+        found = parse_content_range(headers.get("content-range"))
+        same = response.status == 206 and _continues(identify(206, headers), identity)
+        if same and found and found.start == start:
+            return ResultStream(response, url, start, identity)
+        response.close()
+        raise RangeRefusedError(f"A part of the file was asked for; {response.status} came with another.")
+
+    def _answer(self, extra: Mapping[str, str]) -> tuple[str, urllib3.BaseHTTPResponse, dict[str, str]]:
+        link = self._link
+        if link is not None:
+            try:
+                return self._follow(link[0], "GET", b"", {}, extra)
+            except (ResultExpiredError, UnexpectedResponseError):
+                log.info("The link to the file is refused; asking %s for another.", self._vendor.label)
+        elif self._asked_before:
+            return self._ask(extra)
+        with self._asking:
+            if self._link is not link and self._link is not None:
+                link = self._link
+            else:
+                return self._ask(extra)
+        return self._follow(link[0], "GET", b"", {}, extra)
+
+    def _ask(self, extra: Mapping[str, str]) -> tuple[str, urllib3.BaseHTTPResponse, dict[str, str]]:
+        """Ask the vendor, and note where it sends us."""
+        try:
+            answer = self._ask_once(extra, renew=False)
+        except AuthenticationError:
+            # Once more with new credentials, where they can be renewed; the others are refused in the same way.
+            answer = self._ask_once(extra, renew=True)
+        self._asked_before = True
+        self._link = None if stays_home(answer[0], self._home) else [answer[0]]
+        return answer
+
+    def _ask_once(
+        self, extra: Mapping[str, str], *, renew: bool
+    ) -> tuple[str, urllib3.BaseHTTPResponse, dict[str, str]]:
+        message = self._source.client.authenticated(self._source.request, renew=renew)
+        return self._follow(str(message.url), message.method, message.read(), message.headers, extra)
+
+    def _follow(
+        self, url: str, method: str, body: bytes, ours: Mapping[str, str], extra: Mapping[str, str]
+    ) -> tuple[str, urllib3.BaseHTTPResponse, dict[str, str]]:
+        """The answer at the end of the redirects, with its address and its headers in lower case.
+
+        Args:
+            url: where to begin.
+            method: how.
+            body: what to send.
+            ours: headers with credentials, for the connection's origin alone.
+            extra: headers that may go anywhere.
+        """
+        bare = {"user-agent": user_agent(), "accept-encoding": "identity", **extra}
+        for _ in range(MOST_HOPS + 1):
+            at_home = stays_home(url, self._home)
+            headers = {**ours, **bare} if at_home else bare
+            response = self._send(method, url, {k: v for k, v in headers.items() if k not in _PER_HOP}, body or None)
+            received = lower(response.headers)
+            if at_home:
+                self._source.client.note(response.status, received)
+            if response.status in REDIRECTS and "location" in received:
+                response.close()
+                following = next_hop(url, received["location"], connection_host=self._host)
+                if method != "GET":
+                    if response.status in (307, 308) and not stays_home(following, self._home):
+                        raise UnsafeRedirectError("A redirect would send the request's body to another host.")
+                    method, body = ("GET", b"") if response.status not in (307, 308) else (method, body)
+                url = following
+                continue
+            if response.status >= 400 and response.status != 416:
+                raise self._refusal(response, at_home=at_home)
+            return url, response, received
+        raise UnsafeRedirectError(f"The download is redirected more than {MOST_HOPS} times.", **self._facts())
+
+    def _send(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> urllib3.BaseHTTPResponse:
+        manager = self._connections.for_url(url)
+        try:
+            return manager.urlopen(
+                method,
+                url,
+                headers=headers,
+                body=body,
+                redirect=False,
+                retries=False,
+                preload_content=False,
+                decode_content=False,
+            )
+        except (HTTPError, OSError) as error:
+            raise VendorUnavailableError(
+                f"{origin(url)[1]} cannot be reached for the download: {type(error).__name__}.", **self._facts()
+            ) from None
+
+    def _refusal(self, response: urllib3.BaseHTTPResponse, *, at_home: bool) -> BatchDlError:
+        """The error for a status of 400 or above: the vendor's own at home, the store's elsewhere."""
+        try:
+            body = response.read(LARGEST_ERROR_BODY, decode_content=False)
+        except (HTTPError, OSError):
+            body = b""
+        finally:
+            response.close()
+        answer = httpx.Response(response.status, headers=_readable(response.headers), content=body)
+        if at_home:
+            return self._vendor.error(self._source.request, answer)
+        # A store answers 403 to a link whose time is over, and 404 or 410 where the file is gone.
+        expired = response.status in (401, 403, 404, 410)
+        unavailable = response.status in (408, 429) or response.status >= 500
+        kind = ResultExpiredError if expired else VendorUnavailableError if unavailable else UnexpectedResponseError
+        return error_from_response(answer, operation="store", kind=kind, **self._facts())
+
+    def _facts(self) -> dict[str, Any]:
+        return {"vendor": self._vendor.name, "job_id": self._source.request.job_id}
+
+
+def _readable(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers without those that describe the body's coding: it was read as it came, and perhaps not whole."""
+    return {
+        name: value
+        for name, value in lower(headers).items()
+        if name not in ("content-encoding", "content-length", "transfer-encoding")
+    }
+
+
+def _continues(found: Identity, expected: Identity | None) -> bool:
+    """Whether a 206 is a part of the file expected: nothing that both name may differ."""
+    if expected is None:
+        return False
+    same_total = None in (found.total, expected.total) or found.total == expected.total
+    same_file = None in (found.validator, expected.validator) or found.validator == expected.validator
+    return same_total and same_file
