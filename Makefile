@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env demo up test lint types unit system bench faults format lock clean
+.PHONY: help env demo up test lint types unit system bench faults chaos format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -39,12 +39,13 @@ types: env ## mypy --strict
 	$(PY) -m mypy
 
 unit: env ## all tests but those that start Airflow processes, in parallel
+	@$(PY) -m tests.support.azurite
 	$(PY) -m pytest -m "not system" -n auto --maxprocesses 4 $(PYTEST_ARGS)
 
 system: env ## the tests that start Airflow processes, one after another
 	$(PY) -m pytest -m system $(PYTEST_ARGS)
 
-bench: .venv-bench/stamp ## this engine and its rivals on loopback, into docs/benchmarks.md (needs nginx, curl, openssl)
+bench: .venv-bench/stamp ## this engine and its rivals on loopback, into docs/benchmarks.md (25 minutes; needs nginx, aria2 and others)
 	.venv-bench/bin/python -m tests.bench.run
 
 .venv-bench/stamp: requirements/bench.txt | env
@@ -52,7 +53,13 @@ bench: .venv-bench/stamp ## this engine and its rivals on loopback, into docs/be
 	.venv-bench/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@
 
-faults: env ## this engine and its peers through the emulator's faults, into docs/faults.md (four minutes)
+# Other schedules each time; CHAOS_SEED repeats a run, and each test's id has the seed of its ten schedules.
+CHAOS_EXAMPLES ?= 3000
+CHAOS_SEED ?= $(shell date +%s)
+chaos: env ## thousands of schedules of several faults and kills; CHAOS_EXAMPLES=3000 says how many
+	CHAOS_EXAMPLES=$(CHAOS_EXAMPLES) CHAOS_SEED=$(CHAOS_SEED) $(PY) -m pytest tests/chaos -n auto --maxprocesses 4 $(PYTEST_ARGS)
+
+faults: env ## this engine and its peers through the emulator's faults, into docs/faults.md (five minutes)
 	@$(PY) -m tests.bench.faults $(FAULTS_ARGS)
 
 format: env ## let ruff rewrite what it can

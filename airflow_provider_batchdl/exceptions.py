@@ -158,6 +158,7 @@ class VendorUnavailableError(BatchDlError):
     """
 
     retryable = True
+    default_remedy = "Retry the task later; if it stays, look at the vendor's status page and at the worker's network."
     maybe_processed: bool
 
     def __init__(self, message: str, *, maybe_processed: bool = True, **facts: Any) -> None:
@@ -167,10 +168,15 @@ class VendorUnavailableError(BatchDlError):
 
 class UnexpectedResponseError(BatchDlError):
     retryable = True
+    default_remedy = (
+        "Check that nothing else answers in the vendor's place: the connection's host, a proxy, a login page. Then "
+        "retry the task; if it stays, show the vendor this message."
+    )
 
 
 class TransferError(BatchDlError):
     retryable = True
+    default_remedy = "Retry the task; if it ends in the same way again, show the vendor this message."
 
 
 class TruncatedDownloadError(TransferError):

@@ -23,4 +23,4 @@ os.environ.update(
 for _name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
     os.environ.pop(_name, None)
 
-pytest_plugins = ["tests.support.leaks", "tests.support.fixtures"]
+pytest_plugins = ["tests.support.leaks", "tests.support.fixtures", "tests.support.gcs"]

@@ -40,6 +40,7 @@ class RateLimiter:
         self._bucket = InMemoryBucket(rates)
         self._lock = Lock()
         self._vendor = vendor
+        self.limits = tuple(limits)
         self._resume_at = 0.0
 
     def acquire(self) -> None:

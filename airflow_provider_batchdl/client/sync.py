@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, BinaryIO, Self, TypeVar
 
 import httpx
@@ -112,7 +113,9 @@ class BatchClient:
             renew: whether the credentials on the last one were refused; those that can be renewed then are.
         """
         self._limiter.acquire()
-        message = policy.build_request(self._http.build_request, self.vendor, request)
+        # Not by the client, which would merge what it has none of: a base URL, cookies, parameters.
+        build = partial(httpx.Request, headers=self._http.headers)
+        message = policy.build_request(build, self.vendor, request)
         flow = self._auth.sync_auth_flow(message)
         try:
             out = next(flow)

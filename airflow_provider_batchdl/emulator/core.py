@@ -66,6 +66,8 @@ class Emulator:
             ``{"detail": code}``, ``dict`` is ``{"detail": {"code", "message"}}``, ``message`` is ``{"message": code}``
             as the official SDK's own tests have it.
         store_port: TCP port of the store; 0 is any free one.
+        bytes_per_second: the most that one connection brings of a result, as from a store that caps each; ``None`` is
+            no limit.
 
     Raises:
         OSError: on entry, where a port is taken.
@@ -85,6 +87,7 @@ class Emulator:
         revenuebase_v1: bool = True,
         revenuebase_errors: ErrorShape = "detail",
         store_port: int = 0,
+        bytes_per_second: int | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -96,6 +99,7 @@ class Emulator:
             run_seconds=run_seconds,
             rate_limits=rate_limits,
             link_seconds=link_seconds,
+            bytes_per_second=bytes_per_second,
             revenuebase_v1=revenuebase_v1,
             revenuebase_errors=revenuebase_errors,
         )
@@ -246,6 +250,15 @@ class Emulator:
     def clear_faults(self) -> None:
         """Take back every fault that has not struck yet."""
         self.world.faults.clear()
+
+    @property
+    def unused_faults(self) -> list[Fault]:
+        """The faults on order that have not harmed any request yet."""
+        return self.world.faults.unused()
+
+    def set_speed(self, bytes_per_second: int | None) -> None:
+        """Let every later answer bring its result at most this fast; ``None`` takes the limit away."""
+        self.world.bytes_per_second = bytes_per_second
 
     def expire_tokens(self, *, pasted: bool = False) -> None:
         """Make every issued ApartmentIQ token invalid, on request the pasted one too."""

@@ -60,6 +60,8 @@ class Dispatcher:
             await self._serve(call, api, endpoint, record, send)
         except ClientDisconnect:
             record.status = record.status or 0
+        finally:
+            record.ended = self._world.clock.time()
 
     async def _serve(self, call: Call, api: Api, endpoint: Endpoint | None, record: RequestRecord, send: Send) -> None:
         scope, fault = call.request.scope, call.fault

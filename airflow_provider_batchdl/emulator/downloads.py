@@ -16,20 +16,23 @@ async def result_content(call: Call, job: EmulatedJob, part: int = 1) -> Content
     return await asyncio.to_thread(job.content, part)
 
 
-async def harmed(call: Call, reply: Reply) -> Reply:
-    """Apply the faults ``bitflip`` and ``checksum`` to an answer."""
+async def served(call: Call, reply: Reply, job: EmulatedJob) -> Reply:
+    """Give an answer with a result its speed and its checksums, and apply the fault ``bitflip``."""
     fault = call.fault
-    if fault is None or fault.kind not in ("bitflip", "checksum"):
-        return reply
-    whole = reply.length == reply.content.size
-    if fault.kind == "checksum" or fault.declare_checksum:
+    reply.bytes_per_second = call.world.bytes_per_second
+    declared = job.declares_checksums or (
+        fault is not None and (fault.kind == "checksum" or (fault.kind == "bitflip" and fault.declare_checksum))
+    )
+    if declared:
+        whole = reply.length == reply.content.size
         reply.headers += await asyncio.to_thread(reply.content.checksum_headers, whole=whole)
-    if fault.kind == "bitflip" and reply.content.size:
-        reply.content = BitFlippedContent(reply.content, fault.at_byte)
+    if fault is not None and fault.kind == "bitflip" and reply.content.size:
+        at = fault.at_byte if fault.after_bytes is None else reply.start + fault.after_bytes
+        reply.content = BitFlippedContent(reply.content, at)
     return reply
 
 
 async def direct_download(call: Call, job: EmulatedJob, *, chunked: bool = True) -> Reply:
     """Answer with the result itself, as vendors without a store do: no ranges, no validator."""
     content = await result_content(call, job)
-    return await harmed(call, Reply(200, content, chunked=chunked))
+    return await served(call, Reply(200, content, chunked=chunked), job)

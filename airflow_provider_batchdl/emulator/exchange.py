@@ -29,6 +29,7 @@ class Reply:
         start: first byte of ``content`` to send.
         stop: end (exclusive) of the bytes to send; ``None`` is all.
         chunked: send in chunks, without a length.
+        bytes_per_second: speed of the body; ``None`` is as fast as it goes.
     """
 
     status: int
@@ -37,6 +38,7 @@ class Reply:
     start: int = 0
     stop: int | None = None
     chunked: bool = False
+    bytes_per_second: int | None = None
 
     @property
     def length(self) -> int:

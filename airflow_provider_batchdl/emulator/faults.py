@@ -57,7 +57,7 @@ class Fault:
     ``changed_file``        from this request on the result has other bytes and another ETag
     ``weak_etag``           the ETag is a weak one
     ``expired_link``        403 XML as S3 answers for a stale link (``code``)
-    ``bitflip``             one bit of the body is wrong (``at_byte``, ``declare_checksum``)
+    ``bitflip``             one bit of the body is wrong (``at_byte`` or ``after_bytes``, ``declare_checksum``)
     ``checksum``            no harm: true Content-MD5 and x-amz-checksum-sha256 headers are declared
     ======================  ==========================================================================================
 
@@ -75,7 +75,7 @@ class Fault:
         content_type: content type of a ``status`` answer's ``body``.
         retry_after: ``Retry-After`` of a ``status`` answer: seconds, or an HTTP date as text.
         after_bytes: body bytes sent before the harm; ``None`` is 0 for ``cut`` and ``stall``, the whole body for
-            ``no_length`` and ``chunked_eof``.
+            ``no_length`` and ``chunked_eof``, and ``at_byte`` for ``bitflip``.
         seconds: length of a ``stall`` in real seconds.
         before_headers: a ``stall`` comes before the status line.
         bytes_per_second: speed of a ``drip``.
@@ -164,6 +164,11 @@ class FaultBook:
         """Put a fault at the end of the queue."""
         with self._lock:
             self._ordered.append(_Ordered(fault, fault.after, fault.times))
+
+    def unused(self) -> list[Fault]:
+        """Return the faults that have not harmed any request yet."""
+        with self._lock:
+            return [entry.fault for entry in self._ordered if entry.left == entry.fault.times]
 
     def clear(self) -> None:
         """Forget every fault."""

@@ -84,6 +84,8 @@ class EmulatedJob:
         message: the vendor's text about the job's state.
         cost: credits it takes on success.
         revision: how often its result was replaced by other bytes.
+        declares_checksums: every answer with its result declares the true checksums, as the fault ``checksum`` does
+            for one.
     """
 
     id: str
@@ -101,6 +103,7 @@ class EmulatedJob:
     forbidden: bool = False
     message: str = ""
     revision: int = 0
+    declares_checksums: bool = False
     charged: bool = False
     doomed: str | None = None
     _forced: tuple[Phase, float] | None = field(default=None, repr=False)

@@ -22,6 +22,7 @@ class RequestRecord:
         headers: headers with lower-case names.
         status: HTTP status; 0 while unanswered or where the connection was dropped first.
         bytes_sent: body bytes handed to the transport so far.
+        ended: Unix time, by the same clock, at which the answer was over; 0 before.
     """
 
     time: float
@@ -33,6 +34,7 @@ class RequestRecord:
     headers: Mapping[str, str]
     status: int = 0
     bytes_sent: int = 0
+    ended: float = 0.0
 
 
 class RequestLog:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from xml.sax.saxutils import escape
 
-from airflow_provider_batchdl.emulator.downloads import harmed, result_content
+from airflow_provider_batchdl.emulator.downloads import result_content, served
 from airflow_provider_batchdl.emulator.exchange import Api, Call, Endpoint, Reply, text_reply
 from airflow_provider_batchdl.emulator.links import LINK_SECONDS, StoredObject
 from airflow_provider_batchdl.emulator.ranges import ranged_reply
@@ -93,4 +93,5 @@ class Store(Api):
         if stored is None:
             return self.error(404, "The specified key does not exist.")
         content = await result_content(call, stored.job, stored.part)
-        return await harmed(call, ranged_reply(call, content, stored.etag, stored.last_modified))
+        reply = ranged_reply(call, content, stored.etag, stored.last_modified)
+        return await served(call, reply, stored.job)

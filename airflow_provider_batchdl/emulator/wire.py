@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -13,7 +14,7 @@ from airflow_provider_batchdl.emulator.faults import Fault
 from airflow_provider_batchdl.emulator.protocol import SCOPE_KEY, RawWire
 from airflow_provider_batchdl.emulator.records import RequestRecord
 
-_DRIP_SECONDS = 0.05
+_STEP_SECONDS = 0.05
 RAW_KINDS = frozenset({"cut", "stall", "drip", "wrong_length", "no_length", "chunked_eof"})
 """Faults of the body's framing or timing."""
 
@@ -50,12 +51,14 @@ async def deliver(scope: Scope, send: Send, reply: Reply, record: RequestRecord)
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     if not bodiless:
         wire = scope.get(SCOPE_KEY)
-        for piece in reply.pieces():
+        pace = _Pace(reply.bytes_per_second)
+        for piece in _split(reply.pieces(), None, step=pace.step):
             if isinstance(wire, RawWire) and wire.closed:
                 wire.close()  # the client has gone; uvicorn would swallow the rest of a huge body in silence
                 return
             record.bytes_sent += len(piece)
             await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await pace.keep(len(piece))
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -88,11 +91,34 @@ async def deliver_harmed(scope: Scope, reply: Reply, record: RequestRecord, faul
         wire.close()
 
 
+class _Pace:
+    """Keeps a body to its speed.
+
+    Args:
+        bytes_per_second: the speed; None is no limit.
+
+    Attributes:
+        step: the most bytes to send at once.
+    """
+
+    def __init__(self, bytes_per_second: int | None) -> None:
+        self._speed = bytes_per_second
+        self.step = max(1, int(bytes_per_second * _STEP_SECONDS)) if bytes_per_second else None
+        self._began, self._sent = time.monotonic(), 0
+
+    async def keep(self, count: int) -> None:
+        """Wait until ``count`` more bytes may have been sent."""
+        if self._speed:
+            self._sent += count
+            await asyncio.sleep(max(0.0, self._began + self._sent / self._speed - time.monotonic()))
+
+
 async def _body(wire: RawWire, reply: Reply, record: RequestRecord, fault: Fault, *, chunked: bool) -> None:
     """Write the body up to where the fault ends it."""
     stop = _stop_of(fault)
+    pace = _Pace(fault.bytes_per_second if fault.kind == "drip" else reply.bytes_per_second)
     sent = 0
-    for piece in _split(reply.pieces(), _splits(fault), step=_step(fault)):
+    for piece in _split(reply.pieces(), _splits(fault), step=pace.step):
         if stop is not None and sent >= stop:
             return
         if fault.kind == "stall" and sent == (fault.after_bytes or 0) and not fault.before_headers:
@@ -101,8 +127,7 @@ async def _body(wire: RawWire, reply: Reply, record: RequestRecord, fault: Fault
             return
         sent += len(piece)
         record.bytes_sent += len(piece)
-        if fault.kind == "drip":
-            await asyncio.sleep(len(piece) / fault.bytes_per_second)
+        await pace.keep(len(piece))
     cut_short = stop is not None and sent >= stop
     if chunked and fault.kind != "chunked_eof" and not cut_short:
         await wire.write(b"0\r\n\r\n")
@@ -117,10 +142,6 @@ def _stop_of(fault: Fault) -> int | None:
 
 def _splits(fault: Fault) -> int | None:
     return fault.after_bytes or 0 if fault.kind in ("cut", "stall") else fault.after_bytes
-
-
-def _step(fault: Fault) -> int | None:
-    return max(1, int(fault.bytes_per_second * _DRIP_SECONDS)) if fault.kind == "drip" else None
 
 
 def _split(pieces: Iterator[bytes], at: int | None, *, step: int | None) -> Iterator[bytes]:

@@ -35,6 +35,7 @@ class World:
     run_seconds: float = 0.7
     rate_limits: bool = True
     link_seconds: float | None = None
+    bytes_per_second: int | None = None
     revenuebase_v1: bool = True
     revenuebase_errors: ErrorShape = "detail"
     origin: str = "http://127.0.0.1"

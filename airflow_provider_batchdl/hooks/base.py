@@ -88,14 +88,24 @@ class BatchApiHook(BaseHook):
     @property
     def poll_interval(self) -> float:
         """Seconds between looks at a job: the connection extra ``poll_interval``, else the vendor's."""
-        text = self.vendor.account.text("poll_interval")
+        return self._seconds("poll_interval") or self.vendor.poll_interval
+
+    @property
+    def max_poll_interval(self) -> float | None:
+        """Most seconds between looks at a job that takes long: the connection extra of that name."""
+        return self._seconds("max_poll_interval")
+
+    def _seconds(self, name: str) -> float | None:
+        text = self.vendor.account.text(name)
+        if text is None:
+            return None
         try:
-            seconds = self.vendor.poll_interval if text is None else float(text)
+            seconds = float(text)
         except ValueError:
             seconds = 0.0
         if not 0 < seconds < float("inf"):
             raise InvalidRequestError(
-                f"The connection's poll_interval {text!r} is no number of seconds.", remedy='Set it like "30".'
+                f"The connection's {name} {text!r} is no number of seconds.", remedy='Set it like "30".'
             )
         return seconds
 
@@ -259,6 +269,8 @@ class BatchApiHook(BaseHook):
         accept_partial: bool = False,
         manifest: bool | None = None,
         if_exists: str = "replace",
+        sha256: bool = True,
+        max_connections: int | None = None,
     ) -> Landing:
         """Land a job's result files: whole and verified, or nothing.
 
@@ -269,6 +281,8 @@ class BatchApiHook(BaseHook):
             manifest: whether to write ``_manifest.json``; None for only beside several files, or to ``"skip"``.
             if_exists: ``"replace"`` what is at the destination; raise an ``"error"`` before anything is downloaded; or
                 ``"skip"`` where the manifest there says that it is this job's result, and replace it else.
+            sha256: whether to compute the files' SHA-256; a checksum that the source declares is checked all the same.
+            max_connections: the most to fetch one large file by, 8 where left out; 1 for never more than one.
 
         Raises:
             DestinationError: something is in the way, or the store refused.
@@ -280,7 +294,14 @@ class BatchApiHook(BaseHook):
         place = destination_at(destination)
         with self._open_client() as client:
             return download(
-                client, str(job_id), place, accept_partial=accept_partial, manifest=manifest, if_exists=if_exists
+                client,
+                str(job_id),
+                place,
+                accept_partial=accept_partial,
+                manifest=manifest,
+                if_exists=if_exists,
+                sha256=sha256,
+                connections=max_connections,
             )
 
     def fetch(self, job_id: str, *, max_bytes: int, accept_partial: bool = False) -> object:

@@ -34,6 +34,9 @@ class DownloadBatchResultsOperator(BaseOperator):
         manifest: whether to write ``_manifest.json``; only beside several files, or to ``"skip"``, where left out.
         if_exists: ``"replace"`` what is at the destination; fail with an ``"error"`` before anything is downloaded; or
             ``"skip"`` the download where the manifest there says that it is this job's result, and replace it else.
+        sha256: whether to compute the files' SHA-256; a checksum that the source declares is checked all the same.
+        max_connections: the most to fetch one large file by, where a single one is slower than the worker and the
+            source serves parts of it; 8 where left out, 1 for never more than one.
     """
 
     template_fields: Sequence[str] = ("conn_id", "job_id", "destination")
@@ -50,6 +53,8 @@ class DownloadBatchResultsOperator(BaseOperator):
         max_xcom_bytes: int = MAX_XCOM_BYTES,
         manifest: bool | None = None,
         if_exists: str = "replace",
+        sha256: bool = True,
+        max_connections: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -60,6 +65,8 @@ class DownloadBatchResultsOperator(BaseOperator):
         self.max_xcom_bytes = max_xcom_bytes
         self.manifest = manifest
         self.if_exists = if_exists
+        self.sha256 = sha256
+        self.max_connections = max_connections
         self.vendor_url: str | None = None
 
     def execute(self, context: Context) -> Any:
@@ -74,5 +81,7 @@ class DownloadBatchResultsOperator(BaseOperator):
                 accept_partial=self.accept_partial,
                 manifest=self.manifest,
                 if_exists=self.if_exists,
+                sha256=self.sha256,
+                max_connections=self.max_connections,
             )
             return landing.to_dict()

@@ -49,7 +49,12 @@ class BatchJobOperator(BaseOperator):
         max_xcom_bytes: the most a result may have, in bytes, to go into XCom.
         manifest: whether to write ``_manifest.json``; only beside several files, or to ``"skip"``, where left out.
         if_exists: what becomes of an object at the destination, as for ``DownloadBatchResultsOperator``.
+        sha256: whether to compute the files' SHA-256, as there.
+        max_connections: the most to fetch one large file by, as there.
         poll_interval: seconds between looks; the connection's extra ``poll_interval`` or the vendor's where left out.
+        max_poll_interval: most seconds between looks while deferred, where they become fewer as the job goes on; the
+            connection's extra ``max_poll_interval``, or eight times ``poll_interval`` and at most five minutes, where
+            left out.
         deferrable: wait in the triggerer; ``[operators] default_deferrable`` where left out. ``execution_timeout``
             holds there too, counted from the try's start.
         durable: remember the job across tries.
@@ -75,7 +80,10 @@ class BatchJobOperator(BaseOperator):
         max_xcom_bytes: int = MAX_XCOM_BYTES,
         manifest: bool | None = None,
         if_exists: str = "replace",
+        sha256: bool = True,
+        max_connections: int | None = None,
         poll_interval: float | timedelta | None = None,
+        max_poll_interval: float | timedelta | None = None,
         deferrable: bool | None = None,
         durable: bool = True,
         cancel_on_kill: bool = True,
@@ -91,7 +99,12 @@ class BatchJobOperator(BaseOperator):
         self.max_xcom_bytes = max_xcom_bytes
         self.manifest = manifest
         self.if_exists = if_exists
+        self.sha256 = sha256
+        self.max_connections = max_connections
         self.poll_interval = poll_interval.total_seconds() if isinstance(poll_interval, timedelta) else poll_interval
+        self.max_poll_interval = (
+            max_poll_interval.total_seconds() if isinstance(max_poll_interval, timedelta) else max_poll_interval
+        )
         self.deferrable = default_deferrable() if deferrable is None else deferrable
         self.durable = durable
         self.cancel_on_kill = cancel_on_kill
@@ -190,6 +203,8 @@ class BatchJobOperator(BaseOperator):
             poll_interval=self.poll_interval,
             deadline=deadline,
             cancel_on_kill=self.cancel_on_kill,
+            max_poll_interval=self.max_poll_interval,
+            since=time.time(),
         )
         self.defer(trigger=trigger, method_name=self.execute_complete.__name__, timeout=timeout)
 
@@ -222,6 +237,8 @@ class BatchJobOperator(BaseOperator):
                 accept_partial=self.accept_partial,
                 manifest=self.manifest,
                 if_exists=self.if_exists,
+                sha256=self.sha256,
+                max_connections=self.max_connections,
             )
             return landing.to_dict()
         except BatchDlError:

@@ -17,7 +17,7 @@ FAILURES_WITHOUT_PROGRESS = 5
 """So many failures in a row without a new byte end a transfer."""
 
 
-class Patience:
+class RetryBudget:
     """Counts failures; any progress makes it whole again.
 
     Args:

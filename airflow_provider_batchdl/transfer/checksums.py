@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from airflow_provider_batchdl.transfer.snapshots import exactly, raw
 
 SIZES = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64, "crc32": 4, "crc32c": 4, "crc64nvme": 8}
 """Digest lengths in bytes; the CRCs big-endian, as every header here writes them."""
@@ -125,13 +127,14 @@ class Digests:
 
     Args:
         algorithms: keys of `SIZES`; duplicates are computed once.
+        resumable: whether another process may have to go on with them, see `snapshot`.
 
     Raises:
         ValueError: an algorithm that cannot be computed here (see `can_compute`).
     """
 
-    def __init__(self, algorithms: Iterable[str]) -> None:
-        self._running = {algorithm: _new(algorithm) for algorithm in sorted(set(algorithms))}
+    def __init__(self, algorithms: Iterable[str], *, resumable: bool = False) -> None:
+        self._running = {algorithm: _new(algorithm, resumable=resumable) for algorithm in sorted(set(algorithms))}
 
     def update(self, data: bytes | memoryview) -> None:
         """Add the next bytes."""
@@ -141,6 +144,28 @@ class Digests:
     def digest(self, algorithm: str) -> bytes:
         """The digest of all bytes so far."""
         return self._running[algorithm].digest()
+
+    def snapshot(self) -> dict[str, object] | None:
+        """The state of all as JSON, by algorithm; None where one of them gives none out."""
+        state: dict[str, object] = {}
+        for algorithm, running in self._running.items():
+            if not isinstance(running, _Resumable):
+                return None
+            state[algorithm] = running.snapshot()
+        return state
+
+    def restore(self, state: object, size: int) -> None:
+        """Go on after the first `size` bytes of a stream.
+
+        Raises:
+            ValueError: `state` is not what `snapshot` of these algorithms returned, or cannot be taken up here. What
+                was restored of it is of no use then.
+        """
+        members = exactly(state, set(self._running))
+        for algorithm, running in self._running.items():
+            if not isinstance(running, _Resumable):
+                raise ValueError(f"{algorithm} cannot be continued here")  # noqa: TRY004 - not the caller's mistake
+            running.restore(members[algorithm], size)
 
 
 def can_compute(algorithm: str) -> bool:
@@ -165,11 +190,23 @@ class _Running(Protocol):
     def digest(self) -> bytes: ...
 
 
-def _new(algorithm: str) -> _Running:
+@runtime_checkable
+class _Resumable(_Running, Protocol):
+    def snapshot(self) -> object: ...
+
+    def restore(self, state: object, size: int) -> None: ...
+
+
+def _new(algorithm: str, *, resumable: bool) -> _Running:
     if not can_compute(algorithm):
         raise ValueError(f"{algorithm} cannot be computed here")
     if algorithm.startswith("crc"):
         return _Crc(algorithm)
+    if resumable:
+        from airflow_provider_batchdl.transfer import midstate
+
+        if midstate.is_available(algorithm):
+            return midstate.new(algorithm)
     # MD5 and SHA-1 detect accidents here, nothing else; FIPS builds of OpenSSL insist on hearing so.
     return hashlib.new(algorithm, usedforsecurity=False)
 
@@ -187,6 +224,12 @@ class _Crc:
 
     def digest(self) -> bytes:
         return self._value.to_bytes(self._size, "big")
+
+    def snapshot(self) -> object:
+        return self.digest().hex()
+
+    def restore(self, state: object, size: int) -> None:
+        self._value = int.from_bytes(raw(self._size, least=self._size).load(state), "big")
 
 
 class _CrcFunction(Protocol):

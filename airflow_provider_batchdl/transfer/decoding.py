@@ -11,6 +11,11 @@ _PIECE = 2**20
 _WBITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
+def is_coded(coding: str) -> bool:
+    """Whether a ``Content-Encoding`` says that the bytes on the wire are not those of the file."""
+    return coding.strip().lower() not in ("", "identity")
+
+
 def decoded(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
     """``chunks`` decoded, in pieces of at most 1 MiB however well they were compressed.
 
@@ -23,10 +28,10 @@ def decoded(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
             is not of it.
         TruncatedDownloadError: the coded data ends early.
     """
-    coding = coding.strip().lower()
-    if coding in ("", "identity"):
+    if not is_coded(coding):
         yield from chunks
         return
+    coding = coding.strip().lower()
     if coding not in _WBITS:
         raise UnexpectedResponseError(f"The server used the content coding {coding[:40]!r} without being asked.")
     decoder = zlib.decompressobj(_WBITS[coding])

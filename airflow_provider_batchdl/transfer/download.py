@@ -12,37 +12,23 @@ from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.exceptions import BatchDlError, ResultNotReadyError
 from airflow_provider_batchdl.jobs import Job, LandedFile, Landing, ResultFile
 from airflow_provider_batchdl.redaction import get_logger
+from airflow_provider_batchdl.transfer import MAX_CONNECTIONS
 from airflow_provider_batchdl.transfer.destination import Destination
 from airflow_provider_batchdl.transfer.engine import Received, Transfer, leave
 from airflow_provider_batchdl.transfer.existing import checked_policy, recorded_landing, refuse_existing
-from airflow_provider_batchdl.transfer.filenames import safe_filename
+from airflow_provider_batchdl.transfer.naming import naming
 from airflow_provider_batchdl.transfer.opener import Source
 from airflow_provider_batchdl.transfer.parallel.division import Tally
 from airflow_provider_batchdl.transfer.parse import parse_result
-from airflow_provider_batchdl.transfer.sinks import ResumableSink, Sink, open_kept, open_sink, write_small
+from airflow_provider_batchdl.transfer.progress import amount, tell_landing
+from airflow_provider_batchdl.transfer.sinks import DurableSink, Sink, open_kept, open_sink, write_small
 from airflow_provider_batchdl.transfer.sinks.memory import MemorySink
 from airflow_provider_batchdl.transfer.state import partial_key
 from airflow_provider_batchdl.transfer.stream import ResultStream
-from airflow_provider_batchdl.vendors.account import origin
 
 __all__ = ["Destination", "checked_job", "download", "fetch"]
 
 log = get_logger(__name__)
-
-CONNECTIONS = 8
-"""The most connections for one file where nothing else is said."""
-
-# For files that come without a name.
-_SUFFIXES = {
-    "application/json": ".json",
-    "application/jsonl": ".jsonl",
-    "application/x-ndjson": ".jsonl",
-    "application/gzip": ".gz",
-    "application/vnd.apache.parquet": ".parquet",
-    "application/zip": ".zip",
-    "text/csv": ".csv",
-    "text/plain": ".txt",
-}
 
 
 def checked_job(client: BatchClient, job_id: str, *, accept_partial: bool = False) -> Job:
@@ -70,7 +56,7 @@ def download(
     manifest: bool | None = None,
     sha256: bool = True,
     if_exists: str = "replace",
-    connections: int = CONNECTIONS,
+    connections: int | None = None,
 ) -> Landing:
     """Land a job's result files, all of them or none.
 
@@ -89,7 +75,7 @@ def download(
             failed try published. ``"skip"`` returns the landing that the manifest there records, where it is this
             job's and the objects are unchanged, and else replaces it.
         connections: the most to fetch a large file by, where a single one is slower than we are and the server
-            serves parts of a file that it vouches for; 1 for never more than one.
+            serves parts of a file that it vouches for; `MAX_CONNECTIONS` where left out, 1 for never more than one.
 
     Raises:
         DestinationError: something is in the way (not retryable), or the store refused.
@@ -112,19 +98,23 @@ def download(
     with ExitStack() as sinks:
         complete = []
         for file in files:
+            key = partial_key(client.vendor.name, client.vendor.account.base_url, job.id, file.part)
+            name_of = naming(client.vendor, job, file)
             sink, received = _receive(
                 client,
                 job,
                 file,
-                _opener(destination, client, job, file, create_only=create_only),
+                _opener(destination, file, key, name_of, create_only=create_only),
+                name_of,
                 sha256=sha256,
-                connections=connections,
-                kept=_kept(destination, client, job, file, create_only=create_only),
+                connections=connections or MAX_CONNECTIONS,
+                kept=_kept(destination, file, key, create_only=create_only),
             )
             sinks.push(_ending(sink))
             sink.seal()
-            complete.append((sink, received, _landed(client, job, file, sink, received)))
-            log.info("Received %d bytes of job %s, to be %s.", received.bytes, job_id, sink.uri)
+            complete.append((sink, received, _landed(file, sink, received, name_of(received.head))))
+            if len(files) > 1:
+                log.info("Received %s of %d files: %s.", len(complete), len(files), amount(received.bytes))
         for sink, _, _ in complete:
             sink.publish()
     landed = tuple(file for _, _, file in complete)
@@ -133,8 +123,7 @@ def download(
         place = destination.manifest()
         data = json.dumps(landing.to_dict(), indent=2).encode()
         write_small(place.fs, place.path, place.uri, data, create_only=create_only)
-    for name in (file.uri for file in landed):
-        log.info("Landed %s.", name)
+    tell_landing(landing)
     return landing
 
 
@@ -144,7 +133,7 @@ def fetch(client: BatchClient, job_id: str, *, max_bytes: int, accept_partial: b
     Args:
         client: the account's client.
         job_id: the vendor's id of the job.
-        max_bytes: the most that all parts together may have.
+        max_bytes: the most that all parts together may have, and a gzip file unpacked.
         accept_partial: take what a cancelled job left, where the vendor keeps it.
 
     Raises:
@@ -154,17 +143,18 @@ def fetch(client: BatchClient, job_id: str, *, max_bytes: int, accept_partial: b
     job = checked_job(client, job_id, accept_partial=accept_partial)
     values = []
     for file in client.vendor.result_files(job):
-        sink = MemorySink()
-        _, received = _receive(client, job, file, lambda head, sink=sink: sink, max_bytes=max_bytes)  # type: ignore[misc]
-        max_bytes -= received.bytes
+        sink, name_of = MemorySink(), naming(client.vendor, job, file)
+        _, received = _receive(client, job, file, lambda head, sink=sink: sink, name_of, max_bytes=max_bytes)  # type: ignore[misc]
         head = received.head
         values.append(
             parse_result(
                 sink.data,
                 content_type=head.headers.get("content-type"),
-                filename=_source_name(head, client, job, file),
+                filename=name_of(head),
+                max_bytes=max_bytes,
             )
         )
+        max_bytes -= received.bytes
     if len(values) == 1:
         return values[0]
     return [row for value in values for row in (value if isinstance(value, list) else [value])]
@@ -175,17 +165,18 @@ def _receive(
     job: Job,
     file: ResultFile,
     sink_for: Callable[[ResultStream], Sink],
+    name_of: Callable[[ResultStream], str],
     *,
     max_bytes: int | None = None,
     sha256: bool = True,
     connections: int = 1,
-    kept: ResumableSink | None = None,
+    kept: DurableSink | None = None,
 ) -> tuple[Sink, Received]:
     vendor = client.vendor
     return Transfer(
         Source(client, vendor.result_request(job, file)),
         sink_for,
-        filename=lambda head: _source_name(head, client, job, file),
+        filename=name_of,
         inspect=lambda members: vendor.check_result(job.id, members),
         max_bytes=max_bytes,
         sha256=sha256,
@@ -195,10 +186,10 @@ def _receive(
 
 
 def _opener(
-    destination: Destination, client: BatchClient, job: Job, file: ResultFile, *, create_only: bool
+    destination: Destination, file: ResultFile, key: str, name_of: Callable[[ResultStream], str], *, create_only: bool
 ) -> Callable[[ResultStream], Sink]:
     def open_for(head: ResultStream) -> Sink:
-        place = destination.part(file.part, _source_name(head, client, job, file))
+        place = destination.part(file.part, name_of(head))
         if create_only:
             refuse_existing(place)  # in a folder, its name is only known now
         return open_sink(
@@ -206,26 +197,26 @@ def _opener(
             place.path,
             place.uri,
             expected_bytes=head.identity.total,
-            key=_key(client, job, file),
+            key=key,
             create_only=create_only,
         )
 
     return open_for
 
 
-def _key(client: BatchClient, job: Job, file: ResultFile) -> str:
-    return partial_key(client.vendor.name, client.vendor.account.base_url, job.id, file.part)
-
-
-def _kept(
-    destination: Destination, client: BatchClient, job: Job, file: ResultFile, *, create_only: bool
-) -> ResumableSink | None:
+def _kept(destination: Destination, file: ResultFile, key: str, *, create_only: bool) -> DurableSink | None:
     """What a try that was killed left of this file."""
     place = destination if destination.is_folder else destination.part(file.part, "")
-    kept = open_kept(place.fs, place.path, place.uri, _key(client, job, file), create_only=create_only)
-    if kept and kept.mark and create_only:
+    kept = open_kept(place.fs, place.path, place.uri, key, create_only=create_only)
+    if kept is None or kept.mark is None:
+        return None
+    goal = destination.part(file.part, kept.mark.filename)
+    if kept.uri != goal.uri:  # begun under a name that the user gave; now the vendor's is wanted
+        kept.discard()
+        return None
+    if create_only:
         try:
-            refuse_existing(destination.part(file.part, kept.mark.filename))
+            refuse_existing(goal)
         except BatchDlError:
             kept.discard()
             raise
@@ -255,33 +246,21 @@ def _recorded(client: BatchClient, job: Job, destination: Destination, files: tu
     return None
 
 
-def _source_name(head: ResultStream, client: BatchClient, job: Job, file: ResultFile) -> str:
-    """The vendor's name for the file, made safe: the header's, else the job's, else the link's, else our own."""
-    elsewhere = origin(head.url) != client.vendor.account.origin
-    media_type = head.headers.get("content-type", "").partition(";")[0].strip().lower()
-    ours = f"{client.vendor.name}-{job.id.replace(':', '-')}{_SUFFIXES.get(media_type, '')}"
-    return safe_filename(
-        head.headers.get("content-disposition"),
-        head.url if elsewhere and not file.name else None,
-        fallback=file.name or ours,
-    )
-
-
 def _numbered(files: tuple[ResultFile, ...]) -> tuple[ResultFile, ...]:
     """Several files each have a number, the vendor's or their place in its list; a single one has none."""
     if len(files) == 1:
-        return (replace(files[0], part=None),)
+        return files if files[0].part is None else (replace(files[0], part=None),)
     return tuple(replace(file, part=file.part or place) for place, file in enumerate(files, start=1))
 
 
-def _landed(client: BatchClient, job: Job, file: ResultFile, sink: Sink, received: Received) -> LandedFile:
+def _landed(file: ResultFile, sink: Sink, received: Received, source_name: str) -> LandedFile:
     return LandedFile(
         uri=sink.uri,
         bytes=received.bytes,
         sha256=received.sha256,
         etag=received.head.identity.etag,
         content_type=received.head.headers.get("content-type"),
-        source_name=_source_name(received.head, client, job, file),
+        source_name=source_name,
         part=file.part,
         rows=received.rows,
         verified_by=received.verified_by,

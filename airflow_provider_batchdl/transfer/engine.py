@@ -15,17 +15,19 @@ from airflow_provider_batchdl.exceptions import (
     UnexpectedResponseError,
 )
 from airflow_provider_batchdl.redaction import get_logger
+from airflow_provider_batchdl.transfer.budget import TRY_AGAIN, RetryBudget
+from airflow_provider_batchdl.transfer.checkpoints import keep
 from airflow_provider_batchdl.transfer.checksums import worth_noting
 from airflow_provider_batchdl.transfer.decoding import decoded
 from airflow_provider_batchdl.transfer.examination import Examination
 from airflow_provider_batchdl.transfer.identity import Identity
 from airflow_provider_batchdl.transfer.opener import Opener, RangeRefusedError, Source
-from airflow_provider_batchdl.transfer.parallel.division import Tally, fetch_in_parts, worth_dividing
+from airflow_provider_batchdl.transfer.parallel.division import Tally, fetch_in_parts, here, worth_dividing
 from airflow_provider_batchdl.transfer.parallel.growth import Meter
-from airflow_provider_batchdl.transfer.patience import TRY_AGAIN, Patience
-from airflow_provider_batchdl.transfer.sinks import ResumableSink, ScatteredSink, Sink
+from airflow_provider_batchdl.transfer.progress import Progress
+from airflow_provider_batchdl.transfer.sinks import CheckpointedSink, DurableSink, ResumableSink, Sink
 from airflow_provider_batchdl.transfer.state import Mark
-from airflow_provider_batchdl.transfer.stream import InterruptedTransferError, ResultStream
+from airflow_provider_batchdl.transfer.stream import InterruptedTransferError, ResultStream, why_from_zero
 
 log = get_logger(__name__)
 
@@ -37,7 +39,7 @@ def leave(sink: Sink, error: BaseException | None, *, adopted: bool = False) -> 
     it, and so is what an earlier try left when the source was only out of reach.
     """
     stopped = error is not None and not isinstance(error, Exception)
-    if isinstance(sink, ResumableSink) and (stopped or (adopted and isinstance(error, TRY_AGAIN))):
+    if (stopped or (adopted and isinstance(error, TRY_AGAIN))) and isinstance(sink, DurableSink):
         sink.park()
     else:
         sink.discard()
@@ -85,13 +87,14 @@ class Transfer:
     inspect: Callable[[Mapping[str, object]], None] = lambda members: None
     max_bytes: int | None = None
     sha256: bool = True
-    kept: ResumableSink | None = None
+    kept: DurableSink | None = None
     connections: int = 1
     _sink: Sink | None = field(default=None, init=False)
     _mark: Mark | None = field(default=None, init=False)
     _head: ResultStream | None = field(default=None, init=False)
     _begun: ResultStream | None = field(default=None, init=False)
     _tally: Tally = field(default_factory=Tally, init=False)
+    _progress: Progress = field(default_factory=Progress, init=False)
     _examination: Examination = field(init=False)
 
     def run(self) -> tuple[Sink, Received]:
@@ -121,7 +124,7 @@ class Transfer:
             raise
 
     def _move(self, opener: Opener) -> None:
-        patience = Patience()
+        budget = RetryBudget()
         while True:
             try:
                 stream = self._open(opener)
@@ -129,7 +132,7 @@ class Transfer:
                     self._take(opener, stream)
                 return
             except TRY_AGAIN as error:
-                wait = patience.pause(error, self._written)
+                wait = budget.pause(error, self._written)
                 log.info("The download broke at byte %d (%s); going on in %.1f s.", self._written, error.message, wait)
                 self._tally.resumed += 1
                 sleep(wait)
@@ -140,11 +143,18 @@ class Transfer:
             return
         self._sink, self._mark = self.kept, self.kept.mark
         try:
-            self._examination = self._expecting(self._mark.headers, self._mark.filename)
-            for piece in self.kept.replay():
-                self._examination.feed(piece)
-        except BatchDlError as error:
-            log.info("What an earlier try left is of no use (%s); beginning again, from zero.", error.message)
+            if isinstance(self.kept, CheckpointedSink):
+                arguments = self._expected(self._mark.headers, self._mark.filename)
+                self._examination = Examination.restore(self.kept.examined, **arguments)
+                if self._examination.examined != self.kept.written:
+                    raise ValueError("its note is of other bytes")
+            elif isinstance(self.kept, ResumableSink):
+                self._examination = Examination(**self._expected(self._mark.headers, self._mark.filename))
+                for piece in self.kept.replay():
+                    self._examination.feed(piece)
+        except (BatchDlError, ValueError) as error:
+            log.info("What an earlier try left is of no use (%s); beginning again, from zero.", error)
+            self._tally.restarted += 1
             self._drop_kept()
 
     def _drop_kept(self) -> None:
@@ -194,7 +204,8 @@ class Transfer:
         try:
             sink = self._prepared(stream)
             meter = Meter()
-            if isinstance(sink, ScatteredSink) and sink.landed:
+            self._progress.begin(self.filename(stream), here(sink), None if stream.coding else stream.identity.total)
+            if getattr(sink, "landed", ()):
                 return self._divide(opener, stream, meter)
             for chunk in meter.timed(decoded(stream, stream.coding)):
                 self._keep(chunk)
@@ -207,8 +218,8 @@ class Transfer:
         if self._sink is None:
             raise AssertionError("no sink")
         self._refuse_size(self._sink.written + len(chunk))
-        self._sink.write(chunk)
-        self._examination.feed(chunk)
+        keep(self._sink, self._examination, chunk)
+        self._progress.at(self._sink.written)
 
     def _divisible(self, stream: ResultStream, meter: Meter) -> bool:
         left = (stream.identity.total or 0) - self._written
@@ -228,6 +239,7 @@ class Transfer:
                 examine=self._examination.feed,
                 keep=self._keep,
                 tally=self._tally,
+                progress=self._progress,
             )
         except RangeRefusedError as error:
             self.connections = 1
@@ -241,8 +253,8 @@ class Transfer:
         if self._sink is None:
             self._sink = self.sink_for(stream)
         else:
-            if self._sink.written:
-                log.info("The download begins again, from zero.")
+            if self._sink.written and self._head is not None:  # else it has been told and counted
+                log.info("The download begins again, from zero: %s.", why_from_zero(self._head, stream))
                 self._tally.restarted += 1
             # Also where nothing came: what is noted beside it may be of another version.
             self._sink.restart()
@@ -256,12 +268,27 @@ class Transfer:
         same = before is not None and identity.etag is not None and before.identity == identity
         self._begun = before if same and before else head
         # What was declared of this file once holds, also where another answer for it is silent.
-        self._examination = self._expecting(self._begun.headers, filename)
-        if identity.etag and identity.total and not head.coding and isinstance(self._sink, ResumableSink):
+        if (
+            isinstance(self._sink, DurableSink)
+            and identity.etag
+            and identity.total
+            and not head.coding
+            and self._sink.is_worth_keeping(identity.total)
+        ):
             self._sink.remember(Mark(identity.etag, identity.total, filename, worth_noting(head.headers)))
+        resumable = getattr(self._sink, "next_checkpoint", None) is not None
+        arguments = self._expected(self._begun.headers, filename)
+        self._examination = Examination(**arguments, resumable=resumable)
 
-    def _expecting(self, headers: Mapping[str, str], filename: str) -> Examination:
-        return Examination(headers, filename, sha256=self.sha256, inspect=self.inspect, facts=self._facts())
+    def _expected(self, headers: Mapping[str, str], filename: str) -> dict[str, Any]:
+        """The arguments of the file's examination."""
+        return {
+            "headers": headers,
+            "filename": filename,
+            "sha256": self.sha256,
+            "inspect": self.inspect,
+            "facts": self._facts(),
+        }
 
     def _refuse_size(self, size: int | None) -> None:
         if self.max_bytes is not None and size is not None and size > self.max_bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,9 +11,17 @@ from airflow_provider_batchdl.exceptions import ChecksumMismatchError, Truncated
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.transfer.checksums import Digests, declared_checksums
 from airflow_provider_batchdl.transfer.content import check_for
+from airflow_provider_batchdl.transfer.decoding import is_coded
+from airflow_provider_batchdl.transfer.snapshots import COUNT, exactly
 from airflow_provider_batchdl.transfer.stream import ResultStream
 
 log = get_logger(__name__)
+
+VERSION = 1
+"""Of the snapshots. Whatever changes what a member of one means, in a content check too, makes it another."""
+LARGEST_SNAPSHOT = 64 << 10
+"""Bytes of JSON. What is beyond (a record as long as that) is not worth a checkpoint."""
+_MEMBERS = {"version", "bytes", "digests", "format", "content", "seal"}
 
 # Formats that may stop after any line.
 _OPEN_ENDED = frozenset({"csv", "jsonl"})
@@ -26,6 +36,7 @@ class Examination:
         sha256: whether to compute it; what ``headers`` declare is checked all the same.
         inspect: refuses a result that says of itself that it is none; gets the JSON object's scalar members.
         facts: vendor and job, for errors.
+        resumable: whether snapshots of it are wanted.
     """
 
     def __init__(
@@ -36,20 +47,97 @@ class Examination:
         sha256: bool,
         inspect: Callable[[Mapping[str, object]], None],
         facts: Mapping[str, Any],
+        resumable: bool = False,
     ) -> None:
-        encoded = headers.get("content-encoding", "")
-        self._declared, self._unchecked = ([], []) if encoded else declared_checksums(headers)
+        self._declared, self._unchecked = declared_checksums(headers)
+        if is_coded(headers.get("content-encoding", "")):
+            # They are of the bytes on the wire; what is seen here has been decoded.
+            self._unchecked = list(dict.fromkeys([*(each.header for each in self._declared), *self._unchecked]))
+            self._declared = []
         self._with_sha256 = sha256
-        self._digests = Digests({*(["sha256"] if sha256 else []), *(each.algorithm for each in self._declared)})
+        algorithms = {*(["sha256"] if sha256 else []), *(each.algorithm for each in self._declared)}
+        self._digests = Digests(algorithms, resumable=resumable)
+        self._resumable = resumable
         self._content = check_for(headers.get("content-type"), filename)
+        self._format = self._content.name
+        self._examined = 0
         self._inspect = inspect
         self._facts = facts
 
     def feed(self, chunk: bytes) -> None:
         """Look at the next bytes. May raise what `verdict` raises, earlier."""
+        self._examined += len(chunk)
         self._digests.update(chunk)
-        if self._content:
-            self._content.feed(chunk)
+        self._content.feed(chunk)
+
+    @property
+    def examined(self) -> int:
+        """How many bytes it has seen."""
+        return self._examined
+
+    def snapshot(self) -> dict[str, object] | None:
+        """All that it knows of the bytes so far, as small JSON in ASCII, for another process to go on with.
+
+        It can hold the beginning of a record, which may be a person's: keep it where the result itself may be kept.
+
+        Returns:
+            What `restore` takes; None where that is not possible: it was not made for it, something that runs gives
+            no state out (decompression, a hash where the OpenSSL that Python uses lacks the functions), or the state
+            is large.
+        """
+        digests = self._digests.snapshot() if self._resumable else None
+        content = self._content.snapshot()
+        if digests is None or content is None:
+            return None
+        members: dict[str, object] = {
+            "version": VERSION,
+            "bytes": self._examined,
+            "digests": digests,
+            "format": self._format,
+            "content": content,
+        }
+        written = _written(members)
+        return {**members, "seal": _seal(written)} if len(written) <= LARGEST_SNAPSHOT else None
+
+    @classmethod
+    def restore(
+        cls,
+        snapshot: object,
+        headers: Mapping[str, str],
+        filename: str,
+        *,
+        sha256: bool,
+        inspect: Callable[[Mapping[str, object]], None],
+        facts: Mapping[str, Any],
+    ) -> Examination:
+        """An examination that goes on where the `snapshot` of another one was taken: after its `examined` bytes.
+
+        Args:
+            snapshot: what came back from where it was kept.
+            headers: what the other one was made with, and so for all that follow.
+            filename: see there.
+            sha256: see there.
+            inspect: see there.
+            facts: see there.
+
+        Raises:
+            ValueError: it is damaged, another version's, of another format or of other checksums, or this process
+                cannot go on with it.
+        """
+        examination = cls(headers, filename, sha256=sha256, inspect=inspect, facts=facts, resumable=True)
+        members = dict(exactly(snapshot, _MEMBERS))
+        # A wrong number in it could not be told from a right one otherwise.
+        if members.pop("seal") != _seal(_written(members)):
+            raise ValueError("damaged")
+        examination._go_on(members)
+        return examination
+
+    def _go_on(self, members: Mapping[str, Any]) -> None:
+        if members["version"] != VERSION or members["format"] != self._format:
+            raise ValueError("another version's, or of another format")
+        self._examined = COUNT.load(members["bytes"])
+        self._digests.restore(members["digests"], self._examined)
+        self._content.restore(members["content"])
 
     @property
     def sha256(self) -> str | None:
@@ -59,7 +147,7 @@ class Examination:
     @property
     def rows(self) -> int | None:
         """Records counted, known after `verdict`; None where the format does not tell."""
-        return self._content.rows if self._content else None
+        return self._content.rows
 
     def verdict(self, size: int, head: ResultStream) -> tuple[str, ...]:
         """What proves the bytes whole; ``nothing`` where nothing does.
@@ -74,7 +162,9 @@ class Examination:
             UnexpectedResponseError: they are not what they claim to be.
         """
         total = head.identity.total
-        if total is not None and size != total and not head.coding:
+        if size != self._examined:  # a snapshot of another place than where the sink went on
+            raise TruncatedDownloadError(f"Of the {size} bytes written, {self._examined} were examined.", **self._facts)
+        if total is not None and size != total and not is_coded(head.coding):
             raise TruncatedDownloadError(f"{size} bytes came of a file of {total}.", **self._facts)
         proofs = []
         for declared in self._declared:
@@ -95,7 +185,7 @@ class Examination:
         Text formats without an end of their own are judged leniently where a length or checksum has already proved
         the file to be what the vendor sent: then an empty file is an empty result, and an odd last line is theirs.
         """
-        if self._content is None or (framed and empty and self._content.name in _OPEN_ENDED):
+        if framed and empty and self._content.name in _OPEN_ENDED:
             return []
         try:
             self._content.finish()
@@ -110,4 +200,12 @@ class Examination:
                 **self._facts,
             )
         self._inspect(getattr(self._content, "members", {}))
-        return [self._content.name]
+        return [self._content.name] if self._content.evidence != "none" else []
+
+
+def _written(members: Mapping[str, object]) -> bytes:
+    return json.dumps(members, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+def _seal(written: bytes) -> str:
+    return hashlib.sha256(written, usedforsecurity=False).hexdigest()

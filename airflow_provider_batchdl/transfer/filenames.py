@@ -16,6 +16,8 @@ _RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[0-9¹²³]|LPT[
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _FORBIDDEN = re.compile(r'[<>:"|?*]')
 _MANIFEST = "_manifest.json"
+# Names that cleaning would leave as they are, but for those which Windows or we reserve: most.
+_CLEAN = re.compile(r"[A-Za-z0-9_-](?:[A-Za-z0-9_. -]{0,120}[A-Za-z0-9_-])?", re.ASCII)
 _COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst", ".zip", ".lz4", ".br")
 
 
@@ -34,8 +36,9 @@ def safe_filename(content_disposition: str | None, url: str | None = None, *, fa
         One path segment: NFC, at most `MAX_BYTES` bytes of UTF-8, no separator, control or invisible format
         character, no leading or trailing dot or space, no name Windows reserves, not our manifest's.
     """
-    for candidate in (*_names_in_header(content_disposition or ""), _name_in_url(url), fallback):
-        name = _clean(candidate)
+    offered = _names_in_header(content_disposition) if content_disposition else []
+    for candidate in (*offered, _name_in_url(url), fallback):
+        name = _clean(candidate) if candidate else ""
         if name:
             return name
     return "result"
@@ -123,10 +126,11 @@ def _name_in_url(url: str | None) -> str:
 
 
 def _clean(name: str) -> str:
-    name = unicodedata.normalize("NFC", "".join(char for char in name if not _invisible(char)))
-    name = name.replace("\\", "/").rstrip("/ ").rpartition("/")[2]
-    name = _FORBIDDEN.sub("_", _DRIVE.sub("", name))
-    name = _shorten(_strip(name))
+    if not _CLEAN.fullmatch(name):
+        name = unicodedata.normalize("NFC", "".join(char for char in name if not _invisible(char)))
+        name = name.replace("\\", "/").rstrip("/ ").rpartition("/")[2]
+        name = _FORBIDDEN.sub("_", _DRIVE.sub("", name))
+        name = _shorten(_strip(name))
     if _RESERVED.match(name) or name.lower() == _MANIFEST:
         name = _shorten(f"file-{name.lstrip('_')}")
     return name

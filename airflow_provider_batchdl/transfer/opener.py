@@ -94,9 +94,9 @@ class Opener:
         if response.status == 206:
             start = getattr(parse_content_range(headers.get("content-range")), "start", None)
             if start == offset and _continues(found, identity):
-                return ResultStream(response, url, offset, identity or found)
+                return ResultStream(response, url, offset, identity or found, headers)
         elif response.status == 200:
-            return ResultStream(response, url, 0, found)
+            return ResultStream(response, url, 0, found, headers)
         elif response.status == 416 and identity is not None and identity.total == offset:
             response.close()
             return None
@@ -151,7 +151,7 @@ class Opener:
         self, extra: Mapping[str, str], *, renew: bool
     ) -> tuple[str, urllib3.BaseHTTPResponse, dict[str, str]]:
         message = self._source.client.authenticated(self._source.request, renew=renew)
-        return self._follow(str(message.url), message.method, message.read(), message.headers, extra)
+        return self._follow(str(message.url), message.method, message.read(), dict(message.headers.items()), extra)
 
     def _follow(
         self, url: str, method: str, body: bytes, ours: Mapping[str, str], extra: Mapping[str, str]
@@ -188,18 +188,8 @@ class Opener:
         raise UnsafeRedirectError(f"The download is redirected more than {MOST_HOPS} times.", **self._facts())
 
     def _send(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> urllib3.BaseHTTPResponse:
-        manager = self._connections.for_url(url)
         try:
-            return manager.urlopen(
-                method,
-                url,
-                headers=headers,
-                body=body,
-                redirect=False,
-                retries=False,
-                preload_content=False,
-                decode_content=False,
-            )
+            return self._connections.send(method, url, headers, body)
         except (HTTPError, OSError) as error:
             raise VendorUnavailableError(
                 f"{origin(url)[1]} cannot be reached for the download: {type(error).__name__}.", **self._facts()

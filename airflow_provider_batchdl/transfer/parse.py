@@ -12,21 +12,20 @@ from airflow_provider_batchdl.exceptions import ResultTooLargeError, UnexpectedR
 from airflow_provider_batchdl.transfer.content import kind_of
 from airflow_provider_batchdl.transfer.content.base import BOM, refuse_markup
 
-UNPACKED = 64 << 20
-"""Most bytes a gzip file may unpack to: a thousandth of that fits the limit for XCom, which is on packed bytes."""
 REST = "_rest"
 """Key under which the fields beyond the header of a CSV row stand, as a list."""
 _DESTINATION = "Set a destination, so that the file goes to storage as it is."
 _DELIMITERS = ",;\t|"
 
 
-def parse_result(data: bytes, *, content_type: str | None, filename: str | None) -> object:
+def parse_result(data: bytes, *, content_type: str | None, filename: str | None, max_bytes: int) -> object:
     """Parse a whole, small result.
 
     Args:
         data: the file's bytes. UTF-8, with or without a byte order mark; `.gz` is unpacked first.
         content_type: the response's Content-Type.
         filename: the file's name; its suffix goes before the type.
+        max_bytes: the most that a gzip file may unpack to; packed, it may have had a thousandth of that.
 
     Returns:
         JSON as it is; JSON lines, also those inside a `.json`, as a list; CSV as a list of dicts of strings by
@@ -34,13 +33,16 @@ def parse_result(data: bytes, *, content_type: str | None, filename: str | None)
         ones are None. Where nothing declares the format, JSON is tried, then CSV. Never bytes.
 
     Raises:
-        ResultTooLargeError: a gzip file unpacks to more than `UNPACKED` bytes.
+        ResultTooLargeError: a gzip file unpacks to more than `max_bytes`.
         UnexpectedResponseError: the data is not what it is declared to be, or no text (Parquet, zip).
     """
     kind = kind_of(content_type, filename)
     if kind == "gzip":
         name = (filename or "").removesuffix(".gz")
-        return parse_result(_unpacked(data), content_type=None if "." in name else content_type, filename=name)
+        unpacked = _unpacked(data, max_bytes)
+        told = "." in name or kind_of(content_type, None) == "gzip"  # of the inner file its name tells, if anything
+        inner = None if told else content_type
+        return parse_result(unpacked, content_type=inner, filename=name, max_bytes=max_bytes)
     if kind in {"parquet", "zip"} or data[:4] in {b"PAR1", b"PK\x03\x04"}:
         raise UnexpectedResponseError(f"A {kind or 'binary'} file cannot be returned as values.", remedy=_DESTINATION)
     refuse_markup(data, kind or "a result")
@@ -50,14 +52,14 @@ def parse_result(data: bytes, *, content_type: str | None, filename: str | None)
     return _lines(text) if kind == "jsonl" else _json(text)
 
 
-def _unpacked(data: bytes) -> bytes:
+def _unpacked(data: bytes, max_bytes: int) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            unpacked = file.read(UNPACKED + 1)
+            unpacked = file.read(max_bytes + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise UnexpectedResponseError(f"The file was declared as gzip but does not unpack: {error}.") from None
-    if len(unpacked) > UNPACKED:
-        raise ResultTooLargeError(f"The gzip file unpacks to more than {UNPACKED >> 20} MiB.")
+    if len(unpacked) > max_bytes:
+        raise ResultTooLargeError(f"The gzip file unpacks to more than the {max_bytes:,} bytes allowed.")
     return unpacked
 
 

@@ -7,6 +7,7 @@ connection's origin, and S3 answers 400 to a pre-signed link that comes with an 
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from urllib.parse import urljoin, urlsplit
 
 from airflow_provider_batchdl.exceptions import UnsafeRedirectError
@@ -47,6 +48,7 @@ def is_forbidden(address: Address, *, allow_loopback: bool) -> bool:
     return address.is_link_local or address.is_multicast or address.is_unspecified or address in _METADATA_ADDRESSES
 
 
+@lru_cache(maxsize=64)  # the same few hosts are asked about for every file
 def is_loopback_host(host: str) -> bool:
     """Whether ``host`` is this machine by its very name: the emulator's, or a proxy's beside the worker."""
     address = parse_address(host)

@@ -8,8 +8,22 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 VERSION = 1
+
+
+class StateStore(Protocol):
+    """Where a few small texts are kept for the next try, by key. Methods raise whatever the store raises."""
+
+    def get(self, key: str) -> str | None:
+        """What was set; None where nothing was, or it is gone."""
+
+    def set(self, key: str, value: str) -> None:
+        """Keep `value`, ASCII of at most some 80 KiB, in place of what was there."""
+
+    def delete(self, key: str) -> None:
+        """Forget it; nothing happens where there is nothing."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from urllib3.exceptions import HTTPError
 
 from airflow_provider_batchdl.exceptions import TransferError
 from airflow_provider_batchdl.transfer.connection import interrupt
+from airflow_provider_batchdl.transfer.decoding import is_coded
 from airflow_provider_batchdl.transfer.identity import Identity
 
 # One read takes what has come, at most this much (see `connection`): a read of exactly so much would wait for all of
@@ -33,18 +34,26 @@ class ResultStream:
         start: the byte of the file at which the body starts.
     """
 
-    def __init__(self, response: urllib3.BaseHTTPResponse, url: str, start: int, identity: Identity) -> None:
+    def __init__(
+        self,
+        response: urllib3.BaseHTTPResponse,
+        url: str,
+        start: int,
+        identity: Identity,
+        headers: dict[str, str] | None = None,
+    ) -> None:
         self._response = response
         self.url = url
         self.start = start
         self.identity = identity
         self.status = response.status
-        self.headers = lower(response.headers)
+        self.headers = lower(response.headers) if headers is None else headers
 
     @property
     def coding(self) -> str:
-        """The content coding of the body."""
-        return self.headers.get("content-encoding", "")
+        """The content coding of the body; empty for none."""
+        coding = self.headers.get("content-encoding", "")
+        return coding if is_coded(coding) else ""
 
     @property
     def framing(self) -> str | None:
@@ -83,6 +92,17 @@ class ResultStream:
     def interrupt(self) -> None:
         """End a read that waits in another thread, with an error there."""
         interrupt(self._response)
+
+
+def why_from_zero(before: ResultStream, now: ResultStream) -> str:
+    """Why ``now`` does not go on where ``before`` broke, for people."""
+    if before.coding:
+        return "it comes compressed, and such a stream has no second half"
+    if before.identity.validator is None:
+        return "the source does not say whether it still has the same file"
+    if now.identity != before.identity:
+        return "the source has another file now"
+    return "the source does not serve the rest alone"
 
 
 def lower(headers: Mapping[str, str]) -> dict[str, str]:

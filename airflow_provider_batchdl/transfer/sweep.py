@@ -32,7 +32,11 @@ def sweep(fs: AbstractFileSystem, path: str, *, older_than: timedelta = A_DAY) -
       one that a running download holds.
     * S3: unfinished multipart uploads. S3 does not tell whose they are: *every* upload under the prefix that was begun
       long enough ago is aborted, so ``older_than`` has to be longer than the longest upload of anybody who writes
-      there.
+      there. And the notes of ours, objects ``.<name>.<16 hex digits>.part.json``, that were written as long ago.
+    * Google Cloud Storage: nothing of ours is to be found there. An unfinished upload is no object, no request lists
+      it, and it ends by itself after a week.
+    * Azure Blob Storage: nothing either. To remove the blocks of an unfinished upload is to delete the blob, also one
+      published in that moment; Azure drops them by itself a week after the last.
     * Other stores: objects of such names. No lock says whether one is in use, so the same holds.
 
     Args:
@@ -54,7 +58,7 @@ def sweep(fs: AbstractFileSystem, path: str, *, older_than: timedelta = A_DAY) -
         if isinstance(fs, LocalFileSystem):
             removed = list(_local(fs._strip_protocol(path), before.timestamp()))
         elif s3fs is not None and isinstance(fs, s3fs.S3FileSystem):
-            removed = list(_uploads(fs, path, before))
+            removed = [*_uploads(fs, path, before), *_objects(fs, path, before)]
         else:
             removed = list(_objects(fs, path, before))
     except Exception as error:  # noqa: BLE001  every store raises its own kinds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -87,7 +88,7 @@ class Account:
         """Nobody can use the secret before the redactor knows it."""
         remember(self.secret)
 
-    @property
+    @cached_property
     def origin(self) -> Origin:
         """The only place that may see the credentials."""
         return origin(self.base_url)

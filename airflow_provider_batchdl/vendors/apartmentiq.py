@@ -29,7 +29,8 @@ from airflow_provider_batchdl.vendors.base import (
     Vendor,
 )
 from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, vendor_words
-from airflow_provider_batchdl.vendors.matching import is_echo_of
+from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing
+from airflow_provider_batchdl.vendors.matching import is_echo_of, parse_time
 from airflow_provider_batchdl.vendors.oauth2 import OAuth2ClientCredentials
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_text
 
@@ -56,6 +57,7 @@ class ApartmentIQ(Vendor):
     poll_interval = 20.0
     # The vendor gives no number and asks to follow its headers; 100 in 5 minutes is a third party's.
     rate_limits = (RateLimit(100, 300.0),)
+    listing = Listing(newest_first=True)
 
     def auth(self) -> httpx.Auth:
         """Client credentials where the connection has a login, else its password is an access token."""
@@ -108,6 +110,15 @@ class ApartmentIQ(Vendor):
             if page >= last or len(jobs) == known:
                 return list(jobs.values())
             page += 1
+
+    def list_page(self, cursor: str | None = None) -> Flow[JobPage]:
+        """Up to a hundred jobs, newest first; the cursor is the page's number."""
+        page = int(cursor or 1)
+        response, items, last = yield from self._page(page)
+        jobs = tuple(
+            ListedJob(self._read(response, "list", item), parse_time(item.get("created_at"))) for item in items
+        )
+        return JobPage(jobs, str(page + 1) if jobs and page < last else None)
 
     def _page(self, page: int, delay: float = 0.0) -> Flow[tuple[httpx.Response, list[Any], int]]:
         params: dict[str, str | int] = {"page": page, "per_page": PAGE_SIZE}

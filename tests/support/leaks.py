@@ -16,6 +16,7 @@ SECRETS = re.compile(
     rf"\b(?:rb|pf|rest|project|aiq(?:_[a-z]+)?)_{_HEX}"
     rf"|X-Amz-Signature=[0-9a-fA-F]{{8,}}|X-Amz-Credential=\w{{4,}}"
     rf"|\bBearer [\w\-.~+/]{{12,}}|\bBasic [\w+/]{{12,}}={{0,2}}"
+    rf"|\bsig=[\w%+/]{{20,}}"
     rf"|teststoresecret"
 )
 

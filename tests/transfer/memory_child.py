@@ -20,6 +20,10 @@ def status(name: str) -> int:
 
 
 def filesystem(order: dict[str, Any]) -> Any:
+    if order.get("azure"):
+        import adlfs
+
+        return adlfs.AzureBlobFileSystem(**order["azure"])
     if order["s3"] is None:
         from fsspec.implementations.local import LocalFileSystem
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import zlib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_batchdl.transfer import checksums
+from airflow_provider_batchdl.transfer import checksums, midstate
 from airflow_provider_batchdl.transfer.checksums import (
     SIZES,
     DeclaredChecksum,
@@ -122,3 +123,33 @@ def test_optional_libraries(algorithm: str, check: str) -> None:
     digests.update(DATA[:4])
     digests.update(memoryview(DATA[4:]))
     assert digests.digest(algorithm).hex() == check
+
+
+KEPT = [algorithm for algorithm in SIZES if can_compute(algorithm)]
+
+
+@pytest.mark.skipif(not midstate.is_available("sha256"), reason="no hash here can be continued")
+@given(st.lists(st.binary(max_size=300), max_size=6))
+def test_digests_that_go_on_elsewhere(chunks: list[bytes]) -> None:
+    whole, digests, size = Digests(KEPT), Digests(KEPT, resumable=True), 0
+    for chunk in chunks:
+        whole.update(chunk)
+        digests.update(chunk)
+        size += len(chunk)
+        state = json.loads(json.dumps(digests.snapshot()))
+        digests = Digests(KEPT, resumable=True)
+        digests.restore(state, size)
+    assert {name: digests.digest(name) for name in KEPT} == {name: whole.digest(name) for name in KEPT}
+
+
+@pytest.mark.parametrize("state", [{}, {"crc32": "00"}, {"crc32": 0}, {"crc32": "00000000", "md5": None}, None])
+def test_a_state_of_other_digests_is_refused(state: object) -> None:
+    with pytest.raises(ValueError, match="not"):
+        Digests(["crc32"]).restore(state, 0)
+
+
+def test_hashlibs_own_hashes_give_no_state() -> None:
+    assert Digests(["crc32"]).snapshot() == {"crc32": "00000000"}
+    assert Digests(["crc32", "sha256"]).snapshot() is None
+    with pytest.raises(ValueError, match="sha256 cannot be continued here"):
+        Digests(["sha256"]).restore({"sha256": {}}, 0)

@@ -8,8 +8,10 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
+from urllib3.util import parse_url
 
 from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.emulator import Emulator
@@ -91,7 +93,9 @@ class Dripping(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        if self.path == "/whole":
+        assert isinstance(self.server, CountingServer)
+        self.server.paths.append(self.requestline.split()[1])
+        if self.path != "/drip":
             self._begin(3)
             self.wfile.write(b"abc")
             return
@@ -115,6 +119,10 @@ class Dripping(BaseHTTPRequestHandler):
 class CountingServer(ThreadingHTTPServer):
     daemon_threads = True
     accepted = 0
+
+    def __init__(self, *args: Any) -> None:
+        self.paths: list[str] = []
+        super().__init__(*args)
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
         self.accepted += 1
@@ -160,6 +168,43 @@ def test_one_connection_serves_file_after_file(server: CountingServer) -> None:
         whole.close()
     connections.close()
     assert server.accepted == 1
+
+
+def paths_sent(connections: Connections, server: CountingServer, *paths: str) -> list[str]:
+    server.paths.clear()
+    for path in paths:
+        response = connections.send("GET", f"http://127.0.0.1:{server.server_port}{path}", {})
+        assert response.read() == b"abc"
+    return server.paths
+
+
+def test_a_known_host_is_sent_to_by_the_connection_it_has(server: CountingServer) -> None:
+    connections = Connections(allow_loopback=True)
+    assert paths_sent(connections, server, "/a", "/b?c=/d", "/e%20f") == ["/a", "/b?c=/d", "/e%20f"]
+    assert server.accepted == 1
+    connections.close()
+    assert paths_sent(connections, server, "/a") == ["/a"]
+    assert server.accepted == 2
+    connections.close()
+
+
+def test_a_url_is_sent_as_urllib3_would_write_it(server: CountingServer) -> None:
+    connections = Connections(allow_loopback=True)
+    odd = ["/a/../b", "/./c", "/a b", "/ü", "/a#fragment", "", "?q", "/a|b\\c", "//d", "/a?b=c d"]
+    sent = paths_sent(connections, server, "/a", *odd)[1:]
+    expected = [parse_url(f"http://host{path}").request_uri for path in odd]
+    assert sent == expected
+    connections.close()
+
+
+def test_two_hosts_in_turn_each_keep_their_connection(server: CountingServer) -> None:
+    connections = Connections(allow_loopback=True)
+    for host in ("127.0.0.1", "localhost", "127.0.0.1", "localhost"):
+        url = f"http://{host}:{server.server_port}/whole"
+        response = connections.send("GET", url, {"x-host": host})
+        assert response.read() == b"abc"
+    assert server.accepted == 2
+    connections.close()
 
 
 def test_a_client_keeps_its_connections_to_itself_and_takes_them_along(

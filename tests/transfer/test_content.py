@@ -24,7 +24,7 @@ from airflow_provider_batchdl.transfer.content import ContentCheck, check_for
 from airflow_provider_batchdl.transfer.content.base import HEAD, SLICE
 from airflow_provider_batchdl.transfer.content.containers import ZipCheck
 from airflow_provider_batchdl.transfer.content.delimited import CsvCheck
-from airflow_provider_batchdl.transfer.content.json_document import JsonCheck
+from airflow_provider_batchdl.transfer.content.json_document import MAX_MEMBERS, JsonCheck
 from airflow_provider_batchdl.transfer.content.json_nesting import FOLDS
 from airflow_provider_batchdl.transfer.content.lines import MAX_LINE, JsonLinesCheck
 
@@ -57,7 +57,6 @@ def verdict(check: ContentCheck, chunks: Iterable[bytes]) -> Verdict:
 
 def judge(kind: str, data: bytes, size: int | None = None) -> Verdict:
     check = check_for(None, f"x.{kind}")
-    assert check is not None
     step = size or max(1, len(data))
     return verdict(check, [data[at : at + step] for at in range(0, len(data), step)])
 
@@ -136,7 +135,7 @@ class TestJson:
         assert judge("json", b'{"list":[],"status":"processing"}') == ("ok", "json", 0, {"status": "processing"})
 
     @pytest.mark.parametrize(
-        "text", ["[1] x", "{} {}", "[1][2]", "[1]]", '{"a":1}}', "[1},", '{"a":[1}', '{"a" tru, 1}']
+        "text", ["[1] x", "{} {}", "[1][2]", "[1]]", '{"a":1}}', "[1},", "{]", '{"a":1]', '{"a":[1}', '{"a" tru, 1}']
     )
     @pytest.mark.parametrize("size", [1, None])
     def test_junk_is_no_json(self, text: str, size: int | None) -> None:
@@ -274,6 +273,11 @@ class TestCsv:
     def test_blank_lines_are_no_records(self) -> None:
         assert judge("csv", b"\na,b\n1,2\n\n3,4\r\n\r\n")[2] == 2
 
+    @pytest.mark.parametrize("size", [1, 2, 3, 5, None])
+    def test_blank_lines_are_none_wherever_the_bytes_are_cut(self, size: int | None) -> None:
+        data = b"\r\n" * HEAD + b"a,b\r\n1,2\r\n\r\n\r\n3,4\r\n\r\n"
+        assert judge("csv", data, size)[:3] == ("ok", "csv", 2)
+
     def test_header_alone(self) -> None:
         assert judge("csv", b"a,b\n")[2] == 0
         assert judge("csv", b"a,b")[2] == 0
@@ -293,6 +297,25 @@ class TestCsv:
 @pytest.mark.parametrize("size", [1, None])
 def test_pages_are_refused(page: bytes, kind: str, size: int | None) -> None:
     assert judge(kind, page, size)[0] == "UnexpectedResponseError"
+
+
+PAGES = [
+    b"<!doctype HTML><p>",
+    b" \n<html lang=en>" + b"x" * HEAD,
+    b"<!-- a comment -->\n<head>",
+    b'\xef\xbb\xbf<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code></Error>',
+]
+OTHERS = [b"", b"<", b"<?xml version='1.0'?><report/>", b"<errors/>", b"anything", b"a <html> in the text", bytes(9)]
+
+
+@pytest.mark.parametrize("size", [1, 100, None])
+def test_of_unknown_content_only_pages_and_error_messages_are_refused(size: int | None) -> None:
+    for page in PAGES:
+        assert judge("unknown", page, size)[0] == "UnexpectedResponseError"
+        assert judge("html", page, size)[0] == "ok"
+    for other in OTHERS:
+        assert judge("unknown", other, size)[:3] == ("ok", "unknown", None)
+    assert check_for(None, "x.bin").evidence == "none"
 
 
 @pytest.mark.parametrize("kind", ["json", "jsonl", "csv", "parquet", "zip", "gz"])
@@ -316,14 +339,12 @@ class TestContainers:
     def test_a_small_bomb_costs_little(self) -> None:
         packed = gzip.compress(b"[" + b"0," * 30_000_000 + b"0]")
         check = check_for("application/gzip", "x.json.gz")
-        assert check is not None
         check.feed(packed)
         check.finish()
         assert check.rows == 30_000_001
 
     def test_csv_inside_gzip(self) -> None:
         check = check_for(None, "x.csv.gz")
-        assert check is not None
         assert verdict(check, [gzip.compress(b"a,b\n1,2\n")])[:3] == ("ok", "gzip", 1)
 
     @given(st.binary(max_size=300), st.binary(max_size=40), sizes, st.data())
@@ -352,13 +373,158 @@ class TestContainers:
 
 
 def gzip_check() -> ContentCheck:
-    check = check_for("application/gzip", None)
-    assert check is not None
-    return check
+    return check_for("application/gzip", None)
 
 
 def judge_gzip(data: bytes, cuts: list[int]) -> str:
     return verdict(gzip_check(), cut_at(data, cuts))[0]
+
+
+def gone_on_with(check: ContentCheck, kind: str) -> ContentCheck:
+    """A new check that goes on where `check` stopped, by way of JSON."""
+    state = json.loads(json.dumps(check.snapshot(), allow_nan=False))
+    other = check_for(None, f"x.{kind}")
+    other.restore(state)
+    return other
+
+
+Judged = tuple[Verdict, str, str | None]
+
+
+def judged(check: ContentCheck, chunks: Iterable[bytes]) -> Judged:
+    """What one check says of all of it, the name it had then, and what that is worth."""
+    said = verdict(check, chunks)
+    return said, check.name, check.evidence if said[0] == "ok" else None
+
+
+def judged_in_turns(kind: str, chunks: Iterable[bytes]) -> Judged:
+    """What checks say of which each looks at one chunk only and hands its state on."""
+    check = check_for(None, f"x.{kind}")
+    try:
+        for chunk in chunks:
+            check = gone_on_with(check, kind)
+            check.feed(chunk)
+    except BatchDlError as error:
+        return (type(error).__name__, "", None, None), check.name, None
+    return judged(gone_on_with(check, kind), [])
+
+
+def anything(kind: str) -> st.SearchStrategy[bytes]:
+    """Content of a kind, whole, cut, damaged, or of pieces that mean something to it."""
+    texts = {
+        "json": st.one_of(documents, values).map(json.dumps),
+        "jsonl": st.lists(values, max_size=5).map(lambda rows: "\n".join(map(json.dumps, rows))),
+        "csv": tables().map(lambda table: as_csv(table).decode()),
+        "zip": st.just("PK\x05\x06" + "\0" * 18),
+        "parquet": st.sampled_from(["PAR1" + "\0" * 8 + "PAR1", "PAR1    \1\0\0\0PAR1", "PAR1\1\0\0\0PAR1"]),
+        "unknown": st.sampled_from([page.decode() for page in PAGES]),
+    }
+    mixed = st.lists(
+        st.sampled_from(["{", "}", "[", "]", '"', "\\", ",", ":", "\r", "\n", "a", "1", "PK\x05\x06", "PAR1", ";"]),
+        max_size=40,
+    ).map("".join)
+    pieces = st.lists(st.one_of(texts[kind], mixed), min_size=1, max_size=3).map("\n".join)
+    return pieces.map(lambda text: text.encode("utf-8", "surrogatepass"))
+
+
+KINDS = ["json", "jsonl", "csv", "zip", "parquet", "unknown"]
+
+
+class TestSnapshots:
+    @pytest.mark.parametrize("kind", KINDS)
+    @given(data=st.data(), padded=st.booleans(), cuts=sizes)
+    def test_a_check_taken_up_anywhere_says_what_one_check_says(
+        self, kind: str, data: st.DataObject, padded: bool, cuts: list[int]
+    ) -> None:
+        content = data.draw(anything(kind))
+        chunks = cut_at(content, cuts)
+        if padded and kind in {"json", "jsonl", "csv"}:
+            chunks = chunked(content, cuts)
+        assert judged_in_turns(kind, chunks) == judged(check_for(None, f"x.{kind}"), [b"".join(chunks)])
+
+    @pytest.mark.parametrize(
+        ("kind", "content"),
+        [
+            ("json", b'{"a\\"b": "x\\\\", "status": -12.5, "c": [{"d": "}\\"]"}, [1, 2], "\\\\"], "e": null} \r\n'),
+            ("json", b'{"a": "x", "b": [1]}\n{"a": "\\"y", "b": []}\n{"a": tru'),
+            ("jsonl", b'{"a": "x\\""}\r\n\r\n{"a": 12}\n{"b": 34'),
+            ("jsonl", b'{"a": 1}\n{"a": \n'),
+            ("csv", b'"a","b""c"\r\n"x, ""y""\n",""\r\n\r\n5" pipe,"""z"""\r\n"",1'),
+            ("csv", b"a;b\r\n1;2\r\n3"),
+        ],
+    )
+    def test_a_check_taken_up_at_each_byte_says_what_one_check_says(self, kind: str, content: bytes) -> None:
+        padding = b"\n" * HEAD
+        expected = judged(check_for(None, f"x.{kind}"), [padding + content])
+        for cut in range(len(content)):
+            assert judged_in_turns(kind, [padding, content[:cut], content[cut:]]) == expected
+
+    def test_an_overlong_line_taken_up_inside_it(self) -> None:
+        chunks = [b'{}\n{"a":"' + b"x" * (MAX_LINE + 5), b'"}\n', b""]
+        assert judged_in_turns("jsonl", chunks)[0] == ("ok", "jsonl", 2, None)
+
+    def test_members_beyond_the_limit_stay_uncounted(self) -> None:
+        content = json.dumps({"a": 1, **{f"id{n}": {"v": [n]} for n in range(MAX_MEMBERS)}, "z": [1, 2]}).encode()
+        chunks = cut_at(content, [1_000] * (len(content) // 1_000))
+        assert judged_in_turns("json", chunks) == judged(check_for(None, "x.json"), [content])
+
+    @given(st.binary(max_size=300), st.binary(max_size=40), sizes)
+    def test_a_zip_taken_up_anywhere(self, content: bytes, comment: bytes, cuts: list[int]) -> None:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("a.csv", content)
+            archive.comment = comment
+        assert judged_in_turns("zip", cut_at(buffer.getvalue(), cuts))[0][0] == "ok"
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_the_state_is_small_and_shows_no_whole_record(self, kind: str) -> None:
+        rows = [{"email": f"ann{number}@corp.example", "note": "x" * 50} for number in range(3_000)]
+        content = {
+            "json": json.dumps({"status": "ready", "list": rows}).encode(),
+            "jsonl": "\n".join(map(json.dumps, rows)).encode(),
+            "csv": as_csv([["email", "note"], *([row["email"], row["note"]] for row in rows)]),
+            "zip": b"PK\x03\x04" + bytes(100_000),
+            "parquet": b"PAR1" + bytes(100_000),
+            "unknown": b"anything" * 10_000,
+        }[kind]
+        check = check_for(None, f"x.{kind}")
+        check.feed(content[: len(content) // 2])
+        state = check.snapshot()
+        assert len(json.dumps(state)) < 1_500
+        shown = [bytes.fromhex(str(value)) for value in (state or {}).values() if _is_hex(value)]
+        assert not any(line.count(b"@") > 1 for line in shown)
+
+    def test_what_is_decompressed_cannot_be_taken_up(self) -> None:
+        check = gzip_check()
+        assert check.snapshot() is None
+        with pytest.raises(ValueError, match="cannot be gone on with"):
+            check.restore({})
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_a_state_that_is_none_changes_nothing(self, kind: str) -> None:
+        check = check_for(None, f"x.{kind}")
+        state = check.snapshot()
+        assert state is not None
+        wrong: list[object] = [None, [], {}, {**state, "more": 1}]
+        others: tuple[object, ...] = (True, -2, 1.0, "zz", "00" * 5_000_000, "ä", [], {}, {"a": 1}, 10**30)
+        for name, value in state.items():
+            kept = {each: other for each, other in state.items() if each != name}
+            wrong += [kept, *({**state, name: other} for other in others if _differs(value, other))]
+        for each in wrong:
+            try:
+                check.restore(each)
+            except ValueError:
+                assert check.snapshot() == state
+            else:  # another value of the same form is taken: that it is the right one, the seal around it tells
+                check.restore(state)
+
+
+def _differs(value: object, other: object) -> bool:
+    return value != other or type(value) is not type(other)
+
+
+def _is_hex(value: object) -> bool:
+    return isinstance(value, str) and len(value) % 2 == 0 and not value.strip("0123456789abcdef")
 
 
 @pytest.mark.parametrize(
@@ -373,13 +539,12 @@ def judge_gzip(data: bytes, cuts: list[int]) -> str:
         (None, "x.tsv", "csv"),
         (None, "x.csv.gz", "gzip"),
         ("application/zip", "x", "zip"),
-        ("text/plain", "x.txt", None),
-        (None, None, None),
+        ("text/plain", "x.txt", "unknown"),
+        (None, None, "unknown"),
     ],
 )
-def test_check_for(content_type: str | None, filename: str | None, name: str | None) -> None:
-    check = check_for(content_type, filename)
-    assert (check.name if check else None) == name
+def test_check_for(content_type: str | None, filename: str | None, name: str) -> None:
+    assert check_for(content_type, filename).name == name
 
 
 @pytest.mark.parametrize(
@@ -399,7 +564,6 @@ def test_check_for(content_type: str | None, filename: str | None, name: str | N
 )
 def test_evidence(kind: str, text: str, evidence: str) -> None:
     check = check_for(None, f"x.{kind}")
-    assert check is not None
     check.feed(text.encode())
     check.finish()
     assert check.evidence == evidence

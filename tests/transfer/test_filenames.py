@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_batchdl.transfer import filenames
 from airflow_provider_batchdl.transfer.filenames import MAX_BYTES, part_name, safe_filename, split_suffix
 
 
@@ -144,3 +146,11 @@ def test_suffix_and_stem_are_the_whole(name: str) -> None:
     stem, suffix = split_suffix(name)
     assert stem + suffix == name
     assert stem
+
+
+@given(st.text(st.sampled_from("abZ09._- _\t/\\é:"), max_size=140) | st.sampled_from(["con", "_manifest.json", "a..b"]))
+def test_a_name_that_looks_clean_is_what_cleaning_makes_of_it(name: str) -> None:
+    quick = filenames._clean(name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(filenames, "_CLEAN", re.compile("(?!)"))
+        assert filenames._clean(name) == quick

@@ -166,3 +166,25 @@ def test_what_cannot_be_gone_on_with_begins_again(emulator: Emulator, tmp_path: 
     assert hashlib.sha256(content).hexdigest() == landing.files[0].sha256
     assert landing.files[0].sha256 == job.files()[0].sha256
     assert left_in(tmp_path) == [f"result.{kind}"]
+
+
+def test_what_several_connections_had_is_gone_on_with(emulator: Emulator, tmp_path: Path) -> None:
+    size, sent, noted_every = 64 * MIB, 44 * MIB, 16 * MIB
+    emulator.set_speed(8 * MIB)  # of each connection: so several are worth it
+    job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=size, format="csv"), state="succeeded")
+    path = f"{tmp_path}/result.csv"
+    with ended(child(emulator, job.id, path, "apartmentiq")) as process:
+        deadline = time.monotonic() + WAIT
+        while wire(emulator) < sent and time.monotonic() < deadline:
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.01)
+    parts = [record for record in emulator.requests if record.operation == "store" and "range" in record.headers]
+    assert len(parts) > 1
+    assert len(left_in(tmp_path)) == 2  # the partial and its note: nothing that looks like a result
+    since = len(emulator.requests)
+    landing, _ = finished(emulator, job.id, path)
+    assert landing.files[0].sha256 == job.files()[0].sha256
+    assert hashlib.sha256((tmp_path / "result.csv").read_bytes()).hexdigest() == landing.files[0].sha256
+    # What came since the last note is lost, and what was on its way to each connection.
+    assert wire(emulator, since) <= size - sent + noted_every + 8 * IN_HAND < size
+    assert left_in(tmp_path) == ["result.csv"]

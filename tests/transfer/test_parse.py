@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from airflow_provider_batchdl.exceptions import ResultTooLargeError, UnexpectedResponseError
 from airflow_provider_batchdl.transfer.parse import parse_result
 
+MOST = 1 << 20
 scalars = st.none() | st.booleans() | st.integers() | st.text()
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(), inner, max_size=5), max_leaves=10
@@ -23,7 +24,7 @@ values = st.recursive(
 
 def parsed(data: bytes | str, filename: str | None = None, content_type: str | None = None) -> object:
     raw = data.encode() if isinstance(data, str) else data
-    return parse_result(raw, content_type=content_type, filename=filename)
+    return parse_result(raw, content_type=content_type, filename=filename, max_bytes=MOST)
 
 
 @given(values)
@@ -56,6 +57,8 @@ def test_csv() -> None:
     assert parsed("a\tb\n1\t2\n", "x.tsv") == [{"a": "1", "b": "2"}]
     assert parsed(gzip.compress(b"a\n1\n"), "x.csv.gz") == [{"a": "1"}]
     assert parsed(gzip.compress(b"a\n1\n"), "x.gz", "text/csv") == [{"a": "1"}]
+    for name in ("x.gz", "x", None):
+        assert parsed(gzip.compress(b"a\n1\n"), name, "application/gzip") == [{"a": "1"}]
 
 
 def test_csv_headers_that_collide() -> None:
@@ -121,8 +124,9 @@ def test_refused(data: bytes, filename: str | None) -> None:
 
 
 def test_a_small_bomb() -> None:
-    with pytest.raises(ResultTooLargeError):
-        parsed(gzip.compress(b"[" + b" " * (65 << 20) + b"]"), "x.json.gz")
+    assert parsed(gzip.compress(b"[" + b" " * (MOST - 2) + b"]"), "x.json.gz") == []
+    with pytest.raises(ResultTooLargeError, match="1,048,576 bytes"):
+        parsed(gzip.compress(b"[" + b" " * (MOST - 1) + b"]"), "x.json.gz")
 
 
 def test_messages_show_no_values() -> None:

@@ -371,3 +371,20 @@ class TestSweep:
         assert len(sweep(fs, "/sweep", older_than=timedelta(seconds=-60))) == 1
         assert fs.find("/sweep") == ["/sweep/kept.csv"]
         fs.rm("/sweep", recursive=True)
+
+
+def test_a_partial_begun_under_another_name_is_not_published_as_that(
+    emulator: Emulator, client_for: ClientFor, tmp_path: Path
+) -> None:
+    """A try at one name was killed; the next wants the folder, and so the vendor's own name."""
+    job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=3_000_000, format="csv"), state="succeeded")
+    vendor = client_for("apartmentiq").vendor
+    key = partial_key(vendor.name, vendor.account.base_url, job.id, None)
+    sink = LocalSink(str(tmp_path / "mine.csv"), "", key=key)
+    sink.write(bytes(1_000_000))
+    sink.remember(Mark('"etag"', 3_000_000, "theirs.csv"))
+    sink.park()
+    assert len(left_in(tmp_path)) == 2
+    landing = download(client_for("apartmentiq"), job.id, local(tmp_path, folder=True))
+    assert not (tmp_path / "mine.csv").exists()
+    assert left_in(tmp_path) == [landing.files[0].uri.rpartition("/")[2]]

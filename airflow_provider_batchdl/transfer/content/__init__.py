@@ -49,7 +49,7 @@ def kind_of(content_type: str | None, filename: str | None) -> str | None:
 
     The file name's suffix comes first: stores often serve everything as `application/octet-stream` or `text/csv`.
     """
-    suffix = (filename or "").rpartition(".")[2].lower() if "." in (filename or "") else ""
+    suffix = _suffix(filename)
     media = (content_type or "").partition(";")[0].strip().lower()
     if suffix in _BY_SUFFIX:
         # A ".json" that is declared as JSON lines is believed.
@@ -57,7 +57,11 @@ def kind_of(content_type: str | None, filename: str | None) -> str | None:
     return _BY_TYPE.get(media) or ("json" if media.endswith("+json") else None)
 
 
-def check_for(content_type: str | None, filename: str | None) -> ContentCheck | None:
+def _suffix(filename: str | None) -> str:
+    return (filename or "").rpartition(".")[2].lower() if "." in (filename or "") else ""
+
+
+def check_for(content_type: str | None, filename: str | None) -> ContentCheck:
     """The check that fits what the response and the file name declare.
 
     Args:
@@ -65,7 +69,7 @@ def check_for(content_type: str | None, filename: str | None) -> ContentCheck | 
         filename: the file's name; `.csv.gz` is checked as gzip and, inside it, as CSV.
 
     Returns:
-        A new check, None where nothing is known about the content.
+        A new check; where nothing is known about the content, one that only refuses web pages and error messages.
     """
     kind = kind_of(content_type, filename)
     if kind == "gzip":
@@ -73,7 +77,11 @@ def check_for(content_type: str | None, filename: str | None) -> ContentCheck | 
 
         inner = kind_of(None, (filename or "").rpartition(".")[0])
         return GzipCheck(_maker(inner)() if inner and inner != "gzip" else None)
-    return _maker(kind)() if kind else None
+    if kind is None:
+        from airflow_provider_batchdl.transfer.content.unknown import UnknownCheck
+
+        return UnknownCheck(may_be_page=_suffix(filename) in {"html", "htm"})
+    return _maker(kind)()
 
 
 def _maker(kind: str) -> Callable[[], ContentCheck]:

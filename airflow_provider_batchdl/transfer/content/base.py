@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import Literal, Protocol
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, Literal, Protocol
 
 from airflow_provider_batchdl.exceptions import TruncatedDownloadError, UnexpectedResponseError
+from airflow_provider_batchdl.transfer.snapshots import COUNT, Field, Resumable, Stateful, buffer, optional
 
 SLICE = 128 << 10
 """Bytes looked at in one go; bounds what a check holds whatever the caller's chunks are."""
@@ -18,19 +19,22 @@ BOM = b"\xef\xbb\xbf"
 _MARKUP = re.compile(rb"(?i)\s*<(?:!doctype|html|head|body|\?xml|error|!--)")
 
 
-Evidence = Literal["strong", "line", "weak"]
+Evidence = Literal["strong", "line", "weak", "none"]
 """`strong`: any cut would have shown. `line`: one exactly at a line's end would not. `weak`: nor one inside the last
-value, which has no line break behind it; without another proof (length, checksum) take such content for cut."""
+value, which has no line break behind it; without another proof (length, checksum) take such content for cut. `none`:
+nothing is known about the format."""
 
 
-class ContentCheck(Protocol):
+class ContentCheck(Resumable, Protocol):
     """Watches a download and says at its end whether the content is complete.
 
     Empty content is never complete. Where the vendor itself declares 0 bytes there is nothing to ask.
+
+    Its snapshot, taken before `finish`, is for a new check of the same format. It can hold the beginning of a record.
     """
 
     name: str
-    """`json`, `jsonl`, `csv`, `gzip`, `zip` or `parquet`."""
+    """`json`, `jsonl`, `csv`, `gzip`, `zip`, `parquet` or `unknown`."""
 
     @property
     def evidence(self) -> Evidence:
@@ -53,9 +57,10 @@ class ContentCheck(Protocol):
         """
 
 
-class TextCheck(ABC):
+class TextCheck(Stateful, ABC):
     """A check of UTF-8 text: drops the byte order mark and refuses markup before the format's own look."""
 
+    FIELDS: ClassVar[Mapping[str, Field]] = {"_head": optional(buffer(HEAD)), "bytes_seen": COUNT}
     name = "text"
 
     def __init__(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Mapping
+from typing import ClassVar
 
 from airflow_provider_batchdl.exceptions import (
     ChecksumMismatchError,
@@ -11,9 +13,14 @@ from airflow_provider_batchdl.exceptions import (
     UnexpectedResponseError,
 )
 from airflow_provider_batchdl.transfer.content.base import HEAD, ContentCheck, Evidence, refuse_markup, slices
+from airflow_provider_batchdl.transfer.snapshots import COUNT, Field, Stateful, raw
 
 OUTPUT = 256 << 10
 """Decompressed bytes held at once, whatever the compression ratio."""
+_ZIP_END = struct.Struct("<4s4H2LH")
+_ZIP_END_MARK = b"PK\x05\x06"
+MOST_LAST = 0xFFFF + _ZIP_END.size
+"""Last bytes that a check keeps at most: zip's end record, and the longest comment behind it."""
 
 
 class GzipCheck:
@@ -37,6 +44,13 @@ class GzipCheck:
     def rows(self) -> int | None:
         """The inner check's count."""
         return self.inner.rows if self.inner else None
+
+    def snapshot(self) -> None:
+        """None: zlib gives no state out."""
+
+    def restore(self, state: object) -> None:
+        """Raises ValueError: there is no such state."""
+        raise ValueError("what is decompressed cannot be gone on with")
 
     def feed(self, data: bytes | memoryview) -> None:
         """Decompress the next bytes."""
@@ -91,9 +105,10 @@ def _member() -> zlib._Decompress:
     return zlib.decompressobj(wbits=31)
 
 
-class _Ends:
+class _Ends(Stateful):
     """Keeps the first and the last bytes of a stream."""
 
+    FIELDS: ClassVar[Mapping[str, Field]] = {"_first": raw(HEAD), "_last": raw(MOST_LAST), "_size": COUNT}
     evidence: Evidence = "strong"
 
     def __init__(self, name: str, last: int) -> None:
@@ -124,26 +139,30 @@ class _Ends:
 class ZipCheck(_Ends):
     """Ends with the end-of-central-directory record, and the directory it names lies before it (APPNOTE 4.3.16)."""
 
-    _RECORD = struct.Struct("<4s4H2LH")
-
     def __init__(self) -> None:
-        super().__init__("zip", 0xFFFF + self._RECORD.size)
+        super().__init__("zip", MOST_LAST)
+
+    def snapshot(self) -> dict[str, object] | None:
+        """The state as JSON, of the last bytes only those that may belong to the end record."""
+        at = self._last.find(_ZIP_END_MARK)
+        self._last = self._last[at if at >= 0 else -len(_ZIP_END_MARK) + 1 :]
+        return super().snapshot()
 
     def finish(self) -> None:
         """Judge the end; see `ContentCheck.finish`."""
-        self._require_magic(b"PK\x03\x04", b"PK\x05\x06")
-        at = self._last.rfind(b"PK\x05\x06")
+        self._require_magic(b"PK\x03\x04", _ZIP_END_MARK)
+        at = self._last.rfind(_ZIP_END_MARK)
         while at >= 0:
             if self._fits(at):
                 return
-            at = self._last.rfind(b"PK\x05\x06", 0, at)
+            at = self._last.rfind(_ZIP_END_MARK, 0, at)
         raise TruncatedDownloadError("The zip content ends before its central directory's end.")
 
     def _fits(self, at: int) -> bool:
-        if len(self._last) - at < self._RECORD.size:
+        if len(self._last) - at < _ZIP_END.size:
             return False
-        *_, size, offset, comment = self._RECORD.unpack_from(self._last, at)
-        if at + self._RECORD.size + comment != len(self._last):
+        *_, size, offset, comment = _ZIP_END.unpack_from(self._last, at)
+        if at + _ZIP_END.size + comment != len(self._last):
             return False
         position = self._size - len(self._last) + at
         # 0xFFFFFFFF: the true values stand in the zip64 record just before.

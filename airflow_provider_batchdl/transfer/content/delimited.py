@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import ClassVar
 
 from airflow_provider_batchdl.exceptions import TruncatedDownloadError, UnexpectedResponseError
 from airflow_provider_batchdl.transfer.content.base import TextCheck
+from airflow_provider_batchdl.transfer.snapshots import COUNT, FLAG, Field, buffer, optional, raw
 
 DELIMITERS = b",;\t|"
 MAX_QUOTES = 64 << 10
@@ -27,6 +30,15 @@ class CsvCheck(TextCheck):
     inside its last field: `evidence` tells these apart.
     """
 
+    FIELDS: ClassVar[Mapping[str, Field]] = {
+        **TextCheck.FIELDS,
+        "_records": COUNT,
+        "_inside": FLAG,
+        "_before": raw(1),
+        "_held": raw(MAX_QUOTES, only=b'"'),
+        "_header": optional(raw(MAX_RECORD)),
+        "_tail": buffer(MAX_RECORD),
+    }
     name = "csv"
 
     def __init__(self) -> None:
@@ -36,6 +48,7 @@ class CsvCheck(TextCheck):
         self._inside = False
         self._before = b"\n"
         self._held = b""
+        # Of the header, as of the record that has not ended, no more is kept than what counts its fields.
         self._header: bytes | None = None
         self._tail = bytearray()
 
@@ -81,17 +94,13 @@ class CsvCheck(TextCheck):
         lines = text.split(b"\n")
         last = lines.pop()
         if lines:
-            self._tail += lines[0]
-            if self._header is None and self._tail.strip(b"\r"):
-                self._header = bytes(self._tail)
-            self._records += _filled([bytes(self._tail)]) + _filled(lines[1:])
+            lines[0] = bytes(self._tail) + lines[0]
+            self._records += _filled(lines)
             if self._header is None:
-                self._header = next((line for line in lines[1:] if line.strip(b"\r")), None)
-            self._tail = _fields_only(last)
-        elif self._header is None:
-            self._tail += last
-        else:
-            self._tail += _fields_only(last)
+                first = next((line for line in lines if line.strip(b"\r")), None)
+                self._header = None if first is None else bytes(_fields_only(first))
+            self._tail.clear()
+        self._tail += last if self._header is None else _fields_only(last)
         if len(self._tail) > MAX_RECORD:
             raise UnexpectedResponseError("The download was declared as csv but goes on without a line break.")
 
@@ -125,9 +134,13 @@ def _filled(lines: list[bytes]) -> int:
 
 
 def _fields_only(text: bytes) -> bytearray:
-    """A line of any length kept as its delimiters and one character where there is anything at all."""
-    delimiters = text.translate(None, _OTHERS)
-    return bytearray((b"0" if text else b"") + delimiters)
+    """A line of any length kept as its delimiters and one character where there is anything at all.
+
+    A carriage return alone stays one: whether it is all that the line holds, the next bytes tell.
+    """
+    if not text.strip(b"\r"):
+        return bytearray(text)
+    return bytearray(b"0" + text.translate(None, _OTHERS))
 
 
 def _field_count(line: bytes, header: bytes) -> int:

@@ -9,11 +9,23 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from typing import ClassVar
 
 from airflow_provider_batchdl.exceptions import TruncatedDownloadError, UnexpectedResponseError
 from airflow_provider_batchdl.transfer.content.base import TextCheck
 from airflow_provider_batchdl.transfer.content.json_nesting import Nesting, TooDeepError, UnbalancedError
 from airflow_provider_batchdl.transfer.content.lines import JsonLinesCheck
+from airflow_provider_batchdl.transfer.snapshots import (
+    COUNT,
+    FLAG,
+    Field,
+    choice,
+    json_text,
+    optional,
+    part,
+    raw,
+)
 
 MAX_VALUE = 256
 """Longest name and longest string recorded in `members`, in characters."""
@@ -37,6 +49,20 @@ class JsonCheck(TextCheck):
     A document of several values, one a line, is JSON lines under the wrong name: `name` becomes `jsonl`.
     """
 
+    FIELDS: ClassVar[Mapping[str, Field]] = {
+        **TextCheck.FIELDS,
+        "name": choice("json", "jsonl"),
+        "members": json_text(lambda value: isinstance(value, dict)),
+        "_nesting": part(Nesting),
+        "_lines": optional(part(JsonLinesCheck)),
+        "_object": FLAG,
+        "_after": optional(raw(2)),
+        "_carry": raw(MAX_TOKEN),
+        "_key": json_text(lambda value: value is None or isinstance(value, str)),
+        "_value": FLAG,
+        "_seen": COUNT,
+        "_arrays": COUNT,
+    }
     name = "json"
 
     def __init__(self) -> None:
@@ -132,7 +158,7 @@ class JsonCheck(TextCheck):
         elif mark == b",":
             self._key, self._value = None, False
             self._seen += 1
-        elif mark == b"}":
+        elif mark in b"}]":  # the second one is never right here, which `pop` tells
             self._nesting.pop(mark[0])
             self._after = b""
         else:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import ClassVar
+
+from airflow_provider_batchdl.transfer.snapshots import COUNT, FLAG, Field, Stateful, buffer, whole
 
 MAX_DEPTH = 10_000
 """Brackets open at once; Python's own parser gives up at a tenth of it."""
@@ -10,6 +14,8 @@ FOLDS = 24
 """Passes that fold innermost brackets away; what is nested deeper inside one slice is walked instead."""
 STEPS = 256
 """Tokens walked singly before a slice is folded: a short value is cheaper to walk."""
+WALKED = 1 << 10
+"""Bytes around the place where the floor is reached that are walked; what comes before it is folded, half by half."""
 
 _STRING_REST = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _STEP = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],]|[^\s{}\[\],:"]++|"', re.DOTALL)
@@ -30,8 +36,17 @@ class TooDeepError(Exception):
     """More than `MAX_DEPTH` brackets are open."""
 
 
-class Nesting:
+class Nesting(Stateful):
     """The open brackets, whether a string is open, and the items of the one array whose rows are counted."""
+
+    FIELDS: ClassVar[Mapping[str, Field]] = {
+        "in_string": FLAG,
+        "_escape": FLAG,
+        "_stack": buffer(MAX_DEPTH, only=b"{["),
+        "_counted": whole(-1),
+        "_commas": COUNT,
+        "_filled": FLAG,
+    }
 
     def __init__(self) -> None:
         self.in_string = False
@@ -78,8 +93,11 @@ class Nesting:
         position, finished = self._walk(data, position, floor, STEPS)
         if finished or position == len(data):
             return position
-        if self._fold(data[position:], floor):
-            return len(data)
+        size = len(data) - position
+        while size > WALKED:
+            if self._fold(data[position : position + size], floor):
+                return position + size
+            size //= 2
         position, _ = self._walk(data, position, floor, len(data))
         return position
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import ClassVar
 
 from airflow_provider_batchdl.exceptions import TruncatedDownloadError, UnexpectedResponseError
 from airflow_provider_batchdl.transfer.content.base import TextCheck
+from airflow_provider_batchdl.transfer.snapshots import COUNT, Field, buffer, raw
 
 MAX_LINE = 8 << 20
 """Longest line that is kept to be parsed; of a longer one only the last byte is judged."""
+_WHOLE = b"null"
 
 
 class JsonLinesCheck(TextCheck):
@@ -18,6 +22,14 @@ class JsonLinesCheck(TextCheck):
     counted, not parsed.
     """
 
+    FIELDS: ClassVar[Mapping[str, Field]] = {
+        **TextCheck.FIELDS,
+        "_count": COUNT,
+        "_open_line": buffer(MAX_LINE),
+        "_open_length": COUNT,
+        "_last": raw(MAX_LINE),
+        "_last_length": COUNT,
+    }
     name = "jsonl"
 
     def __init__(self) -> None:
@@ -28,6 +40,12 @@ class JsonLinesCheck(TextCheck):
         self._open_length = 0
         self._last = b""
         self._last_length = 0
+
+    def snapshot(self) -> dict[str, object] | None:
+        """The state as JSON; without the last whole line where that parses, as it then does at the end too."""
+        if self._count and _parses(self._last, self._last_length):
+            self._last, self._last_length = _WHOLE, len(_WHOLE)
+        return super().snapshot()
 
     def _text(self, piece: bytes) -> None:
         first, newline, rest = piece.partition(b"\n")

@@ -10,8 +10,9 @@ from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.opener import Opener
 from airflow_provider_batchdl.transfer.parallel.fetch import ParallelFetch
 from airflow_provider_batchdl.transfer.parallel.growth import Growth
-from airflow_provider_batchdl.transfer.parallel.plan import Plan
+from airflow_provider_batchdl.transfer.parallel.plan import Plan, merged
 from airflow_provider_batchdl.transfer.parallel.shelf import MemoryShelf
+from airflow_provider_batchdl.transfer.progress import Progress
 from airflow_provider_batchdl.transfer.sinks import ScatteredSink, Sink
 from airflow_provider_batchdl.transfer.sinks.errors import destination_error
 from airflow_provider_batchdl.transfer.stream import ResultStream
@@ -33,6 +34,11 @@ class Tally:
     resumed: int = 0
     restarted: int = 0
     connections: int = 1
+
+
+def here(sink: Sink) -> int:
+    """Bytes that a sink has: those in their order, and those that came early."""
+    return sum(end - start for start, end in merged(((0, sink.written), *getattr(sink, "landed", ()))))
 
 
 def worth_dividing(stream: ResultStream, left: int, rate: float) -> bool:
@@ -58,6 +64,7 @@ def fetch_in_parts(
     examine: Callable[[bytes], None],
     keep: Callable[[bytes], None],
     tally: Tally,
+    progress: Progress,
 ) -> None:
     """Bring what is missing of a file, by several connections where more of them bring more.
 
@@ -71,6 +78,7 @@ def fetch_in_parts(
         examine: sees each byte in its order.
         keep: does, too, and writes it.
         tally: is kept.
+        progress: is told what arrived, except where ``keep`` sees it as it arrives.
 
     Raises:
         RangeRefusedError: the server does not go on with this file in this way; the sink has what begins it.
@@ -88,7 +96,8 @@ def fetch_in_parts(
     plan = Plan(total, ((0, sink.written), *sink.landed))
     sink.reached(sink.written, plan.landed)  # before a byte is put elsewhere: the file's size tells nothing then
     fetch = ParallelFetch(opener, stream.identity, plan, sink.shelf(), Growth(connections, rate))
-    _scatter(fetch, plan, stream, sink, examine, tally)
+    before = here(sink)
+    _scatter(fetch, plan, stream, sink, examine, tally, lambda: progress.at(before + plan.arrived))
 
 
 def _scatter(
@@ -98,6 +107,7 @@ def _scatter(
     sink: ScatteredSink,
     examine: Callable[[bytes], None],
     tally: Tally,
+    tell: Callable[[], None],
 ) -> None:
     """Fetch into the sink's file, and read along."""
     reached, noted = sink.written, 0
@@ -105,6 +115,7 @@ def _scatter(
         with _counted(fetch, tally):
             for at, chunk in fetch.chunks(stream):
                 examine(chunk)
+                tell()
                 reached = at + len(chunk)
                 if plan.arrived - noted >= NOTE_EVERY:
                     noted = plan.arrived

@@ -8,12 +8,12 @@ from time import monotonic
 
 from airflow_provider_batchdl.exceptions import BatchDlError, RateLimitedError, VendorUnavailableError
 from airflow_provider_batchdl.redaction import get_logger
+from airflow_provider_batchdl.transfer.budget import TRY_AGAIN, RetryBudget
 from airflow_provider_batchdl.transfer.identity import Identity
 from airflow_provider_batchdl.transfer.opener import Opener
 from airflow_provider_batchdl.transfer.parallel.growth import Growth
 from airflow_provider_batchdl.transfer.parallel.plan import Plan, Span
 from airflow_provider_batchdl.transfer.parallel.shelf import Shelf
-from airflow_provider_batchdl.transfer.patience import TRY_AGAIN, Patience
 from airflow_provider_batchdl.transfer.stream import InterruptedTransferError, ResultStream
 
 log = get_logger(__name__)
@@ -149,7 +149,7 @@ class ParallelFetch:
 
     def _fetch(self, span: Span, stream: ResultStream | None) -> None:
         """Fetch ``span``, or some of it where there is one connection too many."""
-        patience = Patience(span.at)
+        budget = RetryBudget(span.at)
         while span.at < span.end and not self._plan.stopped:
             current, stream = stream, None
             end = self._plan.total if current else span.end
@@ -163,7 +163,7 @@ class ParallelFetch:
             except TRY_AGAIN as error:
                 if self._ended.is_set() or (asked and isinstance(error, _REFUSALS) and self._retire(error)):
                     return
-                wait = patience.pause(error, span.at)
+                wait = budget.pause(error, span.at)
                 self.broken += 1
                 log.info("A connection broke at byte %d (%s); going on in %.1f s.", span.at, error.message, wait)
                 self._ended.wait(wait)

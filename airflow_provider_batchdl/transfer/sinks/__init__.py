@@ -7,16 +7,27 @@ unwinds. A `Sink` has no such path: only `publish` makes anything visible.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from fsspec import AbstractFileSystem
 
-    from airflow_provider_batchdl.transfer.state import Mark
+    from airflow_provider_batchdl.transfer.parallel.shelf import Shelf
+    from airflow_provider_batchdl.transfer.state import Mark, StateStore
 
-__all__ = ["ResumableSink", "Sink", "open_kept", "open_sink", "write_small"]
+__all__ = [
+    "CheckpointedSink",
+    "DurableSink",
+    "ResumableSink",
+    "ScatteredSink",
+    "Sink",
+    "open_kept",
+    "open_sink",
+    "write_small",
+]
 
 
 class Sink(Protocol):
@@ -55,21 +66,69 @@ class Sink(Protocol):
         """Leave nothing behind. Never raises, may be called again, and after a failed or a successful `publish`."""
 
 
-@runtime_checkable
-class ResumableSink(Sink, Protocol):
-    """A sink whose bytes survive the process, for a next try to go on with."""
+class DurableSink(Sink, ABC):
+    """A sink whose bytes survive the process, for a next try to go on with.
+
+    A base class, not a protocol: to ask whether something follows a protocol costs a small file as much as its CSV.
+    """
 
     mark: Mark | None
     """Of which file it holds the first bytes, where that is noted."""
 
+    @abstractmethod
+    def is_worth_keeping(self, total: int) -> bool:
+        """Whether a file of ``total`` bytes is sooner gone on with than downloaded again."""
+
+    @abstractmethod
     def remember(self, mark: Mark) -> None:
         """Note of which file the bytes are. A sink may find it not worth noting."""
 
+    @abstractmethod
+    def park(self) -> None:
+        """End the sink but leave the bytes for a next try, where it could go on with them. Never raises."""
+
+
+class ResumableSink(DurableSink):
+    """One whose bytes can be read again."""
+
+    @abstractmethod
     def replay(self) -> Iterator[bytes]:
         """All bytes so far, in small pieces."""
 
-    def park(self) -> None:
-        """End the sink but leave the bytes for a next try, where it could go on with them. Never raises."""
+
+class CheckpointedSink(DurableSink):
+    """One whose bytes cannot be read again: it keeps what was learned of them as they passed."""
+
+    next_checkpoint: int | None
+    """The byte after which it is to be told; None where it keeps nothing."""
+    examined: Mapping[str, object] | None
+    """What it was last told of its bytes, where an earlier try left it; then `written` is where that was."""
+
+    @abstractmethod
+    def checkpoint(self, examined: Mapping[str, object] | None) -> None:
+        """Take what is known of exactly the first `next_checkpoint` bytes, and name the next such byte.
+
+        None where it cannot be said; then there are no more checkpoints.
+        """
+
+
+class ScatteredSink(ResumableSink):
+    """A resumable sink into which several threads put bytes, each where it belongs."""
+
+    landed: tuple[tuple[int, int], ...]
+    """Which bytes after the first `written` are there, too."""
+
+    @abstractmethod
+    def shelf(self) -> Shelf:
+        """Where the threads put them. It is to be closed."""
+
+    @abstractmethod
+    def reached(self, at: int, landed: tuple[tuple[int, int], ...]) -> None:
+        """Say what is in place: all before `at`, and the intervals of `landed`."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Keep only what begins the file, `written` bytes."""
 
 
 def open_sink(
@@ -80,6 +139,7 @@ def open_sink(
     expected_bytes: int | None = None,
     key: str | None = None,
     create_only: bool = False,
+    state: StateStore | None = None,
 ) -> Sink:
     """Open the sink that fits the store.
 
@@ -88,12 +148,13 @@ def open_sink(
         path: the object's path as `fs` names it (`ObjectStoragePath.path`).
         uri: the object's address for people: messages and `LandedFile.uri`.
         expected_bytes: the whole size in bytes where it is known; used to fail early on a full disk and to choose
-            S3 part sizes. It is a hint: a sink takes more or less.
+            part sizes. It is a hint: a sink takes more or less.
         key: names what is being written, in 16 hex digits, so that `open_kept` finds it after the worker was killed.
-            Only local files can be gone on with.
+            Local files can be gone on with, and large objects on S3.
         create_only: replace nothing: `publish` raises `DestinationError`, not retryable, where an object has appeared.
-            Local files and S3 see to it in the act itself; the other stores have no such act in fsspec, and are
-            asked right before it.
+            Local files, S3, Azure and Google see to it in the act itself; the other stores have no such act in fsspec,
+            and are asked right before it.
+        state: where an upload's progress is noted for `open_kept`; None for beside the target.
 
     Raises:
         DestinationError: the destination cannot be written (a folder, read-only, no space, …).
@@ -107,17 +168,33 @@ def open_sink(
     # An S3FileSystem cannot exist in a process that has not imported s3fs; importing it to ask would cost 0.5 s.
     s3fs = sys.modules.get("s3fs")
     if s3fs is not None and isinstance(fs, s3fs.S3FileSystem):
-        from airflow_provider_batchdl.transfer.sinks.s3 import S3Sink
+        from airflow_provider_batchdl.transfer.sinks.s3_kept import s3_sink
 
-        return S3Sink(fs, path, uri, expected_bytes=expected_bytes, create_only=create_only)
+        return s3_sink(fs, path, uri, expected_bytes=expected_bytes, key=key, create_only=create_only, state=state)
+    adlfs = sys.modules.get("adlfs")
+    if adlfs is not None and isinstance(fs, adlfs.AzureBlobFileSystem):
+        from airflow_provider_batchdl.transfer.sinks.azure import AzureSink
+
+        return AzureSink(fs, path, uri, expected_bytes=expected_bytes, create_only=create_only)
+    gcsfs = sys.modules.get("gcsfs.core")
+    if gcsfs is not None and isinstance(fs, gcsfs.GCSFileSystem):
+        from airflow_provider_batchdl.transfer.sinks.gcs import GcsSink
+
+        return GcsSink(fs, path, uri, create_only=create_only)
     from airflow_provider_batchdl.transfer.sinks.object_store import StagedSink
 
     return StagedSink(fs, path, uri, create_only=create_only)
 
 
 def open_kept(
-    fs: AbstractFileSystem, path: str, uri: str, key: str, *, create_only: bool = False
-) -> ResumableSink | None:
+    fs: AbstractFileSystem,
+    path: str,
+    uri: str,
+    key: str,
+    *,
+    create_only: bool = False,
+    state: StateStore | None = None,
+) -> DurableSink | None:
     """The sink of a download that was killed, with the bytes it had; None where there is nothing to go on with.
 
     Args:
@@ -126,9 +203,18 @@ def open_kept(
         uri: the same for people.
         key: the `key` it was opened with.
         create_only: as for `open_sink`.
+        state: as for `open_sink`.
+
+    Raises:
+        DestinationError: the store does not tell.
     """
     from fsspec.implementations.local import LocalFileSystem
 
+    s3fs = sys.modules.get("s3fs")
+    if s3fs is not None and isinstance(fs, s3fs.S3FileSystem):
+        from airflow_provider_batchdl.transfer.sinks.s3_kept import kept_upload
+
+        return kept_upload(fs, path, uri, key, state=state, create_only=create_only)
     if not isinstance(fs, LocalFileSystem):
         return None
     from airflow_provider_batchdl.transfer.sinks.kept import kept_sink

@@ -13,6 +13,7 @@ _QUERY = re.compile(r"(://[^\s\"'?]*)\?[^\s\"']*")
 _CREDENTIALS = "Check the destination connection's credentials and that they may write and abort uploads there."
 _REACH = "Check the destination connection's endpoint and that the worker can reach it, then retry."
 _BUCKET = "Create the bucket or container, or correct the destination."
+_UNFINISHED = "Unfinished uploads of others are in the way; remove them, wait a week, or choose another destination."
 
 _REMEDY_BY_CODE = {
     "NoSuchBucket": _BUCKET,
@@ -24,6 +25,28 @@ _REMEDY_BY_CODE = {
     "SignatureDoesNotMatch": _CREDENTIALS,
     "NoSuchUpload": "Something else aborted the upload (a lifecycle rule, a clean-up job); retry the task.",
     "EntityTooLarge": "The store does not take an object of this size; choose another destination.",
+    # Azure's: https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes
+    "ContainerNotFound": _BUCKET,
+    "InvalidResourceName": _BUCKET,
+    "AccountIsDisabled": _CREDENTIALS,
+    "AuthenticationFailed": _CREDENTIALS,
+    "AuthorizationFailure": _CREDENTIALS,
+    "AuthorizationPermissionMismatch": _CREDENTIALS,
+    "InsufficientAccountPermissions": _CREDENTIALS,
+    "InvalidAuthenticationInfo": _CREDENTIALS,
+    "NoAuthenticationInformation": _CREDENTIALS,
+    "UnauthorizedBlobOverwrite": _CREDENTIALS,
+    "BlobImmutableDueToPolicy": "The container's policy protects what is there; choose another destination.",
+    "BlockCountExceedsLimit": _UNFINISHED,
+    "InvalidBlobOrBlock": _UNFINISHED,
+    "InvalidBlobType": "An append or page blob has that name; remove it or choose another destination.",
+    "InvalidBlockList": "Something else has written the same object meanwhile; retry the task.",
+}
+_REMEDY_BY_STATUS = {
+    401: _CREDENTIALS,
+    403: _CREDENTIALS,
+    404: _BUCKET,
+    410: "Something else ended the upload (a clean-up job, a week that passed); retry the task.",
 }
 _REMEDY_BY_ERRNO = {
     errno.ENOSPC: "Free some space on the destination's file system or choose another destination.",
@@ -42,25 +65,44 @@ _REMEDY_BY_TYPE = {
     "ReadTimeoutError": _REACH,
     "ConnectionClosedError": _REACH,
     "ProxyConnectionError": _REACH,
+    "ClientConnectionError": _REACH,
+    "TimeoutError": _REACH,
+    "GoogleAuthError": _CREDENTIALS,
     "SSLError": "Check the endpoint's certificate and the worker's trust store.",
     "NoCredentialsError": _CREDENTIALS,
     "PartialCredentialsError": _CREDENTIALS,
     "ParamValidationError": _BUCKET,
     "FileNotFoundError": _BUCKET,
     "PermissionError": _CREDENTIALS,
+    "ClientAuthenticationError": _CREDENTIALS,
+    "ServiceRequestError": _REACH,
+    "ServiceResponseError": _REACH,
 }
 # These stay until somebody acts. A token that expired may have been renewed by the next try, and a disk cleaned up.
 _FINAL_CODES = frozenset(
     {
         "AccessDenied",
+        "AccountIsDisabled",
         "AllAccessDisabled",
+        "AuthenticationFailed",
+        "AuthorizationFailure",
+        "AuthorizationPermissionMismatch",
+        "BlobImmutableDueToPolicy",
+        "ContainerNotFound",
         "EntityTooLarge",
+        "InsufficientAccountPermissions",
         "InvalidAccessKeyId",
+        "InvalidAuthenticationInfo",
+        "InvalidBlobType",
         "InvalidBucketName",
+        "InvalidResourceName",
+        "NoAuthenticationInformation",
         "NoSuchBucket",
         "SignatureDoesNotMatch",
+        "UnauthorizedBlobOverwrite",
     }
 )
+_FINAL_STATUSES = frozenset({401, 403, 404})
 _FINAL_ERRNOS = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG})
 _ELSE = "Look up what the store said and correct the destination or its connection."
 
@@ -82,12 +124,16 @@ def destination_error(uri: str, doing: str, error: BaseException) -> Destination
         The error to raise. Raise it `from None` for network stores: what they raise can carry a signed address.
     """
     code = store_code(error)
-    said = clean(str(error)).strip()
+    status = http_status(error)
+    # Azure's further lines can show what it computed a signature from.
+    said = clean(str(error)).strip().partition("\n")[0]
     label = " ".join(part for part in (type(error).__name__, code) if part)
     return DestinationError(
         f"{clean(uri)}: cannot {doing}: {label}: {said.rstrip('.')}.",
-        remedy=_remedy(error, code),
-        retryable=code not in _FINAL_CODES and getattr(error, "errno", None) not in _FINAL_ERRNOS,
+        remedy=_remedy(error, code, status),
+        retryable=code not in _FINAL_CODES
+        and status not in _FINAL_STATUSES
+        and getattr(error, "errno", None) not in _FINAL_ERRNOS,
     )
 
 
@@ -110,10 +156,12 @@ def no_object(uri: str) -> DestinationError:
 
 
 def store_code(error: BaseException | None) -> str | None:
-    """The S3 error code (`NoSuchBucket`, …) of a botocore `ClientError`, also where s3fs has wrapped it."""
+    """The store's error code: S3's of a botocore `ClientError`, also where s3fs has wrapped it, or Azure's."""
     for _ in range(4):
         if error is None:
             return None
+        if code := getattr(error, "error_code", None):
+            return str(getattr(code, "value", code))
         response = getattr(error, "response", None)
         if isinstance(response, dict):
             code = (response.get("Error") or {}).get("Code")
@@ -122,9 +170,19 @@ def store_code(error: BaseException | None) -> str | None:
     return None
 
 
-def _remedy(error: BaseException, code: str | None) -> str:
+def http_status(error: BaseException) -> int | None:
+    """The HTTP status of a Google Cloud Storage refusal, where it is known: `GcsError`, and gcsfs's `HttpError`."""
+    if type(error) is OSError and str(error).startswith("Forbidden: "):
+        return 403  # gcsfs's words; it keeps no status there
+    status = str(getattr(error, "status", None) or getattr(error, "code", None))
+    return int(status) if status.isdecimal() else None
+
+
+def _remedy(error: BaseException, code: str | None, status: int | None) -> str:
     if code in _REMEDY_BY_CODE:
         return _REMEDY_BY_CODE[code]
+    if status in _REMEDY_BY_STATUS:
+        return _REMEDY_BY_STATUS[status]
     for name in (cls.__name__ for cls in type(error).__mro__):
         if name in _REMEDY_BY_TYPE and (code or not isinstance(error, OSError)):
             return _REMEDY_BY_TYPE[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from airflow_provider_batchdl.exceptions import DestinationError
-from airflow_provider_batchdl.transfer.sinks import partial
+from airflow_provider_batchdl.transfer.sinks import leftovers, partial
 from airflow_provider_batchdl.transfer.sinks.local import LocalSink
 from airflow_provider_batchdl.transfer.state import Mark
 
@@ -23,8 +23,9 @@ def kept_sink(path: str, uri: str, key: str, *, create_only: bool = False) -> Lo
         The sink, its `mark` set; None where no try left anything that can be gone on with.
     """
     folder, name = os.path.split(path)
-    for temporary in partial.found(folder, key=key) if not name else [partial.path_of(folder, name, key)]:
-        mark = Mark.from_json(partial.read_state(temporary))
+    for temporary in leftovers.found(folder, key=key) if not name else [partial.path_of(folder, name, key)]:
+        noted = partial.read_state(temporary)
+        mark = Mark.from_json(noted) if noted else None
         target = mark.target if mark else ""
         if target in ("", ".", "..") or os.path.basename(target) != target or name not in ("", target):
             continue

@@ -12,7 +12,7 @@ from dataclasses import replace
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.transfer.parallel.shelf import FileShelf
-from airflow_provider_batchdl.transfer.sinks import partial
+from airflow_provider_batchdl.transfer.sinks import ScatteredSink, leftovers, partial
 from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, ended
 from airflow_provider_batchdl.transfer.state import Mark, boot_id
 
@@ -25,7 +25,7 @@ SYNC_EVERY = 1 << 30
 _REPLAYED = 1 << 20
 
 
-class LocalSink:
+class LocalSink(ScatteredSink):
     """A `Sink` for one local file.
 
     Bytes go to a partial file `.<name>.<key>.part` in the target's own folder, so the final rename stays on one file
@@ -42,8 +42,8 @@ class LocalSink:
 
     A worker killed outright (SIGKILL) leaves its partial, and beside it, as `….part.json`, what `remember` was told
     (a file worth it only): `kept_sink` with the same key goes on with it. `publish` removes what other tries left for
-    the same target, and `transfer.sweep` removes the rest. A second writer with the same key, while the first is
-    alive, gets a partial of its own, which nobody goes on with.
+    the same target (as `leftovers` finds them), and `transfer.sweep` removes the rest. A second writer with the same
+    key, while the first is alive, gets a partial of its own, which nobody goes on with.
 
     Args:
         path: the target.
@@ -78,14 +78,18 @@ class LocalSink:
         if not self._name or os.path.isdir(path):
             raise destination_error(uri, "write", IsADirectoryError(errno.EISDIR, "the destination is a folder"))
         try:
-            os.makedirs(self._folder or ".", exist_ok=True)
-            self._check_space(expected_bytes)
-            self._open(key, keep=keep)
+            try:
+                self._open(key, keep=keep, expected_bytes=expected_bytes)
+            except FileNotFoundError:
+                # Only now: it is there for all files of a folder but the first.
+                os.makedirs(self._folder or ".", exist_ok=True)
+                self._open(key, keep=keep, expected_bytes=expected_bytes)
         except OSError as error:
             self.discard()
             raise destination_error(uri, "create the file", error) from error
 
-    def _open(self, key: str | None, *, keep: bool) -> None:
+    def _open(self, key: str | None, *, keep: bool, expected_bytes: int | None) -> None:
+        self._check_space(expected_bytes)
         if key is not None:
             path = partial.path_of(self._folder, self._name, key)
             self._fd = partial.lock(path)
@@ -126,9 +130,13 @@ class LocalSink:
             at += len(piece)
             yield piece
 
+    def is_worth_keeping(self, total: int) -> bool:
+        """Whether `remember` would note anything."""
+        return self._keyed and total >= WORTH_KEEPING
+
     def remember(self, mark: Mark) -> None:
         """Note beside the partial of which file it holds the first bytes, for a next try to go on with."""
-        if self._keyed and mark.total >= WORTH_KEEPING:
+        if self.is_worth_keeping(mark.total):
             with self._failing("write beside"):
                 self.mark = replace(mark, target=self._name, durable=0, boot=boot_id())
                 partial.write_state(self._temporary, self.mark.to_json())
@@ -202,8 +210,9 @@ class LocalSink:
             self.seal()
         with self._failing("publish"):
             self._lock_again()
-            # Before the name is free for others: what is beside it then would be theirs.
-            partial.remove_state(self._temporary)
+            if self.mark is not None:
+                # Before the name is free for others: what is beside it then would be theirs.
+                partial.remove_state(self._temporary)
             if self._create_only:
                 self._link()
             else:
@@ -217,7 +226,7 @@ class LocalSink:
                 os.fsync(folder)
             finally:
                 os.close(folder)
-        partial.remove_unused(self._folder, self._name)
+        leftovers.remove_unused(self._folder, self._name)
 
     def discard(self) -> None:
         """Close and remove the partial file. Never raises; may be called again."""
@@ -233,6 +242,7 @@ class LocalSink:
         if self.mark is None:
             self.discard()
         self._close()
+        leftovers.noticed(self._folder)
 
     def _close(self) -> None:
         fd, self._fd, self._temporary, self._sealed = self._fd, None, "", None
@@ -291,7 +301,7 @@ class LocalSink:
 
     def _check_space(self, expected_bytes: int | None) -> None:
         """Fail before 100 GB were fetched rather than after. Quotas are not seen here; `write` meets those."""
-        if not expected_bytes or not hasattr(os, "statvfs"):
+        if not expected_bytes or expected_bytes < WORTH_KEEPING or not hasattr(os, "statvfs"):
             return
         space = os.statvfs(self._folder or ".")
         # Some network and FUSE file systems report nothing at all.

@@ -1,4 +1,4 @@
-"""Every other store fsspec knows (Google, Azure, SFTP, memory, …): a sibling object, then a move."""
+"""Every other store fsspec knows (SFTP, HDFS, memory, …): a sibling object, then a move."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _AFFIX = len(".") + len(".0123456789abcdef.part.json")
 
 def path_of(folder: str, name: str, key: str) -> str:
     """The partial of the file `name`; the name only helps a person to see whose it is, and is cut to fit 255 bytes."""
-    return os.path.join(folder, f".{_cut(name)}.{key}.part")
+    return os.path.join(folder, f".{cut(name)}.{key}.part")
 
 
 def lock(path: str) -> int | None:
@@ -111,38 +111,24 @@ def remove(path: str) -> None:
             os.unlink(each)
 
 
-def found(folder: str, *, key: str | None = None, name: str | None = None) -> list[str]:
-    """The partials in `folder`, also those of which only the state is left: of `key`, or of the file `name`."""
-    try:
-        entries = os.listdir(folder or ".")
-    except OSError:
-        return []
-    paths = set()
-    for entry in entries:
-        match = PARTIAL.fullmatch(entry) if entry.startswith(".") else None
-        if match and key in (None, match["key"]) and (name is None or _cut(name) == match["name"]):
-            paths.add(os.path.join(folder, entry.removesuffix(STATE)))
-    return sorted(paths)
-
-
-def remove_unused(folder: str, name: str) -> None:
-    """Remove the partials of the file `name` that no process holds. Never raises."""
-    for path in found(folder, name=name):
-        remove_if_unused(path)
-
-
 def remove_if_unused(path: str) -> bool:
     """Remove a partial unless a process holds it; its state alone if that is all there is. Never raises."""
     fd = lock_existing(path)
-    if fd is None and os.path.lexists(path) and not _is_second_name(path):
+    if fd is not None or _is_second_name(path):
+        remove(path)
+    elif os.path.lexists(path):
         return False
-    remove(path)
+    else:
+        # Not what is at `path` by now: that is a writer's who has come meanwhile.
+        with contextlib.suppress(OSError):
+            remove_state(path)
     if fd is not None:
         os.close(fd)
     return True
 
 
-def _cut(name: str) -> str:
+def cut(name: str) -> str:
+    """`name` as far as it stands in a partial's own."""
     return os.fsdecode(os.fsencode(name)[: 255 - _AFFIX])
 
 
@@ -165,13 +151,6 @@ def _locks_work(fd: int) -> bool:
     return True
 
 
-def _is_at(fd: int, path: str) -> bool:
-    try:
-        return os.path.samestat(os.fstat(fd), os.lstat(path))
-    except OSError:
-        return False
-
-
 def _is_second_name(path: str) -> bool:
     """Whether a kill between the two steps of a create-only publication left this name: the result has the other."""
     with contextlib.suppress(OSError):
@@ -183,4 +162,9 @@ def _is_second_name(path: str) -> bool:
 def _is_ours(fd: int, path: str) -> bool:
     """Whether the locked file is still the one at `path`, has no other name, and is this user's."""
     status = os.fstat(fd)
-    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == os.geteuid() and _is_at(fd, path)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_uid != os.geteuid():
+        return False
+    try:
+        return os.path.samestat(status, os.lstat(path))
+    except OSError:
+        return False

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import io
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl.exceptions import DestinationError
@@ -26,7 +27,8 @@ from airflow_provider_batchdl.transfer.sinks.errors import (
     no_object,
     store_code,
 )
-from airflow_provider_batchdl.transfer.sinks.s3_upload import PRECONDITION_FAILED, MultipartUpload, S3Object
+from airflow_provider_batchdl.transfer.sinks.s3_object import PRECONDITION_FAILED, S3Object
+from airflow_provider_batchdl.transfer.sinks.s3_upload import MultipartUpload
 
 if TYPE_CHECKING:
     from s3fs import S3FileSystem
@@ -44,17 +46,29 @@ GROW_EVERY = 2_000
 MAX_PARTS = 10_000
 
 
-def part_size(number: int, expected_bytes: int | None, *, fixed: bool) -> int:
-    """Bytes in part `number` (from 1).
+@dataclass(frozen=True)
+class PartSizes:
+    """How an object is cut into parts.
 
     Args:
-        number: the part's number.
-        expected_bytes: the object's size where it is known.
+        base: bytes in the first part.
         fixed: all parts but the last must have one size (Cloudflare R2; s3fs's `fixed_upload_size`).
+        grow_every: parts after which their size doubles, unless `fixed`.
     """
-    base = max(BLOCK, -(-(expected_bytes or 0) // PLANNED_PARTS))
-    base = -(-base // (1 << 20)) << 20
-    return base if fixed else base << max(0, (number - 1) // GROW_EVERY)
+
+    base: int
+    fixed: bool
+    grow_every: int
+
+    @classmethod
+    def of(cls, expected_bytes: int | None, *, fixed: bool) -> PartSizes:
+        """Those for an object of `expected_bytes`, where that is known."""
+        base = max(BLOCK, -(-(expected_bytes or 0) // PLANNED_PARTS))
+        return cls(-(-base // (1 << 20)) << 20, fixed, GROW_EVERY)
+
+    def size(self, number: int) -> int:
+        """Bytes in part `number`, from 1."""
+        return self.base if self.fixed else self.base << max(0, (number - 1) // self.grow_every)
 
 
 class S3Sink:
@@ -85,20 +99,16 @@ class S3Sink:
         if not bucket or not key or key.endswith("/"):
             raise no_object(uri)
         self._object = S3Object(fs, bucket, key, path, create_only=create_only)
-        self._expected = expected_bytes
-        self._fixed = bool(getattr(fs, "fixed_upload_size", False))
+        self._sizes = PartSizes.of(expected_bytes, fixed=bool(getattr(fs, "fixed_upload_size", False)))
         self._begin()
 
     def _begin(self) -> None:
         self.written = 0
         self._upload: MultipartUpload | None = None
         self._sealed = False
-        self._room = self._size = self._next_size(1)
+        self._room = self._size = self._sizes.size(1)
         self._buffer: io.BytesIO | None = io.BytesIO()
         self._spare: deque[io.BytesIO] = deque()
-
-    def _next_size(self, number: int) -> int:
-        return part_size(number, self._expected, fixed=self._fixed)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append `data`; waits for the store only where too many parts are on their way."""
@@ -139,15 +149,20 @@ class S3Sink:
             self.discard()
             raise already_there(self.uri)
         etag: str | None = self._guard("publish", self._complete, buffer)
-        self._upload, self._buffer, self._sealed = None, None, False
+        self._end()
         return etag
 
     def discard(self) -> None:
         """Abort the upload and check that it is gone. Never raises; may be called again."""
-        upload, self._upload, self._buffer, self._sealed = self._upload, None, None, False
-        self._spare.clear()
+        upload = self._end()
         if upload is not None:
             upload.abort()
+
+    def _end(self) -> MultipartUpload | None:
+        """Let go of everything; the upload, if one was begun."""
+        upload, self._upload, self._buffer, self._sealed = self._upload, None, None, False
+        self._spare.clear()
+        return upload
 
     def _send(self, buffer: io.BytesIO) -> None:
         """Start uploading the full buffer and take another."""
@@ -159,7 +174,7 @@ class S3Sink:
         while upload.in_flight and (upload.in_flight + 1) * self._size > IN_FLIGHT_BYTES:
             self._spare.append(upload.collect())
         upload.send(_only(buffer, self._size))
-        self._room = self._size = self._next_size(upload.parts_begun + 1)
+        self._room = self._size = self._sizes.size(upload.parts_begun + 1)
         # Overwriting memory the process already has is several times cheaper than touching fresh pages.
         self._buffer = self._spare.popleft() if self._spare else io.BytesIO()
         self._buffer.seek(0)
@@ -167,10 +182,11 @@ class S3Sink:
     def _send_last(self, buffer: io.BytesIO) -> None:
         """Send the last part and wait for every part; the buffers are let go."""
         if self._upload is None:
-            self._upload = MultipartUpload(self._object)
-        self._upload.send(_only(buffer, self._size - self._room))
-        while self._upload.in_flight:
-            self._upload.collect()
+            # One part: a connection of its own would not pay.
+            self._upload = MultipartUpload(self._object, direct=False)
+        if self._room < self._size:
+            self._upload.send(_only(buffer, self._size - self._room))
+        self._upload.finish()
         self._buffer = None
         self._spare.clear()
 

@@ -15,7 +15,7 @@ from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.emulator.records import RequestRecord
 from airflow_provider_batchdl.exceptions import BatchDlError, ChecksumMismatchError, DestinationError
 from airflow_provider_batchdl.jobs import Landing
-from airflow_provider_batchdl.transfer import patience
+from airflow_provider_batchdl.transfer import budget
 from airflow_provider_batchdl.transfer.destination import Destination
 from airflow_provider_batchdl.transfer.download import download
 from airflow_provider_batchdl.transfer.parallel import division, growth, plan
@@ -36,7 +36,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(division, "PIECE", 300_000)
     monkeypatch.setattr(division, "NOTE_EVERY", 100_000)
     monkeypatch.setattr(plan, "SMALLEST_SHARE", 100_000)
-    monkeypatch.setattr(patience, "backoff", lambda failures, retry_after=None: 0.01)
+    monkeypatch.setattr(budget, "backoff", lambda failures, retry_after=None: 0.01)
 
 
 @pytest.fixture(params=["disk", "memory"])

@@ -1,0 +1,203 @@
+"""Azure Blob Storage: blocks that only `publish` commits.
+
+`adlfs`'s own file object is not used. Read in adlfs 2026.8 (`spec.py`, `AzureBlobFile`): it uploads each block while
+the writer waits, holds a second copy of it, and commits whatever was written when it is closed, also while an exception
+unwinds. Here the same file system object (credentials, endpoint, time-outs) is asked for the same calls directly.
+
+Sources: https://learn.microsoft.com/rest/api/storageservices/put-block (blocks are no part of the blob until committed;
+those of a blob that never is are dropped a week after the last; 4000 MiB a block),
+https://learn.microsoft.com/rest/api/storageservices/put-block-list (the commit, which also drops all blocks it does not
+name), https://learn.microsoft.com/azure/storage/blobs/scalability-targets (50,000 blocks a blob).
+"""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_batchdl.exceptions import DestinationError
+from airflow_provider_batchdl.transfer.sinks.azure_blocks import AzureBlob, BlockUpload
+from airflow_provider_batchdl.transfer.sinks.errors import (
+    already_there,
+    destination_error,
+    ended,
+    no_object,
+    store_code,
+)
+
+if TYPE_CHECKING:
+    from adlfs import AzureBlobFileSystem
+
+BLOCK = 8 << 20
+"""Bytes in a block where nothing asks for larger ones."""
+IN_FLIGHT_BYTES = 16 << 20
+"""Blocks under way at once, together, beside the one being filled (one block at least)."""
+SMALL = 256 << 10
+"""Bytes that travel in a single request at `publish`, and that a sealed sink may keep in memory."""
+PLANNED_BLOCKS = 45_000
+"""Blocks a blob of known size is cut into at most: a tenth of the store's 50,000 is left for a wrong hint."""
+GROW_EVERY = 10_000
+"""Blocks after which the block size doubles: 8 MiB blocks then end at 2.3 TiB instead of 390 GiB."""
+MAX_BLOCKS = 50_000
+
+
+def block_size(number: int, expected_bytes: int | None) -> int:
+    """Bytes in block `number` (from 0) of a blob whose size is `expected_bytes`, where that is known.
+
+    It grows only after the blocks that were to be enough.
+    """
+    expected = expected_bytes or 0
+    size = -(-max(BLOCK, -(-expected // PLANNED_BLOCKS)) // (1 << 20)) << 20
+    return size << max(0, number - expected // size) // GROW_EVERY
+
+
+class AzureSink:
+    """A `Sink` for one block blob.
+
+    Up to `SMALL` bytes become one Put Blob at `publish` (also 0 bytes); more become blocks, which travel while the next
+    one is being filled, and which one Put Block List then makes the blob. Memory: one block being filled plus at most
+    `IN_FLIGHT_BYTES` (or one block) on the way. With `create_only` the last request is always a Put Block List, and
+    says `If-None-Match: *`.
+
+    What was sent and is not published, no listing shows and no reader gets. But Azure has no call that drops blocks and
+    nothing else: deleting the blob would, and would also delete what another writer published in that moment. So
+    those of a discarded upload stay, and are billed, until somebody publishes the same blob, or a week has passed.
+
+    Two writers to one blob do not mix, but the first to publish drops the other's blocks, whose `publish` then is a
+    retryable `DestinationError`.
+    """
+
+    def __init__(
+        self,
+        fs: AzureBlobFileSystem,
+        path: str,
+        uri: str,
+        *,
+        expected_bytes: int | None = None,
+        create_only: bool = False,
+    ) -> None:
+        self.uri = uri
+        self.written = 0
+        container, name, _ = fs.split_path(path)
+        if not container or not name or name.endswith("/"):
+            raise no_object(uri)
+        self._blob = AzureBlob(fs, container, name, path, create_only=create_only)
+        self._expected = expected_bytes
+        self._begin()
+
+    def _begin(self) -> None:
+        self.written = 0
+        self._upload: BlockUpload | None = None
+        self._sealed = False
+        self._room = self._size = block_size(0, self._expected)
+        self._buffer: io.BytesIO | None = io.BytesIO()
+        self._spare: deque[io.BytesIO] = deque()
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append `data`; waits for the store only where too many blocks are on their way."""
+        view = memoryview(data).cast("B")
+        while view:
+            buffer = self._open_buffer()
+            # Only sent once more bytes come: the last block is never empty, which the store would refuse.
+            if not self._room:
+                self._guard("upload", self._send, buffer)
+                continue
+            taken = view[: self._room]
+            buffer.write(taken)
+            self._room -= len(taken)
+            self.written += len(taken)
+            view = view[len(taken) :]
+
+    def restart(self) -> None:
+        """Throw away all bytes so far; begin again at zero."""
+        self._open_buffer()
+        self.discard()
+        self._begin()
+
+    def seal(self) -> None:
+        """Send what is left and wait for all blocks; only the commit is left.
+
+        A blob of at most `SMALL` bytes stays in memory for its single request.
+        """
+        buffer = self._open_buffer()
+        self._sealed = True
+        if self.written > SMALL:
+            self._guard("upload", self._send_last, buffer)
+
+    def publish(self) -> str | None:
+        """Commit the blocks: the blob appears whole. Returns its ETag without quotes."""
+        if not self._sealed:
+            self.seal()
+        etag: str | None = self._guard("publish", self._complete)
+        self._upload, self._buffer, self._sealed = None, None, False
+        return etag
+
+    def discard(self) -> None:
+        """Stop what is under way. Never raises; may be called again. For what stays, see the class."""
+        self._upload, self._buffer, self._sealed = None, None, False
+        self._spare.clear()
+        self._blob.stop()
+
+    def _send(self, buffer: io.BytesIO) -> None:
+        """Start uploading the full buffer and take another."""
+        upload = self._begun()
+        while upload.in_flight and (upload.in_flight + 1) * self._size > IN_FLIGHT_BYTES:
+            self._spare.append(upload.collect())
+        upload.send(_only(buffer, self._size), self._size)
+        self._room = self._size = block_size(upload.blocks_begun, self._expected)
+        # Overwriting memory the process already has is several times cheaper than touching fresh pages.
+        self._buffer = self._spare.popleft() if self._spare else io.BytesIO()
+        self._buffer.seek(0)
+
+    def _send_last(self, buffer: io.BytesIO) -> None:
+        """Send the last block and wait for every block; the buffers are let go."""
+        upload, length = self._begun(), self._size - self._room
+        if length:  # an empty blob has no blocks
+            upload.send(_only(buffer, length), length)
+        self._buffer = None
+        self._spare.clear()
+        while upload.in_flight:
+            upload.collect()
+
+    def _begun(self) -> BlockUpload:
+        """The upload, with room for one more block."""
+        if self._upload is None:
+            self._upload = BlockUpload(self._blob)
+        if self._upload.blocks_begun >= MAX_BLOCKS:
+            raise ValueError(f"the object has more than {MAX_BLOCKS} blocks; its size was announced too small")
+        return self._upload
+
+    def _complete(self) -> str | None:
+        if self._upload is None and self._buffer is not None:
+            # To Azurite, for one, a Put Blob that is to create finds a blob where only unfinished blocks are.
+            if not self._blob.create_only:
+                return self._blob.put(_only(self._buffer, self.written).getvalue())
+            self._send_last(self._buffer)
+        if self._upload is None:
+            raise ended(self.uri)
+        return self._upload.commit()
+
+    def _open_buffer(self) -> io.BytesIO:
+        if self._buffer is None or self._sealed:
+            raise ended(self.uri)
+        return self._buffer
+
+    def _guard(self, doing: str, step: Any, *args: Any) -> Any:
+        """Run `step`; whatever the store raises ends the upload and becomes a `DestinationError`."""
+        try:
+            return step(*args)
+        except DestinationError:
+            raise
+        except Exception as error:  # noqa: BLE001  azure-core, azure-identity and aiohttp share no base
+            self.discard()
+            if self._blob.create_only and store_code(error) == "BlobAlreadyExists":
+                raise already_there(self.uri) from None
+            raise destination_error(self.uri, doing, error) from None
+
+
+def _only(buffer: io.BytesIO, length: int) -> io.BytesIO:
+    """The buffer cut to `length` bytes (a reused one may hold more) and rewound."""
+    buffer.truncate(length)
+    buffer.seek(0)
+    return buffer

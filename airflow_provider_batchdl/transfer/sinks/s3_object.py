@@ -1,0 +1,129 @@
+"""The S3 calls for one object, through the s3fs file system's client."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_batchdl.transfer.sinks.errors import store_code
+
+if TYPE_CHECKING:
+    from s3fs import S3FileSystem
+
+PRECONDITION_FAILED = "PreconditionFailed"
+"""The code of a refusal because the object exists."""
+ABORT_SECONDS = 60.0
+"""A dead store may hold a task that is being killed no longer than this."""
+ATTEMPTS = 3
+"""Tries of one body, each with botocore's own retries inside."""
+
+
+class S3Object:
+    """One key of one bucket, through the s3fs file system's client, loop and extra arguments."""
+
+    def __init__(self, fs: S3FileSystem, bucket: str, key: str, path: str, *, create_only: bool = False) -> None:
+        self.fs = fs
+        self.create_only = create_only
+        self.path = path
+        self.names = {"Bucket": bucket, "Key": key}
+
+    def call(self, method: str, *, timeout: float | None = None, **arguments: Any) -> dict[str, Any]:
+        """One S3 call without a body. Raises what s3fs raises."""
+        from fsspec.asyn import sync
+
+        answer: dict[str, Any] = sync(self.fs.loop, self.call_async, method, timeout=timeout, **arguments)
+        return answer
+
+    async def call_async(self, method: str, **arguments: Any) -> dict[str, Any]:
+        """`call` as a coroutine on the file system's loop."""
+        answer: dict[str, Any] = await self.fs._call_s3(method, **self.names, **arguments)
+        return answer
+
+    async def send_async(self, method: str, body: io.BytesIO, **arguments: Any) -> dict[str, Any]:
+        """One S3 call with a body, rewound before every try.
+
+        `fs._call_s3` would call again with the same, exhausted file and so upload an empty part; botocore's retries
+        inside one call do rewind. A file, not bytes, because aiohttp then sends it in pieces instead of copying
+        it whole.
+        """
+        from botocore.exceptions import HTTPClientError
+
+        await self.fs.set_session()
+        client = await self.fs.get_s3(self.names["Bucket"])
+        function = getattr(client, method)
+        for attempt in range(1, ATTEMPTS + 1):
+            body.seek(0)
+            try:
+                wanted = self.fs._get_s3_method_kwargs(function, **self.names, **arguments, Body=body)
+                answer: dict[str, Any] = await function(**wanted)
+                return answer
+            except HTTPClientError:
+                if attempt == ATTEMPTS:
+                    raise
+                await asyncio.sleep(0.2 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    def put(self, body: io.BytesIO) -> str | None:
+        """Write the whole object with one PUT, which S3 makes atomic. Returns its ETag."""
+        try:
+            answer = self.wait(self.begin(self.send_async, "put_object", body, **self.condition))
+        except Exception as error:
+            if store_code(error) != PRECONDITION_FAILED:
+                raise
+            digest = hashlib.md5(body.getbuffer(), usedforsecurity=False).hexdigest()
+            answer = self.mine_after_all(error, digest)
+        return self.published(answer)
+
+    @property
+    def condition(self) -> dict[str, Any]:
+        """The arguments that make the last request replace nothing."""
+        return {"IfNoneMatch": "*"} if self.create_only else {}
+
+    def exists(self) -> bool:
+        """Whether the object is there."""
+        try:
+            self.call("head_object")
+        except FileNotFoundError:
+            return False
+        return True
+
+    def mine_after_all(self, error: Exception, etag: str | None) -> dict[str, Any]:
+        """What the store says of an object with our very content, where a repeated request met its own success.
+
+        Args:
+            error: what the last request raised; raised again where it means anything else.
+            etag: that of our content.
+        """
+        repeated = isinstance(error, FileNotFoundError) or store_code(error) == PRECONDITION_FAILED
+        answer = self.call("head_object") if repeated else {}
+        if etag is None or str(answer.get("ETag")).strip('"') != etag:
+            raise error
+        return answer
+
+    def published(self, answer: dict[str, Any]) -> str | None:
+        """The ETag of an answer that made the object visible; forgets what the file system cached about it."""
+        self.fs.invalidate_cache(self.path)
+        etag = answer.get("ETag")
+        return str(etag).strip('"') if etag else None
+
+    def begin(self, function: Callable[..., Awaitable[Any]], *args: Any, **arguments: Any) -> asyncio.Task[Any]:
+        """Start a coroutine on the file system's loop and return its task at once."""
+        from fsspec.asyn import sync
+
+        async def start() -> asyncio.Task[Any]:
+            return asyncio.ensure_future(function(*args, **arguments))
+
+        task: asyncio.Task[Any] = sync(self.fs.loop, start)
+        return task
+
+    def wait(self, task: asyncio.Task[Any], *, timeout: float | None = None) -> Any:
+        """The task's result. A signal that raises in this thread leaves the task running."""
+        from fsspec.asyn import sync
+
+        async def result() -> Any:
+            return await task
+
+        return sync(self.fs.loop, result, timeout=timeout)

@@ -1,0 +1,47 @@
+"""What a vendor's list of jobs shows, and one page of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from airflow_provider_batchdl.jobs import Job
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What the vendor documents about its list.
+
+    Args:
+        active_only: jobs that have ended are not in it, and all others are on one page.
+        newest_first: jobs come in the order in which they were made, the newest first.
+    """
+
+    active_only: bool = False
+    newest_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListedJob:
+    """A job as the list shows it.
+
+    Args:
+        job: the job.
+        created: when the vendor says it was made, where it says so.
+    """
+
+    job: Job
+    created: datetime | None = None
+
+
+@dataclass(frozen=True)
+class JobPage:
+    """The answer to one list request.
+
+    Args:
+        jobs: what it shows, in the vendor's order.
+        following: what :meth:`Vendor.list_page` takes for the next page; None on the last.
+    """
+
+    jobs: tuple[ListedJob, ...]
+    following: str | None = None

@@ -1,0 +1,291 @@
+"""What is known of a file's first bytes, handed from one process to the next."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import logging
+import subprocess
+import sys
+import zlib
+from base64 import b64encode
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_batchdl.exceptions import (
+    BatchDlError,
+    ChecksumMismatchError,
+    ResultNotReadyError,
+    TruncatedDownloadError,
+)
+from airflow_provider_batchdl.transfer import midstate
+from airflow_provider_batchdl.transfer.checksums import worth_noting
+from airflow_provider_batchdl.transfer.examination import LARGEST_SNAPSHOT, VERSION, Examination
+from airflow_provider_batchdl.transfer.identity import identify
+from airflow_provider_batchdl.transfer.stream import ResultStream
+
+ROWS = b"email,status\n" + b"".join(b'"ann%d@corp.example",Valid\r\n' % number for number in range(5_000))
+NAMES = {"rows.csv": ROWS, "rows.jsonl": b'{"a": [1, 2], "b": "\\u00e9"}\n' * 5_000, "rows.bin": bytes(100_000)}
+NAMES["rows.json"] = b'{"status": "ready", "list": [' + b",".join([b'{"a": 1}'] * 3_000) + b"]}"
+
+pytestmark = pytest.mark.skipif(not midstate.is_available("sha256"), reason="no hash here can be continued")
+
+
+def declared(content: bytes) -> dict[str, str]:
+    """Headers of a store that declares all checksums of which the state can be kept without another library."""
+    sums = {
+        "content-md5": hashlib.md5(content, usedforsecurity=False).digest(),
+        "x-amz-checksum-sha1": hashlib.sha1(content, usedforsecurity=False).digest(),
+        "x-amz-checksum-sha256": hashlib.sha256(content).digest(),
+        "x-amz-checksum-crc32": zlib.crc32(content).to_bytes(4, "big"),
+    }
+    return {"content-length": str(len(content)), **{name: b64encode(value).decode() for name, value in sums.items()}}
+
+
+def head(headers: Mapping[str, str]) -> ResultStream:
+    """The response with these headers."""
+    response = SimpleNamespace(status=200, headers=headers)
+    return ResultStream(cast(Any, response), "http://store.example/x", 0, identify(200, headers))
+
+
+def arguments(headers: Mapping[str, str], name: str, **others: Any) -> dict[str, Any]:
+    return {"headers": headers, "filename": name, "sha256": True, "inspect": lambda members: None, "facts": {}} | others
+
+
+def kept(examination: Examination) -> Any:
+    """Its snapshot as it comes back from any store of JSON."""
+    text = json.dumps(examination.snapshot(), allow_nan=False, ensure_ascii=False)
+    assert text.isascii()
+    assert "\\u0000" not in text.replace("\\\\", "")
+    return json.loads(text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(data=st.data())
+def test_what_goes_on_elsewhere_ends_as_if_it_had_not_stopped(name: str, data: st.DataObject) -> None:
+    content = NAMES[name]
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=4)))
+    headers = declared(content)
+    whole = Examination(**arguments(headers, name))
+    whole.feed(content)
+    examination, at = Examination(**arguments(headers, name), resumable=True), 0
+    for cut in [*cuts, len(content)]:
+        examination.feed(content[at:cut])
+        at = cut
+        examination = Examination.restore(kept(examination), **arguments(worth_noting(headers), name))
+        assert examination.examined == at
+    assert examination.verdict(at, head(headers)) == whole.verdict(at, head(headers))
+    assert examination.sha256 == whole.sha256 == hashlib.sha256(content).hexdigest()
+    assert examination.rows == whole.rows
+
+
+def test_another_process_goes_on_with_it() -> None:
+    program = (
+        "import json, sys\n"
+        "from airflow_provider_batchdl.transfer.examination import Examination\n"
+        "snapshot, rest = json.load(sys.stdin)\n"
+        "made_with = dict(headers={}, filename='rows.csv', sha256=True, inspect=len, facts={})\n"
+        "examination = Examination.restore(snapshot, **made_with)\n"
+        "examination.feed(rest.encode())\n"
+        "examination._content.finish()\n"
+        "print(examination.examined, examination.rows, examination.sha256)"
+    )
+    examination = Examination(**arguments({}, "rows.csv"), resumable=True)
+    examination.feed(ROWS[:70_001])
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=json.dumps([examination.snapshot(), ROWS[70_001:].decode()]),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.split() == [str(len(ROWS)), "5000", hashlib.sha256(ROWS).hexdigest()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("half", [0, 1])
+def test_a_fault_on_either_side_is_still_found(name: str, half: int) -> None:
+    content = NAMES[name]
+    headers, middle = declared(content), len(content) // 2
+    damaged = bytearray(content)
+    damaged[half * middle + 2] ^= 1
+    examination = Examination(**arguments(headers, name), resumable=True)
+    examination.feed(bytes(damaged[:middle]))
+    examination = Examination.restore(kept(examination), **arguments(headers, name))
+    examination.feed(bytes(damaged[middle:]))
+    with pytest.raises(ChecksumMismatchError):
+        examination.verdict(len(content), head(headers))
+
+
+def test_what_a_result_says_of_itself_is_remembered() -> None:
+    """Proofy's `{"status": "processing", …}`: the member stands in the first half, the verdict is of the second."""
+
+    def refuse(members: Mapping[str, object]) -> None:
+        if members.get("status") != "ready":
+            raise ResultNotReadyError(f"It is {members.get('status')}.")
+
+    content = b'{"status": "processing \\ud800\\u0000", "number": 1e999, "list": [' + b"1," * 50_000 + b"1]}"
+    examination = Examination(**arguments({}, "x.json", inspect=refuse), resumable=True)
+    examination.feed(content[:50_000])
+    examination = Examination.restore(kept(examination), **arguments({}, "x.json", inspect=refuse))
+    examination.feed(content[50_000:])
+    with pytest.raises(ResultNotReadyError, match="processing"):
+        examination.verdict(len(content), head({}))
+
+
+def test_a_snapshot_names_what_it_is_of_and_is_small() -> None:
+    """Whoever changes one of these names, or what it means, changes `VERSION` with it."""
+    examination = Examination(**arguments(declared(ROWS), "rows.csv"), resumable=True)
+    examination.feed(ROWS)
+    snapshot = kept(examination)
+    assert VERSION == 1
+    assert set(snapshot) == {"version", "bytes", "digests", "format", "content", "seal"}
+    assert (snapshot["version"], snapshot["bytes"], snapshot["format"]) == (1, len(ROWS), "csv")
+    assert set(snapshot["digests"]) == {"crc32", "md5", "sha1", "sha256"}
+    assert set(snapshot["digests"]["sha256"]) == {"chain", "tail"}
+    csv = {"head", "bytes_seen", "records", "inside", "before", "held", "header", "tail"}
+    assert set(snapshot["content"]) == csv
+    assert len(json.dumps(snapshot)) < 1500
+    formats = {name: Examination(**arguments({}, f"x.{name}"), resumable=True) for name in ("json", "jsonl", "zip")}
+    content = {name: set(kept(each)["content"]) for name, each in formats.items()}
+    assert content["jsonl"] == {"head", "bytes_seen", "count", "open_line", "open_length", "last", "last_length"}
+    assert content["zip"] == {"first", "last", "size"}
+    json_own = {"name", "members", "nesting", "lines", "object", "after", "carry", "key", "value", "seen", "arrays"}
+    assert content["json"] == {"head", "bytes_seen"} | json_own
+    nesting = {"in_string", "escape", "stack", "counted", "commas", "filled"}
+    assert set(kept(formats["json"])["content"]["nesting"]) == nesting
+
+
+def paths(value: Any, here: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """The ways to every member of a JSON value."""
+    if not isinstance(value, dict):
+        return [here]
+    return [path for name, inner in value.items() for path in [(*here, name), *paths(inner, (*here, name))]]
+
+
+def changed(value: dict[str, Any], path: tuple[str, ...], other: object) -> dict[str, Any]:
+    copy: dict[str, Any] = json.loads(json.dumps(value))
+    inner = copy
+    for name in path[:-1]:
+        inner = inner[name]
+    inner[path[-1]] = other
+    return copy
+
+
+def test_a_damaged_snapshot_is_refused_whatever_is_damaged() -> None:
+    given_to = arguments(declared(NAMES["rows.json"]), "rows.json")
+    examination = Examination(**given_to, resumable=True)
+    examination.feed(NAMES["rows.json"][:20_000])
+    snapshot = kept(examination)
+    others: tuple[object, ...] = (None, 0, 1, -1, "", "00", {}, [])
+    whole: list[object] = [None, [], "", 1, {}, {**snapshot, "more": 1}, {**snapshot, "seal": None}]
+    whole += [changed(snapshot, path, other) for path in paths(snapshot) for other in others]
+    refused = 0
+    for each in whole:
+        if json.dumps(each) == json.dumps(snapshot):
+            continue
+        with pytest.raises(ValueError, match="."):  # noqa: RUF043
+            Examination.restore(each, **given_to)
+        refused += 1
+    assert refused > 150
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"filename": "rows.json"},
+        {"filename": "rows"},
+        {"filename": "rows.csv.gz"},
+        {"sha256": False},
+        {"headers": {}},
+        {"headers": {**declared(ROWS), "repr-digest": f"sha-512=:{b64encode(bytes(64)).decode()}:"}},
+        {"headers": {**declared(ROWS), "content-encoding": "gzip"}},
+    ],
+    ids=str,
+)
+def test_a_snapshot_of_another_examination_is_refused(other: dict[str, Any]) -> None:
+    headers = {name: value for name, value in declared(ROWS).items() if name != "x-amz-checksum-sha256"}
+    examination = Examination(**arguments(headers, "rows.csv"), resumable=True)
+    examination.feed(ROWS)
+    Examination.restore(kept(examination), **arguments(headers, "rows.csv"))
+    with pytest.raises(ValueError, match="."):  # noqa: RUF043
+        Examination.restore(kept(examination), **(arguments(headers, "rows.csv") | other))
+
+
+def test_a_snapshot_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    examination = Examination(**arguments({}, "rows.csv"), resumable=True)
+    snapshot = kept(examination)
+    monkeypatch.setattr("airflow_provider_batchdl.transfer.examination.VERSION", 2)
+    with pytest.raises(ValueError, match="another version"):
+        Examination.restore(snapshot, **arguments({}, "rows.csv"))
+
+
+def test_what_cannot_be_gone_on_with_has_no_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = Examination(**arguments({}, "rows.csv.gz"), resumable=True)
+    packed.feed(gzip.compress(ROWS))
+    assert packed.snapshot() is None
+    assert Examination(**arguments({}, "rows.csv")).snapshot() is None  # not asked for
+    long_record = Examination(**arguments({}, "rows.jsonl"), resumable=True)
+    long_record.feed(b'{"a":"' + b"x" * LARGEST_SNAPSHOT)
+    assert long_record.snapshot() is None
+    monkeypatch.setattr(midstate, "is_available", lambda algorithm: False)
+    assert Examination(**arguments({}, "rows.csv"), resumable=True).snapshot() is None
+    without = Examination(**arguments({}, "rows.csv", sha256=False), resumable=True)
+    assert without.snapshot() is not None
+
+
+def test_a_process_that_cannot_continue_the_hash_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    examination = Examination(**arguments({}, "rows.csv"), resumable=True)
+    snapshot = kept(examination)
+    monkeypatch.setattr(midstate, "is_available", lambda algorithm: False)
+    with pytest.raises(ValueError, match="sha256 cannot be continued here"):
+        Examination.restore(snapshot, **arguments({}, "rows.csv"))
+
+
+@pytest.mark.parametrize(
+    ("headers", "named"),
+    [
+        ({"x-amz-checksum-sha256": f"{b64encode(bytes(32)).decode()}-3"}, ["x-amz-checksum-sha256"]),
+        ({"x-amz-checksum-xxhash128": b64encode(bytes(16)).decode()}, ["x-amz-checksum-xxhash128"]),
+        ({"content-md5": "?", "repr-digest": "md5=:AAAA:"}, ["content-md5", "repr-digest"]),
+        # Of the packed bytes; those seen here were unpacked on the way.
+        ({**declared(ROWS), "content-encoding": "gzip"}, list(declared(ROWS))[1:]),
+    ],
+)
+def test_a_declared_checksum_that_cannot_be_checked_is_said(
+    headers: dict[str, str], named: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    examination = Examination(**arguments(headers, "rows.csv"))
+    examination.feed(ROWS)
+    with caplog.at_level(logging.WARNING):
+        verified_by = examination.verdict(len(ROWS), head(headers))
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [f"The checksum in {name} cannot be checked here." for name in named]
+    assert not {"md5", "sha1", "sha256", "crc32"} & set(verified_by)
+
+
+@pytest.mark.parametrize("skipped", [1, -1])
+def test_what_was_not_examined_is_not_vouched_for(skipped: int) -> None:
+    examination = Examination(**arguments({}, "rows.csv"))
+    examination.feed(ROWS)
+    with pytest.raises(TruncatedDownloadError, match="were examined"):
+        examination.verdict(len(ROWS) + skipped, head({}))
+
+
+@pytest.mark.parametrize("coding", ["identity", " Identity "])
+def test_the_coding_that_is_none_changes_nothing(coding: str) -> None:
+    headers = {**declared(ROWS), "content-encoding": coding}
+    examination = Examination(**arguments(headers, "rows.csv"))
+    examination.feed(ROWS)
+    assert {"md5", "sha256", "content-length"} <= set(examination.verdict(len(ROWS), head(headers)))
+    cut = Examination(**arguments({"content-encoding": coding}, "rows.csv"))
+    cut.feed(ROWS)
+    with pytest.raises(BatchDlError):
+        cut.verdict(len(ROWS), head({"content-length": str(len(ROWS) + 1), "content-encoding": coding}))

@@ -1,0 +1,149 @@
+"""A worker killed with SIGKILL while it uploads to S3, and what the next try makes of what it left. Real processes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
+from airflow_provider_batchdl.jobs import Landing
+from tests.support.s3_bucket import Bucket, fresh_bucket
+from tests.support.seaweedfs import S3Store
+
+MIB = 1 << 20
+BLOCK = 5 * MIB
+EVERY = 10 * MIB
+SIZE = 45 * MIB
+# Parts are noted once the store has them: two can be under way, one is being filled, and a reader holds some more.
+BEHIND = EVERY + 3 * BLOCK + 2 * MIB
+WAIT = 60.0
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture
+def bucket(s3_store: S3Store) -> Iterator[Bucket]:
+    with fresh_bucket(s3_store) as bucket:
+        yield bucket
+
+
+@contextlib.contextmanager
+def child(emulator: Emulator, bucket: Bucket, job_id: str, path: str) -> Iterator[subprocess.Popen[str]]:
+    credentials = emulator.credentials["apartmentiq"]
+    order = {
+        "vendor": "apartmentiq",
+        "url": emulator.urls["apartmentiq"],
+        "password": credentials.password,
+        "login": credentials.login,
+        "extra": credentials.extra,
+        "job_id": job_id,
+        "endpoint": bucket.store.endpoint_url,
+        "key": bucket.store.access_key,
+        "secret": bucket.store.secret_key,
+        "path": f"{bucket.name}/{path}",
+        "block": BLOCK,
+        "every": EVERY,
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.transfer.s3_kill_child"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    try:
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(order))
+        process.stdin.close()
+        process.stdin = None
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=WAIT)
+
+
+def note(bucket: Bucket) -> Any:
+    there = bucket.keys()
+    return json.loads(bucket.read(there[0])) if there and there[0].endswith(".part.json") else None
+
+
+def killed(emulator: Emulator, bucket: Bucket, job_id: str, path: str, *, after: int, noted: int) -> int:
+    """Kill a download while the source is silent after `after` bytes of its answer; the byte that was noted."""
+    emulator.add_fault(Fault("stall", operation="store", after_bytes=after, seconds=600))
+    with child(emulator, bucket, job_id, path) as process:
+        deadline = time.monotonic() + WAIT
+        while time.monotonic() < deadline:
+            assert process.poll() is None, process.communicate()[1]
+            found = note(bucket)
+            if found and found["offset"] >= noted:
+                break
+            time.sleep(0.1)
+    found = note(bucket)
+    assert found is not None
+    assert len(bucket.open_uploads()) == 1
+    offset = int(found["offset"])
+    assert offset >= noted
+    return offset
+
+
+def finished(emulator: Emulator, bucket: Bucket, job_id: str, path: str) -> tuple[Landing, str]:
+    """The landing of an undisturbed process, and its log."""
+    with child(emulator, bucket, job_id, path) as process:
+        out, err = process.communicate(timeout=WAIT)
+        assert process.returncode == 0, err
+    return Landing.from_dict(json.loads(out.splitlines()[-1])), err
+
+
+def wire(emulator: Emulator, since: int) -> int:
+    return sum(record.bytes_sent for record in emulator.requests[since:] if record.operation == "store")
+
+
+@pytest.mark.parametrize("folder", [False, True])
+@pytest.mark.parametrize("at", [BEHIND + MIB, 33 * MIB + 7, SIZE - 1])
+def test_the_next_try_goes_on_after_the_last_checkpoint(
+    emulator: Emulator, bucket: Bucket, at: int, folder: bool
+) -> None:
+    job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=SIZE, format="csv"), state="succeeded")
+    path = "landed/" if folder else "landed/result.csv"
+    offset = killed(emulator, bucket, job.id, path, after=at, noted=at - BEHIND)
+    [noted] = bucket.keys()  # nothing that looks like a result
+    assert noted.startswith("landed/.result.csv.") == (not folder)
+    since = len(emulator.requests)
+    landing, log = finished(emulator, bucket, job.id, path)
+    [landed] = landing.files
+    content = bucket.read(landed.uri.split("/", 3)[3])
+    assert hashlib.sha256(content).hexdigest() == landed.sha256 == job.files()[0].sha256
+    assert landed.rows == content.count(b"\n") - 1
+    assert landing.resumed == 1
+    assert SIZE - offset <= wire(emulator, since) <= SIZE - offset + 64 * 1024
+    assert f"goes on at byte {offset}" in log
+    assert bucket.keys() == [landed.uri.split("/", 3)[3]]
+    assert bucket.open_uploads() == []
+
+
+def test_killed_before_the_first_checkpoint(emulator: Emulator, bucket: Bucket) -> None:
+    job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=SIZE, format="csv"), state="succeeded")
+    assert killed(emulator, bucket, job.id, "landed/result.csv", after=BLOCK + MIB, noted=0) == 0
+    landing, _ = finished(emulator, bucket, job.id, "landed/result.csv")
+    assert landing.files[0].sha256 == job.files()[0].sha256
+    assert bucket.keys() == ["landed/result.csv"]
+    assert bucket.open_uploads() == []
+
+
+def test_a_file_that_changed_meanwhile_begins_again(emulator: Emulator, bucket: Bucket) -> None:
+    job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=SIZE, format="csv"), state="succeeded")
+    old = job.files()[0].sha256
+    killed(emulator, bucket, job.id, "landed/result.csv", after=SIZE - 1, noted=EVERY)
+    emulator.add_fault(Fault("changed_file", operation="store"))
+    landing, log = finished(emulator, bucket, job.id, "landed/result.csv")
+    content = bucket.read("landed/result.csv")
+    assert hashlib.sha256(content).hexdigest() == landing.files[0].sha256 == job.files()[0].sha256 != old
+    assert "beginning again, from zero" in log
+    assert bucket.keys() == ["landed/result.csv"]
+    assert bucket.open_uploads() == []
