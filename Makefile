@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env demo up test lint types unit system bench faults chaos format lock clean
+.PHONY: help env demo up test lint types unit system bench faults scale scale chaos format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -59,8 +59,11 @@ CHAOS_SEED ?= $(shell date +%s)
 chaos: env ## thousands of schedules of several faults and kills; CHAOS_EXAMPLES=3000 says how many
 	CHAOS_EXAMPLES=$(CHAOS_EXAMPLES) CHAOS_SEED=$(CHAOS_SEED) $(PY) -m pytest tests/chaos -n auto --maxprocesses 4 $(PYTEST_ARGS)
 
-faults: env ## this engine and its peers through the emulator's faults, into docs/faults.md (five minutes)
+faults: env ## this engine and its peers through the emulator's faults, into docs/faults.md (six minutes)
 	@$(PY) -m tests.bench.faults $(FAULTS_ARGS)
+
+scale: env ## ten thousand waits in one process against the vendors' rate limits, into docs/scale.md (ten minutes)
+	@$(PY) -m tests.bench.scale $(SCALE_ARGS)
 
 format: env ## let ruff rewrite what it can
 	$(PY) -m ruff check --fix .

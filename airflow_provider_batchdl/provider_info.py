@@ -20,6 +20,7 @@ def _text(label: str, description: str, *, secret: bool = False, default: str | 
 
 
 _POLL = _text("Poll interval", "Seconds between looks at a job; empty for the vendor's own pace.")
+_MAX_POLL = _text("Longest poll interval", "Most seconds between looks at a job that takes long, while deferred.")
 _RATE = _text("Rate limit", 'Requests/seconds, like "120/60", where your contract differs from the public limit.')
 
 
@@ -36,7 +37,7 @@ def _connection(
             "relabeling": relabeling,
             "placeholders": {"host": host},
         },
-        "conn-fields": {**fields, "poll_interval": _POLL, "rate_limit": _RATE},
+        "conn-fields": {**fields, "poll_interval": _POLL, "max_poll_interval": _MAX_POLL, "rate_limit": _RATE},
     }
 
 
@@ -61,8 +62,9 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": _modules("hooks", "base", "revenuebase", "proofy", "batchcom", "apartmentiq"),
         "operators": _modules("operators", "submit", "download", "run", "cancel"),
         "sensors": _modules("sensors", "job"),
-        "triggers": _modules("triggers", "job"),
+        "triggers": _modules("triggers", "job", "completed"),
         "extra-links": [f"{_PACKAGE}.links.BatchJobLink"],
+        "cli": [f"{_PACKAGE}.cli.definition.get_cli_commands"],
         "connection-types": [
             _connection(
                 "revenuebase",

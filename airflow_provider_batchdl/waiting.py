@@ -19,12 +19,12 @@ class Patience:
     """Counts the failures in a row of one wait, and spaces its looks.
 
     Args:
-        interval: seconds between two looks.
+        interval: seconds between two looks; it may be changed in between.
         failures: how many in a row there were before, where a wait goes on in another process.
     """
 
     def __init__(self, interval: float, failures: int = 0) -> None:
-        self._interval = interval
+        self.interval = interval
         self._failures = failures
         self._asked = 0.0
 
@@ -51,4 +51,4 @@ class Patience:
 
     def pause(self) -> float:
         """Seconds until the next look: the interval, jittered, or what the vendor asked for if that is longer."""
-        return max(self._interval * random.uniform(1 - JITTER, 1 + JITTER), self._asked)
+        return max(self.interval * random.uniform(1 - JITTER, 1 + JITTER), self._asked)

@@ -11,6 +11,7 @@ import json, sys
 import airflow.sdk
 from airflow.sdk import BaseHook, BaseOperator, BaseOperatorLink, BaseSensorOperator
 getattr(airflow.sdk, "RetryPolicy", None)  # small; Airflow loads it when asked for
+airflow.sdk.task_group  # so is this, and who uses the `batch_job` group writes TaskFlow
 before = set(sys.modules)
 import {modules}
 print(json.dumps(sorted(set(sys.modules) - before)))
@@ -21,6 +22,7 @@ HEAVY = (
     "airflow.models",
     "airflow.providers",
     "airflow.providers_manager",
+    "airflow_provider_batchdl.cli",
     "airflow_provider_batchdl.client",
     "airflow_provider_batchdl.emulator",
     "airflow_provider_batchdl.transfer",
@@ -51,6 +53,7 @@ MODULES = (
     "airflow_provider_batchdl.operators.cancel",
     "airflow_provider_batchdl.retries",
     "airflow_provider_batchdl.sensors.job",
+    "airflow_provider_batchdl.task_groups",
 )
 
 
@@ -67,3 +70,19 @@ def test_a_dag_file_loads_nothing_heavy() -> None:
     assert [name for name in loaded if name.startswith(HEAVY)] == []
     # Nor any package of anybody else's, beyond what airflow.sdk has loaded already.
     assert [name for name in loaded if "." in name and not name.startswith("airflow_provider_batchdl")] == []
+
+
+def test_what_every_airflow_command_loads_is_small() -> None:
+    """The definition of the commands, which ``airflow`` itself asks for before it knows what a person wants."""
+    probe = (
+        "import json, sys, airflow.cli.cli_config\n"
+        "before = set(sys.modules)\n"
+        "from airflow_provider_batchdl.cli.definition import get_cli_commands\n"
+        "get_cli_commands()\n"
+        "print(json.dumps(sorted(set(sys.modules) - before)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", probe], capture_output=True, text=True, timeout=120, check=True
+    )
+    loaded = set(json.loads(done.stdout.splitlines()[-1])) - {"airflow_provider_batchdl"}
+    assert loaded == {f"airflow_provider_batchdl.{name}" for name in ("cli", "cli.definition", "jobs")}

@@ -24,11 +24,12 @@ LAYERS = {
     "client": VOCABULARY | {"vendors"},
     "transfer": VOCABULARY | {"vendors", "client"},
     "emulator": set[str](),
-    "hooks": VOCABULARY | {"vendors", "client", "transfer"},
+    "metrics": {"jobs"},
+    "hooks": VOCABULARY | {"vendors", "client", "transfer", "metrics"},
 }
 UPPER = {"operators", "sensors", "triggers", "hooks", "links", "lineage", "deferral", "failures", "provider_info"}
-# The hooks' layer and those above it are Airflow's; the rest must work without it.
-WITHOUT_AIRFLOW = sorted(set(LAYERS) - {"hooks"})
+# The hooks' layer, what it counts and those above it are Airflow's; the rest must work without it.
+WITHOUT_AIRFLOW = sorted(set(LAYERS) - {"hooks", "metrics"})
 
 
 def layer_of(path: Path) -> str:

@@ -97,3 +97,18 @@ def test_every_module_it_names_is_there(key: str) -> None:
     for group in INFO[key]:
         for name in group["python-modules"]:
             import_module(name)
+
+
+def test_every_command_it_names_is_there() -> None:
+    """Airflow imports a command only when it is called, and its name is text until then."""
+    from airflow.cli.cli_parser import get_parser
+
+    [named] = INFO["cli"]
+    module, _, function = named.rpartition(".")
+    [group] = getattr(import_module(module), function)()
+    commands = {command.name for command in group.subcommands}
+    assert commands == {"jobs", "job", "cancel", "balance", "download", "check"}
+    for command in group.subcommands:
+        home = "jobs" if command.name in {"jobs", "job", "cancel", "balance"} else command.name
+        assert callable(getattr(import_module(f"airflow_provider_batchdl.cli.{home}"), command.name))
+    assert get_parser().parse_args(["batchdl", "check", "--conn-id", "x"]).conn_id == ["x"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_batchdl import redaction
+from airflow_provider_batchdl import metrics, redaction
 from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError
 from airflow_provider_batchdl.hooks.account import aget_connection, open_source, vendor_for
 from airflow_provider_batchdl.vendors.base import Flow, Submission, Vendor
@@ -240,6 +240,7 @@ class BatchApiHook(BaseHook):
 
     def has_results(self, job: Job, *, accept_partial: bool = False) -> bool:
         """Whether results can be downloaded; raises where they never will. See ``Vendor.has_results``."""
+        metrics.count_end(self.vendor.name, job)
         return self.vendor.has_results(job, accept_partial=accept_partial)
 
     def test_connection(self) -> tuple[bool, str]:
@@ -302,6 +303,7 @@ class BatchApiHook(BaseHook):
                 if_exists=if_exists,
                 sha256=sha256,
                 connections=max_connections,
+                on_landed=metrics.count_landing,
             )
 
     def fetch(self, job_id: str, *, max_bytes: int, accept_partial: bool = False) -> object:

@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow_provider_batchdl.failures import no_vain_retries
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.links import BatchJobLink, show_link
+from airflow_provider_batchdl.operators.landing import LandsResults
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 MAX_XCOM_BYTES = 48 * 1024
 
 
-class DownloadBatchResultsOperator(BaseOperator):
+class DownloadBatchResultsOperator(LandsResults, BaseOperator):
     """Downloads a job's results: to object storage, or, without a destination, parsed into XCom.
 
     The destination holds the whole, verified result or nothing. Returns the ``Landing`` as a dict, or the parsed
@@ -73,15 +74,4 @@ class DownloadBatchResultsOperator(BaseOperator):
         """Download."""
         with no_vain_retries(), BatchApiHook.for_connection(self.conn_id) as hook:
             show_link(self, context, hook)
-            if self.destination is None:
-                return hook.fetch(self.job_id, max_bytes=self.max_xcom_bytes, accept_partial=self.accept_partial)
-            landing = hook.download(
-                self.job_id,
-                self.destination,
-                accept_partial=self.accept_partial,
-                manifest=self.manifest,
-                if_exists=self.if_exists,
-                sha256=self.sha256,
-                max_connections=self.max_connections,
-            )
-            return landing.to_dict()
+            return self._land(context, hook, self.job_id)

@@ -18,11 +18,14 @@ from airflow_provider_batchdl.kills import task_state
 from airflow_provider_batchdl.links import BatchJobLink, show_link
 from airflow_provider_batchdl.operators.cancel import cancel_unless_ended
 from airflow_provider_batchdl.operators.download import MAX_XCOM_BYTES
+from airflow_provider_batchdl.operators.landing import LandsResults
 from airflow_provider_batchdl.operators.submission import OnUncertainSubmit, Submission, checked
 from airflow_provider_batchdl.waiting import Patience
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
+
+    from airflow_provider_batchdl.jobs import Job
 
 
 # Airflow gives a task it ends some five seconds before it kills it outright.
@@ -33,7 +36,7 @@ class _KilledError(BaseException):
     """Ends a wait from within ``on_kill``, which Airflow calls in a signal handler."""
 
 
-class BatchJobOperator(BaseOperator):
+class BatchJobOperator(LandsResults, BaseOperator):
     """Submits a job, waits for it and downloads its results, as one durable task.
 
     A retry goes on where the last try stopped: it reconnects to the job (Airflow 3.3 and later) and, where that has
@@ -111,6 +114,7 @@ class BatchJobOperator(BaseOperator):
         self.on_uncertain_submit = checked(on_uncertain_submit)
         self.vendor_url: str | None = None
         self._waiting = False
+        self._told: str | None = None
 
     def execute(self, context: Context) -> Any:
         """Submit, or reconnect; then wait here or in the triggerer; then download."""
@@ -124,11 +128,12 @@ class BatchJobOperator(BaseOperator):
             )
             job = submission.ensure(hook, self.request, self.file)
             context["ti"].xcom_push(key="job_id", value=job.id)
+            self._told = job.vendor_state
             if not hook.has_results(job, accept_partial=self.accept_partial):
                 if self.deferrable:
                     self._defer(context, job.id)
                 self._wait(context, hook, job.id)
-            return self._land(hook, job.id)
+            return self._land(context, hook, job.id)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on after the trigger's event: download, or raise what the job's end means."""
@@ -139,8 +144,9 @@ class BatchJobOperator(BaseOperator):
             if job is None:
                 self._give_up(context, hook, event["job_id"])
             else:
+                self._tell(job)
                 hook.has_results(job, accept_partial=self.accept_partial)
-            return self._land(hook, event["job_id"])
+            return self._land(context, hook, event["job_id"])
 
     def _wait(self, context: Context, hook: BatchApiHook, job_id: str) -> None:
         patience = Patience(self.poll_interval or hook.poll_interval)
@@ -164,8 +170,14 @@ class BatchJobOperator(BaseOperator):
             patience.forgive(error)
             return False
         patience.reset()
-        self.log.info("Job %s is %s.", job.id, job.vendor_state)
+        self._tell(job)
         return hook.has_results(job, accept_partial=self.accept_partial)
+
+    def _tell(self, job: Job) -> None:
+        """Log the job's state where it has changed."""
+        if job.vendor_state != self._told:
+            self._told = job.vendor_state
+            self.log.info("Job %s is %s.", job.id, job.vendor_state)
 
     def on_kill(self) -> None:
         """End the wait, to decide outside of the signal handler what becomes of the job."""
@@ -227,20 +239,9 @@ class BatchJobOperator(BaseOperator):
                 Submission(context, durable=self.durable).forget()
         raise AirflowTaskTimeout(f"Job {job_id} has not ended within the task's execution_timeout.")
 
-    def _land(self, hook: BatchApiHook, job_id: str) -> Any:
+    def _land(self, context: Context, hook: BatchApiHook, job_id: str) -> Any:
         try:
-            if self.destination is None:
-                return hook.fetch(job_id, max_bytes=self.max_xcom_bytes, accept_partial=self.accept_partial)
-            landing = hook.download(
-                job_id,
-                self.destination,
-                accept_partial=self.accept_partial,
-                manifest=self.manifest,
-                if_exists=self.if_exists,
-                sha256=self.sha256,
-                max_connections=self.max_connections,
-            )
-            return landing.to_dict()
+            return super()._land(context, hook, job_id)
         except BatchDlError:
             self.log.warning(
                 "Job %s has ended, and its results are still at the vendor. A retry lands them. Clearing this task "

@@ -37,7 +37,10 @@ class BatchJobSensor(BaseSensorOperator):
         accept_partial: end the wait also for a cancelled job whose partial results the vendor keeps.
         poll_interval: seconds between looks; the connection's extra ``poll_interval`` or the vendor's where left
             out.
-        poke_interval: the same, by the name that every sensor knows.
+        max_poll_interval: most seconds between looks while deferred, where they become fewer as the job goes on; the
+            connection's extra ``max_poll_interval``, or eight times ``poll_interval`` and at most five minutes, where
+            left out.
+        poke_interval: the same as ``poll_interval``, by the name that every sensor knows.
         deferrable: wait in the triggerer; ``[operators] default_deferrable`` where left out.
         kwargs: what every sensor takes, ``timeout`` and ``soft_fail`` among it.
     """
@@ -53,6 +56,7 @@ class BatchJobSensor(BaseSensorOperator):
         job_id: str | XComArg,
         accept_partial: bool = False,
         poll_interval: float | timedelta | None = None,
+        max_poll_interval: float | timedelta | None = None,
         poke_interval: float | timedelta | None = None,
         deferrable: bool | None = None,
         **kwargs: Any,
@@ -66,10 +70,14 @@ class BatchJobSensor(BaseSensorOperator):
         self.job_id: str = job_id  # type: ignore[assignment] # Airflow resolves it before execute
         self.accept_partial = accept_partial
         self.poll_interval = None if wanted is None else self.poke_interval
+        self.max_poll_interval = (
+            max_poll_interval.total_seconds() if isinstance(max_poll_interval, timedelta) else max_poll_interval
+        )
         self.deferrable = default_deferrable() if deferrable is None else deferrable
         self.vendor_url: str | None = None
         self._patience: Patience | None = None
         self._remembered = 0
+        self._told: str | None = None
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once. While deferrable, a job that goes on defers the task instead of returning."""
@@ -87,7 +95,9 @@ class BatchJobSensor(BaseSensorOperator):
                 self._remember_failures(context, 0)
                 if hook.has_results(job, accept_partial=self.accept_partial):
                     return self._found(job)
-                self.log.info("Job %s is %s.", job.id, job.vendor_state)
+                if job.vendor_state != self._told:
+                    self._told = job.vendor_state
+                    self.log.info("Job %s is %s.", job.id, job.vendor_state)
         # What a vendor asks for may be long, and Airflow looks at the time only after having slept.
         self.poke_interval = min(self._patience.pause(), self.timeout)
         if self.deferrable:
@@ -119,6 +129,8 @@ class BatchJobSensor(BaseSensorOperator):
             job_id=str(self.job_id),
             poll_interval=self.poll_interval,
             deadline=time.time() + self.timeout,
+            max_poll_interval=self.max_poll_interval,
+            since=time.time(),
         )
         # The trigger keeps the time itself; this catches one that hangs.
         backstop = timedelta(seconds=self.timeout) + BACKSTOP
@@ -134,6 +146,7 @@ class BatchJobSensor(BaseSensorOperator):
                 with BatchApiHook.for_connection(self.conn_id) as hook:
                     show_link(self, context, hook)
                     hook.has_results(job, accept_partial=self.accept_partial)
+            self.log.info("Job %s has results: %s.", job.id, job.vendor_state)
         except BatchDlError as error:
             # Airflow applies never_fail to its own exceptions only when a task resumes; while poking, to all.
             if self.never_fail:

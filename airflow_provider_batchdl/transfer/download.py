@@ -23,7 +23,7 @@ from airflow_provider_batchdl.transfer.parse import parse_result
 from airflow_provider_batchdl.transfer.progress import amount, tell_landing
 from airflow_provider_batchdl.transfer.sinks import DurableSink, Sink, open_kept, open_sink, write_small
 from airflow_provider_batchdl.transfer.sinks.memory import MemorySink
-from airflow_provider_batchdl.transfer.state import partial_key
+from airflow_provider_batchdl.transfer.state import StateStore, partial_key
 from airflow_provider_batchdl.transfer.stream import ResultStream
 
 __all__ = ["Destination", "checked_job", "download", "fetch"]
@@ -57,6 +57,8 @@ def download(
     sha256: bool = True,
     if_exists: str = "replace",
     connections: int | None = None,
+    state: StateStore | None = None,
+    on_landed: Callable[[Landing], None] | None = None,
 ) -> Landing:
     """Land a job's result files, all of them or none.
 
@@ -76,6 +78,9 @@ def download(
             job's and the objects are unchanged, and else replaces it.
         connections: the most to fetch a large file by, where a single one is slower than we are and the server
             serves parts of a file that it vouches for; `MAX_CONNECTIONS` where left out, 1 for never more than one.
+        state: where the progress of a large upload is noted, for a next try to go on with it; beside the destination
+            where left out, which needs the right to read and delete there, too.
+        on_landed: is told of what was downloaded, and not of what was there already.
 
     Raises:
         DestinationError: something is in the way (not retryable), or the store refused.
@@ -104,11 +109,11 @@ def download(
                 client,
                 job,
                 file,
-                _opener(destination, file, key, name_of, create_only=create_only),
+                _opener(destination, file, key, name_of, create_only=create_only, state=state),
                 name_of,
                 sha256=sha256,
                 connections=connections or MAX_CONNECTIONS,
-                kept=_kept(destination, file, key, create_only=create_only),
+                kept=_kept(destination, file, key, create_only=create_only, state=state),
             )
             sinks.push(_ending(sink))
             sink.seal()
@@ -124,6 +129,8 @@ def download(
         data = json.dumps(landing.to_dict(), indent=2).encode()
         write_small(place.fs, place.path, place.uri, data, create_only=create_only)
     tell_landing(landing)
+    if on_landed is not None:
+        on_landed(landing)
     return landing
 
 
@@ -186,7 +193,13 @@ def _receive(
 
 
 def _opener(
-    destination: Destination, file: ResultFile, key: str, name_of: Callable[[ResultStream], str], *, create_only: bool
+    destination: Destination,
+    file: ResultFile,
+    key: str,
+    name_of: Callable[[ResultStream], str],
+    *,
+    create_only: bool,
+    state: StateStore | None,
 ) -> Callable[[ResultStream], Sink]:
     def open_for(head: ResultStream) -> Sink:
         place = destination.part(file.part, name_of(head))
@@ -199,15 +212,18 @@ def _opener(
             expected_bytes=head.identity.total,
             key=key,
             create_only=create_only,
+            state=state,
         )
 
     return open_for
 
 
-def _kept(destination: Destination, file: ResultFile, key: str, *, create_only: bool) -> DurableSink | None:
+def _kept(
+    destination: Destination, file: ResultFile, key: str, *, create_only: bool, state: StateStore | None
+) -> DurableSink | None:
     """What a try that was killed left of this file."""
     place = destination if destination.is_folder else destination.part(file.part, "")
-    kept = open_kept(place.fs, place.path, place.uri, key, create_only=create_only)
+    kept = open_kept(place.fs, place.path, place.uri, key, create_only=create_only, state=state)
     if kept is None or kept.mark is None:
         return None
     goal = destination.part(file.part, kept.mark.filename)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from time import sleep
 from typing import Any
 
@@ -16,7 +17,7 @@ from airflow_provider_batchdl.exceptions import (
 )
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.transfer.budget import TRY_AGAIN, RetryBudget
-from airflow_provider_batchdl.transfer.checkpoints import keep
+from airflow_provider_batchdl.transfer.checkpoints import examination_of, keep
 from airflow_provider_batchdl.transfer.checksums import worth_noting
 from airflow_provider_batchdl.transfer.decoding import decoded
 from airflow_provider_batchdl.transfer.examination import Examination
@@ -25,7 +26,7 @@ from airflow_provider_batchdl.transfer.opener import Opener, RangeRefusedError, 
 from airflow_provider_batchdl.transfer.parallel.division import Tally, fetch_in_parts, here, worth_dividing
 from airflow_provider_batchdl.transfer.parallel.growth import Meter
 from airflow_provider_batchdl.transfer.progress import Progress
-from airflow_provider_batchdl.transfer.sinks import CheckpointedSink, DurableSink, ResumableSink, Sink
+from airflow_provider_batchdl.transfer.sinks import DurableSink, Sink
 from airflow_provider_batchdl.transfer.state import Mark
 from airflow_provider_batchdl.transfer.stream import InterruptedTransferError, ResultStream, why_from_zero
 
@@ -143,15 +144,7 @@ class Transfer:
             return
         self._sink, self._mark = self.kept, self.kept.mark
         try:
-            if isinstance(self.kept, CheckpointedSink):
-                arguments = self._expected(self._mark.headers, self._mark.filename)
-                self._examination = Examination.restore(self.kept.examined, **arguments)
-                if self._examination.examined != self.kept.written:
-                    raise ValueError("its note is of other bytes")
-            elif isinstance(self.kept, ResumableSink):
-                self._examination = Examination(**self._expected(self._mark.headers, self._mark.filename))
-                for piece in self.kept.replay():
-                    self._examination.feed(piece)
+            self._examination = examination_of(self.kept, self._expected(self._mark.headers, self._mark.filename))
         except (BatchDlError, ValueError) as error:
             log.info("What an earlier try left is of no use (%s); beginning again, from zero.", error)
             self._tally.restarted += 1
@@ -206,38 +199,34 @@ class Transfer:
             meter = Meter()
             self._progress.begin(self.filename(stream), here(sink), None if stream.coding else stream.identity.total)
             if getattr(sink, "landed", ()):
-                return self._divide(opener, stream, meter)
+                return self._divide(opener, stream, sink, meter)
             for chunk in meter.timed(decoded(stream, stream.coding)):
-                self._keep(chunk)
+                self._keep(sink, chunk)
                 if meter.source_bound and self._divisible(stream, meter):
-                    return self._divide(opener, stream, meter)
+                    return self._divide(opener, stream, sink, meter)
         finally:
             stream.close()
 
-    def _keep(self, chunk: bytes) -> None:
-        if self._sink is None:
-            raise AssertionError("no sink")
-        self._refuse_size(self._sink.written + len(chunk))
-        keep(self._sink, self._examination, chunk)
-        self._progress.at(self._sink.written)
+    def _keep(self, sink: Sink, chunk: bytes) -> None:
+        self._refuse_size(sink.written + len(chunk))
+        keep(sink, self._examination, chunk)
+        self._progress.at(sink.written)
 
     def _divisible(self, stream: ResultStream, meter: Meter) -> bool:
         left = (stream.identity.total or 0) - self._written
         return self.connections > 1 and worth_dividing(stream, left, meter.rate)
 
-    def _divide(self, opener: Opener, stream: ResultStream, meter: Meter) -> None:
+    def _divide(self, opener: Opener, stream: ResultStream, sink: Sink, meter: Meter) -> None:
         """Fetch what is missing by several connections."""
-        if self._sink is None:
-            raise AssertionError("no sink")
         try:
             fetch_in_parts(
                 opener,
                 stream,
-                self._sink,
+                sink,
                 connections=self.connections,
                 rate=meter.rate,
                 examine=self._examination.feed,
-                keep=self._keep,
+                keep=partial(self._keep, sink),
                 tally=self._tally,
                 progress=self._progress,
             )

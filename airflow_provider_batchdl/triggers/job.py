@@ -10,11 +10,11 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_batchdl.deferral import shown
-from airflow_provider_batchdl.exceptions import BatchDlError, UnsupportedOperationError
+from airflow_provider_batchdl.exceptions import AuthenticationError, BatchDlError, UnsupportedOperationError
 from airflow_provider_batchdl.hooks.base import BatchApiHook
-from airflow_provider_batchdl.jobs import Job
 from airflow_provider_batchdl.kills import task_state
-from airflow_provider_batchdl.waiting import Patience
+from airflow_provider_batchdl.triggers.accounts import account_of, forget_connection
+from airflow_provider_batchdl.triggers.interval import longest_by_default
 
 # How much longer than the deadline a look may take; less than Airflow's own patience with the trigger.
 LAST_LOOK = 30.0
@@ -30,10 +30,15 @@ class BatchJobTrigger(BaseTrigger):
     Args:
         conn_id: the account's connection.
         job_id: the vendor's id of the job.
-        poll_interval: seconds between looks; None for the connection's or the vendor's.
+        poll_interval: least seconds between looks; None for the connection's or the vendor's.
         deadline: Unix time at which to give up; None for never.
         cancel_on_kill: cancel the job at the vendor when a user ends or clears the deferred task. Only for a task
             that submitted the job itself.
+        max_poll_interval: most seconds between looks, for jobs that take long; None for the connection's, or eight
+            times ``poll_interval`` and at most five minutes.
+        since: Unix time at which the job was submitted, which tells how long to leave it alone; None for unknown.
+
+    All triggers of an account share one poll loop: see :mod:`airflow_provider_batchdl.triggers.watch`.
     """
 
     def __init__(
@@ -43,6 +48,8 @@ class BatchJobTrigger(BaseTrigger):
         poll_interval: float | None = None,
         deadline: float | None = None,
         cancel_on_kill: bool = False,
+        max_poll_interval: float | None = None,
+        since: float | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.conn_id = conn_id
@@ -50,6 +57,8 @@ class BatchJobTrigger(BaseTrigger):
         self.poll_interval = poll_interval
         self.deadline = deadline
         self.cancel_on_kill = cancel_on_kill
+        self.max_poll_interval = max_poll_interval
+        self.since = since
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path and the arguments, as stored in Airflow's database: no secret among them."""
@@ -61,6 +70,8 @@ class BatchJobTrigger(BaseTrigger):
                 "poll_interval": self.poll_interval,
                 "deadline": self.deadline,
                 "cancel_on_kill": self.cancel_on_kill,
+                "max_poll_interval": self.max_poll_interval,
+                "since": self.since,
             },
         )
 
@@ -69,29 +80,32 @@ class BatchJobTrigger(BaseTrigger):
         try:
             event = await self._wait()
         except BatchDlError as error:
+            if isinstance(error, AuthenticationError):
+                forget_connection(self.conn_id)  # it may have a new key by now
             event = {"status": "error", "job_id": self.job_id, "error": error.to_dict()}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _wait(self) -> dict[str, Any]:
-        async with BatchApiHook(self.conn_id) as hook:
-            patience = Patience(self.poll_interval or hook.poll_interval)
-            job: Job | None = None
-            event = {"job_id": self.job_id}
-            while True:
-                # The worker has just looked; and a triggerer that restarts must not look at all its jobs at once.
-                await asyncio.sleep(min(patience.pause(), self._left()))
-                try:
-                    async with asyncio.timeout(None if self.deadline is None else self._left() + LAST_LOOK):
-                        job = await hook.aget_job(self.job_id)
-                    patience.reset()
-                except BatchDlError as error:
-                    patience.forgive(error)
-                except TimeoutError:
-                    self.log.warning("The vendor did not answer about job %s in time.", self.job_id)
-                if job is not None and job.state.is_terminal:
-                    return {**event, "status": "ended", "job": shown(job)}
-                if self._left() <= 0:
-                    return {**event, "status": "timeout", "job": shown(job) if job else None}
+        hook, watch = await account_of(self.conn_id)
+        shortest = self.poll_interval or hook.poll_interval
+        longest = self.max_poll_interval or hook.max_poll_interval or longest_by_default(shortest)
+        wait = watch.subscribe(
+            self.job_id, shortest=shortest, longest=longest, since=self.since, deadline=self.deadline
+        )
+        try:
+            async with asyncio.timeout(None if self.deadline is None else self._left() + LAST_LOOK):
+                await wait.ended
+        except TimeoutError:
+            self.log.warning("The vendor did not answer about job %s in time.", self.job_id)
+        finally:
+            await watch.unsubscribe(wait)
+        job = wait.seen
+        ended = job is not None and job.state.is_terminal
+        return {
+            "job_id": self.job_id,
+            "status": "ended" if ended else "timeout",
+            "job": shown(job) if job is not None else None,
+        }
 
     def _left(self) -> float:
         return float("inf") if self.deadline is None else max(0.0, self.deadline - time.time())

@@ -1,204 +1,162 @@
-"""Turns what `run` measured into docs/benchmarks.md and the plots beside it."""
+"""Turns what was measured into docs/benchmarks.md and the plots beside it."""
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
-import sys
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
+from collections.abc import Mapping
 from pathlib import Path
+from textwrap import fill
 
-Costs = dict[str, float]
-Results = dict[str, dict[str, Costs]]
+from tests.bench import figures
+from tests.bench.lines import Line, Verdict, all_lines
+from tests.bench.machine import described
+from tests.bench.measure import Case, Results, Series
+from tests.bench.settings import BALLAST, FOLDER, MIB, RUNS
 
 _INTRODUCTION = """# Benchmarks
 
-Written by `make bench`; do not edit. All on loopback, {mib} MiB a file, medians of {runs}, each run of each contender a
-process of its own, contenders in turn. *process CPU* and *peak* are the whole process's, the interpreter's start and
-the imports included (a worker has paid for most of these already); *wall* and *work CPU* begin after the imports. The
-target is removed before each run, so that all write into the same, already touched memory. Of `ours`, what lands on
-disk is flushed (`fsync`) and renamed; the others leave theirs to the kernel. The S3 store reads and forgets. The ratios
-are of *wall* and *process CPU*. "Disk" was **{target}** in this run (on `tmpfs`, a flush costs nothing). Where the load
-averages are above 2, other work ran beside: trust the order then, and CPU before wall, not the digits.
+Written by `make bench`; do not edit. All on loopback, {mib} MiB a file where nothing else is said, medians of {runs}
+runs where a table says no other number, each run of each contender a process of its own, contenders in turn.
 
 {machine}
+
+How to read it:
+
+* *Work* is what comes after a Python contender's imports; *whole process* has the interpreter's start and the imports,
+  too. Of a program (curl, wget, aria2c, openssl) all is work. The verdict is by the work, because an Airflow worker has
+  imported these packages before, once for many tasks; what the whole process says stands beside it.
+* CPU is user and system time of the contender alone, neither nginx's nor the store's. In brackets: least and most.
+* *Over* is the peak of memory over what the process had after its imports. *Wire* is what passed the loopback
+  interface, all headers and TLS included (into S3, a file passes twice; other work counts, too), or what
+  the relay passed on.
+* Of `ours`, what lands on disk is flushed (`fsync`) and renamed; the others leave theirs to the kernel.
+* The S3 store reads and forgets: on plain connections without a copy, for less CPU than any client spends.
+{steady}
+* Where a load average is above the number of cores, other work ran beside: trust the order then, not the digits.
 """
+_STEADY = {
+    True: "* Memory that a run will need was touched right before it and is given out while it runs "
+    "(`tests/bench/ballast.py`): the first touch of what a virtual machine has handed back to its host would cost more "
+    "CPU than the transfer, or nothing, as it happens.",
+    False: "* This run had no ballast (`BENCH_BALLAST=0`): first touches of fresh memory are in the CPU seconds.",
+}
+_MISSED = """## Where the lines that are not reached spend it
 
-
-@dataclass(frozen=True)
-class Line:
-    """One line of the issue: ``ours`` may cost at most ``most`` times what ``rival`` costs (None: so much itself)."""
-
-    case: str
-    figure: str
-    most: float
-    rival: str | None = None
-    ours: str = "ours"
-
-    def reached(self, results: Results) -> tuple[float, bool] | None:
-        """The value and whether it is within the line; None where it was not measured."""
-        costs = results.get(self.case, {})
-        if self.ours not in costs:
-            return None
-        value = costs[self.ours][self.figure]
-        if self.rival == PYTHON_LOOP:
-            loops = [costs[name][self.figure] for name in ("urllib3", "requests", "httpx") if name in costs]
-            if not loops:
-                return None
-            value /= min(loops)
-        elif self.rival is not None:
-            if self.rival not in costs:
-                return None
-            value /= costs[self.rival][self.figure]
-        return value, value <= self.most
-
-    def __str__(self) -> str:
-        of = f" times {self.rival}" if self.rival else " MiB"
-        return f"{self.ours}: {_FIGURES[self.figure]} ≤ {self.most:g}{of}"
-
-
-_NOTES = """## Why not the others
-
-- **S3**: parts go through s3fs (aiobotocore, aiohttp), because its upload has an id and parts that a later try can
-  go on with; Python signs and sends each of them. obstore's synchronous writers cost half of that, but tell no upload
-  id, and complete when they are closed: neither resuming across tries nor "complete only at `publish`" can be built
-  on them. What could reach these lines is the same multipart upload with its parts sent by urllib3 in threads to
-  addresses that the same client has signed (measured apart: 2.0 CPU seconds a GiB where aiobotocore took 5.0).
-- **Hashing in a thread** of its own cost 30 % more CPU for 10 % less wall (measured apart, on two cores of which nginx
-  needs one), so SHA-256 is computed between two reads; the kernel's socket buffer fills meanwhile.
-- **TLS**: Python receives one record of 16 KiB at a time, curl too, but in C. Reads are gathered at the socket
-  (`transfer/connection.py`) so that only that much happens for each record.
-- **Small files**: what `httpx` does not do for each: a temporary file, two `fsync`s and a rename, SHA-256, the check
-  of the CSV's end, names made safe. By a profile, the dearest thing beside the HTTP exchange is the look through the
-  whole destination folder for what an earlier try left (`sinks/partial.py`, `listdir`): it grows with the number of
-  files that lie there, so a thousand results into one folder cost half a million names.
+One more run each under `cProfile`, with each thread's own CPU clock: waiting costs nothing, the profiler does.
 """
-
-PYTHON_LOOP = "the best Python loop"
-_FIGURES = {
-    "wall": "wall", "cpu": "process CPU", "work_cpu": "work CPU", "peak": "peak", "over": "peak over the package",
-}  # fmt: skip
-_BOTH, _CURL = "curl + openssl", "curl"
-LINES = [
-    Line("disk, SHA-256, plain", "wall", 0.8, _BOTH),
-    Line("disk, SHA-256, plain", "cpu", 0.9, _BOTH),
-    Line("disk, SHA-256, TLS", "wall", 0.9, _BOTH),
-    Line("disk, SHA-256, TLS", "cpu", 1.0, _BOTH),
-    Line("disk, no hash, plain", "cpu", 0.6, _CURL),
-    Line("disk, no hash, plain", "cpu", 1.1, PYTHON_LOOP),
-    Line("disk, no hash, TLS", "wall", 1.0, _CURL),
-    Line("disk, no hash, TLS", "cpu", 1.15, _CURL),
-    Line("S3, plain", "cpu", 0.4, "boto3"),
-    Line("S3, plain", "wall", 0.4, "boto3"),
-    Line("S3, plain", "wall", 0.25, "s3fs"),
-    Line("S3, plain", "wall", 0.7, "boto3", ours="ours, SHA-256"),
-    Line("S3, plain", "over", 80),
-    Line("S3, TLS", "cpu", 0.7, "boto3"),
-    Line("S3, TLS", "wall", 0.7, "boto3"),
-    Line("S3, TLS", "over", 80),
-    Line("small files", "cpu", 1.5, "httpx"),
-]
+_COLUMNS = 120
+_LANDINGS = ("ours → disk", "ours → S3")
+# What a case is made of at best, as contenders of the case "limits".
+_RECEIVE = {"plain": "loopback → nothing", "TLS": "loopback, TLS → nothing"}
+_SEND = {"plain": "memory → store", "TLS": "memory → store, TLS"}
 
 
-def write(folder: Path, results: Results, *, runs: int, mib: int, target: str) -> None:
-    """Write the page and its plots into ``folder``; ``target`` is the kind of file system that was written to."""
-    sizes = [case for case in results if case.startswith("memory")]
-    memory = [Line(case, "over", 64, ours=name) for case in sizes for name in results[case]]
-    text = [
-        _INTRODUCTION.format(mib=mib, runs=runs, machine=_machine(), target=target),
-        _verdicts(LINES + memory, results),
+def write(folder: Path, results: Results, profiles: Mapping[tuple[str, str], str]) -> None:
+    """Write the page and its plots into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    machine = "\n\n".join(fill(each, _COLUMNS) for each in described(FOLDER))
+    steady = fill(_STEADY[BALLAST], _COLUMNS, subsequent_indent="  ")
+    head = _INTRODUCTION.format(mib=MIB, runs=RUNS, machine=machine, steady=steady)
+    plots = [f"![{title}]({name})\n" for name, title in figures.write(folder, results).items()]
+    tables = [_table(case, result) for case, result in results.items()]
+    text = [head, _verdicts(results), _memory(results), *plots, *tables, _missed(results, profiles)]
+    (folder / "benchmarks.md").write_text("\n".join(part for part in text if part))
+
+
+def _verdicts(results: Results) -> str:
+    found = [(line, line.verdict(results)) for line in all_lines(results)]
+    measured = [verdict for _, verdict in found if verdict]
+    reached = sum(verdict.reached for verdict in measured)
+    by_process = sum(verdict.reached_by_process for verdict in measured)
+    head = [
+        "## The lines to reach\n",
+        f"Of {len(measured)} lines measured, {reached} are reached by the work, {by_process} by the whole process.\n",
+        "| case | line | work | | whole process | |",
+        "|---|---|---|---|---|---|",
     ]
-    names = _plots(folder, results)
-    text += [f"![{title}]({name})\n" for name, title in names.items()]
-    text += [_NOTES, *(_table(case, costs) for case, costs in results.items())]
-    (folder / "benchmarks.md").write_text("\n".join(text))
+    return "\n".join([*head, *(_row(line, verdict) for line, verdict in found)]) + "\n"
 
 
-def _machine() -> str:
-    told = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.partition(":")[2].strip() for line in told if "model name" in line), platform.machine())
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
-    curl = subprocess.run(["curl", "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
-    rivals = ("urllib3", "requests", "httpx", "boto3", "s3fs", "obstore")
-    packages = ", ".join(f"{name} {version(name)}" for name in rivals)
-    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
-    return (
-        f"{datetime.now(UTC):%Y-%m-%d} · {os.cpu_count()} cores, {model}, {memory} GiB, {platform.system()} "
-        f"{platform.release().partition('-')[0]}, virtual machine, load averages at the end {load}\n\n"
-        f"Python {platform.python_version()}, curl {curl}, {packages}"
+def _row(line: Line, verdict: Verdict | None) -> str:
+    if verdict is None:
+        return f"| {line.case} | {line} | - | not measured | - | |"
+    said = {True: "reached", False: "**not reached**"}
+    process = "| | |" if verdict.process is None else f"| {verdict.process:.2f} | {said[verdict.reached_by_process]} |"
+    return f"| {line.case} | {line} | {verdict.work:.2f} | {said[verdict.reached]} {process}"
+
+
+def _memory(results: Results) -> str:
+    """The sentence that README.md quotes."""
+    sizes = [case.split()[1] for case in results if case.startswith("memory") and case.endswith("MiB")]
+    ranges = [case for case in results if case.startswith("memory") and case.endswith("ranges")]
+    if not sizes:
+        return ""
+    disk, s3 = (_most_over(results, [f"memory, {size} MiB" for size in sizes], name) for name in _LANDINGS)
+    told = (
+        f"Landing a result takes at most {disk} MiB of memory beside the imported package to a local disk and {s3} MiB "
+        f"to S3, for files of {sizes[0]} to {sizes[-1]} MiB"
     )
+    if ranges:
+        disk, s3 = (_most_over(results, ranges, name) for name in _LANDINGS)
+        told += f"; by {ranges[0].split()[1]} parallel ranges {disk} and {s3} MiB"
+    return fill(f"{told}.", _COLUMNS) + "\n"
 
 
-def _verdicts(lines: list[Line], results: Results) -> str:
-    rows = ["## The lines to reach\n", "| case | line | measured | |", "|---|---|---|---|"]
-    for line in lines:
-        found = line.reached(results)
-        if found is None:
-            rows.append(f"| {line.case} | {line} | - | not measured |")
-        else:
-            work = replace(line, figure="work_cpu").reached(results) if line.figure == "cpu" else None
-            without = f" ({work[0]:.2f} without imports)" if work else ""
-            verdict = "reached" if found[1] else "**not reached**"
-            rows.append(f"| {line.case} | {line} | {found[0]:.2f}{without} | {verdict} |")
-    rows.append(
-        "| shaped links, parallel ranges | wall ≤ 1.05 times aria2c -x8 | - | not measured: one stream for each file |"
-    )
-    return "\n".join(rows) + "\n"
+def _most_over(results: Results, cases: list[str], name: str) -> str:
+    values = [results[case].series[name].median("over") for case in cases if name in results[case].series]
+    return f"{max(values):.0f}" if values else "-"
 
 
-def _table(case: str, costs: dict[str, Costs]) -> str:
-    head = "| | wall s | process CPU s | work CPU s | peak MiB | over the package MiB |"
-    rows = [f"## {case}\n", head, "|---|---|---|---|---|---|"]
-    for name, cost in costs.items():
-        over = f"{cost['over']:.1f}" if cost["over"] else "-"
-        peak = "-" if name.startswith("curl") else f"{cost['peak']:.0f}"  # below our own, which it starts from
-        rows.append(f"| {name} | {cost['wall']:.2f} | {cost['cpu']:.2f} | {cost['work_cpu']:.2f} | {peak} | {over} |")
-    return "\n".join(rows) + "\n"
-
-
-def _plots(folder: Path, results: Results) -> dict[str, str]:
-    names = {}
-    bars = [
-        (f"{case}: {name}", cost["cpu"])
-        for case, costs in results.items() if not case.startswith("memory")
-        for name, cost in costs.items()
-    ]  # fmt: skip
-    if bars:
-        names["benchmarks-cpu.svg"] = "CPU seconds of each process"
-        (folder / "benchmarks-cpu.svg").write_text(_bars(names["benchmarks-cpu.svg"], bars))
-    memory = [
-        (f"{case.removeprefix('memory, ')} to {name}", cost["over"])
-        for case, costs in results.items() if case.startswith("memory")
-        for name, cost in costs.items()
-    ]  # fmt: skip
-    if memory:
-        names["benchmarks-memory.svg"] = "Peak memory over the imported package, MiB, by file size"
-        (folder / "benchmarks-memory.svg").write_text(_bars(names["benchmarks-memory.svg"], memory))
-    return names
-
-
-def _bars(title: str, bars: list[tuple[str, float]]) -> str:
-    top = max(value for _, value in bars) or 1.0
-    row, left, wide = 20, 260, 420
-    drawn = [
-        f'<text x="{left - 8}" y="{at + 14}" text-anchor="end">{name}</text>'
-        f'<rect x="{left}" y="{at + 3}" width="{max(1.0, wide * value / top):.1f}" height="{row - 6}" '
-        f'fill="{"#2a7" if "ours" in name or " to " in name else "#99a"}"/>'
-        f'<text x="{left + wide * value / top + 6:.1f}" y="{at + 14}">{value:.2f}</text>'
-        for at, (name, value) in ((40 + row * index, bar) for index, bar in enumerate(bars))
+def _table(case: str, result: Case) -> str:
+    columns = "| | wall s | CPU s | whole process: wall s | CPU s | peak MiB | over MiB | wire MiB |"
+    counted = any(series.median("connections") for series in result.series.values())
+    head = [
+        f"## {case}\n",
+        fill(f"{result.note.rstrip('.')}.", _COLUMNS) + "\n",
+        columns + (" connections |" if counted else ""),
+        "|---" * (9 if counted else 8) + "|",
     ]
-    height = 50 + row * len(bars)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="760" height="{height}" font-family="sans-serif" '
-        f'font-size="12"><rect width="760" height="{height}" fill="white"/>'
-        f'<text x="10" y="24" font-size="15">{title}</text>{"".join(drawn)}</svg>\n'
-    )
+    rows = [f"| {' | '.join([name, *_cells(series, counted=counted)])} |" for name, series in result.series.items()]
+    return "\n".join(head + rows) + "\n"
 
 
-if __name__ == "__main__":
-    import json
+def _cells(series: Series, *, counted: bool) -> list[str]:
+    over = series.median("over")
+    return [
+        _spread(series, "wall"),
+        _spread(series, "cpu"),
+        f"{series.median('process_wall'):.2f}",
+        f"{series.median('process_cpu'):.2f}",
+        f"{series.median('peak'):.0f}",
+        f"{over:.1f}" if over else "-",
+        f"{series.median('wire'):.0f}",
+        *([f"{series.median('connections'):.0f}"] if counted else []),
+    ]
 
-    write(Path(sys.argv[1]), json.load(sys.stdin), runs=int(sys.argv[2]), mib=int(sys.argv[3]), target=sys.argv[4])
+
+def _spread(series: Series, figure: str) -> str:
+    values = series.values(figure)
+    spread = f" ({values[0]:.2f} to {values[-1]:.2f})" if len(values) > 1 else ""
+    return f"{series.median(figure):.2f}{spread}"
+
+
+def _missed(results: Results, profiles: Mapping[tuple[str, str], str]) -> str:
+    """Of each line that was not reached: what its parts cost alone, and the profile."""
+    if not profiles:
+        return ""
+    text = [_MISSED]
+    for (case, name), profile in profiles.items():
+        text += [f"### {case}: {name}\n", _alone(results, case, name), f"```text\n{profile}\n```\n"]
+    return "\n".join(part for part in text if part)
+
+
+def _alone(results: Results, case: str, name: str) -> str:
+    """What receiving, hashing and writing or sending cost by themselves on this machine."""
+    if "limits" not in results or not case.startswith(("disk", "S3")):
+        return ""
+    link = case.rpartition(", ")[2]
+    parts = [_RECEIVE[link], "memory → disk" if case.startswith("disk") else _SEND[link]]
+    parts += ["SHA-256, hashlib"] if "SHA-256" in case + name else []
+    costs = {part: results["limits"].series[part].median("cpu") for part in parts}
+    listed = " + ".join(f"{cost:.2f} ({part})" for part, cost in costs.items())
+    ours = results[case].series[name].median("cpu")
+    return f"CPU seconds of its parts alone: {listed} = {sum(costs.values()):.2f}; ours {ours:.2f}.\n"

@@ -1,18 +1,23 @@
-"""What the benchmark talks to, all on loopback: nginx as the source, and an S3 store that reads and forgets."""
+"""What the benchmark talks to, all on loopback: nginx as the source, a shaped link to it, and an S3 store that
+reads and forgets."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
+PROGRAMS = {"nginx": "nginx-light", "curl": "curl", "wget": "wget", "aria2c": "aria2", "openssl": "openssl"}
 # The workers are root's where root runs this: the default user may not read our folder.
 NGINX = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
@@ -27,6 +32,7 @@ http {{
     listen 127.0.0.1:{https} ssl;
     ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem; ssl_protocols TLSv1.3;
     root {data};
+    location /sparse- {{ directio 1m; output_buffers 2 1m; }}  # holes need no page cache, however large
   }}
 }}
 """
@@ -41,6 +47,15 @@ class Source:
     certificate: Path
 
 
+@dataclass(frozen=True)
+class Store:
+    """Where the S3 store listens, and its processes: the plain one's, the TLS one's."""
+
+    http: str
+    https: str
+    processes: tuple[int, int]
+
+
 def free_port() -> int:
     """A port that nobody listens on now."""
     with socket.socket() as probe:
@@ -49,9 +64,9 @@ def free_port() -> int:
 
 
 def missing() -> list[str]:
-    """Programs that the benchmark needs and that are not here."""
+    """Programs that the benchmark needs and that are not here, with Debian's name of the package."""
     path = os.environ.get("PATH", "") + ":/usr/sbin"
-    return [name for name in ("nginx", "curl", "openssl") if shutil.which(name, path=path) is None]
+    return [f"{name} ({package})" for name, package in PROGRAMS.items() if shutil.which(name, path=path) is None]
 
 
 CERTIFICATE = """
@@ -93,26 +108,48 @@ def nginx(folder: Path, data: Path) -> Iterator[Source]:
 
 
 @contextlib.contextmanager
-def discarding_store(folder: Path) -> Iterator[tuple[str, str]]:
-    """The S3 store of ``discard.py``: its plain and its TLS address. Needs the certificate that `nginx` made."""
+def discarding_store(folder: Path) -> Iterator[Store]:
+    """The S3 store of ``discard.py``, plain and over TLS. Needs the certificate that `nginx` made."""
     http, https = free_port(), free_port()
     script = Path(__file__).with_name("discard.py")
     key = [str(folder / "cert.pem"), str(folder / "key.pem")]
     with (
-        running([sys.executable, str(script), str(http)], http),
-        running([sys.executable, str(script), str(https), *key], https),
+        running([sys.executable, str(script), str(http)], http) as plain,
+        running([sys.executable, str(script), str(https), *key], https) as secured,
     ):
-        yield f"http://127.0.0.1:{http}", f"https://127.0.0.1:{https}"
+        yield Store(f"http://127.0.0.1:{http}", f"https://127.0.0.1:{https}", (plain, secured))
+
+
+@dataclass
+class Link:
+    """A shaped link while it runs; what it counted is there once it has ended."""
+
+    url: str
+    counted: dict[str, float] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
-def running(command: list[str], *ports: int) -> Iterator[None]:
-    """``command`` while it runs, from when it listens on ``ports``."""
-    with subprocess.Popen(command) as process:
+def shaped(source: str, rate: int, delay_s: float) -> Iterator[Link]:
+    """A relay in front of ``source``, a process of its own: so many bytes/s a connection, so many seconds one way."""
+    port = free_port()
+    command = [sys.executable, str(Path(__file__).with_name("relay.py"))]
+    command += [str(port), source.rpartition(":")[2], str(rate), str(delay_s)]
+    link = Link(f"http://127.0.0.1:{port}")
+    with tempfile.TemporaryFile() as said:
+        with running(command, port, stdout=said):
+            yield link
+        said.seek(0)
+        link.counted = json.load(said)
+
+
+@contextlib.contextmanager
+def running(command: list[str], *ports: int, stdout: IO[bytes] | None = None) -> Iterator[int]:
+    """``command`` while it runs, from when it listens on ``ports``; its process id."""
+    with subprocess.Popen(command, stdout=stdout) as process:
         try:
             for port in ports:
                 _wait(process, port)
-            yield
+            yield process.pid
         finally:
             process.terminate()
 

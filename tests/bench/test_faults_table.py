@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.bench.faults import document, hosts
-from tests.bench.faults.columns import COLUMNS, UNDETECTABLE
+from tests.bench.faults.columns import COLUMNS, UNDETECTABLE, Strike
 from tests.bench.faults.engines import Engine
 from tests.bench.faults.environment import ROOT
 from tests.bench.faults.judge import Cell, Seen, broken_promises, digest_of, judged
@@ -99,7 +99,7 @@ def test_tables_have_a_cell_for_every_column_and_name_what_is_missing() -> None:
 
 
 def test_a_link_goes_stale_after_its_first_use_and_a_new_one_leads_to_another_file() -> None:
-    with arranged(BY_KEY["new_file"], 30_000) as scene:
+    with arranged(BY_KEY["new_file"], 30_000, Strike(10_000)) as scene:
         links = [hosts.location_of(scene.url, {}) for _ in range(2)]
         for link in (links[0], links[0], links[1]):
             parts = urlsplit(link)
@@ -109,6 +109,18 @@ def test_a_link_goes_stale_after_its_first_use_and_a_new_one_leads_to_another_fi
             connection.close()
         assert [record.status for record in scene.emulator.requests if record.operation == "store"][:2] == [200, 403]
         assert scene.good_later not in (None, scene.good)
+
+
+def test_the_log_shows_how_many_were_answered_at_once() -> None:
+    with arranged(BY_KEY["drop"], 30_000, Strike(10_000, after=99), speed=60_000) as scene:
+        parts = urlsplit(scene.url)
+        connections = [http.client.HTTPConnection(parts.netloc, timeout=5) for _ in range(2)]
+        for number, connection in enumerate(connections, start=1):
+            connection.request("GET", f"{parts.path}?{parts.query}")
+            connection.getresponse()
+            assert scene.at_once == number
+        for connection in connections:
+            connection.close()
 
 
 def test_the_proxy_answers_chosen_calls_and_lets_the_rest_through() -> None:

@@ -54,3 +54,17 @@ def fresh_bucket(store: S3Store) -> Iterator[Bucket]:
     finally:
         close_fs(bucket.fs)
         bucket.client.close()
+
+
+@contextlib.contextmanager
+def running_moto() -> Iterator[S3Store]:
+    """moto's S3 on a free port: another reading of the protocol. It prints the addresses it is asked for."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield S3Store(f"http://{host}:{port}", "testing", "teststoresecret")
+    finally:
+        server.stop()

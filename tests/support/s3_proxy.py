@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import ipaddress
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
@@ -26,6 +30,7 @@ class PartFault:
         times: how often.
         status: the status to answer with.
         code: the error code to answer with.
+        message: the error's message.
         direct: only of parts that come signed in the address.
     """
 
@@ -34,6 +39,7 @@ class PartFault:
     times: int = 1
     status: int = 503
     code: str = "SlowDown"
+    message: str = "Injected"
     direct: bool = False
 
 
@@ -86,8 +92,11 @@ class S3Proxy:
 
 
 @contextlib.contextmanager
-def s3_proxy(endpoint_url: str) -> Iterator[S3Proxy]:
-    """Stand in front of the store at `endpoint_url`, until the block ends."""
+def s3_proxy(endpoint_url: str, *, certificate: Path | None = None) -> Iterator[S3Proxy]:
+    """Stand in front of the store at `endpoint_url`, until the block ends.
+
+    With a certificate (a PEM file with its key) it speaks TLS. The store sees the Host header that the client signed.
+    """
     target = urlsplit(endpoint_url).netloc
 
     class Handler(BaseHTTPRequestHandler):
@@ -105,7 +114,7 @@ def s3_proxy(endpoint_url: str) -> Iterator[S3Proxy]:
                 self.close_connection = True
                 return
             if fault and fault.act == "answer":
-                text = f"<Error><Code>{fault.code}</Code><Message>Injected</Message></Error>".encode()
+                text = f"<Error><Code>{fault.code}</Code><Message>{fault.message}</Message></Error>".encode()
                 self.reply(fault.status, [("Content-Type", "application/xml")], text, None)
                 return
             if fault and fault.act == "damage":
@@ -152,7 +161,11 @@ def s3_proxy(endpoint_url: str) -> Iterator[S3Proxy]:
         daemon_threads = True
 
     with Server(("127.0.0.1", 0), Handler) as server:
-        proxy = S3Proxy(f"http://127.0.0.1:{server.server_port}")
+        if certificate is not None:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        proxy = S3Proxy(f"http{'s' * bool(certificate)}://127.0.0.1:{server.server_port}")
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
@@ -161,3 +174,31 @@ def s3_proxy(endpoint_url: str) -> Iterator[S3Proxy]:
             proxy.ended.set()
             server.shutdown()
             thread.join(WAIT)
+
+
+def certificate_in(folder: Path) -> Path:
+    """A self-signed certificate for 127.0.0.1 with its key, valid for a day, in one PEM file."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path = folder / "certificate.pem"
+    path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    return path

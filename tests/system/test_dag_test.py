@@ -24,15 +24,24 @@ from tests.support.seaweedfs import S3Store
 pytestmark = pytest.mark.system
 
 MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["waiting", "deferred"])
-SHAPE = pytest.mark.parametrize("shape", ["tasks", "one task"])
+SHAPE = pytest.mark.parametrize("shape", ["tasks", "one task", "task group"])
 
 _DAG = """
 import json
-from airflow.sdk import DAG
+from airflow.sdk import DAG, task
 from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
+from airflow_provider_batchdl.task_groups import batch_job
+
+@task(task_id="land")
+def land(landing):
+    return landing
+
+@task(task_id="land")
+def land_all(landings):
+    return list(landings)
 
 with DAG("{dag_id}", schedule=None) as dag:
 {body}
@@ -47,6 +56,9 @@ _TASKS = """
 """
 _ONE_TASK = """
     BatchJobOperator(task_id="land", deferrable={deferrable}, destination={destination!r}, **{job!r})
+"""
+_GROUP = """
+    land(batch_job(deferrable={deferrable}, destination={destination!r}, **{job!r}))
 """
 _MAPPED_TASKS = """
     jobs = {jobs!r}
@@ -63,6 +75,13 @@ _MAPPED_ONE_TASK = """
     BatchJobOperator.partial(
         task_id="land", conn_id="proofy_default", deferrable={deferrable}, destination={destination!r}
     ).expand(request={jobs!r})
+"""
+_MAPPED_GROUP = """
+    land_all(
+        batch_job.partial(conn_id="proofy_default", deferrable={deferrable}, destination={destination!r}).expand(
+            request={jobs!r}
+        )
+    )
 """
 
 
@@ -147,7 +166,7 @@ def test_to_a_local_folder(
     connections: Emulator, run_dag: Callable[..., Any], tmp_path: Path, vendor: str, deferrable: bool, shape: str
 ) -> None:
     connections.set_result(vendor, ResultSpec(bytes=60_000, parts=2 if vendor == "batchcom" else 1))
-    body = _TASKS if shape == "tasks" else _ONE_TASK
+    body = {"tasks": _TASKS, "one task": _ONE_TASK, "task group": _GROUP}[shape]
     [landing] = run_dag(
         body, job=work(vendor, tmp_path), deferrable=deferrable, destination=f"{tmp_path}/out/{{{{ run_id }}}}/"
     )
@@ -210,8 +229,10 @@ def test_mapped_over_three(
     connections: Emulator, run_dag: Callable[..., Any], tmp_path: Path, deferrable: bool, shape: str
 ) -> None:
     jobs = [{"emails": [f"someone{number}@example.com"]} for number in range(3)]
-    body = _MAPPED_TASKS if shape == "tasks" else _MAPPED_ONE_TASK
+    body = {"tasks": _MAPPED_TASKS, "one task": _MAPPED_ONE_TASK, "task group": _MAPPED_GROUP}[shape]
     landings = run_dag(body, jobs=jobs, deferrable=deferrable, destination=f"{tmp_path}/out/{{{{ ti.map_index }}}}/")
+    if shape == "task group":
+        [landings] = landings
     submitted = {job.id: job for job in connections.jobs("proofy")}
     assert [submitted[landing["job_id"]].request["emails"] for landing in landings] == [job["emails"] for job in jobs]
     for number, landing in enumerate(landings):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.transfer import progress
+from airflow_provider_batchdl.transfer.destination import Destination
 from airflow_provider_batchdl.transfer.download import download
 from airflow_provider_batchdl.transfer.parallel import division, plan
 from airflow_provider_batchdl.transfer.progress import Progress, amount, duration
@@ -52,7 +55,7 @@ class Story:
     @property
     def gaps(self) -> list[float]:
         times = [0.0, *(time for time, _ in self.lines)]
-        return [after - before for before, after in zip(times, times[1:], strict=False)]
+        return [after - before for before, after in pairwise(times)]
 
 
 @pytest.fixture(autouse=True)
@@ -153,11 +156,10 @@ def test_durations(seconds: float, words: str) -> None:
 
 
 @pytest.fixture
-def talkative(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line for every chunk, that a download of a second shows what one of an hour would."""
     monkeypatch.setattr(progress, "INTERVAL", 0.0)
     monkeypatch.setattr(progress, "STEP", 0.0)
-    yield
 
 
 Counts = Callable[[], list[int]]
@@ -168,7 +170,12 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
     """The byte counts that downloads told of."""
     told: list[int] = []
     real = Progress.at
-    monkeypatch.setattr(Progress, "at", lambda self, done: (told.append(done), real(self, done))[1])
+
+    def at(self: Progress, done: int) -> None:
+        told.append(done)
+        real(self, done)
+
+    monkeypatch.setattr(Progress, "at", at)
     return lambda: told
 
 
@@ -241,14 +248,26 @@ def test_one_that_did_not_come_whole_is_begun_again_once(
 
 
 @pytest.mark.usefixtures("talkative")
+@pytest.mark.parametrize("store", ["disk", "memory"])
 def test_several_connections_are_one_download(
-    emulator: Emulator, client_for: ClientFor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counts: Counts
+    emulator: Emulator,
+    client_for: ClientFor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    counts: Counts,
+    store: str,
 ) -> None:
+    """Where bytes are put as they arrive, and where they wait for their turn."""
     monkeypatch.setattr(division, "WORTH_DIVIDING", MB)
+    monkeypatch.setattr(division, "PIECE", MB // 3)
     monkeypatch.setattr(plan, "SMALLEST_SHARE", MB // 10)
     emulator.set_speed(2 * MB)
     job = emulator.add_job("apartmentiq", ResultSpec(bytes=6 * MB))
-    landing = download(client_for("apartmentiq"), job.id, local(tmp_path / "result.csv"))
+    path = f"{tmp_path}/result.csv"
+    memory = Destination(MemoryFileSystem(), path, f"memory:/{path}")
+    landing = download(client_for("apartmentiq"), job.id, local(Path(path)) if store == "disk" else memory)
+    if store == "memory":
+        memory.fs.rm(path)
     assert landing.connections > 1
     assert counts() == sorted(counts())
     assert counts()[-1] == landing.bytes

@@ -14,8 +14,8 @@ import pytest
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.sinks import s3, s3_direct
 from airflow_provider_batchdl.transfer.sinks.s3_direct import TRIES
-from tests.support.s3_bucket import Bucket, close_fs, fresh_bucket
-from tests.support.s3_proxy import PartFault, S3Proxy, s3_proxy
+from tests.support.s3_bucket import Bucket, close_fs, fresh_bucket, running_moto
+from tests.support.s3_proxy import PartFault, S3Proxy, certificate_in, s3_proxy
 from tests.support.seaweedfs import S3Store
 
 KEY = "a b/x +é%&=?#.bin"
@@ -230,3 +230,48 @@ def test_sealed_sinks_hold_no_threads_and_no_connections(bucket: Bucket) -> None
     for sink in sinks:
         sink.publish()
     assert len(bucket.keys()) == 12
+
+
+class TestTls:
+    @pytest.fixture
+    def certificate(self, tmp_path: Path) -> Path:
+        return certificate_in(tmp_path)
+
+    @pytest.fixture
+    def proxy(self, s3_store: S3Store, certificate: Path) -> Iterator[S3Proxy]:
+        with s3_proxy(s3_store.endpoint_url, certificate=certificate) as proxy:
+            yield proxy
+
+    @pytest.mark.parametrize("told", ["AWS_CA_BUNDLE", "client", "off"])
+    def test_what_the_client_trusts_is_trusted(
+        self, bucket: Bucket, proxy: S3Proxy, certificate: Path, told: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        options: dict[str, Any] = {}
+        if told == "AWS_CA_BUNDLE":
+            monkeypatch.setenv(told, str(certificate))
+        else:
+            options["client_kwargs"] = {"verify": False if told == "off" else str(certificate)}
+        with Sent(bucket, proxy, **options) as sent:
+            sent.publish()
+        assert all(part.direct for part in proxy.parts)
+
+    def test_what_it_does_not_trust_is_not_sent_to(self, bucket: Bucket, proxy: S3Proxy) -> None:
+        with Sent(bucket, proxy) as sent, pytest.raises(DestinationError, match="SSL"):
+            sent.write()
+        assert proxy.seen == []
+
+
+@pytest.mark.shows_credentials  # the server prints the addresses it is asked for
+def test_another_store() -> None:
+    with running_moto() as store, fresh_bucket(store) as bucket, s3_proxy(store.endpoint_url) as proxy:
+        with Sent(bucket, proxy) as sent:
+            sent.publish()
+        assert all(part.direct for part in proxy.parts)
+
+
+def test_a_store_without_checksums_is_named_with_the_remedy(bucket: Bucket, proxy: S3Proxy) -> None:
+    message = "A header you provided implies functionality that is not implemented: x-amz-checksum-crc32"
+    proxy.faults.append(PartFault(None, "answer", 99, 501, "NotImplemented", message=message))
+    with Sent(bucket, proxy) as sent, pytest.raises(DestinationError) as caught:
+        sent.write()
+    assert "AWS_REQUEST_CHECKSUM_CALCULATION=when_required" in (caught.value.remedy or "")

@@ -12,9 +12,11 @@ import pytest
 
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.sinks import CheckpointedSink, Sink, open_kept, open_sink, s3, s3_checkpoints
+from airflow_provider_batchdl.transfer.sinks.s3_object import S3Object
+from airflow_provider_batchdl.transfer.sinks.s3_upload import listed_parts
 from airflow_provider_batchdl.transfer.state import Mark, StateStore
 from airflow_provider_batchdl.transfer.sweep import sweep
-from tests.support.s3_bucket import Bucket, fresh_bucket
+from tests.support.s3_bucket import Bucket, fresh_bucket, running_moto
 from tests.support.seaweedfs import S3Store
 
 BLOCK = 5 << 20
@@ -117,6 +119,50 @@ def test_the_next_try_goes_on_after_the_last_checkpoint(
     assert bucket.keys() == [NAME]
     assert bucket.open_uploads() == []
     assert state is None or state.get(KEY) is None
+
+
+@pytest.mark.shows_credentials  # the server prints the addresses it is asked for
+def test_another_store() -> None:
+    with running_moto() as store, fresh_bucket(store) as bucket:
+        first = begun(bucket)
+        feed(first, 5 * BLOCK)
+        killed(first)
+        second = kept(bucket)
+        assert second is not None
+        assert second.written == 2 * BLOCK
+        feed(second, SIZE)
+        second.publish()
+        assert bucket.read(NAME) == DATA
+        assert bucket.keys() == [NAME]
+        assert bucket.open_uploads() == []
+
+
+@pytest.mark.shows_credentials  # the server prints the addresses it is asked for
+def test_parts_are_listed_over_several_pages() -> None:
+    with running_moto() as store, fresh_bucket(store) as bucket:
+        upload = {"Bucket": bucket.name, "Key": NAME}
+        upload["UploadId"] = bucket.client.create_multipart_upload(**upload)["UploadId"]
+        for number in range(1, 1003):
+            bucket.client.upload_part(**upload, PartNumber=number, Body=b"x" * (number % 3))
+        target = S3Object(bucket.fs, bucket.name, NAME, f"{bucket.name}/{NAME}")
+        parts = listed_parts(target, upload["UploadId"])
+    assert {number: part["Size"] for number, part in parts.items()} == {n: n % 3 for n in range(1, 1003)}
+
+
+def test_notes_that_fail_midway_end_the_checkpoints(bucket: Bucket, caplog: pytest.LogCaptureFixture) -> None:
+    class Full(Memory):
+        def set(self, key: str, value: str) -> None:
+            if self.sets:
+                raise ConnectionError
+            super().set(key, value)
+
+    state = Full()
+    sink = begun(bucket, state)
+    feed(sink, SIZE)
+    assert sink.next_checkpoint is None
+    assert caplog.text.count("progress cannot be noted") == 1
+    sink.publish()
+    assert state.kept == {}
 
 
 def test_killed_again_and_again(bucket: Bucket, state: StateStore | None) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from time import monotonic
 
+from airflow_provider_batchdl.client.ratelimit import LONGEST_WAIT
 from airflow_provider_batchdl.exceptions import BatchDlError, RateLimitedError, VendorUnavailableError
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.transfer.budget import TRY_AGAIN, RetryBudget
@@ -50,6 +51,7 @@ class ParallelFetch:
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._error: BaseException | None = None
+        self._not_before = 0.0  # what a server asks one connection to wait, it asks all
         self.broken = 0
         """How often a connection broke and went on."""
         self.most = 1
@@ -81,8 +83,9 @@ class ParallelFetch:
             streams = list(self._streams)
         for stream in streams:
             stream.interrupt()
+        deadline = monotonic() + _JOIN_SECONDS
         for thread in self._threads:
-            thread.join(_JOIN_SECONDS)
+            thread.join(max(0.0, deadline - monotonic()))
         if any(thread.is_alive() for thread in self._threads):
             log.warning("A connection could not be ended; its thread is left behind.")
         else:
@@ -156,11 +159,13 @@ class ParallelFetch:
             asked = current is None
             try:
                 if current is None:
+                    self._ended.wait(max(0.0, self._not_before - monotonic()))
                     current = self._opener.open_part(span.at, end, self._identity)
                 asked = False
                 if not self._drain(span, current, end):
                     return
             except TRY_AGAIN as error:
+                self._not_before = max(self._not_before, monotonic() + min(error.retry_after or 0.0, LONGEST_WAIT))
                 if self._ended.is_set() or (asked and isinstance(error, _REFUSALS) and self._retire(error)):
                     return
                 wait = budget.pause(error, span.at)

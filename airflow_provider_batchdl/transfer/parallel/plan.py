@@ -9,7 +9,7 @@ from threading import Condition
 Interval = tuple[int, int]
 """Bytes from the first, inclusive, to the second, exclusive."""
 
-SMALLEST_SHARE = 4 << 20
+SMALLEST_SHARE = 1 << 20
 """Bytes below which what one connection has left is not divided: asking costs a round trip."""
 
 

@@ -14,6 +14,11 @@ _CREDENTIALS = "Check the destination connection's credentials and that they may
 _REACH = "Check the destination connection's endpoint and that the worker can reach it, then retry."
 _BUCKET = "Create the bucket or container, or correct the destination."
 _UNFINISHED = "Unfinished uploads of others are in the way; remove them, wait a week, or choose another destination."
+_CHECKSUM = (
+    "The store seems not to know S3's checksums: set AWS_REQUEST_CHECKSUM_CALCULATION=when_required in the worker's "
+    'environment, or "request_checksum_calculation": "when_required" in the connection\'s config_kwargs.'
+)
+_CHECKSUM_CODES = frozenset({"InvalidArgument", "InvalidRequest", "NotImplemented"})
 
 _REMEDY_BY_CODE = {
     "NoSuchBucket": _BUCKET,
@@ -179,6 +184,8 @@ def http_status(error: BaseException) -> int | None:
 
 
 def _remedy(error: BaseException, code: str | None, status: int | None) -> str:
+    if code in _CHECKSUM_CODES and "checksum" in str(error).lower():
+        return _CHECKSUM
     if code in _REMEDY_BY_CODE:
         return _REMEDY_BY_CODE[code]
     if status in _REMEDY_BY_STATUS:

@@ -64,16 +64,18 @@ class _LastListing:
 _last = _LastListing()
 
 
-def found(folder: str, *, key: str | None = None, name: str | None = None) -> list[str]:
-    """The partials in `folder`, also those of which only the state is left: of `key`, or of the file `name`."""
-    cut = None if name is None else partial.cut(name)
-    paths = {each.path for each in _last.partials(folder) if key in (None, each.key) and cut in (None, each.name)}
-    return sorted(paths)
+def found(folder: str, *, key: str) -> list[str]:
+    """The partials of `key` in `folder`, also those of which only the state is left."""
+    return sorted({each.path for each in _last.partials(folder) if each.key == key})
 
 
-def remove_unused(folder: str, name: str) -> None:
-    """Remove the partials of the file `name` that no process holds. Never raises."""
-    for path in found(folder, name=name):
+def remove_unused(folder: str, name: str, key: str | None) -> None:
+    """Remove the partials of the file `name`, and those of `key`, that no process holds. Never raises.
+
+    A killed try may have known the file by another name: the name can be the answer's, and answers differ.
+    """
+    cut = partial.cut(name)
+    for path in sorted({each.path for each in _last.partials(folder) if each.name == cut or each.key == key}):
         partial.remove_if_unused(path)
 
 

@@ -70,6 +70,7 @@ class LocalSink(ScatteredSink):
         self.landed: tuple[tuple[int, int], ...] = ()
         self._target = path
         self._create_only = create_only
+        self._key = key
         self._folder, self._name = os.path.split(path)
         self._temporary = ""
         self._fd: int | None = None
@@ -226,7 +227,7 @@ class LocalSink(ScatteredSink):
                 os.fsync(folder)
             finally:
                 os.close(folder)
-        leftovers.remove_unused(self._folder, self._name)
+        leftovers.remove_unused(self._folder, self._name, self._key)
 
     def discard(self) -> None:
         """Close and remove the partial file. Never raises; may be called again."""

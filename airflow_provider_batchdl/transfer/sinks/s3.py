@@ -5,7 +5,8 @@ each block while the writer waits; `close` uploads the rest; `commit` completes 
 one block whose upload was begun by `close` is sent as a multipart of one; `discard` sets the buffer to None, so
 that the later `__del__` → `close` → `flush` prints an AttributeError; and every body above 1 MiB is handed to aiohttp
 as raw bytes, which warns (ResourceWarning) and holds a second copy. Here the same file system object (credentials,
-endpoint, retries, extra arguments such as server-side encryption) is asked for the same S3 calls directly.
+endpoint, retries, extra arguments such as server-side encryption) is asked for the same S3 calls directly. The parts
+of larger objects it only signs: see `s3_direct`.
 
 Sources: https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html (an upload is invisible until
 completed, aborted parts are not billed), https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html (5 MiB to
@@ -77,7 +78,8 @@ class S3Sink:
     Up to one block becomes one PUT at `publish` (also 0 bytes); more becomes a multipart upload whose parts travel
     while the next one is being filled. Memory: one part being filled plus at most `IN_FLIGHT_BYTES` (or one part)
     on the way. No upload stays open after `discard`; a worker killed outright (SIGKILL) can leave one, so buckets
-    want the lifecycle rule "abort incomplete multipart uploads".
+    want the lifecycle rule "abort incomplete multipart uploads". With a `CheckpointedS3Sink` the next try goes on with
+    it, or aborts it.
 
     With `create_only` the last request says `If-None-Match: *`, which AWS, MinIO, SeaweedFS and others obey
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html). A store that ignores the header

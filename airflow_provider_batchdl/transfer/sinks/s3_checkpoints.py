@@ -78,6 +78,7 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
         self.examined: Mapping[str, object] | None = None
         self.next_checkpoint: int | None = None
         self._points: list[_Point] = []
+        self._keeps = True
         self._noted: int | None = None
 
     def _go_on(self, kept: Note, parts: tuple[dict[str, Any], ...]) -> None:
@@ -99,10 +100,10 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
     def checkpoint(self, examined: Mapping[str, object] | None) -> None:
         """Take what is known of the bytes so far; it is noted when the store has all parts up to here."""
         if examined is None:
-            self.next_checkpoint = None
+            self.next_checkpoint, self._keeps = None, False
             return
         self._guard("upload", self._send, self._open_buffer())
-        if self._upload is not None:
+        if self._upload is not None and self._keeps:
             self._points.append(_Point(self.written, self._upload.parts_begun, examined))
         self.next_checkpoint = self._boundary()
 
@@ -165,8 +166,7 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
             self._notes.set(self._key, note.to_json())
         except Exception as error:  # noqa: BLE001  every store raises its own kinds
             log.warning("The upload's progress cannot be noted (%s): a retry may begin again.", type(error).__name__)
-            self.next_checkpoint = None
-            self._points = []
+            self.next_checkpoint, self._keeps, self._points = None, False, []
 
     def _forget(self) -> None:
         if self._noted is None:
@@ -178,7 +178,9 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
             log.debug("The upload's note could not be removed: %s.", type(error).__name__)
 
     def _boundary(self) -> int | None:
-        """The first end of a part that lies `EVERY` bytes ahead; None where the file ends before."""
+        """The first end of a part `EVERY` bytes ahead; None where the file ends before, or nothing is kept."""
+        if not self._keeps:
+            return None
         number = 1 if self._upload is None else self._upload.parts_begun + 1
         end, total = self.written + self._room, self.mark.total if self.mark else 0
         while end < self.written + EVERY and end < total:

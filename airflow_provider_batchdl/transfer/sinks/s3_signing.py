@@ -11,7 +11,6 @@ part).
 
 from __future__ import annotations
 
-import os
 import ssl
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -167,12 +166,10 @@ def _read(url: str, headers: dict[str, str]) -> SignedPart:
 
 
 def _verify(fs: S3FileSystem) -> bool | str:
-    """What the client verifies the endpoint's certificate with, looked up where botocore does."""
+    """What the client verifies certificates with: `verify`, AWS_CA_BUNDLE or the profile's `ca_bundle`."""
     verify = fs.client_kwargs.get("verify")
     if verify is None and fs.session is not None:
         verify = fs.session.get_config_variable("ca_bundle")
-    if verify is None:
-        verify = os.environ.get("REQUESTS_CA_BUNDLE")
     return True if verify is None else verify
 
 

@@ -11,7 +11,7 @@ from tests.bench.faults.columns import COLUMNS, Column
 from tests.bench.faults.engines import Engine
 from tests.bench.faults.environment import ROOT
 from tests.bench.faults.judge import NOTHING, Cell
-from tests.bench.faults.notes import LEGEND, footnotes, how_it_ran
+from tests.bench.faults.notes import LEGEND, SEVERAL, footnotes, how_it_ran
 
 PATH = ROOT / "docs" / "faults.md"
 Outcomes = dict[str, dict[str, Cell]]
@@ -56,6 +56,12 @@ def rendered(rows: list[Engine], outcomes: Outcomes, problems: list[str], *, tmp
         "## Why ours are what they are",
         "",
         *footnotes(rows, outcomes),
+        "",
+        "## Several at once, and kills",
+        "",
+        SEVERAL[0],
+        "",
+        SEVERAL[1],
         "",
         "## How it was run",
         "",

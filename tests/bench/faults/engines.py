@@ -7,14 +7,17 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tests.bench.faults.columns import Strike
 from tests.bench.faults.environment import PEER_PYTHON, peer_versions
 
-SMALL, LARGE, HUGE = 3_000_000, 20_000_000, 60_000_000
+SMALL, LARGE, DIVIDED, HUGE = 3_000_000, 20_000_000, 48_000_000, 60_000_000
+CONNECTIONS = 8
+DIVIDED_AT = 1_000_000
 Order = dict[str, Any]
 
 
@@ -29,6 +32,7 @@ class Engine:
         size: bytes of the file it is given.
         s3: it writes into an S3 bucket.
         ours: it is this engine.
+        connections: how many it may have to one file; peers have one.
     """
 
     name: str
@@ -36,7 +40,17 @@ class Engine:
     version: str
     size: int = SMALL
     s3: bool = False
-    ours: bool = field(default=False)
+    ours: bool = False
+    connections: int = 1
+
+    @property
+    def strike(self) -> Strike:
+        """Where faults strike: a third into the file, or into what one of several connections fetches of it.
+
+        Of several, the first two requests are left in peace, so that there are several. A part that one connection
+        fetches is a few MB.
+        """
+        return Strike(self.size // 3) if self.connections == 1 else Strike(DIVIDED_AT, after=2)
 
 
 def _ours(order: Order) -> list[str]:
@@ -108,9 +122,12 @@ def engines() -> list[Engine]:
         ("smart_open", "smart_open", have.get("smart-open", ""), SMALL),
         ("pip's downloader", "pip", have.get("pip", ""), SMALL),
     ]
+    several = f"batchdl, {CONNECTIONS} connections"
     return [
         Engine("**batchdl → disk**", _ours, ours, SMALL, ours=True),
         Engine("**batchdl → S3**", _ours, ours, LARGE, s3=True, ours=True),
+        Engine(f"**{several} → disk**", _ours, ours, DIVIDED, ours=True, connections=CONNECTIONS),
+        Engine(f"**{several} → S3**", _ours, ours, DIVIDED, s3=True, ours=True, connections=CONNECTIONS),
         *(Engine(name, _peer(engine), which, size) for name, engine, which, size in peers),
         Engine("curl --retry-all-errors", _curl_retry, program_version("curl")),
         Engine("curl -C -, in a loop", _curl_loop, program_version("curl")),

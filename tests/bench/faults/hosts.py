@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from airflow_provider_batchdl.emulator.content import Content
+from airflow_provider_batchdl.emulator.ranges import Span, requested_span
 
 OTHER_HOST = "127.0.0.2"
 """Loopback as well, but another host to every client that compares names."""
@@ -48,19 +51,43 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing."""
 
 
+@dataclass
+class Heard:
+    """A request for the file: its headers, with names in lower case, and the Unix times of its answer."""
+
+    headers: dict[str, str]
+    began: float = field(default_factory=time.time)
+    ended: float = 0.0
+
+
 @contextlib.contextmanager
-def file_host(content: Content, heard: list[dict[str, str]]) -> Iterator[str]:
-    """A host that serves one file and remembers the headers of those who ask for it; yields the file's URL."""
+def file_host(content: Content, heard: list[Heard], speed: int | None) -> Iterator[str]:
+    """A host that serves one file, and ranges of it, and remembers the requests; yields the file's URL.
+
+    Args:
+        content: the file.
+        heard: where requests are noted.
+        speed: the most bytes a second that a connection brings; None for no limit.
+    """
 
     class FileHandler(Handler):
         def do_GET(self) -> None:
-            heard.append({name.lower(): value for name, value in self.headers.items()})
-            self.send_response(200)
+            request = Heard({name.lower(): value for name, value in self.headers.items()})
+            heard.append(request)
+            span = requested_span(request.headers.get("range", ""), content.size)
+            start, stop = (span.start, span.stop) if isinstance(span, Span) else (0, content.size)
+            self.send_response(206 if isinstance(span, Span) else 200)
+            if isinstance(span, Span):
+                self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{content.size}")
+            for name, value in (("ETag", '"the-file"'), ("Accept-Ranges", "bytes")):
+                self.send_header(name, value)
             self.send_header("Content-Type", content.content_type)
-            self.send_header("Content-Length", str(content.size))
+            self.send_header("Content-Length", str(stop - start))
             self.end_headers()
-            for piece in content.chunks():
+            for piece in content.chunks(start, stop):
                 self.wfile.write(piece)
+                time.sleep(len(piece) / speed if speed else 0)
+            request.ended = time.time()
 
     with serving(FileHandler) as origin:
         yield f"{origin}/file.jsonl"

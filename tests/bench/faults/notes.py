@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 
 from tests.bench.faults.columns import COLUMNS
-from tests.bench.faults.engines import Engine
+from tests.bench.faults.engines import CONNECTIONS, DIVIDED_AT, Engine
 from tests.bench.faults.judge import NOTHING, Cell
 from tests.bench.faults.ours import LOWERED
-from tests.bench.faults.run import OUR_PATIENCE, PATIENCE
+from tests.bench.faults.run import OUR_PATIENCE, PATIENCE, SPEED
 
 LEGEND = (
     (
@@ -28,6 +29,28 @@ LEGEND = (
     "* `held`, `key leaked`, `auth leaked`: which of the credentials the other host was told.",
 )
 
+SEVERAL = (
+    (
+        "One fault at a time is what the tables show. `tests/chaos` draws several: up to four faults of the emulator "
+        "and up to three kills (SIGKILL of the real process, with a drawn byte of the file in its hands, right before "
+        "a drawn step on the file system, or before or after a drawn call to the S3 store), over file sizes around "
+        "every border (0, 1, a read, what is worth keeping, a part of S3, each ± 1), to disk and to S3, with one "
+        "connection and with several. After every try the destination holds nothing, or what it held before, or one "
+        "whole version of the file. In the end it holds the file; no temporary file, no note and no upload is left; "
+        "and all tries together have taken no more bytes from the wire than "
+        "[what the faults and kills can explain](../tests/chaos/bound.py)."
+    ),
+    (
+        "`make test` plays some 200 schedules, always the same; `make chaos` thousands of others "
+        "(`CHAOS_EXAMPLES=3000`), new ones each time unless `CHAOS_SEED` says which. What fails is printed in the "
+        "smallest form that still does, ready to be pasted into `FOUND` in [the test](../tests/chaos/test_chaos.py), "
+        "where it stays."
+    ),
+)
+
+# What was on its way to several connections at the end is some percent of a file.
+_AS_HOPED = re.compile(rf"ok 1\.0[0-4]x|held|{NOTHING.text}")
+
 _WHY = {
     "no_range": "a server that ignores ranges can only begin again; its 200 is used as it comes.",
     "wrong_range": "a range from elsewhere is not trusted to be of the same file: the answer is dropped and the file "
@@ -36,6 +59,9 @@ _WHY = {
     "no_length": "the format's end is missing (here: a CSV whose last line has no end), so it is fetched once more. "
     "A CSV that is cut exactly between two lines, by a server that declares no length and no checksum, looks whole "
     "to everybody.",
+    "retry_after": "the connection that is refused is given up and its share left to the others. Where they fetch the "
+    "file in pieces, for a store that takes bytes in their order only, they ask for the next piece when they are done "
+    "with the last, without regard to the wait that the refused one was told.",
     "new_file": "another ETag is another file: it begins again from zero.",
     "flip_declared": "the checksum finds it when all bytes are there; the file is fetched once more, from zero. Where "
     "it is wrong again, the task fails with `ChecksumMismatchError` and leaves nothing.",
@@ -54,7 +80,7 @@ def footnotes(rows: list[Engine], outcomes: dict[str, dict[str, Cell]]) -> list[
     lines = []
     for column in COLUMNS:
         cells = [outcomes[row.name].get(column.key, NOTHING) for row in rows if row.ours]
-        odd = [cell.text for cell in cells if cell.text not in ("ok 1.00x", "held", NOTHING.text)]
+        odd = [cell.text for cell in cells if not _AS_HOPED.fullmatch(cell.text)]
         if odd:
             mark = "¹ " if column.undetectable else ""
             why = _WHY.get(column.key, "**not explained yet**.")
@@ -74,7 +100,11 @@ def how_it_ran() -> str:
         "(3 s) and retries (4) that they offer; they get the pre-signed link as a user would, in the redirect column "
         "the API's URL and headers, and under *link makes a new file* a URL that redirects to a new link each time. "
         "This engine gets the account and the job's id and is used as the operators use it "
-        "(`transfer.download.download`, one stream). So that cells take seconds, its patience is shortened: "
+        "(`transfer.download.download`). Faults strike a third into the file. "
+        f"In the rows with {CONNECTIONS} connections the store gives each of them {SPEED >> 20} MiB/s, so that they "
+        "are worth it, and the log of its requests has to show that several were answered at once. There the first two "
+        f"requests are left in peace, and faults strike {DIVIDED_AT // 1_000_000} MB into what the next one fetches. "
+        "So that cells take seconds, its patience is shortened: "
         f"{'; '.join(lowered)}. The rate below which a transfer is given up is its own. huggingface_hub goes on at "
         "multiples of 10 MiB only, so it gets a larger file, and so does S3, to be written in parts."
     )

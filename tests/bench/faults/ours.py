@@ -55,7 +55,7 @@ def main() -> int:
     place = Destination(filesystem(order["s3"]), order["path"], order["path"])
     with BatchClient(vendor_class(order["vendor"])(account)) as client:
         try:
-            download(client, order["job_id"], place)
+            download(client, order["job_id"], place, connections=order["connections"])
         except BatchDlError as error:
             sys.stdout.write(type(error).__name__)
             return 1

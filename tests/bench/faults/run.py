@@ -25,6 +25,8 @@ PATIENCE = 25.0
 """Seconds after which a peer counts as hung."""
 OUR_PATIENCE = 60.0
 """The same for this engine, whose store columns take longer, and where a false alarm ends the run in red."""
+SPEED = 8 << 20
+"""Bytes a second of each connection where there may be several: less than the engine could take."""
 BUCKET = "faults"
 NAME = "result.bin"
 
@@ -37,11 +39,20 @@ def run_cell(engine: Engine, column: Column, store: S3Store, *, tmpfs: bool) -> 
         column: the fault.
         store: the S3 server.
         tmpfs: whether a small file system can be mounted for the full disk.
+
+    Raises:
+        RuntimeError: the cell is none: the fault never struck, or there were not several connections.
     """
     if (column.store and not engine.s3) or (column.disk and engine.s3):
         return NOTHING
-    with arranged(column, engine.size) as scene:
-        return judged(_into_s3(engine, column, scene, store) if engine.s3 else _to_disk(engine, column, scene, tmpfs))
+    speed = SPEED if engine.connections > 1 else None
+    with arranged(column, engine.size, engine.strike, speed=speed) as scene:
+        seen = _into_s3(engine, column, scene, store) if engine.s3 else _to_disk(engine, column, scene, tmpfs)
+        if engine.ours and column.divided and scene.emulator.unused_faults:
+            raise RuntimeError(f"{engine.name}, {column.key}: never struck: {scene.emulator.unused_faults}")
+        if engine.connections > 1 and column.divided and scene.at_once < 2:
+            raise RuntimeError(f"{engine.name}, {column.key}: it never had two connections at once")
+        return judged(seen)
 
 
 def _to_disk(engine: Engine, column: Column, scene: Scene, tmpfs: bool) -> Seen:
@@ -87,7 +98,7 @@ def _into_s3(engine: Engine, column: Column, scene: Scene, store: S3Store) -> Se
 
 def _order(engine: Engine, scene: Scene) -> dict[str, Any]:
     if engine.ours:
-        return scene.order()
+        return scene.order(engine.connections)
     return {"url": scene.url, "headers": scene.headers, "size": scene.size, "sha256": scene.good}
 
 

@@ -1,4 +1,4 @@
-"""A loopback proxy in front of an S3 server that answers chosen calls with an error of the store."""
+"""A loopback proxy in front of an S3 server that answers chosen calls in its place, or lets a test meddle with them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,22 @@ import http.client
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from tests.bench.faults.hosts import Handler, serving
 
 _PER_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server", "expect"})
+
+
+class Meddler(Protocol):
+    """What a proxy asks about each call."""
+
+    def before(self, call: str) -> tuple[int, bytes] | None:
+        """The status and body to answer with in the store's place; None lets the call through."""
+
+    def after(self, call: str) -> None:
+        """The store has carried the call out, and its answer has not been given yet."""
 
 
 @dataclass
@@ -31,35 +42,40 @@ class StoreFault:
     struck: int = 0
     _lock: Lock = field(default_factory=Lock, repr=False)
 
-    def strikes(self, call: str) -> bool:
-        """Whether this call suffers it."""
+    def before(self, call: str) -> tuple[int, bytes] | None:
+        """The error, where this call suffers it."""
         with self._lock:
             if call != self.call or self.struck >= self.times:
-                return False
+                return None
             self.struck += 1
-            return True
+        code = "SlowDown" if self.status == 503 else "InternalError"
+        return self.status, f"<Error><Code>{code}</Code><Message>Injected fault</Message></Error>".encode()
+
+    def after(self, call: str) -> None:
+        """Nothing."""
 
 
 def call_name(method: str, path: str) -> str:
-    """Which S3 call a request is, as far as faults tell them apart."""
+    """Which call a request is, as far as faults tell them apart: of S3, or its counterpart in Azure's protocol."""
     query = parse_qs(urlsplit(path).query, keep_blank_values=True)
-    if method == "PUT" and "partNumber" in query:
+    azure = query.get("comp")
+    if method == "PUT" and ("partNumber" in query or azure == ["block"]):
         return "part"
-    return "complete" if method == "POST" and "uploadId" in query else "other"
+    completes = (method == "POST" and "uploadId" in query) or (method == "PUT" and azure == ["blocklist"])
+    return "complete" if completes else "other"
 
 
 @contextlib.contextmanager
-def s3_proxy(endpoint_url: str, fault: StoreFault | None) -> Iterator[str]:
+def s3_proxy(endpoint_url: str, meddler: Meddler | None) -> Iterator[str]:
     """Stand in front of a store; yields the URL to use in its place."""
     target = urlsplit(endpoint_url).netloc
 
     class Proxy(Handler):
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if fault and fault.strikes(call_name(self.command, self.path)):
-                code = "SlowDown" if fault.status == 503 else "InternalError"
-                text = f"<Error><Code>{code}</Code><Message>Injected fault</Message></Error>".encode()
-                self._reply(fault.status, [("Content-Type", "application/xml")], text)
+            call = call_name(self.command, self.path)
+            if meddler and (refused := meddler.before(call)):
+                self._reply(refused[0], [("Content-Type", "application/xml")], refused[1])
                 return
             connection = http.client.HTTPConnection(target, timeout=60)
             try:
@@ -70,7 +86,10 @@ def s3_proxy(endpoint_url: str, fault: StoreFault | None) -> Iterator[str]:
                         connection.putheader(name, value)
                 connection.endheaders(body)
                 answer = connection.getresponse()
-                self._reply(answer.status, answer.getheaders(), answer.read(), answer.getheader("Content-Length"))
+                body = answer.read()
+                if meddler:
+                    meddler.after(call)
+                self._reply(answer.status, answer.getheaders(), body, answer.getheader("Content-Length"))
             finally:
                 connection.close()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,8 +11,11 @@ from typing import Any
 from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.emulator.content import Content
 from airflow_provider_batchdl.emulator.store import link_to
-from tests.bench.faults.columns import RETRY_AFTER, Column
-from tests.bench.faults.hosts import file_host, link_host, location_of
+from tests.bench.faults.columns import RETRY_AFTER, Column, Strike
+from tests.bench.faults.hosts import Heard, file_host, link_host, location_of
+
+IN_TRANSIT = 0.1
+"""Seconds in which the requests of other connections may have been sent before they knew."""
 
 
 @dataclass
@@ -26,7 +29,7 @@ class Scene:
         headers: the headers that a user would send to it.
         good: SHA-256 of the file at the start.
         size: its bytes.
-        heard: headers of the requests to the other host; None where there is no such host.
+        heard: the requests to the other host; None where there is no such host.
     """
 
     emulator: Emulator
@@ -35,7 +38,7 @@ class Scene:
     headers: dict[str, str]
     good: str
     size: int
-    heard: list[dict[str, str]] | None = field(default=None)
+    heard: list[Heard] | None = field(default=None)
 
     @property
     def good_later(self) -> str | None:
@@ -52,32 +55,52 @@ class Scene:
         """Which credentials the other host got to see."""
         if self.heard is None:
             return None
-        names = {name for headers in self.heard for name in headers}
+        names = {name for request in self.heard for name in request.headers}
         return tuple(word for word, name in (("key", "x-batch-project"), ("auth", "authorization")) if name in names)
 
     @property
-    def hasty(self) -> bool:
-        """Whether a 503 was followed by the next request before its Retry-After was over."""
-        asked = [record for record in self.emulator.requests if record.operation == "store"]
-        gaps = [b.time - a.time for a, b in itertools.pairwise(asked) if a.status == 503]
-        return any(gap < RETRY_AFTER * 0.9 for gap in gaps)
+    def at_once(self) -> int:
+        """The most requests for the file that were being answered at the same time."""
+        spans = [(record.time, record.ended) for record in self.emulator.requests if record.operation == "store"]
+        spans += [(request.began, request.ended) for request in self.heard or ()]
+        return max((sum(a <= moment < (b or math.inf) for a, b in spans) for moment, _ in spans), default=0)
 
-    def order(self) -> dict[str, Any]:
+    @property
+    def hasty(self) -> bool:
+        """Whether the file was asked for after a 503 and before its Retry-After was over.
+
+        What was on its way already when that answer came does not count.
+        """
+        asked = [record for record in self.emulator.requests if record.operation == "store"]
+        refused = [record.ended for record in asked if record.status == 503]
+        grace = IN_TRANSIT if self.at_once > 1 else 0.0
+        return any(grace <= record.time - end < RETRY_AFTER * 0.9 for record in asked for end in refused)
+
+    def order(self, connections: int) -> dict[str, Any]:
         """What this engine's child process needs to know to log in and find the job."""
         vendor, account = self.job.vendor, self.emulator.credentials[self.job.vendor]
         return {
             "vendor": vendor, "job_id": self.job.id, "url": self.emulator.urls[vendor],
             "password": account.password, "login": account.login, "extra": {**account.extra, "rate_limit": "1000/1"},
+            "connections": connections,
         }  # fmt: skip
 
 
 @contextlib.contextmanager
-def arranged(column: Column, size: int) -> Iterator[Scene]:
-    """Set the scene for a column, with a file of ``size`` bytes."""
+def arranged(column: Column, size: int, strike: Strike, *, speed: int | None = None) -> Iterator[Scene]:
+    """Set the scene for a column.
+
+    Args:
+        column: the fault.
+        size: bytes of the file.
+        strike: where the fault strikes.
+        speed: the most bytes a second that a connection brings; None for no limit.
+    """
     # Batch.com's links make new files, and its API takes a key header beside Authorization.
     vendor = "apartmentiq" if column.scene == "link" else "batchcom"
-    with Emulator(rate_limits=False) as emulator, contextlib.ExitStack() as hosts:
+    with Emulator(rate_limits=False, bytes_per_second=speed) as emulator, contextlib.ExitStack() as hosts:
         job = emulator.add_job(vendor, ResultSpec(bytes=size, format="csv" if column.scene == "link" else "jsonl"))
+        job.declares_checksums = column.declared
         content = job.content(1)
         _declare_to_google(content)
         scene = Scene(emulator, job, "", {}, content.sha256, size)
@@ -86,7 +109,7 @@ def arranged(column: Column, size: int) -> Iterator[Scene]:
             scene.url = link_to(emulator.world, stored)
         else:
             _play_batchcom(column, scene, hosts)
-        for fault in column.faults(size):
+        for fault in column.faults(strike):
             emulator.add_fault(fault)
         if column.expire:
             _expire_after_first(emulator)
@@ -100,7 +123,7 @@ def _play_batchcom(column: Column, scene: Scene, hosts: contextlib.ExitStack) ->
     headers = {"Authorization": f"Bearer {account.password}", "X-Batch-Project": str(account.extra["project_key"])}
     if column.scene == "other_host":
         scene.heard = []
-        target = hosts.enter_context(file_host(scene.job.content(1), scene.heard))
+        target = hosts.enter_context(file_host(scene.job.content(1), scene.heard, emulator.world.bytes_per_second))
         emulator.add_fault(Fault("redirect", operation="download", location=target, times=99))
         scene.url, scene.headers = api, headers
     else:

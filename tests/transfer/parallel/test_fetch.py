@@ -126,12 +126,12 @@ def test_one_link_for_all_is_asked_for_once_when_it_ends(
 ) -> None:
     """Connections that are refused at about the same time: one of them asks the vendor."""
     noted = LocalSink.reached
-    ended: list[int] = []
+    divided: list[int] = []
 
     def expiring(self: LocalSink, at: int, landed: tuple[tuple[int, int], ...]) -> None:
         noted(self, at, landed)
-        if not ended and sum(last - first for first, last in landed) > SIZE // 3:
-            ended.append(len(store_requests(capped)))
+        if not divided:  # before any other connection has asked for a part
+            divided.append(at)
             capped.expire_links()
 
     monkeypatch.setattr(LocalSink, "reached", expiring)

@@ -1,0 +1,85 @@
+"""What a task's asset events tell the DAGs that wait for them about the result that landed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from airflow_provider_batchdl.redaction import get_logger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_batchdl.jobs import Landing
+
+log = get_logger(__name__)
+
+
+def tell_outlets(context: Context, outlets: Iterable[Any], landing: Landing, destination: str) -> None:
+    """Give the task's asset events the landing as their extra.
+
+    The event of an `Asset` carries it; to an `AssetAlias`, what landed is added as an asset of its own: a single file
+    under its own address, several under the destination's.
+
+    Args:
+        context: the running task's.
+        outlets: what the task declares.
+        landing: what it left.
+        destination: where the user wanted it.
+    """
+    from airflow.sdk import Asset, AssetAlias
+
+    events: Any = context["outlet_events"]
+    extra = extra_of(landing)
+    for outlet in outlets:
+        if isinstance(outlet, AssetAlias):
+            place = landing.files[0].uri if len(landing.files) == 1 else destination
+            try:
+                asset = Asset(asset_uri(place))
+            except ValueError as error:  # too long for Airflow's database, for one; the files have landed all the same
+                log.warning("What landed at %s cannot be an asset: %s", place, error)
+            else:
+                events[outlet].add(asset, extra=extra)
+        elif isinstance(outlet, Asset):
+            events[outlet].extra.update(extra)
+
+
+def extra_of(landing: Landing) -> dict[str, Any]:
+    """What an event carries, as plain JSON: ``rows`` and ``sha256`` only where all files have them.
+
+    The addresses are the landing's own, as `ObjectStoragePath` opens them.
+    """
+    rows = [file.rows for file in landing.files]
+    digests = [file.sha256 for file in landing.files]
+    extra: dict[str, Any] = {
+        "vendor": landing.vendor,
+        "job_id": landing.job_id,
+        "uris": [file.uri for file in landing.files],
+        "bytes": landing.bytes,
+    }
+    if None not in rows:
+        extra["rows"] = sum(count or 0 for count in rows)
+    if None not in digests:
+        extra["sha256"] = digests
+    return extra
+
+
+def asset_uri(place: str) -> str:
+    """The name of an asset (AIP-60): where it is, whichever connection leads there.
+
+    Args:
+        place: a destination as `ObjectStoragePath` takes it, a local path among them.
+    """
+    # In a key they are letters; Airflow would drop what follows the one, and sort what follows the other.
+    return bare_uri(place).replace("?", "%3F").replace("#", "%23")
+
+
+def bare_uri(place: str) -> str:
+    """``place`` as a URI without the connection's id, its path as it is."""
+    scheme = urlsplit(place).scheme
+    if not scheme:
+        return f"file://{Path(place).absolute()}"
+    store, slash, path = place.partition("://")[2].partition("/")
+    return f"{scheme}://{store.rpartition('@')[2]}{slash}{path}"

@@ -1,0 +1,1 @@
+"""``airflow batchdl …``: what a person at a shell asks of the vendors, through Airflow's connections."""

@@ -1,0 +1,210 @@
+"""A DAG run for every job of an account that succeeds, whoever submitted it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Hashable
+from datetime import timedelta
+from typing import Any
+
+from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+from airflow_provider_batchdl.client import AsyncBatchClient
+from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError, JobNotFoundError
+from airflow_provider_batchdl.jobs import Job, JobState
+from airflow_provider_batchdl.redaction import get_logger
+from airflow_provider_batchdl.triggers.accounts import account_of
+from airflow_provider_batchdl.triggers.watch import AccountWatch
+from airflow_provider_batchdl.triggers.watermark import Watermark
+from airflow_provider_batchdl.vendors.listing import ListedJob
+from airflow_provider_batchdl.waiting import Patience
+
+log = get_logger(__name__)
+
+POLL_INTERVAL = 60.0
+# Of a list with the newest first, jobs made so much earlier than its first one are not looked at.
+LOOKBACK = timedelta(days=7)
+# Seconds after a look that failed for a reason that does not pass. There is no task to fail, and Airflow would start
+# the trigger again at once.
+REST = 300.0
+# Airflow takes events over once a second. Stored before that, a watermark could outlive its events.
+HANDOVER_SECONDS = 5.0
+
+_without_store_logged: set[str] = set()
+
+
+class CompletedJobsTrigger(BaseEventTrigger):
+    """Fires for each job of an account that newly succeeds, however it was submitted: for an ``AssetWatcher``.
+
+    ::
+
+        exports = Asset(
+            "batchcom_exports",
+            watchers=[AssetWatcher(name="done", trigger=CompletedJobsTrigger(conn_id="batchcom_default"))],
+        )
+
+        @dag(schedule=[exports])
+        def land(): ...
+
+    An event's payload is ``{"vendor", "job_id", "state"}``; in the DAG it is
+    ``triggering_asset_events[exports][0].extra["payload"]``. Jobs that had succeeded before the first look are not
+    news. What is known lies in Airflow's ``asset_state_store``, so a restart loses nothing; a job is reported twice
+    only where the triggerer dies in the seconds between an event and that record.
+
+    * Batch.com, ApartmentIQ: the list has all jobs. ApartmentIQ's is read as far back as seven days.
+    * Revenuebase: the list has active jobs only. A job is noticed when it has been in the list and left it; one that
+      begins and ends between two looks is not.
+    * Proofy has no list, and so nothing to watch.
+
+    Before Airflow 3.3 there is neither a state store nor a shared stream: every watcher looks for itself, and what
+    succeeds while the triggerer is down is not noticed.
+
+    Args:
+        conn_id: the account's connection.
+        poll_interval: seconds between looks at the list. Watchers of one connection with the same interval share them.
+        name: tells watchers with the same arguments apart. Needed where several assets watch one connection: Airflow
+            makes one trigger of equal ones, and its state store is for one asset.
+    """
+
+    def __init__(self, conn_id: str, poll_interval: float = POLL_INTERVAL, name: str | None = None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.conn_id = conn_id
+        self.poll_interval = poll_interval
+        self.name = name
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The class path and the arguments, as stored in Airflow's database: no secret among them."""
+        return (
+            "airflow_provider_batchdl.triggers.completed.CompletedJobsTrigger",
+            {"conn_id": self.conn_id, "poll_interval": self.poll_interval, "name": self.name},
+        )
+
+    def shared_stream_key(self) -> Hashable | None:
+        """Watchers of one connection with one interval share its looks."""
+        return ("batchdl-completed", self.conn_id, self.poll_interval)
+
+    @classmethod
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[tuple[ListedJob, ...]]:
+        """Yield the account's list, whole, again and again. What goes wrong is logged, and tried again later."""
+        patience = Patience(kwargs["poll_interval"])
+        while True:
+            try:
+                _, watch = await account_of(kwargs["conn_id"])
+                async with AsyncBatchClient(watch.vendor) as client:
+                    jobs = await _all_jobs(watch, client)
+            except BatchDlError as error:
+                log.warning("The jobs of connection %s cannot be listed: %s", kwargs["conn_id"], error)
+                await asyncio.sleep(max(error.retry_after or 0.0, patience.pause() if error.retryable else REST))
+            else:
+                yield jobs
+                await asyncio.sleep(patience.pause())
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
+        """Fire for what is new since this watcher's own last look."""
+        mark = await self._load()
+        async for listed in shared_stream:
+            _, watch = await account_of(self.conn_id)
+            before = mark.to_dict() if mark is not None else None
+            mark = mark or Watermark()
+            if watch.vendor.listing is not None and watch.vendor.listing.active_only:
+                succeeded = await self._departed(watch, mark, listed)
+            else:
+                succeeded = mark.news(listed)
+            if before is None:
+                succeeded = []  # what had ended before anybody watched
+            for job in succeeded:
+                payload = {"vendor": watch.vendor.name, "job_id": job.id, "state": job.state.value}
+                yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
+            if succeeded:
+                await asyncio.sleep(HANDOVER_SECONDS)
+            if mark.to_dict() != before:
+                await self._store(mark)
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Watch alone, where Airflow shares no streams."""
+        async for event in self.filter_shared_stream(self.open_shared_stream(self.serialize()[1])):
+            yield event
+
+    async def _departed(self, watch: AccountWatch, mark: Watermark, listed: tuple[ListedJob, ...]) -> list[Job]:
+        """The jobs that left the list of active ones because they succeeded, each looked up once."""
+        succeeded: list[Job] = []
+        async with AsyncBatchClient(watch.vendor) as client:
+            for job_id in sorted(mark.departed(listed)):
+                try:
+                    job = await watch.ask(client, watch.vendor.get_job(job_id))
+                except JobNotFoundError:
+                    mark.left(job_id)
+                except BatchDlError as error:
+                    log.warning("Job %s is looked at again later: %s", job_id, error)
+                else:
+                    if job.state.is_terminal:
+                        mark.left(job_id)
+                    if job.state is JobState.SUCCEEDED:
+                        succeeded.append(job)
+        return succeeded
+
+    # What is remembered.
+
+    @property
+    def _key(self) -> str:
+        # An asset may have several watchers.
+        digest = hashlib.blake2b(f"{self.conn_id}\0{self.name or ''}".encode(), digest_size=8)
+        return f"batchdl_completed_{digest.hexdigest()}"
+
+    async def _load(self) -> Watermark | None:
+        store = self._asset_store()
+        if store is None:
+            return None
+        try:
+            stored = await store.aget(self._key)
+        except ValueError as problem:
+            error = InvalidRequestError(
+                f"Several assets share the watcher of connection {self.conn_id!r}, and Airflow keeps state for one.",
+                remedy="Give the CompletedJobsTrigger of each asset a name of its own.",
+            )
+            log.error("%s", error)  # noqa: TRY400 the traceback says no more
+            await asyncio.sleep(REST)
+            raise error from problem
+        return Watermark.from_dict(stored) if isinstance(stored, dict) else None
+
+    async def _store(self, mark: Watermark) -> None:
+        store = self._asset_store()
+        if store is not None:
+            await store.aset(self._key, mark.to_dict())
+
+    def _asset_store(self) -> Any:
+        store = getattr(self, "asset_state_store", None)
+        if store is None and self.conn_id not in _without_store_logged:
+            _without_store_logged.add(self.conn_id)
+            log.warning(
+                "Without Airflow's asset_state_store (3.3 and later), jobs that succeed while the triggerer is down "
+                "are not noticed."
+            )
+        return store
+
+
+async def _all_jobs(watch: AccountWatch, client: AsyncBatchClient) -> tuple[ListedJob, ...]:
+    """Every job of the list; where the vendor says that the newest come first, every one made within `LOOKBACK`.
+
+    Raises:
+        UnsupportedOperationError: the vendor has no list.
+        BatchDlError: what else went wrong, typed.
+    """
+    newest_first = watch.vendor.listing is not None and watch.vendor.listing.newest_first
+    jobs: dict[str, ListedJob] = {}
+    cursors: set[str] = set()
+    cursor: str | None = None
+    while True:
+        page = await watch.page(client, cursor)
+        for each in page.jobs:
+            jobs.setdefault(each.job.id, each)  # a job made meanwhile moves the others down, onto the next page
+        cursor = page.following
+        if cursor is None or cursor in cursors or (newest_first and _reaches_back(jobs)):
+            return tuple(jobs.values())
+        cursors.add(cursor)
+
+
+def _reaches_back(jobs: dict[str, ListedJob]) -> bool:
+    made = [each.created for each in jobs.values() if each.created is not None]
+    return bool(made) and max(made) - min(made) > LOOKBACK

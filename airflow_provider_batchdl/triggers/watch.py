@@ -1,0 +1,255 @@
+"""One poll loop for all waits of one account.
+
+It belongs to the account and to the event loop it runs in, not to a trigger: it starts with the first wait, ends with
+the last, and no trigger's end disturbs another's. A wait costs an entry in a heap and a future.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from contextvars import Context
+from typing import TypeVar
+
+from airflow_provider_batchdl.client import AsyncBatchClient, policy
+from airflow_provider_batchdl.client.ratelimit import limiter_for
+from airflow_provider_batchdl.exceptions import (
+    AuthenticationError,
+    BatchDlError,
+    RateLimitedError,
+    VendorUnavailableError,
+)
+from airflow_provider_batchdl.redaction import get_logger
+from airflow_provider_batchdl.triggers.agenda import NEVER
+from airflow_provider_batchdl.triggers.pace import Pace
+from airflow_provider_batchdl.triggers.waits import Subscription, Waits
+from airflow_provider_batchdl.vendors.base import Flow, Vendor
+from airflow_provider_batchdl.vendors.listing import JobPage
+from airflow_provider_batchdl.waiting import Patience
+
+log = get_logger(__name__)
+
+T = TypeVar("T")
+
+# Looks that may be under way at once: a slow answer about one job must not hold up the others.
+LOOKS_AT_ONCE = 4
+# Listed jobs that are gone through before the event loop's other tasks have a turn.
+AT_A_STRETCH = 1000
+# Seconds that one request may take, retries and the vendor's own pauses included.
+LONGEST_LOOK = 300.0
+# Seconds that closing an account's connections may take.
+CLOSING_SECONDS = 5.0
+# Seconds for which a list that cannot be read is not asked for again.
+LIST_REST = 600.0
+
+
+class AccountWatch:
+    """Looks at one account's jobs, for all that wait for them.
+
+    Args:
+        vendor: the vendor, with the account.
+    """
+
+    def __init__(self, vendor: Vendor) -> None:
+        self.vendor = vendor
+        self._waits = Waits(lists=vendor.listing is not None)
+        self._pace = Pace(limiter_for(vendor).limits)
+        self._failures = 0
+        self._list_patience = Patience(0.0)
+        self._list_from = 0.0
+        self._news = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    # What a trigger does.
+
+    def subscribe(
+        self,
+        job_id: str,
+        *,
+        shortest: float,
+        longest: float,
+        since: float | None = None,
+        deadline: float | None = None,
+    ) -> Subscription:
+        """Wait for a job. The first look comes after an interval.
+
+        Args:
+            job_id: the vendor's id.
+            shortest: least seconds between two looks, ``poll_interval``.
+            longest: most seconds between two looks, ``max_poll_interval``.
+            since: Unix time at which the job was submitted; now where it is not known.
+            deadline: Unix time of the last look; None for never.
+        """
+        loop = asyncio.get_running_loop()
+        now, unix = loop.time(), time.time()
+        wait = Subscription(
+            job_id=job_id,
+            shortest=shortest,
+            ended=loop.create_future(),
+            patience=Patience(shortest),
+            longest=longest,
+            since=now if since is None else now - max(0.0, unix - since),
+            deadline=NEVER if deadline is None else now + deadline - unix,
+        )
+        self._waits.add(wait, now)
+        self._news.set()
+        if self._task is None:
+            # In a context of its own: what it logs belongs to no trigger's task.
+            self._task = loop.create_task(self._run(), name=f"batchdl {self.vendor.name}", context=Context())
+        return wait
+
+    async def unsubscribe(self, wait: Subscription) -> None:
+        """Wait no more. With the last wait the loop ends, which is waited for, so that its connections are closed."""
+        self._waits.remove(wait)
+        self._news.set()
+        if self._task is not None and not self._waits:
+            await asyncio.wait([self._task], timeout=CLOSING_SECONDS)
+
+    # The loop.
+
+    async def _run(self) -> None:
+        try:
+            async with AsyncBatchClient(self.vendor) as client:
+                await self._look_around(client)
+        except BatchDlError as error:  # the connection lacks something
+            self._waits.tell(self._waits, error)
+        except Exception as error:  # a bug, but whoever waits must not wait for ever
+            log.exception("The shared wait for %s jobs broke.", self.vendor.label)
+            self._waits.tell(self._waits, RuntimeError(f"The shared wait broke: {type(error).__name__}."))
+        finally:
+            if self._task is asyncio.current_task():
+                self._task = None
+                for wait in self._waits:
+                    wait.ended.cancel()
+
+    async def _look_around(self, client: AsyncBatchClient) -> None:
+        loop = asyncio.get_running_loop()
+        looks: set[asyncio.Task[None]] = set()
+        try:
+            while self._waits:
+                self._news.clear()
+                for look in [look for look in looks if look.done()]:
+                    looks.remove(look)
+                    look.result()
+                free = len(looks) < LOOKS_AT_ONCE
+                found = self._waits.agenda.take(loop.time(), lists=loop.time() >= self._list_from) if free else None
+                if found is None:
+                    await self._sleep_until(self._waits.agenda.next_due() if free else NEVER)
+                elif isinstance(found, Subscription):
+                    looks.add(loop.create_task(self._look(client, found)))
+                else:
+                    looks.add(loop.create_task(self._list(client, found)))
+            self._task = None  # whoever comes from now on begins anew
+        finally:
+            for look in looks:
+                look.cancel()
+            await asyncio.gather(*looks, return_exceptions=True)
+
+    async def _sleep_until(self, moment: float) -> None:
+        """Sleep until then, or until there is news: somebody came or went, a look is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(None if moment == NEVER else moment):
+                await self._news.wait()
+
+    # Looks.
+
+    async def _look(self, client: AsyncBatchClient, wait: Subscription) -> None:
+        """Look at one job."""
+        try:
+            job = await self.ask(client, self.vendor.get_job(wait.job_id))
+        except AuthenticationError as error:
+            self._waits.tell(self._waits, error)
+        except BatchDlError as error:
+            self._back_off(error)
+            self._waits.failed(wait, error, self._now())
+        else:
+            self._waits.saw(wait.job_id, job, self._now(), listed=False)
+        finally:
+            self._news.set()
+
+    async def _list(self, client: AsyncBatchClient, sought: list[Subscription]) -> None:
+        """Look for jobs in the vendor's list, while that is cheaper than to look at each by itself."""
+        unseen = {wait.job_id for wait in sought}
+        if self.vendor.listing is not None and self.vendor.listing.active_only:
+            unseen.update(wait.job_id for wait in self._waits if not wait.alone)  # its one page tells who has left
+        barren, cursor = 0, None
+        try:
+            while barren < len(unseen):
+                page = await self.page(client, cursor)
+                still = unseen.difference(each.job.id for each in page.jobs)
+                barren = barren + 1 if len(still) == len(unseen) else 0
+                unseen, cursor = still, page.following
+                if cursor is None:
+                    break
+        except AuthenticationError as error:
+            self._waits.tell(self._waits, error)
+        except BatchDlError as error:
+            self._list_failed(sought, error)
+        else:
+            self._list_patience.reset()
+            self._waits.not_listed(unseen, self._now())
+        finally:
+            self._waits.agenda.passed()
+            self._news.set()
+
+    async def page(self, client: AsyncBatchClient, cursor: str | None) -> JobPage:
+        """A page of the vendor's list, at the account's pace. Whoever waits for a job on it learns of it.
+
+        Raises:
+            BatchDlError: what went wrong, typed.
+        """
+        page = await self.ask(client, self.vendor.list_page(cursor))
+        for number, each in enumerate(page.jobs):
+            if number % AT_A_STRETCH == AT_A_STRETCH - 1:
+                await asyncio.sleep(0)
+            self._waits.saw(each.job.id, each.job, self._now(), listed=True)
+        return page
+
+    async def ask(self, client: AsyncBatchClient, flow: Flow[T]) -> T:
+        """Ask the vendor, at the account's pace.
+
+        Raises:
+            BatchDlError: what went wrong, typed.
+        """
+        while wait := self._pace.wait(self._now()):  # noqa: ASYNC110 a span of time is waited for, no event
+            await asyncio.sleep(wait)
+        self._pace.spend(self._now())
+        try:
+            async with asyncio.timeout(LONGEST_LOOK):
+                value = await client.run(flow)
+        except TimeoutError:
+            raise VendorUnavailableError("The look took too long.", vendor=self.vendor.name) from None
+        self._failures = 0
+        return value
+
+    # Trouble.
+
+    def _list_failed(self, sought: list[Subscription], error: BatchDlError) -> None:
+        self._back_off(error)
+        now = until = self._now()
+        self._list_patience.interval = min(wait.shortest for wait in sought)
+        try:
+            self._list_patience.forgive(error)
+        except BatchDlError:
+            # No reason to end a wait: looked at one by one, the jobs themselves will show what is wrong.
+            log.warning("The list of %s jobs cannot be read; they are looked at singly: %s", self.vendor.label, error)
+            self._list_patience.reset()
+            self._list_from = now + LIST_REST
+        else:
+            until += self._list_patience.pause()
+        self._waits.put_off(sought, until, now)
+
+    def _back_off(self, error: BatchDlError) -> None:
+        """Leave the whole account alone: after a 429 as long as it says, else from the second failure in a row on."""
+        if not error.retryable:
+            return
+        self._failures += 1
+        if isinstance(error, RateLimitedError):
+            self._pace.hold(self._now() + policy.backoff(self._failures, error.retry_after))
+        elif self._failures > 1:
+            self._pace.hold(self._now() + policy.backoff(self._failures))
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()

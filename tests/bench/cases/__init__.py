@@ -1,0 +1,21 @@
+"""What is measured, a module for each name that ``BENCH_CASES`` may have.
+
+A case is a generator: it takes the scene and yields each table's name with what was measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from tests.bench.cases import disk, limits, links, memory, s3, small
+from tests.bench.measure import Case
+from tests.bench.scene import Scene
+
+CASES: dict[str, Callable[[Scene], Iterator[tuple[str, Case]]]] = {
+    "limits": limits.measured,
+    "disk": disk.measured,
+    "s3": s3.measured,
+    "small": small.measured,
+    "links": links.measured,
+    "memory": memory.measured,
+}

@@ -1,0 +1,74 @@
+"""How many bytes a schedule may take from the wire at most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from airflow_provider_batchdl.transfer.connection import HEAD_READ
+from airflow_provider_batchdl.transfer.sinks.local import WORTH_KEEPING
+from airflow_provider_batchdl.transfer.stream import READ_SIZE
+from tests.chaos.downloads import Outcome
+from tests.chaos.fork_server import LOWERED, LOWERED_IN_PARALLEL
+from tests.chaos.schedule import RANGED, STORED, Harm, Schedule
+
+HEADERS = 2 * HEAD_READ
+"""The headers of one request and its redirect, and what is read along with those of an answer that is not used."""
+
+_BREAKS = frozenset({"cut", "abort", "reset", "status", "stall"})
+_WITHOUT_NOTE = frozenset({"weak_etag", "chunked_eof", "no_length", "wrong_length"})
+
+
+def wire_bound(schedule: Schedule, tries: Sequence[Outcome]) -> int:
+    """The most bytes that all tries together may take from their sockets.
+
+    Every byte is needed once. What is taken beyond that was thrown away, and no event throws away more than was
+    there, one file at most. In detail:
+
+    * the file, once;
+    * for each fault, nothing where it only breaks a connection to a server with ranges: what came is kept, and the
+      rest asked for. Else one file: the server has another file (`changed_file`, a new link at Batch.com), does not
+      serve the rest alone (the vendors without ranges; `ignore_range`, `wrong_range`), or what came was worth nothing
+      (`bitflip`, `html`, an end that nobody saw; a length or a validator that no later answer agrees with);
+    * for each kill with a byte in its hands, what was in hand, where the next try can go on (see `_goes_on`); else one
+      file. In hand is one read; of several connections one each, and what came since it was last noted which bytes
+      are there. On the way to S3 it is also all that came since the last checkpoint, which is noted when the store has
+      the parts before it: the part being filled, those under way, and what waits for its turn;
+    * for each other kill, one file: it may come when the note is gone, or worth nothing, and the file is not visible;
+    * for each try that ended with an error, one file: an error leaves nothing behind;
+    * for each request, its headers: a try makes one, each fault and each new beginning one more; several connections
+      make one for each piece or share, and may have read a little of what has meanwhile become another's.
+    """
+    again = sum(_begins_again(schedule, harm) for harm in schedule.faults)
+    killed = [kill.where for kill, outcome in zip(schedule.kills, tries, strict=False) if outcome.killed]
+    errors = sum(bool(outcome.error) for outcome in tries)
+    requests = len(tries) + 2 * len(schedule.faults) + again
+    in_hand, per_request = READ_SIZE, HEADERS
+    if schedule.connections > 1:
+        read = int(LOWERED_IN_PARALLEL["stream.READ_SIZE"])
+        in_hand = schedule.connections * read + int(LOWERED["parallel.division.NOTE_EVERY"])
+        in_hand += (schedule.connections + 1) * int(LOWERED["parallel.division.PIECE"]) if schedule.to == "s3" else 0
+        per_request += read
+        requests += len(tries) * (schedule.connections + schedule.size // int(LOWERED["parallel.division.PIECE"]))
+    if schedule.to == "s3":
+        in_hand += int(sum(LOWERED[f"sinks.{name}"] for name in ("s3_checkpoints.EVERY", "s3.IN_FLIGHT_BYTES")))
+        in_hand += 2 * int(LOWERED["sinks.s3.BLOCK"])
+    goes_on = _goes_on(schedule)
+    lost = sum(min(in_hand if goes_on and where == "byte" else schedule.size, schedule.size) for where in killed)
+    return schedule.size * (1 + again + errors) + lost + per_request * requests
+
+
+def _begins_again(schedule: Schedule, harm: Harm) -> bool:
+    if harm.of == "job":
+        return False
+    breaks = harm.kind in _BREAKS or (harm.kind in ("expired_link", "chunked_eof") and schedule.vendor in STORED)
+    return not (breaks and schedule.vendor in RANGED)
+
+
+def _goes_on(schedule: Schedule) -> bool:
+    """Whether what a killed try had is there for the next one.
+
+    It is where the file is worth it, and the source gives ranges, a strong ETag and the true length.
+    """
+    worth = WORTH_KEEPING if schedule.to == "disk" else LOWERED["sinks.s3_checkpoints.WORTH_NOTING"]
+    noted = not any(harm.kind in _WITHOUT_NOTE for harm in schedule.faults)
+    return schedule.vendor in RANGED and schedule.size >= worth and noted

@@ -1,0 +1,133 @@
+"""`airflow batchdl jobs`, `job`, `cancel` and `balance`, against the emulator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_batchdl.emulator import Emulator, Fault
+from airflow_provider_batchdl.hooks.base import BatchApiHook
+from tests.cli.conftest import Ended
+from tests.support.airflow_jobs import VENDORS, count, work
+
+Batchdl = Callable[..., Ended]
+LISTING = [vendor for vendor in VENDORS if vendor != "proofy"]
+
+
+def submit(vendor: str, folder: Path) -> str:
+    job = work(vendor, folder)
+    return BatchApiHook.for_connection(job.pop("conn_id")).submit_job(**job).id
+
+
+@pytest.mark.parametrize("vendor", LISTING)
+def test_jobs(batchdl: Batchdl, connections: Emulator, tmp_path: Path, vendor: str) -> None:
+    connections.world.run_seconds = 3600
+    ids = {submit(vendor, tmp_path), submit(vendor, tmp_path)}
+    ended = batchdl("jobs", "--conn-id", f"{vendor}_default", "--output", "json")
+    assert ended.code == 0
+    assert {row["job_id"] for row in json.loads(ended.out)} == ids
+    assert batchdl("jobs", "-c", f"{vendor}_default", "--state", "failed").out == "No data found\n"
+
+
+def test_a_vendor_without_a_list_says_so(batchdl: Batchdl, connections: Emulator) -> None:
+    ended = batchdl("jobs", "--conn-id", "proofy_default")
+    assert ended.code == 1
+    assert ended.out == ""
+    assert ended.err.startswith("airflow batchdl: UnsupportedOperationError: Proofy's API cannot list jobs.")
+    assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("output", ["table", "json", "yaml", "plain"])
+def test_job(batchdl: Batchdl, connections: Emulator, tmp_path: Path, output: str) -> None:
+    job_id = submit("revenuebase", tmp_path)
+    connections.jobs("revenuebase")[0].finish()
+    ended = batchdl("job", "-c", "revenuebase_default", job_id, "-o", output)
+    assert ended.code == 0
+    assert job_id in ended.out
+    assert "succeeded" in ended.out
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_a_vendors_words_are_shown_as_they_are(
+    batchdl: Batchdl, connections: Emulator, tmp_path: Path, output: str
+) -> None:
+    """Square brackets are markup to the library that draws tables."""
+    job_id = submit("apartmentiq", tmp_path)
+    connections.jobs("apartmentiq")[0].fail("row [3]: [/bold] is no [red]number")
+    ended = batchdl("job", "-c", "apartmentiq_default", job_id, "-o", output)
+    assert ended.code == 0
+    assert "row [3]: [/bold] is no [red]number" in ended.out
+
+
+def test_an_unknown_job(batchdl: Batchdl, connections: Emulator) -> None:
+    ended = batchdl("job", "-c", "proofy_default", "no-such-job")
+    assert ended.code == 1
+    assert "JobNotFoundError" in ended.err
+    assert "Check the job id" in ended.err
+    assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("vendor", ["revenuebase", "proofy", "apartmentiq"])
+def test_cancel(batchdl: Batchdl, connections: Emulator, vendor: str) -> None:
+    job = connections.add_job(vendor, state="running")
+    ended = batchdl("cancel", "-c", f"{vendor}_default", job.id, "-o", "json")
+    assert ended.code == 0
+    assert json.loads(ended.out)[0]["job_id"] == job.id
+    assert job.cancelled
+
+
+def test_a_job_that_has_ended_is_not_cancelled(batchdl: Batchdl, connections: Emulator) -> None:
+    job = connections.add_job("proofy", state="succeeded")
+    ended = batchdl("cancel", "-c", "proofy_default", job.id, "-o", "json")
+    assert ended.code == 0
+    assert ended.err == f"Job {job.id} has already ended.\n"
+    assert count(connections, "cancel") == 0
+
+
+def test_cancel_where_the_vendor_cannot(batchdl: Batchdl, connections: Emulator) -> None:
+    ended = batchdl("cancel", "-c", "batchcom_default", connections.add_job("batchcom", state="running").id)
+    assert ended.code == 1
+    assert "UnsupportedOperationError" in ended.err
+
+
+def test_balance(batchdl: Batchdl, connections: Emulator) -> None:
+    [row] = json.loads(batchdl("balance", "-c", "proofy_default", "-o", "json").out)
+    assert row["vendor"] == "proofy"
+    assert int(row["credits"]) > 0
+
+
+def test_balance_where_the_api_does_not_tell(batchdl: Batchdl, connections: Emulator) -> None:
+    ended = batchdl("balance", "-c", "batchcom_default", "-o", "json")
+    assert json.loads(ended.out)[0]["credits"] is None
+    assert ended.err == "The API of Batch.com does not tell.\n"
+
+
+def test_what_may_be_better_later_has_an_exit_code_of_its_own(
+    batchdl: Batchdl, connections: Emulator, looks: Any
+) -> None:
+    connections.add_fault(Fault("status", status=503, times=100))
+    ended = batchdl("balance", "-c", "proofy_default")
+    assert ended.code == 75
+    assert "VendorUnavailableError" in ended.err
+
+
+def test_the_only_connection_need_not_be_named(
+    batchdl: Batchdl, database: Any, connections: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several = batchdl("balance")
+    assert several.code == 1
+    assert "which? There are apartmentiq_default, batchcom_default, proofy_default, revenuebase_default." in several.err
+    for vendor in LISTING:
+        monkeypatch.delenv(f"AIRFLOW_CONN_{vendor.upper()}_DEFAULT")
+    assert "proofy_default" in batchdl("balance").out
+    monkeypatch.delenv("AIRFLOW_CONN_PROOFY_DEFAULT")
+    assert "there is none of ours" in batchdl("balance").err
+
+
+@pytest.mark.parametrize("command", [["job"], ["jobs", "-o", "csv"], ["download", "1"], ["nonsense"]])
+def test_wrong_usage(batchdl: Batchdl, command: list[str]) -> None:
+    assert batchdl(*command).code == 2

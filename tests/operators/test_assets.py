@@ -1,0 +1,167 @@
+"""What the asset events of a download carry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import Asset, AssetAlias
+
+from airflow_provider_batchdl.assets import asset_uri
+from airflow_provider_batchdl.emulator import Emulator, ResultSpec
+from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
+from airflow_provider_batchdl.operators.run import BatchJobOperator
+from tests.support.airflow_api import ExecutionApi
+from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_jobs import work
+
+REPORTS = Asset("reports", uri="s3://lake/reports")
+RESULTS = AssetAlias("results")
+MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["waiting", "deferred"])
+
+
+def events(api: ExecutionApi) -> list[dict[str, Any]]:
+    """The asset events of the last task that ended well."""
+    bodies = [json.loads(body) for body in api.sent]
+    [*_, found] = [body["outlet_events"] for body in bodies if "outlet_events" in body]
+    return list(found)
+
+
+def download(**arguments: Any) -> Callable[[], DownloadBatchResultsOperator]:
+    return partial(DownloadBatchResultsOperator, task_id="download", **arguments)
+
+
+def expected(landing: dict[str, Any], rows: int | None) -> dict[str, Any]:
+    """The extra that belongs to a landing."""
+    return {
+        "vendor": landing["vendor"],
+        "job_id": landing["job_id"],
+        "uris": [file["uri"] for file in landing["files"]],
+        "bytes": landing["bytes"],
+        "sha256": [file["sha256"] for file in landing["files"]],
+        **({} if rows is None else {"rows": rows}),
+    }
+
+
+@MODES
+def test_an_assets_event_carries_the_landing(
+    connections: Emulator, api: ExecutionApi, looks: Looks, tmp_path: Path, deferrable: bool
+) -> None:
+    arguments = {**work("apartmentiq", tmp_path), "destination": f"{tmp_path}/out/", "outlets": [REPORTS, RESULTS]}
+    outcome = api.run_to_end(lambda: BatchJobOperator(task_id="run", deferrable=deferrable, **arguments))
+    assert outcome.state == "success", outcome.error
+    [file] = outcome.value["files"]
+    extra = expected(outcome.value, file["rows"])
+    assert file["rows"] > 0
+    asset, alias = events(api)
+    assert asset == {"dest_asset_key": {"name": REPORTS.name, "uri": REPORTS.uri}, "extra": extra}
+    assert alias["source_alias_name"] == RESULTS.name
+    assert alias["dest_asset_key"] == {"name": f"file://{file['uri']}", "uri": f"file://{file['uri']}"}
+    assert alias["extra"] == extra
+
+
+def test_a_retry_that_finds_its_result_tells_the_same(connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:
+    job = connections.add_job("revenuebase", ResultSpec(bytes=3_000))
+    make = download(
+        conn_id="revenuebase_default",
+        job_id=job.id,
+        destination=f"{tmp_path}/out.csv",
+        if_exists="skip",
+        outlets=[REPORTS, RESULTS],
+    )
+    assert api.run(make).state == "success"
+    first = events(api)
+    assert api.run(make, try_number=2).state == "success"
+    assert events(api) == first
+
+
+def test_several_files_are_one_asset_where_the_user_wanted_them(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path
+) -> None:
+    job = connections.add_job("batchcom", ResultSpec(bytes=9_000, parts=3))
+    outcome = api.run(
+        download(conn_id="batchcom_default", job_id=job.id, destination=f"file://{tmp_path}/out/", outlets=[RESULTS])
+    )
+    assert outcome.state == "success", outcome.error
+    [event] = events(api)
+    assert event["dest_asset_key"]["uri"] == f"file://{tmp_path}/out"
+    assert len(event["extra"]["uris"]) == len(event["extra"]["sha256"]) == 3
+    assert event["extra"]["rows"] == sum(file["rows"] for file in outcome.value["files"])
+
+
+def test_what_is_not_known_is_left_out(connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:
+    job = connections.add_job("revenuebase", ResultSpec(bytes=3_000))
+    outcome = api.run(
+        download(
+            conn_id="revenuebase_default",
+            job_id=job.id,
+            destination=f"{tmp_path}/out.csv",
+            sha256=False,
+            outlets=[REPORTS],
+        )
+    )
+    assert outcome.state == "success", outcome.error
+    [event] = events(api)
+    assert "sha256" not in event["extra"]
+    assert event["extra"]["bytes"] == outcome.value["bytes"]
+
+
+def test_a_users_own_extra_stays(connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:
+    job = connections.add_job("revenuebase", ResultSpec(bytes=3_000))
+
+    def note(context: Any) -> None:
+        context["outlet_events"][REPORTS].extra["owner"] = "finance"
+
+    outcome = api.run(
+        download(
+            conn_id="revenuebase_default",
+            job_id=job.id,
+            destination=f"{tmp_path}/out.csv",
+            outlets=[REPORTS],
+            pre_execute=note,
+        )
+    )
+    assert outcome.state == "success", outcome.error
+    [event] = events(api)
+    assert (event["extra"]["owner"], event["extra"]["job_id"]) == ("finance", job.id)
+
+
+def test_a_place_that_cannot_be_an_asset_does_not_fail_the_download(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Airflow's database takes 1500 characters."""
+    folders = "/".join(["f" * 200] * 8)
+    job = connections.add_job("revenuebase", ResultSpec(bytes=3_000))
+    outcome = api.run(
+        download(
+            conn_id="revenuebase_default",
+            job_id=job.id,
+            destination=f"{tmp_path}/{folders}/out.csv",
+            outlets=[REPORTS, RESULTS],
+        )
+    )
+    assert outcome.state == "success", outcome.error
+    assert [event["dest_asset_key"]["uri"] for event in events(api)] == [REPORTS.uri]
+    assert "cannot be an asset" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("place", "uri"),
+    [
+        ("s3://aws_conn@lake/october/report.csv", "s3://lake/october/report.csv"),
+        ("s3://lake/october/report.csv", "s3://lake/october/report.csv"),
+        ("S3://a:b@c@lake/x", "s3://lake/x"),
+        ("s3://conn@lake/someone@example.com.csv", "s3://lake/someone@example.com.csv"),
+        ("gs://lake/what?#1.csv", "gs://lake/what%3F%231.csv"),
+        ("abfs://azure_conn@container/x.csv", "abfs://container/x.csv"),
+        ("file:///data/x.csv", "file:///data/x.csv"),
+        ("/data/x y.csv", "file:///data/x y.csv"),
+    ],
+)
+def test_an_asset_is_named_without_the_connection(place: str, uri: str) -> None:
+    assert asset_uri(place) == uri
+    assert Asset(uri).uri == uri

@@ -1,0 +1,249 @@
+"""An event for every job that newly succeeds, whoever submitted it, and across restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import pytest
+from airflow.sdk import Asset
+
+from airflow_provider_batchdl.emulator import Emulator, Fault
+from airflow_provider_batchdl.triggers import completed
+from airflow_provider_batchdl.triggers.completed import CompletedJobsTrigger
+from tests.support.airflow_jobs import count
+from tests.support.leaks import find_secrets
+
+SHARED = ["batchcom", "apartmentiq", "revenuebase"]
+PATIENCE = 30.0
+
+
+class Store:
+    """An asset's state store, which outlives triggers."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.writes = 0
+
+    async def aget(self, key: str, default: Any = None) -> Any:
+        return json.loads(self.values[key]) if key in self.values else default
+
+    async def aset(self, key: str, value: Any) -> None:
+        self.values[key] = json.dumps(value)
+        self.writes += 1
+
+
+class Watcher:
+    """A trigger that runs, and its events so far."""
+
+    def __init__(self, trigger: CompletedJobsTrigger) -> None:
+        self.events: list[dict[str, Any]] = []
+        self._trigger = trigger
+
+    async def watch(self) -> None:
+        async with aclosing(self._trigger.run()) as events:  # type: ignore[type-var]
+            async for event in events:
+                self.events.append(event.payload)
+
+    @property
+    def ids(self) -> list[str]:
+        return [event["job_id"] for event in self.events]
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(completed, "HANDOVER_SECONDS", 0.0)
+    monkeypatch.setattr(completed, "REST", 0.05)
+
+
+def trigger_for(vendor: str, store: Store | None = None, **more: Any) -> CompletedJobsTrigger:
+    trigger = CompletedJobsTrigger(f"{vendor}_default", **{"poll_interval": 0.05, **more})
+    trigger.asset_state_store = store  # type: ignore[assignment]
+    return trigger
+
+
+@asynccontextmanager
+async def watching(trigger: CompletedJobsTrigger) -> AsyncIterator[Watcher]:
+    watcher = Watcher(trigger)
+    task = asyncio.create_task(watcher.watch())
+    try:
+        async with asyncio.timeout(PATIENCE):
+            yield watcher
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 the emulator runs in another thread
+        await asyncio.sleep(0.02)
+
+
+async def looks(connections: Emulator, more: int = 2) -> None:
+    """Wait for some more looks at the list."""
+    before = count(connections, "list")
+    await until(lambda: count(connections, "list") >= before + more)
+
+
+@pytest.mark.parametrize("vendor", SHARED)
+def test_each_job_that_succeeds_is_told_once(connections: Emulator, vendor: str) -> None:
+    old = connections.add_job(vendor)
+    running, failing = [connections.add_job(vendor, state="running") for _ in range(2)]
+
+    async def story() -> Watcher:
+        async with watching(trigger_for(vendor, Store())) as watcher:
+            await looks(connections)
+            running.finish()
+            failing.fail()
+            await until(lambda: len(watcher.events) == 1)
+            by_hand = connections.add_job(vendor, state="running")  # in the vendor's dashboard
+            await looks(connections)
+            by_hand.finish()
+            await until(lambda: len(watcher.events) == 2)
+            await looks(connections, 4)
+            assert watcher.ids == [running.id, by_hand.id]
+            return watcher
+
+    watcher = asyncio.run(story())
+    assert watcher.events[0] == {"vendor": vendor, "job_id": running.id, "state": "succeeded"}
+    assert old.id not in watcher.ids
+    text = json.dumps(watcher.events)
+    assert "http" not in text
+    assert not find_secrets(text)
+
+
+@pytest.mark.parametrize("vendor", SHARED)
+def test_what_succeeds_while_the_triggerer_is_down_is_told_after(connections: Emulator, vendor: str) -> None:
+    store = Store()
+    jobs = [connections.add_job(vendor, state="running") for _ in range(5)]
+
+    async def story() -> list[str]:
+        told: list[str] = []
+        for stop in (0, 2, 5):
+            for job in jobs[:stop]:
+                job.finish()
+            async with watching(trigger_for(vendor, store)) as watcher:
+                while len(told) + len(watcher.events) < stop:
+                    await looks(connections, 1)
+                await looks(connections, 3)
+                told += watcher.ids
+        return told
+
+    assert sorted(asyncio.run(story())) == sorted(job.id for job in jobs)
+
+
+def test_a_record_is_written_only_when_something_changed(connections: Emulator) -> None:
+    store = Store()
+    connections.add_job("batchcom", state="running")
+
+    async def story() -> None:
+        async with watching(trigger_for("batchcom", store)):
+            await looks(connections, 6)
+
+    asyncio.run(story())
+    assert store.writes == 1
+    assert not find_secrets(json.dumps(store.values))
+
+
+def test_watchers_share_the_looks_and_each_has_its_own_memory(connections: Emulator) -> None:
+    manager = pytest.importorskip("airflow.triggers.shared_stream", reason="Airflow 3.3").SharedStreamManager()
+    job = connections.add_job("apartmentiq", state="running")
+    triggers = [trigger_for("apartmentiq", Store(), name=name) for name in ("first", "second")]
+    told: list[list[str]] = [[], []]
+
+    async def watch(number: int, trigger: CompletedJobsTrigger) -> None:
+        key = trigger.shared_stream_key()
+        stream = manager.subscribe(trigger_id=number, trigger=trigger, key=key)
+        async for event in trigger.filter_shared_stream(stream):
+            told[number].append(event.payload["job_id"])
+
+    async def story() -> None:
+        tasks = [asyncio.create_task(watch(number, trigger)) for number, trigger in enumerate(triggers)]
+        async with asyncio.timeout(PATIENCE):
+            await looks(connections)
+            assert len(manager._groups) == 1
+            job.finish()
+            await until(lambda: all(told))
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await manager.stop_all()
+
+    asyncio.run(story())
+    assert told == [[job.id], [job.id]]
+    assert triggers[0]._key != triggers[1]._key
+
+
+@pytest.mark.parametrize("status", [503, 401])
+def test_trouble_is_logged_and_outlived(
+    connections: Emulator, caplog: pytest.LogCaptureFixture, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow_provider_batchdl.client import policy
+
+    monkeypatch.setattr(policy, "BACKOFF_CAP", 0.0)
+    job = connections.add_job("apartmentiq", state="running")
+
+    async def story() -> list[str]:
+        async with watching(trigger_for("apartmentiq", Store())) as watcher:
+            await looks(connections)
+            connections.add_fault(Fault("status", operation="list", status=status, times=40))
+            await looks(connections, 41)
+            job.finish()
+            await until(lambda: bool(watcher.events))
+            return watcher.ids
+
+    with caplog.at_level(logging.WARNING):
+        assert asyncio.run(story()) == [job.id]
+    assert "cannot be listed" in caplog.text
+
+
+def test_a_vendor_without_a_list_says_so(connections: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        async with watching(trigger_for("proofy", Store())):
+            await until(lambda: "cannot list jobs" in caplog.text)
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(story())
+    assert not connections.requests
+
+
+def test_without_a_store_it_works_and_says_once_what_is_weaker(
+    connections: Emulator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(completed, "_without_store_logged", set[str]())
+    job = connections.add_job("batchcom", state="running")
+
+    async def story() -> list[str]:
+        async with watching(trigger_for("batchcom")) as watcher:
+            await looks(connections)
+            job.finish()
+            await until(lambda: bool(watcher.events))
+            return watcher.ids
+
+    with caplog.at_level(logging.WARNING):
+        assert asyncio.run(story()) == [job.id]
+    assert len([line for line in caplog.messages if "asset_state_store" in line]) == 1
+
+
+def test_several_assets_on_one_trigger_are_refused(connections: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    context = pytest.importorskip("airflow.sdk.execution_time.context")
+    if not hasattr(context, "AssetStateStoreAccessors"):
+        pytest.skip("Airflow 3.3")
+    trigger = trigger_for("batchcom")
+    trigger.asset_state_store = context.AssetStateStoreAccessors(inlets=[Asset(name="a"), Asset(name="b")])
+
+    async def story() -> None:
+        async with watching(trigger):
+            await until(lambda: "name of its own" in caplog.text)
+
+    asyncio.run(story())
+
+
+def test_its_arguments_survive_being_stored() -> None:
+    path, kwargs = CompletedJobsTrigger("c", 30.0, "n").serialize()
+    assert path == f"{CompletedJobsTrigger.__module__}.{CompletedJobsTrigger.__qualname__}"
+    assert CompletedJobsTrigger(**json.loads(json.dumps(kwargs))).serialize() == (path, kwargs)
