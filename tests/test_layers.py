@@ -92,7 +92,7 @@ def test_the_lower_layers_load_where_there_is_no_airflow() -> None:
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name.partition('.')[0] == 'airflow': raise ImportError(name)\n"
         "sys.meta_path.insert(0, NoAirflow())\n"
-        "import airflow_provider_batchdl.client, airflow_provider_batchdl.transfer.download\n"
+        "import airflow_provider_batchdl.client, airflow_provider_batchdl.transfer.landing\n"
         "import airflow_provider_batchdl.waiting\n"
         "from airflow_provider_batchdl import vendors\n"
         "[vendors.vendor_class(name) for name in vendors.names()]\n"

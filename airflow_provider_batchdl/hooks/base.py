@@ -290,7 +290,7 @@ class BatchApiHook(BaseHook):
             BatchDlError: what went wrong, typed; nothing partial is left.
         """
         from airflow_provider_batchdl.hooks.storage import destination_at
-        from airflow_provider_batchdl.transfer.download import download
+        from airflow_provider_batchdl.transfer.landing import download
 
         place = destination_at(destination)
         with self._open_client() as client:
@@ -318,7 +318,7 @@ class BatchApiHook(BaseHook):
             ResultTooLargeError: it is larger; it is not read whole to find out.
             BatchDlError: what else went wrong, typed.
         """
-        from airflow_provider_batchdl.transfer.download import fetch
+        from airflow_provider_batchdl.transfer.landing import fetch
 
         with self._open_client() as client:
             return fetch(client, str(job_id), max_bytes=max_bytes, accept_partial=accept_partial)

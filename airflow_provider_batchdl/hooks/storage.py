@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_batchdl.exceptions import DestinationError, InvalidRequestError
-from airflow_provider_batchdl.transfer.download import Destination
+from airflow_provider_batchdl.transfer.landing import Destination
 
 
 def destination_at(destination: str | ObjectStoragePath) -> Destination:

@@ -6,19 +6,20 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Hashable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from airflow_provider_batchdl.client import AsyncBatchClient
 from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError, JobNotFoundError
 from airflow_provider_batchdl.jobs import Job, JobState
 from airflow_provider_batchdl.redaction import get_logger
-from airflow_provider_batchdl.triggers.accounts import account_of
-from airflow_provider_batchdl.triggers.watch import AccountWatch
 from airflow_provider_batchdl.triggers.watermark import Watermark
 from airflow_provider_batchdl.vendors.listing import ListedJob
 from airflow_provider_batchdl.waiting import Patience
+
+if TYPE_CHECKING:
+    from airflow_provider_batchdl.client import AsyncBatchClient
+    from airflow_provider_batchdl.triggers.watch import AccountWatch
 
 log = get_logger(__name__)
 
@@ -90,8 +91,8 @@ class CompletedJobsTrigger(BaseEventTrigger):
         patience = Patience(kwargs["poll_interval"])
         while True:
             try:
-                _, watch = await account_of(kwargs["conn_id"])
-                async with AsyncBatchClient(watch.vendor) as client:
+                watch = await _watch_of(kwargs["conn_id"])
+                async with _client_of(watch) as client:
                     jobs = await _all_jobs(watch, client)
             except BatchDlError as error:
                 log.warning("The jobs of connection %s cannot be listed: %s", kwargs["conn_id"], error)
@@ -104,7 +105,7 @@ class CompletedJobsTrigger(BaseEventTrigger):
         """Fire for what is new since this watcher's own last look."""
         mark = await self._load()
         async for listed in shared_stream:
-            _, watch = await account_of(self.conn_id)
+            watch = await _watch_of(self.conn_id)
             before = mark.to_dict() if mark is not None else None
             mark = mark or Watermark()
             if watch.vendor.listing is not None and watch.vendor.listing.active_only:
@@ -129,7 +130,7 @@ class CompletedJobsTrigger(BaseEventTrigger):
     async def _departed(self, watch: AccountWatch, mark: Watermark, listed: tuple[ListedJob, ...]) -> list[Job]:
         """The jobs that left the list of active ones because they succeeded, each looked up once."""
         succeeded: list[Job] = []
-        async with AsyncBatchClient(watch.vendor) as client:
+        async with _client_of(watch) as client:
             for job_id in sorted(mark.departed(listed)):
                 try:
                     job = await watch.ask(client, watch.vendor.get_job(job_id))
@@ -182,6 +183,29 @@ class CompletedJobsTrigger(BaseEventTrigger):
                 "are not noticed."
             )
         return store
+
+
+# A DAG file that has a watcher imports this module, and needs no HTTP client.
+
+
+async def _watch_of(conn_id: str) -> AccountWatch:
+    from airflow_provider_batchdl.triggers.accounts import account_of
+
+    try:
+        return (await account_of(conn_id))[1]
+    except BatchDlError:
+        raise
+    except Exception as error:  # what Airflow raises for a connection that is not there differs by its version
+        raise InvalidRequestError(
+            f"The Airflow connection {conn_id!r} cannot be read: {type(error).__name__}.",
+            remedy="Create it, with the vendor's name as its type.",
+        ) from error
+
+
+def _client_of(watch: AccountWatch) -> AsyncBatchClient:
+    from airflow_provider_batchdl.client import AsyncBatchClient
+
+    return AsyncBatchClient(watch.vendor)
 
 
 async def _all_jobs(watch: AccountWatch, client: AsyncBatchClient) -> tuple[ListedJob, ...]:

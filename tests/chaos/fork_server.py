@@ -24,7 +24,7 @@ from typing import Any
 
 from airflow_provider_batchdl.client import BatchClient, policy
 from airflow_provider_batchdl.exceptions import BatchDlError
-from airflow_provider_batchdl.transfer.download import Destination, download
+from airflow_provider_batchdl.transfer.landing import Destination, download
 from airflow_provider_batchdl.vendors import vendor_class
 from airflow_provider_batchdl.vendors.account import Account
 

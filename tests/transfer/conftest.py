@@ -11,7 +11,7 @@ from fsspec.implementations.local import LocalFileSystem
 from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.emulator import Emulator
 from airflow_provider_batchdl.transfer import engine
-from airflow_provider_batchdl.transfer.download import Destination
+from airflow_provider_batchdl.transfer.landing import Destination
 from airflow_provider_batchdl.vendors import vendor_class
 from airflow_provider_batchdl.vendors.account import Account
 from tests.support.fixtures import forget_process_state

@@ -12,7 +12,7 @@ import sys
 import s3fs
 
 from airflow_provider_batchdl.client import BatchClient
-from airflow_provider_batchdl.transfer.download import Destination, download
+from airflow_provider_batchdl.transfer.landing import Destination, download
 from airflow_provider_batchdl.transfer.sinks import s3, s3_checkpoints
 from airflow_provider_batchdl.vendors import vendor_class
 from airflow_provider_batchdl.vendors.account import Account

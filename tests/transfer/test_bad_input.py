@@ -26,7 +26,7 @@ from airflow_provider_batchdl.exceptions import (
     UnexpectedResponseError,
     VendorUnavailableError,
 )
-from airflow_provider_batchdl.transfer.download import Destination, download, fetch
+from airflow_provider_batchdl.transfer.landing import Destination, download, fetch
 from airflow_provider_batchdl.transfer.sinks.local import LocalSink
 from tests.support.raw_server import serving
 from tests.support.seaweedfs import READER, S3Store

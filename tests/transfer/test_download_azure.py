@@ -19,7 +19,7 @@ from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.exceptions import DestinationError, UnexpectedResponseError
 from airflow_provider_batchdl.hooks.storage import destination_at
 from airflow_provider_batchdl.jobs import Landing
-from airflow_provider_batchdl.transfer.download import Destination, download
+from airflow_provider_batchdl.transfer.landing import Destination, download
 from tests.support.azurite import AzureStore, close_filesystem
 from tests.transfer.conftest import ClientFor
 

@@ -24,7 +24,7 @@ from airflow_provider_batchdl.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_batchdl.jobs import Landing
-from airflow_provider_batchdl.transfer.download import download
+from airflow_provider_batchdl.transfer.landing import download
 from tests.support.raw_server import serving
 from tests.transfer.conftest import ClientFor, left_in, local
 

@@ -14,8 +14,8 @@ import pytest
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.exceptions import DestinationError, InvalidRequestError
 from airflow_provider_batchdl.jobs import Landing
-from airflow_provider_batchdl.transfer import download as download_module
-from airflow_provider_batchdl.transfer.download import Destination, download
+from airflow_provider_batchdl.transfer import landing as landing_module
+from airflow_provider_batchdl.transfer.landing import Destination, download
 from airflow_provider_batchdl.transfer.sinks import write_small
 from tests.transfer.conftest import ClientFor, left_in, local
 
@@ -94,13 +94,13 @@ class TestError:
     ) -> None:
         target = tmp_path / "result.csv"
         job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=9_000, format="csv"), state="succeeded")
-        landed = download_module._landed
+        landed = landing_module._landed
 
         def meanwhile(*arguments: Any) -> Any:
             target.write_text("another writer's")
             return landed(*arguments)
 
-        monkeypatch.setattr(download_module, "_landed", meanwhile)
+        monkeypatch.setattr(landing_module, "_landed", meanwhile)
         with pytest.raises(DestinationError, match="exists already") as caught:
             download(client_for("apartmentiq"), job.id, local(target), if_exists="error")
         assert not caught.value.retryable

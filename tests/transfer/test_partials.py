@@ -17,13 +17,13 @@ import pytest
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.exceptions import BatchDlError, DestinationError, TransferError, VendorUnavailableError
 from airflow_provider_batchdl.transfer import state
-from airflow_provider_batchdl.transfer.download import download
+from airflow_provider_batchdl.transfer.landing import download
 from airflow_provider_batchdl.transfer.sinks import local as local_module
 from airflow_provider_batchdl.transfer.sinks import open_kept, open_sink
 from airflow_provider_batchdl.transfer.sinks.kept import kept_sink
 from airflow_provider_batchdl.transfer.sinks.local import LocalSink
 from airflow_provider_batchdl.transfer.state import Mark, boot_id, partial_key
-from airflow_provider_batchdl.transfer.sweep import sweep
+from airflow_provider_batchdl.transfer.sweeping import sweep
 from tests.transfer.conftest import ClientFor, left_in, local
 
 MIB = 2**20

@@ -14,7 +14,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.transfer import progress
 from airflow_provider_batchdl.transfer.destination import Destination
-from airflow_provider_batchdl.transfer.download import download
+from airflow_provider_batchdl.transfer.landing import download
 from airflow_provider_batchdl.transfer.parallel import division, plan
 from airflow_provider_batchdl.transfer.progress import Progress, amount, duration
 from tests.transfer.conftest import ClientFor, local

@@ -21,7 +21,7 @@ from airflow_provider_batchdl.emulator import Emulator, ResultSpec
 from airflow_provider_batchdl.emulator import Fault as VendorFault
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.jobs import Landing
-from airflow_provider_batchdl.transfer.download import Destination, download
+from airflow_provider_batchdl.transfer.landing import Destination, download
 from airflow_provider_batchdl.transfer.sinks import Sink, gcs_api, open_sink, write_small
 from airflow_provider_batchdl.transfer.sinks.gcs import CHUNK, GRAIN, SMALL, GcsSink
 from airflow_provider_batchdl.transfer.sinks.gcs_api import ATTEMPTS, GcsObject

@@ -19,7 +19,7 @@ from airflow_provider_batchdl.transfer.sinks import s3 as s3_module
 from airflow_provider_batchdl.transfer.sinks.s3 import BLOCK, GROW_EVERY, MAX_PARTS, PLANNED_PARTS, PartSizes
 from airflow_provider_batchdl.transfer.sinks.s3_object import S3Object
 from airflow_provider_batchdl.transfer.sinks.s3_upload import composite_etag
-from airflow_provider_batchdl.transfer.sweep import sweep
+from airflow_provider_batchdl.transfer.sweeping import sweep
 from tests.support.s3_bucket import Bucket, close_fs, fresh_bucket
 from tests.support.seaweedfs import READER, S3Store
 

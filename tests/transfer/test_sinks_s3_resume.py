@@ -15,7 +15,7 @@ from airflow_provider_batchdl.transfer.sinks import CheckpointedSink, Sink, open
 from airflow_provider_batchdl.transfer.sinks.s3_object import S3Object
 from airflow_provider_batchdl.transfer.sinks.s3_upload import listed_parts
 from airflow_provider_batchdl.transfer.state import Mark, StateStore
-from airflow_provider_batchdl.transfer.sweep import sweep
+from airflow_provider_batchdl.transfer.sweeping import sweep
 from tests.support.s3_bucket import Bucket, fresh_bucket, running_moto
 from tests.support.seaweedfs import S3Store
 
@@ -361,3 +361,36 @@ def test_sweep_removes_uploads_and_notes(bucket: Bucket) -> None:
     assert sorted(swept) == [f"{bucket.name}/folder/.result.csv.{KEY}.part.json", f"{bucket.name}/{NAME}"]
     assert bucket.open_uploads() == []
     assert bucket.keys() == ["folder/theirs.part.json"]
+
+
+class Unreadable:
+    """Notes where the worker may only write."""
+
+    def get(self, key: str) -> str | None:
+        raise PermissionError("Access Denied")
+
+    def set(self, key: str, value: str) -> None:
+        raise PermissionError("Access Denied")
+
+    def delete(self, key: str) -> None:
+        raise PermissionError("Access Denied")
+
+
+def test_who_may_only_write_uploads_all_the_same(bucket: Bucket) -> None:
+    assert kept(bucket, Unreadable()) is None
+    sink = begun(bucket, Unreadable())
+    feed(sink, SIZE)
+    sink.publish()
+    assert bucket.read(NAME) == DATA
+    assert bucket.open_uploads() == []
+
+
+def test_what_a_try_left_before_its_first_note_ends_with_the_next_success(bucket: Bucket) -> None:
+    """A worker killed between the store's answer and the note: nothing names the upload."""
+    bucket.client.create_multipart_upload(Bucket=bucket.name, Key=NAME)
+    bucket.client.create_multipart_upload(Bucket=bucket.name, Key=f"{NAME}.other")
+    sink = begun(bucket)
+    feed(sink, SIZE)
+    sink.publish()
+    assert bucket.read(NAME) == DATA
+    assert bucket.open_uploads() == [f"{NAME}.other"]

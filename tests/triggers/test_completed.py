@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
@@ -211,6 +214,22 @@ def test_a_vendor_without_a_list_says_so(connections: Emulator, caplog: pytest.L
     assert not connections.requests
 
 
+def test_a_connection_that_is_not_there_yet_is_waited_for(
+    connections: Emulator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described = os.environ["AIRFLOW_CONN_BATCHCOM_DEFAULT"]
+    monkeypatch.delenv("AIRFLOW_CONN_BATCHCOM_DEFAULT")
+
+    async def story() -> None:
+        async with watching(trigger_for("batchcom", Store())):
+            await until(lambda: "cannot be read" in caplog.text)
+            monkeypatch.setenv("AIRFLOW_CONN_BATCHCOM_DEFAULT", described)
+            await looks(connections)
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(story())
+
+
 def test_without_a_store_it_works_and_says_once_what_is_weaker(
     connections: Emulator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,3 +266,15 @@ def test_its_arguments_survive_being_stored() -> None:
     path, kwargs = CompletedJobsTrigger("c", 30.0, "n").serialize()
     assert path == f"{CompletedJobsTrigger.__module__}.{CompletedJobsTrigger.__qualname__}"
     assert CompletedJobsTrigger(**json.loads(json.dumps(kwargs))).serialize() == (path, kwargs)
+
+
+def test_a_dag_file_with_a_watcher_loads_no_client() -> None:
+    probe = (
+        "import sys\n"
+        "from airflow_provider_batchdl.triggers.completed import CompletedJobsTrigger\n"
+        "print([name for name in sys.modules if name.startswith('airflow_provider_batchdl.client')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", probe], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -55,21 +55,24 @@ class PartSizes:
         base: bytes in the first part.
         fixed: all parts but the last must have one size (Cloudflare R2; s3fs's `fixed_upload_size`).
         grow_every: parts after which their size doubles, unless `fixed`.
+        planned: parts that an object of the announced size has; their size does not grow, and so memory does not.
     """
 
     base: int
     fixed: bool
     grow_every: int
+    planned: int = 0
 
     @classmethod
     def of(cls, expected_bytes: int | None, *, fixed: bool) -> PartSizes:
         """Those for an object of `expected_bytes`, where that is known."""
         base = max(BLOCK, -(-(expected_bytes or 0) // PLANNED_PARTS))
-        return cls(-(-base // (1 << 20)) << 20, fixed, GROW_EVERY)
+        base = -(-base // (1 << 20)) << 20
+        return cls(base, fixed, GROW_EVERY, -(-(expected_bytes or 0) // base))
 
     def size(self, number: int) -> int:
         """Bytes in part `number`, from 1."""
-        return self.base if self.fixed else self.base << max(0, (number - 1) // self.grow_every)
+        return self.base if self.fixed else self.base << max(0, (number - self.planned - 1) // self.grow_every)
 
 
 class S3Sink:

@@ -82,7 +82,7 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
         self._noted: int | None = None
 
     def _go_on(self, kept: Note, parts: tuple[dict[str, Any], ...]) -> None:
-        self._sizes = PartSizes(kept.base, kept.fixed, kept.grow_every)
+        self._sizes = PartSizes(kept.base, kept.fixed, kept.grow_every, kept.planned)
         self._upload = MultipartUpload(self._object, kept=kept.upload_id, parts=parts)
         self._room = self._size = self._sizes.size(kept.parts + 1)
         self.written, self.mark, self.examined, self._noted = kept.offset, kept.mark, kept.examined, kept.offset
@@ -154,6 +154,7 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
             base=self._sizes.base,
             fixed=self._sizes.fixed,
             grow_every=self._sizes.grow_every,
+            planned=self._sizes.planned,
             parts=point.parts,
             offset=point.offset,
             etags=digest_of(upload.collected[: point.parts]),

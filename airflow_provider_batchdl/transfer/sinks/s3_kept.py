@@ -62,7 +62,7 @@ def kept_upload(
     """
     notes = state or Beside(fs, path)
     try:
-        text = notes.get(key)
+        text = _read(notes, key)
         note = Note.from_json(text) if text is not None else None
         if text is not None and note is None:
             notes.delete(key)
@@ -91,6 +91,15 @@ def kept_upload(
     )
 
 
+def _read(notes: StateStore, key: str) -> str | None:
+    try:
+        return notes.get(key)
+    except PermissionError:
+        # Who may only write, or not list, is told of nothing here; S3 says so also where nothing is.
+        log.debug("What an earlier try may have noted cannot be read; beginning from zero.")
+        return None
+
+
 def _usable(target: S3Object, note: Note) -> tuple[dict[str, Any], ...] | None:
     """The parts before the checkpoint, where the store has them all, as they were."""
     if not note.parts or note.offset >= note.mark.total:
@@ -101,7 +110,7 @@ def _usable(target: S3Object, note: Note) -> tuple[dict[str, Any], ...] | None:
     except FileNotFoundError:
         log.info("The upload that an earlier try began is gone; beginning again, from zero.")
         return None
-    sizes = PartSizes(note.base, note.fixed, note.grow_every)
+    sizes = PartSizes(note.base, note.fixed, note.grow_every, note.planned)
     numbers = range(1, note.parts + 1)
     whole = all(number in found and found[number].get("Size") == sizes.size(number) for number in numbers)
     parts = [listing(number, found[number]) for number in numbers] if whole else []

@@ -35,6 +35,7 @@ class Note:
         base: bytes in its first part.
         fixed: whether all its parts are to have one size.
         grow_every: parts after which their size doubles.
+        planned: parts before those.
         parts: how many parts the first `offset` bytes are.
         offset: how many bytes can be gone on with; 0 where the upload can only be aborted.
         etags: digest of the parts' ETags, see `digest_of`.
@@ -49,6 +50,7 @@ class Note:
     base: int
     fixed: bool
     grow_every: int
+    planned: int
     parts: int
     offset: int
     etags: str
@@ -76,7 +78,7 @@ class Note:
 
     def _sound(self) -> bool:
         kinds: dict[str, Any] = dict.fromkeys(("bucket", "key", "upload_id", "etags", "crc32"), str)
-        kinds |= dict.fromkeys(("base", "grow_every", "parts", "offset"), int)
+        kinds |= dict.fromkeys(("base", "grow_every", "planned", "parts", "offset"), int)
         kinds |= {"fixed": bool, "examined": dict}
         return all(type(getattr(self, name)) is kind for name, kind in kinds.items()) and self.grow_every > 0
 

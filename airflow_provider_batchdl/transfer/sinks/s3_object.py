@@ -37,6 +37,12 @@ class S3Object:
         answer: dict[str, Any] = sync(self.fs.loop, self.call_async, method, timeout=timeout, **arguments)
         return answer
 
+    def list_uploads(self) -> list[dict[str, Any]]:
+        """The unfinished uploads of this and of longer keys: the first thousand. Raises what s3fs raises."""
+        named = {"Bucket": self.names["Bucket"], "Prefix": self.names["Key"]}
+        found: list[dict[str, Any]] = self.fs.call_s3("list_multipart_uploads", **named).get("Uploads", [])
+        return found
+
     async def call_async(self, method: str, **arguments: Any) -> dict[str, Any]:
         """`call` as a coroutine on the file system's loop."""
         answer: dict[str, Any] = await self.fs._call_s3(method, **self.names, **arguments)

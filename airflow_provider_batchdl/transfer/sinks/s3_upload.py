@@ -95,7 +95,18 @@ class MultipartUpload:
             self._direct.close()
 
     def complete(self) -> str | None:
-        """Make the object visible. Returns its ETag."""
+        """Make the object visible, and abort what earlier tries left of it. Returns its ETag.
+
+        Those are the uploads of the very same object that began before this one. Were one another writer's, it would
+        replace this newer object by an older one.
+        """
+        earlier = earlier_uploads(self._object, self._ready()[0])
+        etag = self._complete()
+        for upload_id in earlier:
+            abort_upload(self._object, upload_id)
+        return etag
+
+    def _complete(self) -> str | None:
         try:
             wanted = {"MultipartUpload": {"Parts": self._parts}, **self._object.condition}
             answer = self._object.call("complete_multipart_upload", UploadId=self._ready()[0], **wanted)
@@ -175,6 +186,18 @@ def abort_upload(target: S3Object, upload_id: str) -> bool:
             type(error).__name__,
         )
     return False
+
+
+def earlier_uploads(target: S3Object, upload_id: str) -> list[str]:
+    """The unfinished uploads of an object that began before `upload_id`; none where the store does not tell."""
+    try:
+        page = target.list_uploads()
+    except Exception as error:  # noqa: BLE001  every store raises its own kinds; most keys may not list uploads
+        log.debug("The store does not list unfinished uploads: %s.", type(error).__name__)
+        return []
+    begun = {each["UploadId"]: each["Initiated"] for each in page if each["Key"] == target.names["Key"]}
+    own = begun.pop(upload_id, None)
+    return [each for each, time in begun.items() if own is not None and time <= own]
 
 
 def listed_parts(target: S3Object, upload_id: str) -> dict[int, dict[str, Any]]:

@@ -10,7 +10,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
-from airflow_provider_batchdl.transfer.download import Destination, download
+from airflow_provider_batchdl.transfer.landing import Destination, download
 from airflow_provider_batchdl.vendors.account import Account
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor, answer
 from tests.bench.contenders import Order, Work

@@ -100,7 +100,7 @@ def how_it_ran() -> str:
         "(3 s) and retries (4) that they offer; they get the pre-signed link as a user would, in the redirect column "
         "the API's URL and headers, and under *link makes a new file* a URL that redirects to a new link each time. "
         "This engine gets the account and the job's id and is used as the operators use it "
-        "(`transfer.download.download`). Faults strike a third into the file. "
+        "(`transfer.download`). Faults strike a third into the file. "
         f"In the rows with {CONNECTIONS} connections the store gives each of them {SPEED >> 20} MiB/s, so that they "
         "are worth it, and the log of its requests has to show that several were answered at once. There the first two "
         f"requests are left in peace, and faults strike {DIVIDED_AT // 1_000_000} MB into what the next one fetches. "

@@ -40,7 +40,7 @@ class Times:
     lonely: float = 240
 
 
-QUICK = Times(40, 100, 110, 140, 160, 280, 25, 60)
+QUICK = Times(40, 100, 190, 215, 235, 380, 25, 60)
 
 
 def say(line: str) -> None:

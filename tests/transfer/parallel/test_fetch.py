@@ -17,7 +17,7 @@ from airflow_provider_batchdl.exceptions import BatchDlError, ChecksumMismatchEr
 from airflow_provider_batchdl.jobs import Landing
 from airflow_provider_batchdl.transfer import budget
 from airflow_provider_batchdl.transfer.destination import Destination
-from airflow_provider_batchdl.transfer.download import download
+from airflow_provider_batchdl.transfer.landing import download
 from airflow_provider_batchdl.transfer.parallel import division, growth, plan
 from airflow_provider_batchdl.transfer.parallel.shelf import FileShelf
 from airflow_provider_batchdl.transfer.sinks.local import LocalSink
