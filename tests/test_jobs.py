@@ -31,7 +31,16 @@ landed_files = st.builds(
     LandedFile, words, sizes, words, maybe_words, maybe_words, maybe_words, st.none() | sizes, st.none() | sizes, proofs
 )
 landings = st.builds(
-    Landing, words, words, st.lists(landed_files, max_size=3).map(tuple), sizes, st.floats(0, 1e9), sizes, proofs
+    Landing,
+    words,
+    words,
+    st.lists(landed_files, max_size=3).map(tuple),
+    sizes,
+    st.floats(0, 1e9),
+    sizes,
+    sizes,
+    st.integers(1, 64),
+    proofs,
 )
 
 

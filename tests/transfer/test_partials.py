@@ -347,7 +347,7 @@ class TestSweep:
     def test_removes_what_is_old_and_unused(self, tmp_path: Path) -> None:
         (tmp_path / "sub").mkdir()
         begun(tmp_path / "sub/old.csv").park()
-        begun(tmp_path / "new.csv").park()
+        begun(tmp_path / "new.csv", key=OTHER).park()
         running = begun(tmp_path / "running.csv")
         for path in [*tmp_path.glob("sub/.*"), *tmp_path.glob(".running*")]:
             os.utime(path, (0, 0))
