@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env demo up test lint types unit system bench faults scale scale chaos format lock clean
+.PHONY: help env demo up test lint types unit system long bench faults scale chaos format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -43,7 +43,10 @@ unit: env ## all tests but those that start Airflow processes, in parallel
 	$(PY) -m pytest -m "not system" -n auto --maxprocesses 4 $(PYTEST_ARGS)
 
 system: env ## the tests that start Airflow processes, one after another
-	$(PY) -m pytest -m system $(PYTEST_ARGS)
+	$(PY) -m pytest -m "system and not long" $(PYTEST_ARGS)
+
+long: env ## those of them that `make test` leaves out: the command line's other cases, the task group in all shapes
+	$(PY) -m pytest -m long $(PYTEST_ARGS)
 
 bench: .venv-bench/stamp ## this engine and its rivals on loopback, into docs/benchmarks.md (25 minutes; needs nginx, aria2 and others)
 	.venv-bench/bin/python -m tests.bench.run

@@ -70,6 +70,7 @@ def test_connections_of_the_database_and_the_environment(airflow: Program, emula
         assert not find_secrets(done.stdout + done.stderr)
 
 
+@pytest.mark.long
 def test_a_download(airflow: Program, emulator: Emulator, tmp_path: Path) -> None:
     emulator.set_result("revenuebase", ResultSpec(bytes=60_000))
     job = emulator.add_job("revenuebase", state="succeeded")
@@ -83,6 +84,7 @@ def test_a_download(airflow: Program, emulator: Emulator, tmp_path: Path) -> Non
     assert not find_secrets(done.stdout + done.stderr)
 
 
+@pytest.mark.long
 def test_on_a_terminal_something_moves(home: Path, emulator: Emulator, tmp_path: Path) -> None:
     job = emulator.add_job("proofy", state="succeeded")
     variables = {"AIRFLOW_CONN_PROOFY_DEFAULT": json.dumps(emulator.connections()["proofy_default"]), "TERM": "xterm"}
@@ -113,6 +115,7 @@ def _heeding_interrupts() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_heeding_interrupts")
+@pytest.mark.long
 def test_stopped_it_leaves_nothing_to_see_and_goes_on_when_called_again(
     home: Path, airflow: Program, emulator: Emulator, tmp_path: Path
 ) -> None:
