@@ -45,7 +45,7 @@ unit: env ## all tests but those that start Airflow processes, in parallel
 system: env ## the tests that start Airflow processes, one after another
 	$(PY) -m pytest -m "system and not long" $(PYTEST_ARGS)
 
-long: env ## those of them that `make test` leaves out: the command line's other cases, the task group in all shapes
+long: env ## those of them that `make test` leaves out: the watcher, the command line, patterns, the task group in all shapes
 	$(PY) -m pytest -m long $(PYTEST_ARGS)
 
 bench: .venv-bench/stamp ## this engine and its rivals on loopback, into docs/benchmarks.md (25 minutes; needs nginx, aria2 and others)

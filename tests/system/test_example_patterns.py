@@ -17,7 +17,7 @@ from tests.support.airflow_jobs import count
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags" / "patterns"
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from demo.home import new_home, provide_database
 from demo.processes import COMPONENTS, AirflowProcesses
 from demo.runner import Runner
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(420)]
 
 PATIENCE = 150.0
 DAGS = ("example_first", "example_second")  # the demo's runner waits for DAGs that are named so
