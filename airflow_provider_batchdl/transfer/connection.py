@@ -159,9 +159,14 @@ def interrupt(response: urllib3.BaseHTTPResponse) -> None:
     """
     sock = getattr(response, "socket_read_from", None)
     if sock is not None:
-        with contextlib.suppress(OSError):
-            # Not the TLS socket's own method: that forgets the cipher, and the reader would be given what is encrypted.
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        cut(sock)
+
+
+def cut(sock: socket.socket) -> None:
+    """Wake whoever waits for ``sock`` in another thread, with an error there."""
+    with contextlib.suppress(OSError):
+        # Not the TLS socket's own method: that forgets the cipher, and the reader would be given what is encrypted.
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 class Connections:

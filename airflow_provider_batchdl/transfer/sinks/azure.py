@@ -14,17 +14,11 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.sinks.azure_blocks import AzureBlob, BlockUpload
-from airflow_provider_batchdl.transfer.sinks.errors import (
-    already_there,
-    destination_error,
-    ended,
-    no_object,
-    store_code,
-)
+from airflow_provider_batchdl.transfer.sinks.errors import ended, no_object, store_code
+from airflow_provider_batchdl.transfer.sinks.store import BlockSink, only
 
 if TYPE_CHECKING:
     from adlfs import AzureBlobFileSystem
@@ -52,7 +46,7 @@ def block_size(number: int, expected_bytes: int | None) -> int:
     return size << max(0, number - expected // size) // GROW_EVERY
 
 
-class AzureSink:
+class AzureSink(BlockSink):
     """A `Sink` for one block blob.
 
     Up to `SMALL` bytes become one Put Blob at `publish` (also 0 bytes); more become blocks, which travel while the next
@@ -94,27 +88,6 @@ class AzureSink:
         self._buffer: io.BytesIO | None = io.BytesIO()
         self._spare: deque[io.BytesIO] = deque()
 
-    def write(self, data: bytes | memoryview) -> None:
-        """Append `data`; waits for the store only where too many blocks are on their way."""
-        view = memoryview(data).cast("B")
-        while view:
-            buffer = self._open_buffer()
-            # Only sent once more bytes come: the last block is never empty, which the store would refuse.
-            if not self._room:
-                self._guard("upload", self._send, buffer)
-                continue
-            taken = view[: self._room]
-            buffer.write(taken)
-            self._room -= len(taken)
-            self.written += len(taken)
-            view = view[len(taken) :]
-
-    def restart(self) -> None:
-        """Throw away all bytes so far; begin again at zero."""
-        self._open_buffer()
-        self.discard()
-        self._begin()
-
     def seal(self) -> None:
         """Send what is left and wait for all blocks; only the commit is left.
 
@@ -144,7 +117,7 @@ class AzureSink:
         upload = self._begun()
         while upload.in_flight and (upload.in_flight + 1) * self._size > IN_FLIGHT_BYTES:
             self._spare.append(upload.collect())
-        upload.send(_only(buffer, self._size), self._size)
+        upload.send(only(buffer, self._size), self._size)
         self._room = self._size = block_size(upload.blocks_begun, self._expected)
         # Overwriting memory the process already has is several times cheaper than touching fresh pages.
         self._buffer = self._spare.popleft() if self._spare else io.BytesIO()
@@ -154,7 +127,7 @@ class AzureSink:
         """Send the last block and wait for every block; the buffers are let go."""
         upload, length = self._begun(), self._size - self._room
         if length:  # an empty blob has no blocks
-            upload.send(_only(buffer, length), length)
+            upload.send(only(buffer, length), length)
         self._buffer = None
         self._spare.clear()
         while upload.in_flight:
@@ -172,32 +145,11 @@ class AzureSink:
         if self._upload is None and self._buffer is not None:
             # To Azurite, for one, a Put Blob that is to create finds a blob where only unfinished blocks are.
             if not self._blob.create_only:
-                return self._blob.put(_only(self._buffer, self.written).getvalue())
+                return self._blob.put(only(self._buffer, self.written).getvalue())
             self._send_last(self._buffer)
         if self._upload is None:
             raise ended(self.uri)
         return self._upload.commit()
 
-    def _open_buffer(self) -> io.BytesIO:
-        if self._buffer is None or self._sealed:
-            raise ended(self.uri)
-        return self._buffer
-
-    def _guard(self, doing: str, step: Any, *args: Any) -> Any:
-        """Run `step`; whatever the store raises ends the upload and becomes a `DestinationError`."""
-        try:
-            return step(*args)
-        except DestinationError:
-            raise
-        except Exception as error:  # noqa: BLE001  azure-core, azure-identity and aiohttp share no base
-            self.discard()
-            if self._blob.create_only and store_code(error) == "BlobAlreadyExists":
-                raise already_there(self.uri) from None
-            raise destination_error(self.uri, doing, error) from None
-
-
-def _only(buffer: io.BytesIO, length: int) -> io.BytesIO:
-    """The buffer cut to `length` bytes (a reused one may hold more) and rewound."""
-    buffer.truncate(length)
-    buffer.seek(0)
-    return buffer
+    def _is_in_the_way(self, error: Exception) -> bool:
+        return self._blob.create_only and store_code(error) == "BlobAlreadyExists"

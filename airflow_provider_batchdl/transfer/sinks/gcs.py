@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import base64
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow_provider_batchdl.exceptions import DestinationError
-from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, ended, no_object
+from airflow_provider_batchdl.transfer.sinks.errors import ended, no_object
 from airflow_provider_batchdl.transfer.sinks.gcs_api import PRECONDITION_FAILED, GcsError, GcsObject
 from airflow_provider_batchdl.transfer.sinks.gcs_upload import ResumableUpload
+from airflow_provider_batchdl.transfer.sinks.store import StoreSink, only
 
 if TYPE_CHECKING:
     from gcsfs.core import GCSFileSystem
@@ -28,7 +28,7 @@ SMALL = GRAIN
 """Bytes a sealed sink keeps in memory at most; a job can have hundreds of parts that wait for the last one."""
 
 
-class GcsSink:
+class GcsSink(StoreSink):
     """A `Sink` for one object of Google Cloud Storage.
 
     Up to one chunk becomes one request at `publish` (also 0 bytes); more becomes a resumable upload, each chunk on its
@@ -78,12 +78,6 @@ class GcsSink:
             self.written += len(taken)
             view = view[len(taken) :]
 
-    def restart(self) -> None:
-        """Throw away all bytes so far, also those the store has; begin again at zero."""
-        self._open_buffer()
-        self.discard()
-        self._begin()
-
     def seal(self) -> None:
         """Send all but the last bytes, at most `SMALL`; only the request that makes the object visible is left."""
         buffer = self._open_buffer()
@@ -113,7 +107,7 @@ class GcsSink:
         with buffer.getbuffer() as content:
             rest = bytes(content[count : self._filled])
         # Overwriting memory the process already has is several times cheaper than touching fresh pages.
-        spare = self._upload.send(_only(buffer, count)) or io.BytesIO()
+        spare = self._upload.send(only(buffer, count)) or io.BytesIO()
         spare.seek(0)
         spare.write(rest)
         self._buffer, self._filled = spare, len(rest)
@@ -126,36 +120,15 @@ class GcsSink:
             self._upload.collect()
         if self._buffer is not None:
             # A new one: a buffer cut short keeps its memory.
-            self._buffer = io.BytesIO(_only(self._buffer, self._filled).getvalue())
+            self._buffer = io.BytesIO(only(self._buffer, self._filled).getvalue())
 
     def _complete(self, buffer: io.BytesIO) -> str | None:
         checksum = base64.b64encode(self._checksum.to_bytes(4, "big")).decode()
-        body = _only(buffer, self._filled)
+        body = only(buffer, self._filled)
         if self._upload is not None:
             return self._upload.finish(body, checksum)
         resource = self._object.wait(self._object.begin(self._object.put, body.getvalue(), checksum))
         return self._object.published(resource)
 
-    def _open_buffer(self) -> io.BytesIO:
-        if self._buffer is None or self._sealed:
-            raise ended(self.uri)
-        return self._buffer
-
-    def _guard(self, doing: str, step: Any, *args: Any) -> Any:
-        """Run `step`; whatever the store raises ends the upload and becomes a `DestinationError`."""
-        try:
-            return step(*args)
-        except DestinationError:
-            raise
-        except Exception as error:  # noqa: BLE001  aiohttp, google-auth and the store's refusals share no base
-            self.discard()
-            if isinstance(error, GcsError) and error.status == PRECONDITION_FAILED:
-                raise already_there(self.uri) from None
-            raise destination_error(self.uri, doing, error) from None
-
-
-def _only(buffer: io.BytesIO, length: int) -> io.BytesIO:
-    """The buffer cut to `length` bytes (a reused one may hold more) and rewound."""
-    buffer.truncate(length)
-    buffer.seek(0)
-    return buffer
+    def _is_in_the_way(self, error: Exception) -> bool:
+        return isinstance(error, GcsError) and error.status == PRECONDITION_FAILED

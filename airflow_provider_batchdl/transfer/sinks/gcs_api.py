@@ -22,6 +22,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
+from airflow_provider_batchdl.transfer.sinks.loops import begin
+
 if TYPE_CHECKING:
     from gcsfs.core import GCSFileSystem
 
@@ -172,13 +174,7 @@ class GcsObject:
 
     def begin(self, function: Callable[..., Awaitable[Any]], *args: Any) -> asyncio.Task[Any]:
         """Start a coroutine on the file system's loop and return its task at once."""
-        from fsspec.asyn import sync
-
-        async def start() -> asyncio.Task[Any]:
-            return asyncio.ensure_future(function(*args))
-
-        task: asyncio.Task[Any] = sync(self.fs.loop, start)
-        return task
+        return begin(self.fs, function, *args)
 
     def wait(self, task: asyncio.Task[Any], *, timeout: float | None = None) -> Any:
         """The task's result. A signal that raises in this thread, or the time-out, leaves the task running."""

@@ -24,6 +24,7 @@ from airflow_provider_batchdl.transfer.sinks.gcs_api import (
     repeated,
     transient,
 )
+from airflow_provider_batchdl.transfer.sinks.loops import cancel
 
 log = logging.getLogger(__name__)
 
@@ -143,15 +144,7 @@ class ResumableUpload:
 
     def _stop(self) -> None:
         flying, self._flying = self._flying, None
-        if flying is None:
-            return
-        from fsspec.asyn import sync
-
-        async def stop(task: asyncio.Task[Any]) -> None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-        sync(self._object.fs.loop, stop, flying[0], timeout=ABORT_SECONDS)
+        cancel(self._object.fs, [] if flying is None else [flying[0]], timeout=ABORT_SECONDS)
 
 
 def _kept(answer: Answer, start: int, end: int) -> int:

@@ -18,18 +18,12 @@ from __future__ import annotations
 import io
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow_provider_batchdl.exceptions import DestinationError
-from airflow_provider_batchdl.transfer.sinks.errors import (
-    already_there,
-    destination_error,
-    ended,
-    no_object,
-    store_code,
-)
+from airflow_provider_batchdl.transfer.sinks.errors import already_there, ended, no_object, store_code
 from airflow_provider_batchdl.transfer.sinks.s3_object import PRECONDITION_FAILED, S3Object
 from airflow_provider_batchdl.transfer.sinks.s3_upload import MultipartUpload
+from airflow_provider_batchdl.transfer.sinks.store import BlockSink, only
 
 if TYPE_CHECKING:
     from s3fs import S3FileSystem
@@ -75,7 +69,7 @@ class PartSizes:
         return self.base if self.fixed else self.base << max(0, (number - self.planned - 1) // self.grow_every)
 
 
-class S3Sink:
+class S3Sink(BlockSink):
     """A `Sink` for one S3 object.
 
     Up to one block becomes one PUT at `publish` (also 0 bytes); more becomes a multipart upload whose parts travel
@@ -114,28 +108,6 @@ class S3Sink:
         self._room = self._size = self._sizes.size(1)
         self._buffer: io.BytesIO | None = io.BytesIO()
         self._spare: deque[io.BytesIO] = deque()
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Append `data`; waits for the store only where too many parts are on their way."""
-        view = memoryview(data).cast("B")
-        while view:
-            buffer = self._open_buffer()
-            # A full part is only sent once more bytes come: the last part is never empty, and one full block
-            # is still a single PUT.
-            if not self._room:
-                self._guard("upload", self._send, buffer)
-                continue
-            taken = view[: self._room]
-            buffer.write(taken)
-            self._room -= len(taken)
-            self.written += len(taken)
-            view = view[len(taken) :]
-
-    def restart(self) -> None:
-        """Throw away all bytes so far, also those the store has; begin again at zero."""
-        self._open_buffer()
-        self.discard()
-        self._begin()
 
     def seal(self) -> None:
         """Send what is left and wait for all parts; only the completion is left.
@@ -178,7 +150,7 @@ class S3Sink:
             raise ValueError(f"the object has more than {MAX_PARTS} parts; its size was announced too small")
         while upload.in_flight and (upload.in_flight + 1) * self._size > IN_FLIGHT_BYTES:
             self._spare.append(upload.collect())
-        upload.send(_only(buffer, self._size))
+        upload.send(only(buffer, self._size))
         self._room = self._size = self._sizes.size(upload.parts_begun + 1)
         # Overwriting memory the process already has is several times cheaper than touching fresh pages.
         self._buffer = self._spare.popleft() if self._spare else io.BytesIO()
@@ -190,40 +162,19 @@ class S3Sink:
             # One part: a connection of its own would not pay.
             self._upload = MultipartUpload(self._object, direct=False)
         if self._room < self._size:
-            self._upload.send(_only(buffer, self._size - self._room))
+            self._upload.send(only(buffer, self._size - self._room))
         self._upload.finish()
         self._buffer = None
         self._spare.clear()
 
     def _complete(self, buffer: io.BytesIO | None) -> str | None:
         if self._upload is None and buffer is not None:
-            return self._object.put(_only(buffer, self._size - self._room))
+            return self._object.put(only(buffer, self._size - self._room))
         if buffer is not None:
             self._send_last(buffer)
         if self._upload is None:
             raise ended(self.uri)
         return self._upload.complete()
 
-    def _open_buffer(self) -> io.BytesIO:
-        if self._buffer is None or self._sealed:
-            raise ended(self.uri)
-        return self._buffer
-
-    def _guard(self, doing: str, step: Any, *args: Any) -> Any:
-        """Run `step`; whatever the store raises ends the upload and becomes a `DestinationError`."""
-        try:
-            return step(*args)
-        except DestinationError:
-            raise
-        except Exception as error:  # noqa: BLE001  botocore, aiohttp and s3fs share no base
-            self.discard()
-            if store_code(error) == PRECONDITION_FAILED:
-                raise already_there(self.uri) from None
-            raise destination_error(self.uri, doing, error) from None
-
-
-def _only(buffer: io.BytesIO, length: int) -> io.BytesIO:
-    """The buffer cut to `length` bytes (a reused one may hold more) and rewound."""
-    buffer.truncate(length)
-    buffer.seek(0)
-    return buffer
+    def _is_in_the_way(self, error: Exception) -> bool:
+        return store_code(error) == PRECONDITION_FAILED

@@ -7,6 +7,7 @@ import io
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from airflow_provider_batchdl.transfer.sinks.loops import cancel
 from airflow_provider_batchdl.transfer.sinks.s3_object import ABORT_SECONDS, S3Object
 
 
@@ -34,16 +35,8 @@ class ClientParts:
 
     def stop(self) -> None:
         """Cancel the parts under way."""
-        from fsspec.asyn import sync
-
-        async def stop(tasks: list[asyncio.Task[Any]]) -> None:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
         tasks, self._tasks = self._tasks, []
-        if tasks:
-            sync(self._object.fs.loop, stop, tasks, timeout=ABORT_SECONDS)
+        cancel(self._object.fs, tasks, timeout=ABORT_SECONDS)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING
 
+from airflow_provider_batchdl.transfer.connection import cut
 from airflow_provider_batchdl.transfer.sinks.s3_signing import SignedPart
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Connections:
         for connection in busy:
             sock = connection.sock
             if sock is not None:
-                _cut(sock)
+                cut(sock)
         self.close()
 
     def close(self) -> None:
@@ -164,12 +165,3 @@ def _limit(sock: socket.socket | None, seconds: float) -> None:
     """Let each read and write take that long."""
     if sock is not None:
         sock.settimeout(seconds)
-
-
-def _cut(sock: socket.socket) -> None:
-    """Wake whoever waits for `sock` in another thread, with an error."""
-    try:
-        # Not `sock.shutdown`: that of a TLS socket would first forget that it is one.
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
-    except OSError:
-        return

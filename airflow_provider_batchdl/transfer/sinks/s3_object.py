@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl.transfer.sinks.errors import store_code
+from airflow_provider_batchdl.transfer.sinks.loops import begin
 
 if TYPE_CHECKING:
     from s3fs import S3FileSystem
@@ -117,13 +118,7 @@ class S3Object:
 
     def begin(self, function: Callable[..., Awaitable[Any]], *args: Any, **arguments: Any) -> asyncio.Task[Any]:
         """Start a coroutine on the file system's loop and return its task at once."""
-        from fsspec.asyn import sync
-
-        async def start() -> asyncio.Task[Any]:
-            return asyncio.ensure_future(function(*args, **arguments))
-
-        task: asyncio.Task[Any] = sync(self.fs.loop, start)
-        return task
+        return begin(self.fs, function, *args, **arguments)
 
     def wait(self, task: asyncio.Task[Any], *, timeout: float | None = None) -> Any:
         """The task's result. A signal that raises in this thread leaves the task running."""

@@ -1,0 +1,88 @@
+"""What the sinks for object stores have in common: a buffer that is being filled, and how they end."""
+
+from __future__ import annotations
+
+import io
+from abc import ABC, abstractmethod
+from typing import Any
+
+from airflow_provider_batchdl.exceptions import DestinationError
+from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, ended
+
+
+class StoreSink(ABC):
+    """A `Sink` that keeps what is not yet on its way in a buffer; None once nothing can be written any more."""
+
+    uri: str
+    written: int
+    _buffer: io.BytesIO | None
+    _sealed: bool
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """Set everything as it is before the first byte."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """See `Sink`."""
+
+    @abstractmethod
+    def _is_in_the_way(self, error: Exception) -> bool:
+        """Whether the store refused because the object exists, and was to be created."""
+
+    def restart(self) -> None:
+        """Throw away all bytes so far, also those the store has; begin again at zero."""
+        self._open_buffer()
+        self.discard()
+        self._begin()
+
+    def _open_buffer(self) -> io.BytesIO:
+        if self._buffer is None or self._sealed:
+            raise ended(self.uri)
+        return self._buffer
+
+    def _guard(self, doing: str, step: Any, *args: Any) -> Any:
+        """Run `step`; whatever the store raises ends the upload and becomes a `DestinationError`."""
+        try:
+            return step(*args)
+        except DestinationError:
+            raise
+        except Exception as error:  # noqa: BLE001  the stores' clients and aiohttp share no base
+            self.discard()
+            if self._is_in_the_way(error):
+                raise already_there(self.uri) from None
+            raise destination_error(self.uri, doing, error) from None
+
+
+class BlockSink(StoreSink):
+    """One that cuts the bytes into blocks and sends each when the next one begins."""
+
+    _room: int
+    """Bytes that the block being filled still takes."""
+
+    @abstractmethod
+    def _send(self, buffer: io.BytesIO) -> None:
+        """Start uploading the full buffer and take another."""
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append `data`; waits for the store only where too many blocks are on their way."""
+        view = memoryview(data).cast("B")
+        while view:
+            buffer = self._open_buffer()
+            # A full block is only sent once more bytes come: the last one is never empty, which stores may refuse, and
+            # what fits into one can still be a single request.
+            if not self._room:
+                self._guard("upload", self._send, buffer)
+                continue
+            taken = view[: self._room]
+            buffer.write(taken)
+            self._room -= len(taken)
+            self.written += len(taken)
+            view = view[len(taken) :]
+
+
+def only(buffer: io.BytesIO, length: int) -> io.BytesIO:
+    """The buffer cut to `length` bytes (a reused one may hold more) and rewound."""
+    buffer.truncate(length)
+    buffer.seek(0)
+    return buffer
