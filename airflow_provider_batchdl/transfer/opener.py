@@ -97,7 +97,7 @@ class Opener:
                 return ResultStream(response, url, offset, identity or found, headers)
         elif response.status == 200:
             return ResultStream(response, url, 0, found, headers)
-        elif response.status == 416 and identity is not None and identity.total == offset:
+        elif response.status == 416 and identity is not None and _ends_at(offset, identity, headers):
             response.close()
             return None
         response.close()
@@ -214,6 +214,18 @@ class Opener:
 
     def _facts(self) -> dict[str, Any]:
         return {"vendor": self._vendor.name, "job_id": self._source.request.job_id}
+
+
+def _ends_at(offset: int, identity: Identity, headers: Mapping[str, str]) -> bool:
+    """Whether an answer 416 says that the file ends where we are.
+
+    What we asked for was conditional (If-Range), so the file is still the same. Where its size was not known, the answer
+    tells it: ``Content-Range: bytes */size`` (RFC 9110, section 15.5.17).
+    """
+    if identity.total is not None:
+        return identity.total == offset
+    found = parse_content_range(headers.get("content-range"))
+    return identity.etag is not None and found is not None and found.start is None and found.total == offset
 
 
 def _readable(headers: Mapping[str, str]) -> dict[str, str]:

@@ -60,6 +60,12 @@ FOUND = [
     Schedule("revenuebase", "disk", 1, (Harm("html"),), (Kill("step", 3),), folder=True),
     # Killed between taking away the note and giving the file its name: the one kill that costs a whole file.
     Schedule("apartmentiq", "disk", MIB, kills=(Kill("step", 7),), folder=True),
+    # Several connections given up, and killed before the file was cut to what one goes on with: its holes were landed.
+    Schedule(
+        "apartmentiq", "disk", 3 * MIB, (Harm("ignore_range"),), (Kill("step", 8),), folder=True, connections=2
+    ),
+    # All bytes came, but not the end of them, and no length: the server's word that nothing follows was not taken.
+    Schedule("apartmentiq", "disk", 6 * MIB + 1, (Harm("chunked_eof", at=6 * MIB + 1),), folder=True),
 ]
 
 

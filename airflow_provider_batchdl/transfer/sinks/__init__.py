@@ -127,8 +127,8 @@ class ScatteredSink(ResumableSink):
         """Say what is in place: all before `at`, and the intervals of `landed`."""
 
     @abstractmethod
-    def settle(self) -> None:
-        """Keep only what begins the file, `written` bytes."""
+    def settle(self, at: int) -> None:
+        """Keep only what begins the file, `at` bytes: one thread alone goes on there."""
 
 
 def open_sink(
