@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+from airflow_provider_batchdl.exceptions import InvalidRequestError
 from airflow_provider_batchdl.redaction import get_logger
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from airflow_provider_batchdl.jobs import Landing
 
 log = get_logger(__name__)
+
+# What Airflow's database takes.
+LONGEST_PARTITION_KEY = 250
 
 
 def tell_outlets(context: Context, outlets: Iterable[Any], landing: Landing, destination: str) -> None:
@@ -44,6 +48,59 @@ def tell_outlets(context: Context, outlets: Iterable[Any], landing: Landing, des
                 events[outlet].add(asset, extra=extra)
         elif isinstance(outlet, Asset):
             events[outlet].extra.update(extra)
+
+
+def checked_partitions(context: Context, outlets: Iterable[Any], keys: str | Sequence[str] | None) -> list[str]:
+    """An operator's ``partition_key``, rendered, as a list; before a job is submitted that would be paid for in vain.
+
+    Args:
+        context: the running task's.
+        outlets: what the task declares.
+        keys: one, several or none.
+
+    Raises:
+        InvalidRequestError: Airflow would not take them, or nothing that the task declares can have them.
+    """
+    if keys is None:
+        return []
+    found: list[Any] = [keys] if isinstance(keys, str) else list(keys)
+    for key in found:
+        if not isinstance(key, str) or not key.strip() or len(key) > LONGEST_PARTITION_KEY:
+            raise InvalidRequestError(
+                f"The partition_key {str(key)[:40]!r} is not a text of 1 to {LONGEST_PARTITION_KEY} characters.",
+                remedy="Look at the rendered template; leave partition_key out for the partition of the run itself.",
+            )
+    assets = _assets(outlets)
+    if not assets:
+        raise InvalidRequestError(
+            "The task has a partition_key, and no outlet that is an Asset.",
+            remedy="Declare one; the event of an AssetAlias has the partition of the run, and cannot have another.",
+        )
+    if not hasattr(cast("Any", context)["outlet_events"][assets[0]], "add_partitions"):
+        raise InvalidRequestError(
+            "partition_key needs Airflow 3.3.",
+            remedy="Leave it out; from Airflow 3.2 on, events have the partition of the run without it.",
+        )
+    return found
+
+
+def add_partitions(context: Context, outlets: Iterable[Any], keys: Sequence[str]) -> None:
+    """Give the task's assets one event for each partition, instead of one for the partition of the run.
+
+    Args:
+        context: the running task's.
+        outlets: what the task declares.
+        keys: as :func:`checked_partitions` returns them; none changes nothing.
+    """
+    events: Any = context["outlet_events"]
+    for asset in _assets(outlets) if keys else ():
+        events[asset].add_partitions(list(keys))
+
+
+def _assets(outlets: Iterable[Any]) -> list[Any]:
+    from airflow.sdk import Asset
+
+    return [outlet for outlet in outlets if isinstance(outlet, Asset)]
 
 
 def extra_of(landing: Landing) -> dict[str, Any]:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import time
+from collections.abc import Coroutine
 from typing import Any
+
+# Less than `[triggerer] on_kill_timeout`, 30 seconds unless it is set.
+ON_KILL_SECONDS = 25.0
 
 
 def task_state(ti: Any) -> str | None:
@@ -21,3 +28,23 @@ def task_state(ti: Any) -> str | None:
     name = ti.task_id if map_index < 0 else f"{ti.task_id}_{map_index}"
     state = states.get(ti.run_id, {}).get(name)
     return None if state is None else str(getattr(state, "value", state))
+
+
+async def undisturbed(work: Coroutine[Any, Any, None]) -> None:
+    """Do what a trigger's ``on_kill`` has to do, to its end.
+
+    Airflow 3.3 cancels a trigger that is to end again with every round of its loop, about once a second, and with it
+    an ``on_kill`` that is under way: it would have one second rather than the thirty of ``on_kill_timeout``.
+
+    Raises:
+        TimeoutError: it takes too long; it is stopped.
+    """
+    task = asyncio.create_task(work)
+    end = time.monotonic() + ON_KILL_SECONDS
+    while not task.done() and (left := end - time.monotonic()) > 0:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([task], timeout=left)
+    if not task.done():
+        task.cancel()
+        raise TimeoutError(f"The job could not be cancelled within {ON_KILL_SECONDS:.0f} s.")
+    await task

@@ -6,6 +6,7 @@ which store it is in, its name where there.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -24,17 +25,20 @@ class DownloadLineage:
     Args:
         source: the namespace of the account's API, like ``revenuebase://api.revenuebase.ai``.
         job_id: the vendor's id of the job.
-        landing: what it left; None where the result went into XCom.
+        outlets: what the task declares, which stands for what landed where nothing did.
+        landing: what it left; None where the result went into XCom, or nowhere yet.
     """
 
     source: str
     job_id: str
+    outlets: tuple[Any, ...] = ()
     landing: Landing | None = None
 
     @classmethod
-    def of(cls, vendor: Vendor, job_id: str, landing: Landing | None) -> DownloadLineage:
+    def of(cls, vendor: Vendor, job_id: str, outlets: Iterable[Any], landing: Landing | None = None) -> DownloadLineage:
         """The lineage of a download from the account of ``vendor``."""
-        return cls(f"{vendor.name}://{urlsplit(vendor.account.base_url).netloc}", str(job_id), landing)
+        source = f"{vendor.name}://{urlsplit(vendor.account.base_url).netloc}"
+        return cls(source, str(job_id), tuple(outlets), landing)
 
     def facets(self) -> Any:
         """An ``OperatorLineage``; None where Airflow's OpenLineage provider is not installed."""
@@ -45,14 +49,20 @@ class DownloadLineage:
                 OutputDataset,
                 OutputStatisticsOutputDatasetFacet,
             )
+            from airflow.providers.common.compat.openlineage.utils.utils import translate_airflow_asset
             from airflow.providers.openlineage.extractors import OperatorLineage  # type: ignore[import-not-found,unused-ignore]
+            from airflow.sdk import Asset
         except ImportError:
             return None
-        outputs = []
+        outputs: list[Any] = []
         for file in self.landing.files if self.landing else ():
             namespace, name = dataset_name(file.uri)
             statistics = OutputStatisticsOutputDatasetFacet(rowCount=file.rows, size=file.bytes)
             outputs.append(OutputDataset(namespace, name, outputFacets={"outputStatistics": statistics}))
+        if self.landing is None:
+            # Airflow's provider does this itself, but only for a task that names neither inputs nor outputs.
+            declared = [translate_airflow_asset(outlet, None) for outlet in self.outlets if isinstance(outlet, Asset)]
+            outputs = [dataset for dataset in declared if dataset is not None]
         return OperatorLineage(
             inputs=[Dataset(self.source, f"jobs/{self.job_id}")],
             outputs=outputs,

@@ -78,6 +78,23 @@ class BatchDlRetryPolicy(RetryPolicy):
         return cls()
 
 
+def longest_pause(task: Any, context: Context) -> float:
+    """The most seconds to sleep on a worker because a vendor asks for it: two minutes, or without end.
+
+    Two minutes where failing instead brings the task back when the vendor says: it has this policy and a retry left.
+    Otherwise a retry might come too early, be refused as well, and be used up.
+
+    Args:
+        task: the task, which would reconnect to its job.
+        context: its context.
+    """
+    from airflow_provider_batchdl.client.ratelimit import LONGEST_WAIT
+
+    ti: Any = context["ti"]
+    comes_back = isinstance(getattr(task, "retry_policy", None), BatchDlRetryPolicy) and ti.try_number <= ti.max_tries
+    return LONGEST_WAIT if comes_back else float("inf")
+
+
 def _typed(exception: BaseException | None) -> BatchDlError | None:
     """The first of our errors along the chain of causes; what merely happened meanwhile is another matter."""
     for _ in range(DEEPEST_CAUSE):

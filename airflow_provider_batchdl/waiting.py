@@ -21,11 +21,13 @@ class Patience:
     Args:
         interval: seconds between two looks; it may be changed in between.
         failures: how many in a row there were before, where a wait goes on in another process.
+        longest: the most seconds that the vendor may ask for; where it asks for more, the wait is given up.
     """
 
-    def __init__(self, interval: float, failures: int = 0) -> None:
+    def __init__(self, interval: float, failures: int = 0, *, longest: float = float("inf")) -> None:
         self.interval = interval
         self._failures = failures
+        self._longest = longest
         self._asked = 0.0
 
     @property
@@ -41,11 +43,12 @@ class Patience:
         """A look failed.
 
         Raises:
-            BatchDlError: ``error`` itself, where waiting on will not help or it is one too many.
+            BatchDlError: ``error`` itself, where waiting on will not help, it is one too many, or the vendor asks for
+                too long a wait.
         """
         self._failures += 1
         self._asked = error.retry_after or 0.0
-        if not error.retryable or self._failures >= FORGIVEN_FAILURES:
+        if not error.retryable or self._failures >= FORGIVEN_FAILURES or self._asked > self._longest:
             raise error
         log.warning("Look %d of %d failed, waiting on: %s", self._failures, FORGIVEN_FAILURES, error)
 

@@ -12,20 +12,24 @@ import pytest
 
 PACKAGE = "airflow_provider_batchdl"
 ROOT = Path(__file__).parents[1] / PACKAGE
-VOCABULARY = {"", "redaction", "jobs", "exceptions", "waiting"}  # "" is the package itself, for its version
+# "" is the package itself, for its version.
+VOCABULARY = {"", "redaction", "jobs", "exceptions", "waiting", "observers"}
 
 # Each layer with what it may import of this package; itself always.
 LAYERS = {
     "redaction": set[str](),
     "jobs": set[str](),
+    "observers": set[str](),
     "exceptions": {"redaction"},
     "waiting": {"exceptions", "redaction"},
     "vendors": VOCABULARY,
     "client": VOCABULARY | {"vendors"},
     "transfer": VOCABULARY | {"vendors", "client"},
     "emulator": set[str](),
-    "metrics": {"jobs"},
-    "hooks": VOCABULARY | {"vendors", "client", "transfer", "metrics"},
+    "metrics": {"jobs", "observers"},
+    "tracing": {"redaction", "jobs"},
+    "sections": {"redaction"},
+    "hooks": VOCABULARY | {"vendors", "client", "transfer", "metrics", "tracing", "sections"},
 }
 UPPER = {"operators", "sensors", "triggers", "hooks", "links", "lineage", "deferral", "failures", "provider_info"}
 # The hooks' layer, what it counts and those above it are Airflow's; the rest must work without it.

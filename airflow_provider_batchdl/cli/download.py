@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
+from airflow_provider_batchdl.cli.progress import shown_progress
 from airflow_provider_batchdl.cli.session import command, open_hook, show, tell
 from airflow_provider_batchdl.jobs import LandedFile
+
+# Whoever asks for these is no person. Nor is a bar shown where the log is: it has the same in lines.
+FOR_PROGRAMS = ("json", "yaml")
 
 
 @command
 def download(args: Namespace) -> None:
     """Land a job's results."""
     destination = place(args.destination)
-    with open_hook(args) as hook, _busy(f"Downloading job {args.job_id}"):
+    quiet = args.verbose or args.output in FOR_PROGRAMS
+    with open_hook(args) as hook, shown_progress(f"Job {args.job_id}", quiet=quiet) as progress:
         landing = hook.download(
             args.job_id,
             destination,
@@ -25,6 +27,7 @@ def download(args: Namespace) -> None:
             if_exists=args.if_exists,
             sha256=not args.no_sha256,
             max_connections=args.max_connections,
+            progress=progress,
         )
     show([_row(file) for file in landing.files], args.output)
     files = "1 file" if len(landing.files) == 1 else f"{len(landing.files)} files"
@@ -33,16 +36,10 @@ def download(args: Namespace) -> None:
 
 def place(destination: str) -> str:
     """The destination as a shell means it: a folder that exists is one, whether or not it is said to end in ``/``."""
-    if "://" in destination or destination.endswith("/") or not destination.strip():
+    if "://" in destination or not destination.strip():
         return destination
     path = Path(destination).absolute()
-    return f"{path}/" if path.is_dir() else str(path)
-
-
-def _busy(text: str) -> AbstractContextManager[Any]:
-    """Something that moves, on a terminal."""
-    console = Console(stderr=True, markup=False)
-    return console.status(f"{text} …") if console.is_terminal else nullcontext()
+    return f"{path}/" if destination.endswith("/") or path.is_dir() else str(path)
 
 
 def _row(file: LandedFile) -> dict[str, Any]:

@@ -21,8 +21,11 @@ from airflow_provider_batchdl.exceptions import (
     UnexpectedResponseError,
     VendorUnavailableError,
 )
-from airflow_provider_batchdl.redaction import redact_url
+from airflow_provider_batchdl.observers import Reason, tell_retry
+from airflow_provider_batchdl.redaction import get_logger, redact_url
 from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
+
+log = get_logger(__name__)
 
 ATTEMPTS = 5
 BACKOFF_CAP = 30.0
@@ -58,7 +61,34 @@ def retry_options(request: ApiRequest) -> dict[str, Any]:
         error = state.outcome.exception() if state.outcome else None
         return backoff(state.attempt_number, getattr(error, "retry_after", None))
 
-    return {"retry": again, "wait": wait, "stop": stop_after_attempt(ATTEMPTS), "reraise": True}
+    def tell(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, BatchDlError):
+            tell_retry(error.vendor, request.operation, reason(error))
+            pause = state.next_action.sleep if state.next_action else 0.0
+            log.info("The %s request is sent again in %.1f s: %s", request.operation, pause, error.message)
+
+    return {
+        "retry": again,
+        "wait": wait,
+        "stop": stop_after_attempt(ATTEMPTS),
+        "before_sleep": tell,
+        "reraise": True,
+    }
+
+
+def reason(error: BatchDlError) -> Reason:
+    """Why a request that failed in this way is sent again, in a word."""
+    if isinstance(error, RateLimitedError):
+        return "rate_limited"
+    if error.status:
+        return "server_error"
+    cause = error.__context__  # what httpx raised; its words are in the message
+    if isinstance(cause, _NEVER_SENT):
+        return "connect"
+    if isinstance(cause, httpx.TimeoutException):
+        return "timeout"
+    return "dropped" if isinstance(cause, httpx.TransportError) else "other"
 
 
 @cache

@@ -103,9 +103,13 @@ _lock = Lock()
 
 
 def limiter_for(vendor: Vendor) -> RateLimiter:
-    """The one limiter that all clients of ``vendor``'s account share in this process."""
+    """The one limiter that all clients of what the vendor counts by share in this process.
+
+    That is the account, and at Batch.com the project, whichever key asks: see ``Vendor.rate_limit_scope``. Of several
+    connections to one, the first that is used says what the limit is (the extra ``rate_limit``).
+    """
     with _lock:
-        key = f"{vendor.name} {vendor.account.fingerprint}"
+        key = f"{vendor.name} {vendor.rate_limit_scope}"
         if key not in _limiters:
             _limiters[key] = RateLimiter(_limits(vendor.account) or vendor.rate_limits, vendor.name)
         return _limiters[key]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_batchdl import redaction, vendors
+from airflow_provider_batchdl import metrics, redaction, vendors
 from airflow_provider_batchdl.exceptions import InvalidRequestError
 from airflow_provider_batchdl.vendors.account import Account, base_url
 
@@ -25,6 +25,7 @@ def vendor_for(connection: Connection) -> Vendor:
     Raises:
         InvalidRequestError: no vendor has that name, or the connection lacks what the vendor needs.
     """
+    metrics.count_retries()
     try:
         vendor = vendors.vendor_class(str(connection.conn_type))
     except LookupError as error:

@@ -1,36 +1,32 @@
-"""The hook of every vendor: an Airflow connection, turned into the account's client."""
+"""The hook of every vendor: what can be asked about jobs and their results."""
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
-
-from airflow.sdk import BaseHook
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow_provider_batchdl import metrics, redaction
-from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError
-from airflow_provider_batchdl.hooks.account import aget_connection, open_source, vendor_for
-from airflow_provider_batchdl.vendors.base import Flow, Submission, Vendor
+from airflow_provider_batchdl.exceptions import BatchDlError
+from airflow_provider_batchdl.hooks.client import ClientHook
+from airflow_provider_batchdl.sections import log_group
+from airflow_provider_batchdl.tracing import note_landing, span
+from airflow_provider_batchdl.vendors.base import Submission
 
 if TYPE_CHECKING:
-    from airflow.sdk import Connection, ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
-    from airflow_provider_batchdl.client import AsyncBatchClient, BatchClient
     from airflow_provider_batchdl.jobs import Job, Landing
-
-T = TypeVar("T")
+    from airflow_provider_batchdl.transfer.progress import Progress
 
 # A person waits in front of the Test button.
 TEST_SECONDS = 10.0
 
 
-class BatchApiHook(BaseHook):
+class BatchApiHook(ClientHook):
     """Any vendor's batch API, through an Airflow connection whose type names the vendor.
 
     Args:
@@ -39,6 +35,9 @@ class BatchApiHook(BaseHook):
     Every method has an async twin whose name starts with ``a``, for triggers. Use the hook as a context manager
     (``async with`` for the twins), so that its calls share connections which are closed at the end; a call made
     outside of one opens and closes its own.
+
+    Where the vendor refuses the key, a call reads the connection once more, and goes on with the key that it has by
+    then; a submit and the async twins do not.
     """
 
     conn_name_attr = "conn_id"
@@ -47,11 +46,7 @@ class BatchApiHook(BaseHook):
     hook_name: ClassVar[str] = "Batch API"
 
     def __init__(self, conn_id: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.conn_id = conn_id or self.default_conn_name
-        self._connection: Connection | None = None
-        self._client: BatchClient | None = None
-        self._async_client: AsyncBatchClient | None = None
+        super().__init__(conn_id or self.default_conn_name, **kwargs)
 
     @classmethod
     def for_connection(cls, conn_id: str) -> BatchApiHook:
@@ -70,101 +65,6 @@ class BatchApiHook(BaseHook):
         hook._connection = connection
         return hook
 
-    # From the connection to the account.
-
-    @cached_property
-    def vendor(self) -> Vendor:
-        """The vendor, with this connection's account."""
-        # Secrets backends are slow, and some are paid for by the question.
-        return vendor_for(self._connection or self.get_connection(self.conn_id))
-
-    async def avendor(self) -> Vendor:
-        """The vendor, with this connection's account, looked up without blocking the event loop."""
-        if "vendor" not in self.__dict__:
-            # In a thread, since Airflow masks secrets by asking the supervisor, and waits for the answer.
-            self.__dict__["vendor"] = await asyncio.to_thread(vendor_for, await aget_connection(self.conn_id))
-        return self.vendor
-
-    @property
-    def poll_interval(self) -> float:
-        """Seconds between looks at a job: the connection extra ``poll_interval``, else the vendor's."""
-        return self._seconds("poll_interval") or self.vendor.poll_interval
-
-    @property
-    def max_poll_interval(self) -> float | None:
-        """Most seconds between looks at a job that takes long: the connection extra of that name."""
-        return self._seconds("max_poll_interval")
-
-    def _seconds(self, name: str) -> float | None:
-        text = self.vendor.account.text(name)
-        if text is None:
-            return None
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = 0.0
-        if not 0 < seconds < float("inf"):
-            raise InvalidRequestError(
-                f"The connection's {name} {text!r} is no number of seconds.", remedy='Set it like "30".'
-            )
-        return seconds
-
-    def get_conn(self) -> BatchClient:
-        """The account's client, open until :meth:`close`."""
-        if self._client is None:
-            from airflow_provider_batchdl.client import BatchClient
-
-            self._client = BatchClient(self.vendor, opener=open_source)
-        return self._client
-
-    def close(self) -> None:
-        """Close the client's connections."""
-        client, self._client = self._client, None
-        if client is not None:
-            client.close()
-
-    def __enter__(self) -> Self:
-        self.get_conn()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @contextmanager
-    def _open_client(self) -> Iterator[BatchClient]:
-        """The client that is open, or one for as long as it is needed."""
-        if self._client is not None:
-            yield self._client
-            return
-        client = self.get_conn()
-        try:
-            yield client
-        finally:
-            self.close()
-
-    async def __aenter__(self) -> Self:
-        from airflow_provider_batchdl.client import AsyncBatchClient
-
-        self._async_client = AsyncBatchClient(await self.avendor(), opener=open_source)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        client, self._async_client = self._async_client, None
-        if client is not None:
-            await client.aclose()
-
-    def _run(self, flow_of: Callable[[Vendor], Flow[T]]) -> T:
-        with self._open_client() as client:
-            return client.run(flow_of(client.vendor))
-
-    async def _arun(self, flow_of: Callable[[Vendor], Flow[T]]) -> T:
-        if self._async_client is not None:
-            return await self._async_client.run(flow_of(self._async_client.vendor))
-        from airflow_provider_batchdl.client import AsyncBatchClient
-
-        async with AsyncBatchClient(await self.avendor(), opener=open_source) as client:
-            return await client.run(flow_of(client.vendor))
-
     # Jobs.
 
     def submit_job(
@@ -182,7 +82,12 @@ class BatchApiHook(BaseHook):
             BatchDlError: what else went wrong, typed.
         """
         submission = _submission(request, file, key)
-        return self._run(lambda vendor: vendor.submit_once(submission))
+        vendor = self.vendor
+        what = f"Submitting {file or 'a request'} to {vendor.label}, through connection {self.conn_id}"
+        with log_group(what), span("submit", vendor=vendor.name) as note:
+            job = self._once(lambda client: client.run(client.vendor.submit_once(submission)))
+            note(job_id=job.id)
+        return job
 
     async def asubmit_job(
         self, request: dict[str, Any] | None = None, file: str | None = None, *, key: str | None = None
@@ -200,11 +105,15 @@ class BatchApiHook(BaseHook):
 
     def get_job(self, job_id: str) -> Job:
         """Look at one job."""
-        return self._run(lambda vendor: vendor.get_job(str(job_id)))
+        job = self._run(lambda vendor: vendor.get_job(str(job_id)))
+        metrics.count_poll(self.vendor.name)
+        return job
 
     async def aget_job(self, job_id: str) -> Job:
         """As :meth:`get_job`."""
-        return await self._arun(lambda vendor: vendor.get_job(str(job_id)))
+        job = await self._arun(lambda vendor: vendor.get_job(str(job_id)))
+        metrics.count_poll(self.vendor.name)
+        return job
 
     def list_jobs(self) -> list[Job]:
         """The jobs that the vendor lists.
@@ -224,11 +133,15 @@ class BatchApiHook(BaseHook):
         Raises:
             UnsupportedOperationError: the vendor's API cannot cancel (Batch.com).
         """
-        return self._run(lambda vendor: vendor.cancel_job(str(job_id)))
+        job = self._run(lambda vendor: vendor.cancel_job(str(job_id)))
+        metrics.count_cancel(self.vendor.name)
+        return job
 
     async def acancel_job(self, job_id: str) -> Job:
         """As :meth:`cancel_job`."""
-        return await self._arun(lambda vendor: vendor.cancel_job(str(job_id)))
+        job = await self._arun(lambda vendor: vendor.cancel_job(str(job_id)))
+        metrics.count_cancel(self.vendor.name)
+        return job
 
     def get_balance(self) -> int | None:
         """Credits left, or None where the API does not tell."""
@@ -272,6 +185,7 @@ class BatchApiHook(BaseHook):
         if_exists: str = "replace",
         sha256: bool = True,
         max_connections: int | None = None,
+        progress: Callable[[], Progress] | None = None,
     ) -> Landing:
         """Land a job's result files: whole and verified, or nothing.
 
@@ -284,6 +198,7 @@ class BatchApiHook(BaseHook):
                 ``"skip"`` where the manifest there says that it is this job's result, and replace it else.
             sha256: whether to compute the files' SHA-256; a checksum that the source declares is checked all the same.
             max_connections: the most to fetch one large file by, 8 where left out; 1 for never more than one.
+            progress: makes, for each file, what is told how far it is; lines in the log where left out.
 
         Raises:
             DestinationError: something is in the way, or the store refused.
@@ -291,19 +206,30 @@ class BatchApiHook(BaseHook):
         """
         from airflow_provider_batchdl.hooks.storage import destination_at
         from airflow_provider_batchdl.transfer.landing import download
+        from airflow_provider_batchdl.transfer.progress import ProgressLines
 
         place = destination_at(destination)
-        with self._open_client() as client:
-            return download(
-                client,
-                str(job_id),
-                place,
-                accept_partial=accept_partial,
-                manifest=manifest,
-                if_exists=if_exists,
-                sha256=sha256,
-                connections=max_connections,
-                on_landed=metrics.count_landing,
+        what = f"Downloading the result of job {job_id} from {self.vendor.label} to {destination}"
+        with span("download", vendor=self.vendor.name, job_id=str(job_id)) as note:
+
+            def landed(landing: Landing) -> None:
+                metrics.count_landing(landing)
+                note_landing(note, landing)
+
+            return self._repeatable(
+                lambda client: download(
+                    client,
+                    str(job_id),
+                    place,
+                    accept_partial=accept_partial,
+                    manifest=manifest,
+                    if_exists=if_exists,
+                    sha256=sha256,
+                    connections=max_connections,
+                    on_landed=landed,
+                    section=partial(log_group, what),
+                    progress=progress or ProgressLines,
+                )
             )
 
     def fetch(self, job_id: str, *, max_bytes: int, accept_partial: bool = False) -> object:
@@ -320,8 +246,10 @@ class BatchApiHook(BaseHook):
         """
         from airflow_provider_batchdl.transfer.landing import fetch
 
-        with self._open_client() as client:
-            return fetch(client, str(job_id), max_bytes=max_bytes, accept_partial=accept_partial)
+        with span("download", vendor=self.vendor.name, job_id=str(job_id)):
+            return self._repeatable(
+                lambda client: fetch(client, str(job_id), max_bytes=max_bytes, accept_partial=accept_partial)
+            )
 
 
 def _submission(request: dict[str, Any] | None, file: str | None, key: str | None) -> Submission:

@@ -38,9 +38,11 @@ class DownloadBatchResultsOperator(LandsResults, BaseOperator):
         sha256: whether to compute the files' SHA-256; a checksum that the source declares is checked all the same.
         max_connections: the most to fetch one large file by, where a single one is slower than the worker and the
             source serves parts of it; 8 where left out, 1 for never more than one.
+        partition_key: the partition, or a list of them, that the result is of (Airflow 3.3 and later): each ``Asset``
+            among the outlets has an event for each. Events are of the DAG run's partition where left out.
     """
 
-    template_fields: Sequence[str] = ("conn_id", "job_id", "destination")
+    template_fields: Sequence[str] = ("conn_id", "job_id", "destination", "partition_key")
     operator_extra_links = (BatchJobLink(),)
     ui_color = "#d9ead3"
 
@@ -56,6 +58,7 @@ class DownloadBatchResultsOperator(LandsResults, BaseOperator):
         if_exists: str = "replace",
         sha256: bool = True,
         max_connections: int | None = None,
+        partition_key: str | list[str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -68,6 +71,7 @@ class DownloadBatchResultsOperator(LandsResults, BaseOperator):
         self.if_exists = if_exists
         self.sha256 = sha256
         self.max_connections = max_connections
+        self.partition_key = partition_key
         self.vendor_url: str | None = None
 
     def execute(self, context: Context) -> Any:

@@ -16,10 +16,14 @@ from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.jobs import JobState
 from airflow_provider_batchdl.kills import task_state
 from airflow_provider_batchdl.links import BatchJobLink, show_link
+from airflow_provider_batchdl.metrics import count_cancel
 from airflow_provider_batchdl.operators.cancel import cancel_unless_ended
 from airflow_provider_batchdl.operators.download import MAX_XCOM_BYTES
 from airflow_provider_batchdl.operators.landing import LandsResults
 from airflow_provider_batchdl.operators.submission import OnUncertainSubmit, Submission, checked
+from airflow_provider_batchdl.retries import longest_pause
+from airflow_provider_batchdl.sections import log_group
+from airflow_provider_batchdl.tracing import span
 from airflow_provider_batchdl.waiting import Patience
 
 if TYPE_CHECKING:
@@ -54,6 +58,7 @@ class BatchJobOperator(LandsResults, BaseOperator):
         if_exists: what becomes of an object at the destination, as for ``DownloadBatchResultsOperator``.
         sha256: whether to compute the files' SHA-256, as there.
         max_connections: the most to fetch one large file by, as there.
+        partition_key: the partitions that the result is of, as there.
         poll_interval: seconds between looks; the connection's extra ``poll_interval`` or the vendor's where left out.
         max_poll_interval: most seconds between looks while deferred, where they become fewer as the job goes on; the
             connection's extra ``max_poll_interval``, or eight times ``poll_interval`` and at most five minutes, where
@@ -67,7 +72,7 @@ class BatchJobOperator(LandsResults, BaseOperator):
             an error that says what to look for, or ``resubmit``, at the risk of paying twice.
     """
 
-    template_fields: Sequence[str] = ("conn_id", "request", "file", "destination")
+    template_fields: Sequence[str] = ("conn_id", "request", "file", "destination", "partition_key")
     template_fields_renderers: ClassVar[dict[str, str]] = {"request": "json"}
     operator_extra_links = (BatchJobLink(),)
     ui_color = "#fff2cc"
@@ -85,6 +90,7 @@ class BatchJobOperator(LandsResults, BaseOperator):
         if_exists: str = "replace",
         sha256: bool = True,
         max_connections: int | None = None,
+        partition_key: str | list[str] | None = None,
         poll_interval: float | timedelta | None = None,
         max_poll_interval: float | timedelta | None = None,
         deferrable: bool | None = None,
@@ -104,6 +110,7 @@ class BatchJobOperator(LandsResults, BaseOperator):
         self.if_exists = if_exists
         self.sha256 = sha256
         self.max_connections = max_connections
+        self.partition_key = partition_key
         self.poll_interval = poll_interval.total_seconds() if isinstance(poll_interval, timedelta) else poll_interval
         self.max_poll_interval = (
             max_poll_interval.total_seconds() if isinstance(max_poll_interval, timedelta) else max_poll_interval
@@ -120,6 +127,7 @@ class BatchJobOperator(LandsResults, BaseOperator):
         """Submit, or reconnect; then wait here or in the triggerer; then download."""
         with no_vain_retries(JobFailedError), BatchApiHook.for_connection(self.conn_id) as hook:
             show_link(self, context, hook)
+            self._prepare(context)
             submission = Submission(
                 context,
                 durable=self.durable,
@@ -128,6 +136,7 @@ class BatchJobOperator(LandsResults, BaseOperator):
             )
             job = submission.ensure(hook, self.request, self.file)
             context["ti"].xcom_push(key="job_id", value=job.id)
+            self._name(hook, job.id)
             self._told = job.vendor_state
             if not hook.has_results(job, accept_partial=self.accept_partial):
                 if self.deferrable:
@@ -140,6 +149,7 @@ class BatchJobOperator(LandsResults, BaseOperator):
         with no_vain_retries(JobFailedError), BatchApiHook.for_connection(self.conn_id) as hook:
             show_link(self, context, hook)
             context["ti"].xcom_push(key="job_id", value=event["job_id"])
+            self._name(hook, event["job_id"])
             job = ended_job(event)
             if job is None:
                 self._give_up(context, hook, event["job_id"])
@@ -149,11 +159,15 @@ class BatchJobOperator(LandsResults, BaseOperator):
             return self._land(context, hook, event["job_id"])
 
     def _wait(self, context: Context, hook: BatchApiHook, job_id: str) -> None:
-        patience = Patience(self.poll_interval or hook.poll_interval)
+        durable = Submission(context, durable=self.durable).is_durable
+        longest = longest_pause(self, context) if durable else float("inf")
+        patience = Patience(self.poll_interval or hook.poll_interval, longest=longest)
         self._waiting = True
+        group = log_group(f"Waiting for job {job_id} at {hook.vendor.label}")
         try:
-            while not self._look(hook, job_id, patience):
-                pass
+            with group, span("wait", vendor=hook.vendor.name, job_id=job_id):
+                while not self._look(hook, job_id, patience):
+                    pass
         except AirflowTaskTimeout:
             self._waiting = False
             self._give_up(context, hook, job_id)
@@ -196,6 +210,7 @@ class BatchJobOperator(LandsResults, BaseOperator):
             try:
                 with BatchClient(hook.vendor, single_try=KILL_SECONDS) as client:
                     client.run(client.vendor.cancel_job(job_id))
+                count_cancel(hook.vendor.name)
                 self.log.info("Cancelled job %s at the vendor.", job_id)
             except BatchDlError as error:
                 self.log.warning("Job %s could not be cancelled at the vendor: %s", job_id, error)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from airflow_provider_batchdl.exceptions import BatchDlError, JobNotFoundError, SubmitUncertainError
 from airflow_provider_batchdl.jobs import Job, JobState
+from airflow_provider_batchdl.metrics import count_submit
 from airflow_provider_batchdl.operators.cancel import cancel_unless_ended
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.vendors.base import Submission as VendorSubmission
@@ -141,6 +142,7 @@ class Submission:
             raise
         log.info("Submitted job %s (%s).", job.id, job.vendor_state)  # first, in case that it cannot be stored
         self._save(replace(intent, job_id=job.id))
+        count_submit(hook.vendor.name)  # last: to find a StatsD host may take long, and the id must not wait for it
         return job
 
     def _supersede(self, hook: BatchApiHook, state: _State) -> None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_provider_batchdl.deferral import BACKSTOP, default_deferrable, ended_job, shown
 from airflow_provider_batchdl.exceptions import BatchDlError
-from airflow_provider_batchdl.failures import AirflowSensorTimeout, AirflowSkipException, no_vain_retries
+from airflow_provider_batchdl.failures import (
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    no_vain_retries,
+)
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.links import BatchJobLink, show_link
 from airflow_provider_batchdl.waiting import Patience
@@ -41,7 +46,8 @@ class BatchJobSensor(BaseSensorOperator):
             connection's extra ``max_poll_interval``, or eight times ``poll_interval`` and at most five minutes, where
             left out.
         poke_interval: the same as ``poll_interval``, by the name that every sensor knows.
-        deferrable: wait in the triggerer; ``[operators] default_deferrable`` where left out.
+        deferrable: wait in the triggerer; ``[operators] default_deferrable`` where left out. ``timeout`` and
+            ``execution_timeout`` hold there too.
         kwargs: what every sensor takes, ``timeout`` and ``soft_fail`` among it.
     """
 
@@ -101,7 +107,7 @@ class BatchJobSensor(BaseSensorOperator):
         # What a vendor asks for may be long, and Airflow looks at the time only after having slept.
         self.poke_interval = min(self._patience.pause(), self.timeout)
         if self.deferrable:
-            self._defer()
+            self._defer(context)
         return PokeReturnValue(is_done=False)
 
     def _failures_before(self, context: Context) -> int:
@@ -121,31 +127,40 @@ class BatchJobSensor(BaseSensorOperator):
         self.log.info("Job %s has results: %s.", job.id, job.vendor_state)
         return PokeReturnValue(is_done=True, xcom_value=shown(job))
 
-    def _defer(self) -> None:
+    def _defer(self, context: Context) -> None:
         from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 
+        now = time.time()
+        deadline = now + self.timeout
+        if self.execution_timeout is not None:
+            deadline = min(deadline, context["ti"].start_date.timestamp() + self.execution_timeout.total_seconds())
         trigger = BatchJobTrigger(
             conn_id=self.conn_id,
             job_id=str(self.job_id),
             poll_interval=self.poll_interval,
-            deadline=time.time() + self.timeout,
+            deadline=deadline,
             max_poll_interval=self.max_poll_interval,
-            since=time.time(),
+            since=now,
         )
         # The trigger keeps the time itself; this catches one that hangs.
-        backstop = timedelta(seconds=self.timeout) + BACKSTOP
+        backstop = timedelta(seconds=max(0.0, deadline - now)) + BACKSTOP
         self.defer(trigger=trigger, method_name=self.execute_complete.__name__, timeout=backstop)
+
+    def _give_up(self) -> NoReturn:
+        """End a wait whose time is up, as Airflow does while poking: by the time-out that comes first."""
+        if self.execution_timeout is not None and self.execution_timeout.total_seconds() < self.timeout:
+            raise AirflowTaskTimeout(f"Job {self.job_id} has not ended within the task's execution_timeout.")
+        raise AirflowSensorTimeout(f"Job {self.job_id} has not ended within {self.timeout:.0f} s.")
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on after the trigger's event: return the job, or raise what its end means."""
         try:
-            with no_vain_retries():
+            with no_vain_retries(), BatchApiHook.for_connection(self.conn_id) as hook:
+                show_link(self, context, hook)  # first: Airflow shows what a task that fails leaves here
                 job = ended_job(event)
                 if job is None:
-                    raise AirflowSensorTimeout(f"Job {self.job_id} has not ended within {self.timeout:.0f} s.")
-                with BatchApiHook.for_connection(self.conn_id) as hook:
-                    show_link(self, context, hook)
-                    hook.has_results(job, accept_partial=self.accept_partial)
+                    self._give_up()
+                hook.has_results(job, accept_partial=self.accept_partial)
             self.log.info("Job %s has results: %s.", job.id, job.vendor_state)
         except BatchDlError as error:
             # Airflow applies never_fail to its own exceptions only when a task resumes; while poking, to all.

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
+from urllib3.exceptions import ConnectTimeoutError
+from urllib3.exceptions import TimeoutError as TransportTimeoutError
+
 from airflow_provider_batchdl.client.policy import backoff
 from airflow_provider_batchdl.client.ratelimit import LONGEST_WAIT
 from airflow_provider_batchdl.exceptions import (
@@ -10,7 +15,8 @@ from airflow_provider_batchdl.exceptions import (
     ResultExpiredError,
     VendorUnavailableError,
 )
-from airflow_provider_batchdl.transfer.stream import InterruptedTransferError
+from airflow_provider_batchdl.observers import Reason, tell_retry
+from airflow_provider_batchdl.transfer.stream import InterruptedTransferError, StalledTransferError
 
 TRY_AGAIN = (InterruptedTransferError, RateLimitedError, ResultExpiredError, VendorUnavailableError)
 FAILURES_WITHOUT_PROGRESS = 5
@@ -21,10 +27,12 @@ class RetryBudget:
     """Counts failures; any progress makes it whole again.
 
     Args:
+        vendor: the vendor's name, for those who count.
         reached: the byte from which progress counts.
     """
 
-    def __init__(self, reached: int = 0) -> None:
+    def __init__(self, vendor: str, reached: int = 0) -> None:
+        self._vendor = vendor
         self._reached = reached
         self._failures = 0
 
@@ -43,4 +51,23 @@ class RetryBudget:
         self._reached = reached
         if self._failures >= FAILURES_WITHOUT_PROGRESS or (error.retry_after or 0.0) > LONGEST_WAIT:
             raise error
+        tell_retry(self._vendor, "download", reason(error))
         return backoff(self._failures - 1, error.retry_after)
+
+
+def reason(error: BatchDlError) -> Reason:
+    """Why a transfer that broke in this way goes on, in a word."""
+    if isinstance(error, StalledTransferError):
+        return "stalled"
+    if isinstance(error, InterruptedTransferError):
+        return "other" if isinstance(error.__context__, BatchDlError) else "dropped"
+    if isinstance(error, ResultExpiredError):
+        return "expired_link"
+    if isinstance(error, RateLimitedError) or error.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return "rate_limited"
+    if error.status:
+        return "server_error"
+    cause = error.__context__  # what urllib3 raised; a connection that times out has its own type
+    if isinstance(cause, ConnectTimeoutError):
+        return "connect"
+    return "timeout" if isinstance(cause, TimeoutError | TransportTimeoutError) else "dropped"

@@ -25,7 +25,7 @@ from airflow_provider_batchdl.transfer.identity import Identity
 from airflow_provider_batchdl.transfer.opener import Opener, RangeRefusedError, Source
 from airflow_provider_batchdl.transfer.parallel.division import Tally, fetch_in_parts, here, worth_dividing
 from airflow_provider_batchdl.transfer.parallel.growth import Meter
-from airflow_provider_batchdl.transfer.progress import Progress
+from airflow_provider_batchdl.transfer.progress import Progress, ProgressLines
 from airflow_provider_batchdl.transfer.sinks import DurableSink, Sink
 from airflow_provider_batchdl.transfer.state import Mark
 from airflow_provider_batchdl.transfer.stream import InterruptedTransferError, ResultStream, why_from_zero
@@ -80,6 +80,7 @@ class Transfer:
         sha256: whether to compute it; what the source declares is checked all the same.
         kept: what an earlier try left of this file; it is gone on with where the source still has the same file.
         connections: the most that a large file is fetched by, where a single one is slower than we are.
+        progress: is told how far it is.
     """
 
     source: Source
@@ -90,12 +91,12 @@ class Transfer:
     sha256: bool = True
     kept: DurableSink | None = None
     connections: int = 1
+    progress: Progress = field(default_factory=ProgressLines)
     _sink: Sink | None = field(default=None, init=False)
     _mark: Mark | None = field(default=None, init=False)
     _head: ResultStream | None = field(default=None, init=False)
     _begun: ResultStream | None = field(default=None, init=False)
     _tally: Tally = field(default_factory=Tally, init=False)
-    _progress: Progress = field(default_factory=Progress, init=False)
     _examination: Examination = field(init=False)
 
     def run(self) -> tuple[Sink, Received]:
@@ -125,7 +126,7 @@ class Transfer:
             raise
 
     def _move(self, opener: Opener) -> None:
-        budget = RetryBudget()
+        budget = RetryBudget(self.source.client.vendor.name)
         while True:
             try:
                 stream = self._open(opener)
@@ -197,7 +198,7 @@ class Transfer:
         try:
             sink = self._prepared(stream)
             meter = Meter()
-            self._progress.begin(self.filename(stream), here(sink), None if stream.coding else stream.identity.total)
+            self.progress.begin(self.filename(stream), here(sink), None if stream.coding else stream.identity.total)
             if getattr(sink, "landed", ()):
                 return self._divide(opener, stream, sink, meter)
             for chunk in meter.timed(decoded(stream, stream.coding)):
@@ -210,7 +211,7 @@ class Transfer:
     def _keep(self, sink: Sink, chunk: bytes) -> None:
         self._refuse_size(sink.written + len(chunk))
         keep(sink, self._examination, chunk)
-        self._progress.at(sink.written)
+        self.progress.at(sink.written)
 
     def _divisible(self, stream: ResultStream, meter: Meter) -> bool:
         left = (stream.identity.total or 0) - self._written
@@ -228,7 +229,7 @@ class Transfer:
                 examine=self._examination.feed,
                 keep=partial(self._keep, sink),
                 tally=self._tally,
-                progress=self._progress,
+                progress=self.progress,
             )
         except RangeRefusedError as error:
             self.connections = 1

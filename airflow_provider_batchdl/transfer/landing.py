@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 
 from airflow_provider_batchdl.client import BatchClient
@@ -20,7 +20,7 @@ from airflow_provider_batchdl.transfer.naming import naming
 from airflow_provider_batchdl.transfer.opener import Source
 from airflow_provider_batchdl.transfer.parallel.division import Tally
 from airflow_provider_batchdl.transfer.parse import parse_result
-from airflow_provider_batchdl.transfer.progress import amount, tell_landing
+from airflow_provider_batchdl.transfer.progress import Progress, ProgressLines, amount, tell_landing
 from airflow_provider_batchdl.transfer.sinks import DurableSink, Sink, open_kept, open_sink, write_small
 from airflow_provider_batchdl.transfer.sinks.memory import MemorySink
 from airflow_provider_batchdl.transfer.state import StateStore, partial_key
@@ -59,6 +59,8 @@ def download(
     connections: int | None = None,
     state: StateStore | None = None,
     on_landed: Callable[[Landing], None] | None = None,
+    section: Callable[[], AbstractContextManager[object]] = nullcontext,
+    progress: Callable[[], Progress] = ProgressLines,
 ) -> Landing:
     """Land a job's result files, all of them or none.
 
@@ -81,6 +83,8 @@ def download(
         state: where the progress of a large upload is noted, for a next try to go on with it; beside the destination
             where left out, which needs the right to read and delete there, too.
         on_landed: is told of what was downloaded, and not of what was there already.
+        section: makes what is entered before the first file is asked for, and left when all are published.
+        progress: makes, for each file, what is told how far it is; lines in the log where left out.
 
     Raises:
         DestinationError: something is in the way (not retryable), or the store refused.
@@ -100,7 +104,7 @@ def download(
         _refuse_existing(destination, files, manifest=manifest)
     if not files:
         log.warning("%s lists no result file for job %s: there is nothing to land.", client.vendor.label, job_id)
-    with ExitStack() as sinks:
+    with section(), ExitStack() as sinks:
         complete = []
         for file in files:
             key = partial_key(client.vendor.name, client.vendor.account.base_url, job.id, file.part)
@@ -114,6 +118,7 @@ def download(
                 sha256=sha256,
                 connections=connections or MAX_CONNECTIONS,
                 kept=_kept(destination, file, key, create_only=create_only, state=state),
+                progress=progress,
             )
             sinks.push(_ending(sink))
             sink.seal()
@@ -178,6 +183,7 @@ def _receive(
     sha256: bool = True,
     connections: int = 1,
     kept: DurableSink | None = None,
+    progress: Callable[[], Progress] = ProgressLines,
 ) -> tuple[Sink, Received]:
     vendor = client.vendor
     return Transfer(
@@ -189,6 +195,7 @@ def _receive(
         sha256=sha256,
         connections=connections,
         kept=kept,
+        progress=progress(),
     ).run()
 
 

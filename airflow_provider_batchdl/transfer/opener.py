@@ -22,6 +22,7 @@ from airflow_provider_batchdl.exceptions import (
     UnsafeRedirectError,
     VendorUnavailableError,
 )
+from airflow_provider_batchdl.observers import tell_retry
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.transfer.connection import connections_of
 from airflow_provider_batchdl.transfer.identity import Identity, identify, parse_content_range, range_headers
@@ -75,6 +76,11 @@ class Opener:
         self._asked_before = False
         self._asking = Lock()
 
+    @property
+    def vendor(self) -> str:
+        """The vendor's name."""
+        return self._vendor.name
+
     def open(self, offset: int = 0, identity: Identity | None = None, end: int | None = None) -> ResultStream | None:
         """The file from ``offset`` on, if it is still ``identity``; else from wherever the server starts.
 
@@ -127,6 +133,7 @@ class Opener:
                 return self._follow(link[0], "GET", b"", {}, extra)
             except (ResultExpiredError, UnexpectedResponseError):
                 log.info("The link to the file is refused; asking %s for another.", self._vendor.label)
+                tell_retry(self.vendor, "download", "expired_link")
         elif self._asked_before:
             return self._ask(extra)
         with self._asking:
@@ -219,8 +226,8 @@ class Opener:
 def _ends_at(offset: int, identity: Identity, headers: Mapping[str, str]) -> bool:
     """Whether an answer 416 says that the file ends where we are.
 
-    What we asked for was conditional (If-Range), so the file is still the same. Where its size was not known, the answer
-    tells it: ``Content-Range: bytes */size`` (RFC 9110, section 15.5.17).
+    What we asked for was conditional (If-Range), so the file is still the same. Where its size was not known, the
+    answer tells it: ``Content-Range: bytes */size`` (RFC 9110, section 15.5.17).
     """
     if identity.total is not None:
         return identity.total == offset

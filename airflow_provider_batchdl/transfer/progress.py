@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
+from typing import Protocol
 
 from airflow_provider_batchdl.jobs import LandedFile, Landing
 from airflow_provider_batchdl.redaction import get_logger
@@ -20,19 +21,8 @@ DIGEST_SHOWN = 12
 """Hex digits of a SHA-256: enough to compare by eye; the manifest and XCom have all of them."""
 
 
-class Progress:
-    """Logs how far one file has come. A call costs one look at the clock.
-
-    Args:
-        clock: seconds, monotonic.
-    """
-
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
-        self._clock = clock
-        self._name = ""
-        self._total: int | None = None
-        # When the last line was written and what was there then: what the next line's rate is measured from.
-        self._said: tuple[float, int] | None = None
+class Progress(Protocol):
+    """Is told how far one file has come. It is called for every chunk, so it must be quick; it must not raise."""
 
     def begin(self, name: str, done: int, total: int | None) -> None:
         """Bytes are about to come: of a file, of the rest of one that was interrupted, or of one begun again.
@@ -42,16 +32,39 @@ class Progress:
             done: bytes that are here.
             total: bytes that it has, where known.
         """
+
+    def at(self, done: int) -> None:
+        """Bytes came.
+
+        Args:
+            done: bytes that are here.
+        """
+
+
+class ProgressLines:
+    """Tells how far one file has come by a line now and then. A call costs one look at the clock.
+
+    Args:
+        say: takes a line; the log where left out.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, say: Callable[[str], None] | None = None, clock: Callable[[], float] = monotonic) -> None:
+        self._say = say or (lambda line: log.info("%s", line))
+        self._clock = clock
+        self._name = ""
+        self._total: int | None = None
+        # When the last line was written and what was there then: what the next line's rate is measured from.
+        self._said: tuple[float, int] | None = None
+
+    def begin(self, name: str, done: int, total: int | None) -> None:
+        """As :meth:`Progress.begin`."""
         self._name, self._total = name, total
         if self._said is None or done < self._said[1]:
             self._said = self._clock(), done
 
     def at(self, done: int) -> None:
-        """Write a line, if it is time for one.
-
-        Args:
-            done: bytes that are here.
-        """
+        """Write a line, if it is time for one."""
         if self._said is None:
             raise AssertionError("not begun")
         now = self._clock()
@@ -63,7 +76,7 @@ class Progress:
         if came < step and elapsed < LONGEST_SILENCE:
             return
         self._said = now, done
-        log.info("Downloading %s: %s.", self._name, self._standing(done, came / elapsed))
+        self._say(f"Downloading {self._name}: {self._standing(done, came / elapsed)}.")
 
     def _standing(self, done: int, rate: float) -> str:
         if not self._total:

@@ -20,9 +20,15 @@ READ_SIZE = 512 << 10
 SLOWEST = 1024
 RATE_WINDOW = 60.0
 
+_TIME_IS_UP = (TimeoutError, urllib3.exceptions.TimeoutError)
+
 
 class InterruptedTransferError(TransferError):
     """The bytes stopped coming; the same request may go on where they stopped."""
+
+
+class StalledTransferError(InterruptedTransferError):
+    """The connection is there, and nothing comes, or too little."""
 
 
 class ResultStream:
@@ -80,10 +86,11 @@ class ResultStream:
                 elapsed = time.monotonic() - began
                 if elapsed > RATE_WINDOW:
                     if window_bytes < SLOWEST * elapsed:
-                        raise InterruptedTransferError(f"Only {window_bytes} bytes came in {elapsed:.0f} s.")
+                        raise StalledTransferError(f"Only {window_bytes} bytes came in {elapsed:.0f} s.")
                     began, window_bytes = time.monotonic(), 0
         except (HTTPError, OSError) as error:
-            raise InterruptedTransferError(f"The connection broke: {type(error).__name__}.") from None
+            kind = StalledTransferError if isinstance(error, _TIME_IS_UP) else InterruptedTransferError
+            raise kind(f"The connection broke: {type(error).__name__}.") from None
 
     def close(self) -> None:
         """Close the connection: a response that was not read to its end cannot be used again."""

@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from airflow_provider_batchdl.exceptions import AuthenticationError
 from airflow_provider_batchdl.hooks.base import BatchApiHook
+from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.triggers.watch import AccountWatch
 from airflow_provider_batchdl.vendors.base import Vendor
+
+log = get_logger(__name__)
 
 # Seconds for which a connection is not read again: a triggerer that starts has thousands of triggers with one, and
 # secrets backends are slow.
@@ -20,7 +25,7 @@ _NOT_THE_ACCOUNT = frozenset({"poll_interval", "max_poll_interval"})
 
 @dataclass
 class _Known:
-    """What is known in one event loop."""
+    """What is known in one event loop: connections, each with when its reading began, and the watches of accounts."""
 
     hooks: dict[str, tuple[float, asyncio.Future[BatchApiHook]]] = field(default_factory=dict)
     watches: dict[tuple[str, str, str], AccountWatch] = field(default_factory=dict)
@@ -29,23 +34,48 @@ class _Known:
 _known: dict[asyncio.AbstractEventLoop, _Known] = {}
 
 
-async def account_of(conn_id: str) -> tuple[BatchApiHook, AccountWatch]:
+async def account_of(conn_id: str, *, read_since: float = float("-inf")) -> tuple[BatchApiHook, AccountWatch]:
     """The connection's hook, whose vendor has been looked up, and the watch of its account.
+
+    Args:
+        conn_id: the connection.
+        read_since: what was read of it before then, by the event loop's clock, is out of date.
 
     Raises:
         BatchDlError: the connection is of no use.
     """
     known = _known_here()
-    hook = await _hook(known, conn_id)
+    hook = await _hook(known, conn_id, read_since)
     key = account_key(hook.vendor)
     if key not in known.watches:
         known.watches[key] = AccountWatch(hook.vendor)
     return hook, known.watches[key]
 
 
-def forget_connection(conn_id: str) -> None:
-    """Read the connection anew for the next wait: what it said was refused."""
-    _known_here().hooks.pop(conn_id, None)
+async def account_after(
+    conn_id: str, refused: Sequence[AccountWatch], error: AuthenticationError
+) -> tuple[BatchApiHook, AccountWatch]:
+    """The account that the connection is for by now: its key may have been replaced since it was read.
+
+    The connection is read once, however many waits of the account ask.
+
+    Args:
+        conn_id: the connection.
+        refused: the accounts that it was for, whose keys the vendor has refused, the last of them last.
+        error: that refusal.
+
+    Raises:
+        AuthenticationError: ``error``: the connection has no other key, or cannot be read.
+    """
+    try:
+        hook, watch = await account_of(conn_id, read_since=refused[-1].refused_at)
+    except Exception as problem:  # noqa: BLE001 what Airflow raises for a connection differs by its version
+        # Not its words: they may be the connection's.
+        log.warning("Connection %s cannot be read again: %s.", conn_id, type(problem).__name__)
+        raise error from None
+    if watch in refused or watch.vendor.name != refused[-1].vendor.name:
+        raise error
+    return hook, watch
 
 
 def account_key(vendor: Vendor) -> tuple[str, str, str]:
@@ -66,12 +96,13 @@ def _known_here() -> _Known:
     return _known.setdefault(asyncio.get_running_loop(), _Known())
 
 
-async def _hook(known: _Known, conn_id: str) -> BatchApiHook:
-    loop = asyncio.get_running_loop()
-    until, reading = known.hooks.get(conn_id, (0.0, None))
-    if reading is None or until < loop.time() or (reading.done() and (reading.cancelled() or reading.exception())):
+async def _hook(known: _Known, conn_id: str, read_since: float) -> BatchApiHook:
+    now = asyncio.get_running_loop().time()
+    began, reading = known.hooks.get(conn_id, (float("-inf"), None))
+    outdated = began < max(read_since, now - CONNECTION_SECONDS)
+    if reading is None or outdated or (reading.done() and (reading.cancelled() or reading.exception())):
         reading = asyncio.ensure_future(_read(conn_id))
-        known.hooks[conn_id] = (loop.time() + CONNECTION_SECONDS, reading)
+        known.hooks[conn_id] = (now, reading)
     # A trigger that is cancelled must not take the answer away from the others.
     return await asyncio.shield(reading)
 

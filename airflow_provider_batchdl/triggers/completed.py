@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError, JobNotFoundError
+from airflow_provider_batchdl.exceptions import (
+    AuthenticationError,
+    BatchDlError,
+    InvalidRequestError,
+    JobNotFoundError,
+)
 from airflow_provider_batchdl.jobs import Job, JobState
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.triggers.watermark import Watermark
@@ -91,9 +96,7 @@ class CompletedJobsTrigger(BaseEventTrigger):
         patience = Patience(kwargs["poll_interval"])
         while True:
             try:
-                watch = await _watch_of(kwargs["conn_id"])
-                async with _client_of(watch) as client:
-                    jobs = await _all_jobs(watch, client)
+                jobs = await _list_of(kwargs["conn_id"])
             except BatchDlError as error:
                 log.warning("The jobs of connection %s cannot be listed: %s", kwargs["conn_id"], error)
                 await asyncio.sleep(max(error.retry_after or 0.0, patience.pause() if error.retryable else REST))
@@ -208,7 +211,24 @@ def _client_of(watch: AccountWatch) -> AsyncBatchClient:
     return AsyncBatchClient(watch.vendor)
 
 
-async def _all_jobs(watch: AccountWatch, client: AsyncBatchClient) -> tuple[ListedJob, ...]:
+async def _list_of(conn_id: str) -> tuple[ListedJob, ...]:
+    """The account's list; where the key is refused, asked for with the one that the connection has by then.
+
+    Raises:
+        BatchDlError: what went wrong, typed.
+    """
+    from airflow_provider_batchdl.triggers.accounts import account_after
+
+    watch = await _watch_of(conn_id)
+    try:
+        return await _all_jobs(watch)
+    except AuthenticationError as error:
+        _, watch = await account_after(conn_id, [watch], error)
+        log.info("The key was refused, and connection %s has another by now: watching on.", conn_id)
+        return await _all_jobs(watch)
+
+
+async def _all_jobs(watch: AccountWatch) -> tuple[ListedJob, ...]:
     """Every job of the list; where the vendor says that the newest come first, every one made within `LOOKBACK`.
 
     Raises:
@@ -219,14 +239,15 @@ async def _all_jobs(watch: AccountWatch, client: AsyncBatchClient) -> tuple[List
     jobs: dict[str, ListedJob] = {}
     cursors: set[str] = set()
     cursor: str | None = None
-    while True:
-        page = await watch.page(client, cursor)
-        for each in page.jobs:
-            jobs.setdefault(each.job.id, each)  # a job made meanwhile moves the others down, onto the next page
-        cursor = page.following
-        if cursor is None or cursor in cursors or (newest_first and _reaches_back(jobs)):
-            return tuple(jobs.values())
-        cursors.add(cursor)
+    async with _client_of(watch) as client:
+        while True:
+            page = await watch.page(client, cursor)
+            for each in page.jobs:
+                jobs.setdefault(each.job.id, each)  # a job made meanwhile moves the others down, onto the next page
+            cursor = page.following
+            if cursor is None or cursor in cursors or (newest_first and _reaches_back(jobs)):
+                return tuple(jobs.values())
+            cursors.add(cursor)
 
 
 def _reaches_back(jobs: dict[str, ListedJob]) -> bool:

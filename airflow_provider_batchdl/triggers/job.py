@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from typing import Any
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_batchdl.deferral import shown
 from airflow_provider_batchdl.exceptions import AuthenticationError, BatchDlError, UnsupportedOperationError
 from airflow_provider_batchdl.hooks.base import BatchApiHook
-from airflow_provider_batchdl.kills import task_state
-from airflow_provider_batchdl.triggers.accounts import account_of, forget_connection
+from airflow_provider_batchdl.kills import task_state, undisturbed
+from airflow_provider_batchdl.triggers.accounts import account_after, account_of
 from airflow_provider_batchdl.triggers.interval import longest_by_default
+
+if TYPE_CHECKING:
+    from airflow_provider_batchdl.jobs import Job
+    from airflow_provider_batchdl.triggers.waits import Subscription
+    from airflow_provider_batchdl.triggers.watch import AccountWatch
 
 # How much longer than the deadline a look may take; less than Airflow's own patience with the trigger.
 LAST_LOOK = 30.0
@@ -38,7 +44,8 @@ class BatchJobTrigger(BaseTrigger):
             times ``poll_interval`` and at most five minutes.
         since: Unix time at which the job was submitted, which tells how long to leave it alone; None for unknown.
 
-    All triggers of an account share one poll loop: see :mod:`airflow_provider_batchdl.triggers.watch`.
+    All triggers of an account share one poll loop: see :mod:`airflow_provider_batchdl.triggers.watch`. Where the key
+    is refused, the connection is read again; if it has another one by then, the wait goes on with that.
     """
 
     def __init__(
@@ -59,6 +66,7 @@ class BatchJobTrigger(BaseTrigger):
         self.cancel_on_kill = cancel_on_kill
         self.max_poll_interval = max_poll_interval
         self.since = since
+        self._seen: Job | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path and the arguments, as stored in Airflow's database: no secret among them."""
@@ -80,32 +88,52 @@ class BatchJobTrigger(BaseTrigger):
         try:
             event = await self._wait()
         except BatchDlError as error:
-            if isinstance(error, AuthenticationError):
-                forget_connection(self.conn_id)  # it may have a new key by now
             event = {"status": "error", "job_id": self.job_id, "error": error.to_dict()}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _wait(self) -> dict[str, Any]:
-        hook, watch = await account_of(self.conn_id)
-        shortest = self.poll_interval or hook.poll_interval
-        longest = self.max_poll_interval or hook.max_poll_interval or longest_by_default(shortest)
-        wait = watch.subscribe(
-            self.job_id, shortest=shortest, longest=longest, since=self.since, deadline=self.deadline
-        )
+        limit = asyncio.timeout(None if self.deadline is None else self._left() + LAST_LOOK)
         try:
-            async with asyncio.timeout(None if self.deadline is None else self._left() + LAST_LOOK):
-                await wait.ended
+            async with limit:
+                await self._until_ended()
         except TimeoutError:
+            if not limit.expired():
+                raise
             self.log.warning("The vendor did not answer about job %s in time.", self.job_id)
-        finally:
-            await watch.unsubscribe(wait)
-        job = wait.seen
+        job = self._seen
         ended = job is not None and job.state.is_terminal
         return {
             "job_id": self.job_id,
             "status": "ended" if ended else "timeout",
             "job": shown(job) if job is not None else None,
         }
+
+    async def _until_ended(self) -> None:
+        """Wait for the job's end or the last look, with whatever key the connection has by then."""
+        hook, watch = await account_of(self.conn_id)
+        refused: list[AccountWatch] = []
+        while True:
+            async with self._subscribed(hook, watch) as wait:
+                try:
+                    await wait.ended
+                    return
+                except AuthenticationError as error:
+                    refused.append(watch)
+                    hook, watch = await account_after(self.conn_id, refused, error)
+            self.log.info("The key was refused, and connection %s has another by now: waiting on.", self.conn_id)
+
+    @asynccontextmanager
+    async def _subscribed(self, hook: BatchApiHook, watch: AccountWatch) -> AsyncIterator[Subscription]:
+        shortest = self.poll_interval or hook.poll_interval
+        longest = self.max_poll_interval or hook.max_poll_interval or longest_by_default(shortest)
+        wait = watch.subscribe(
+            self.job_id, shortest=shortest, longest=longest, since=self.since, deadline=self.deadline
+        )
+        try:
+            yield wait
+        finally:
+            self._seen = wait.seen or self._seen
+            await watch.unsubscribe(wait)
 
     def _left(self) -> float:
         return float("inf") if self.deadline is None else max(0.0, self.deadline - time.time())
@@ -116,7 +144,11 @@ class BatchJobTrigger(BaseTrigger):
         Airflow calls this also when another triggerer merely takes the trigger over. The task is then still
         deferred, which is how the two are told apart.
         """
-        if not self.cancel_on_kill or await self._still_deferred():
+        if self.cancel_on_kill:
+            await undisturbed(self._cancel())
+
+    async def _cancel(self) -> None:
+        if await self._still_deferred():
             return
         async with BatchApiHook(self.conn_id) as hook:
             try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from airflow_provider_batchdl.vendors.requests import RateLimit
 
 # What waiting takes of an account's rate limit. The rest is left to cancels, submits and downloads.
 SHARE = 0.9
+# Requests that routine leaves unspent, where the limit has so many to spare, so that an urgent one goes at once.
+KEPT_BACK = 5
 
 
 class Pace:
@@ -17,29 +20,53 @@ class Pace:
     that no window ever holds more than ``n``. A burst that used up the whole limit would make a job wait for the
     window's end; spread out, each job's wait is as short as any other's.
 
+    Of what may come at once, the last few are for urgent requests. What these take, routine pays back by coming later.
+
     Args:
         limits: the account's rate limits, all of which are kept.
     """
 
     def __init__(self, limits: Sequence[RateLimit]) -> None:
-        # For each limit: seconds from one request to the next, how many seconds of them may be brought forward, and
-        # when the requests so far are paid off.
-        self._cells: list[tuple[float, float, float]] = []
-        for limit in limits:
-            every = limit.seconds / (limit.requests * SHARE)
-            burst = max(1, int(limit.requests * (1 - SHARE)))
-            self._cells.append((every, (burst - 1) * every, float("-inf")))
+        self._cells = [_Cell(limit) for limit in limits]
         self._held_until = float("-inf")
+        self._turns = {urgent: asyncio.Lock() for urgent in (False, True)}
 
-    def wait(self, now: float) -> float:
+    def wait(self, now: float, *, urgent: bool = False) -> float:
         """Seconds from ``now`` until the next request may go."""
-        ready = max((paid - slack for _, slack, paid in self._cells), default=now)
+        ready = max((cell.ready(urgent=urgent) for cell in self._cells), default=now)
         return max(0.0, ready - now, self._held_until - now)
 
     def spend(self, now: float) -> None:
         """A request goes."""
-        self._cells = [(every, slack, max(paid, now) + every) for every, slack, paid in self._cells]
+        for cell in self._cells:
+            cell.spend(now)
+
+    async def turn(self, *, urgent: bool = False) -> None:
+        """Wait until a request may go, and spend it. Whoever comes first goes first, the urgent before all others."""
+        loop = asyncio.get_running_loop()
+        async with self._turns[urgent]:
+            while wait := self.wait(loop.time(), urgent=urgent):  # noqa: ASYNC110 a span of time, no event
+                await asyncio.sleep(wait)
+            self.spend(loop.time())
 
     def hold(self, until: float) -> None:
         """Let nothing through before ``until``."""
         self._held_until = max(self._held_until, until)
+
+
+class _Cell:
+    """One limit."""
+
+    def __init__(self, limit: RateLimit) -> None:
+        self._every = limit.seconds / (limit.requests * SHARE)
+        burst = max(1, int(limit.requests * (1 - SHARE)))
+        kept_back = min(burst - 1, KEPT_BACK)
+        # How many seconds of requests may be brought forward.
+        self._slack = {True: (burst - 1) * self._every, False: (burst - 1 - kept_back) * self._every}
+        self._paid_off = float("-inf")
+
+    def ready(self, *, urgent: bool) -> float:
+        return self._paid_off - self._slack[urgent]
+
+    def spend(self, now: float) -> None:
+        self._paid_off = max(self._paid_off, now) + self._every

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from airflow_provider_batchdl.exceptions import BatchDlError
@@ -24,6 +24,8 @@ class Subscription(Wait):
         since: when the job was submitted.
         deadline: when to look for the last time.
         seen: the job as last seen.
+        seen_at: when that was.
+        left: it has just left the vendor's list, so it has most likely ended.
     """
 
     ended: asyncio.Future[None]
@@ -32,6 +34,8 @@ class Subscription(Wait):
     since: float
     deadline: float = NEVER
     seen: Job | None = None
+    seen_at: float = 0.0
+    left: bool = False
 
 
 class Waits:
@@ -39,15 +43,18 @@ class Waits:
 
     Args:
         lists: whether the vendor has a list.
+        on_end: is told of each job that was seen unfinished and is seen to have ended: the seconds between the two.
     """
 
-    def __init__(self, *, lists: bool) -> None:
+    def __init__(self, *, lists: bool, on_end: Callable[[float], None] = lambda unseen: None) -> None:
+        self._on_end = on_end
         self.agenda: Agenda[Subscription] = Agenda(lists=lists)
         self._by_job: dict[str, list[Subscription]] = {}
+        self._count = 0
         self._usual = UsualDuration()
 
-    def __bool__(self) -> bool:
-        return bool(self._by_job)
+    def __len__(self) -> int:
+        return self._count
 
     def __iter__(self) -> Iterator[Subscription]:
         return iter([wait for waits in self._by_job.values() for wait in waits])
@@ -62,6 +69,7 @@ class Waits:
         missed the end.
         """
         self._by_job.setdefault(wait.job_id, []).append(wait)
+        self._count += 1
         self.agenda.plan(wait, min(now + wait.patience.pause(), wait.deadline), alone=False)
 
     def remove(self, wait: Subscription) -> None:
@@ -69,6 +77,7 @@ class Waits:
         self.agenda.drop(wait)
         waits = self._by_job[wait.job_id]
         waits.remove(wait)
+        self._count -= 1
         if not waits:
             del self._by_job[wait.job_id]
         if not wait.ended.cancel() and not wait.ended.cancelled():
@@ -81,7 +90,9 @@ class Waits:
                 continue
             if job.state is JobState.SUCCEEDED and wait.seen is not None:
                 self._usual.note(now - wait.since)
-            wait.seen = job
+            if job.state.is_terminal and wait.seen is not None:
+                self._on_end(now - wait.seen_at)
+            wait.seen, wait.seen_at = job, now
             wait.patience.reset()
             if job.state.is_terminal:
                 self._end(wait)
@@ -93,6 +104,7 @@ class Waits:
         for job_id in job_ids:
             for wait in self._by_job.get(job_id, ()):
                 if not wait.alone and not wait.ended.done():
+                    wait.left = True
                     self.agenda.plan(wait, now, alone=True)
 
     def failed(self, wait: Subscription, error: BatchDlError, now: float) -> None:

@@ -23,6 +23,7 @@ from airflow_provider_batchdl.exceptions import (
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.triggers.agenda import NEVER
 from airflow_provider_batchdl.triggers.pace import Pace
+from airflow_provider_batchdl.triggers.tally import Tally
 from airflow_provider_batchdl.triggers.waits import Subscription, Waits
 from airflow_provider_batchdl.vendors.base import Flow, Vendor
 from airflow_provider_batchdl.vendors.listing import JobPage
@@ -53,7 +54,10 @@ class AccountWatch:
 
     def __init__(self, vendor: Vendor) -> None:
         self.vendor = vendor
-        self._waits = Waits(lists=vendor.listing is not None)
+        self.refused_at = float("-inf")
+        """When the vendor last refused the account's key, by the event loop's clock."""
+        self._tally = Tally(vendor.name)
+        self._waits = Waits(lists=vendor.listing is not None, on_end=self._tally.ended)
         self._pace = Pace(limiter_for(vendor).limits)
         self._failures = 0
         self._list_patience = Patience(0.0)
@@ -122,6 +126,7 @@ class AccountWatch:
                 self._task = None
                 for wait in self._waits:
                     wait.ended.cancel()
+            self._tally.report(len(self._waits), self._now(), last=True)
 
     async def _look_around(self, client: AsyncBatchClient) -> None:
         loop = asyncio.get_running_loop()
@@ -132,14 +137,14 @@ class AccountWatch:
                 for look in [look for look in looks if look.done()]:
                     looks.remove(look)
                     look.result()
-                free = len(looks) < LOOKS_AT_ONCE
+                free, due = len(looks) < LOOKS_AT_ONCE, self._waits.agenda.next_due()
                 found = self._waits.agenda.take(loop.time(), lists=loop.time() >= self._list_from) if free else None
                 if found is None:
-                    await self._sleep_until(self._waits.agenda.next_due() if free else NEVER)
+                    await self._sleep_until(due if free else NEVER)
                 elif isinstance(found, Subscription):
-                    looks.add(loop.create_task(self._look(client, found)))
+                    looks.add(loop.create_task(self._look(client, found, due)))
                 else:
-                    looks.add(loop.create_task(self._list(client, found)))
+                    looks.add(loop.create_task(self._list(client, found, due)))
             self._task = None  # whoever comes from now on begins anew
         finally:
             for look in looks:
@@ -154,10 +159,11 @@ class AccountWatch:
 
     # Looks.
 
-    async def _look(self, client: AsyncBatchClient, wait: Subscription) -> None:
+    async def _look(self, client: AsyncBatchClient, wait: Subscription, due: float) -> None:
         """Look at one job."""
+        urgent, wait.left = wait.left, False
         try:
-            job = await self.ask(client, self.vendor.get_job(wait.job_id))
+            job = await self.ask(client, self.vendor.get_job(wait.job_id), due=due, urgent=urgent)
         except AuthenticationError as error:
             self._waits.tell(self._waits, error)
         except BatchDlError as error:
@@ -168,7 +174,7 @@ class AccountWatch:
         finally:
             self._news.set()
 
-    async def _list(self, client: AsyncBatchClient, sought: list[Subscription]) -> None:
+    async def _list(self, client: AsyncBatchClient, sought: list[Subscription], due: float) -> None:
         """Look for jobs in the vendor's list, while that is cheaper than to look at each by itself."""
         unseen = {wait.job_id for wait in sought}
         if self.vendor.listing is not None and self.vendor.listing.active_only:
@@ -176,7 +182,7 @@ class AccountWatch:
         barren, cursor = 0, None
         try:
             while barren < len(unseen):
-                page = await self.page(client, cursor)
+                page = await self.page(client, cursor, due)
                 still = unseen.difference(each.job.id for each in page.jobs)
                 barren = barren + 1 if len(still) == len(unseen) else 0
                 unseen, cursor = still, page.following
@@ -193,34 +199,53 @@ class AccountWatch:
             self._waits.agenda.passed()
             self._news.set()
 
-    async def page(self, client: AsyncBatchClient, cursor: str | None) -> JobPage:
+    async def page(self, client: AsyncBatchClient, cursor: str | None, due: float | None = None) -> JobPage:
         """A page of the vendor's list, at the account's pace. Whoever waits for a job on it learns of it.
 
         Raises:
             BatchDlError: what went wrong, typed.
         """
-        page = await self.ask(client, self.vendor.list_page(cursor))
+        page = await self.ask(client, self.vendor.list_page(cursor), kind="list", due=due)
         for number, each in enumerate(page.jobs):
             if number % AT_A_STRETCH == AT_A_STRETCH - 1:
                 await asyncio.sleep(0)
             self._waits.saw(each.job.id, each.job, self._now(), listed=True)
         return page
 
-    async def ask(self, client: AsyncBatchClient, flow: Flow[T]) -> T:
+    async def ask(
+        self,
+        client: AsyncBatchClient,
+        flow: Flow[T],
+        *,
+        kind: str = "single",
+        due: float | None = None,
+        urgent: bool = False,
+    ) -> T:
         """Ask the vendor, at the account's pace.
+
+        Args:
+            client: the account's client.
+            flow: what to ask.
+            kind: for metrics: ``single`` or ``list``.
+            due: for metrics: when the most overdue of the jobs that this is for was due.
+            urgent: let it go before what is not.
 
         Raises:
             BatchDlError: what went wrong, typed.
         """
-        while wait := self._pace.wait(self._now()):  # noqa: ASYNC110 a span of time is waited for, no event
-            await asyncio.sleep(wait)
-        self._pace.spend(self._now())
+        await self._pace.turn(urgent=urgent)
         try:
             async with asyncio.timeout(LONGEST_LOOK):
                 value = await client.run(flow)
+        except AuthenticationError:
+            self.refused_at = self._now()
+            raise
         except TimeoutError:
             raise VendorUnavailableError("The look took too long.", vendor=self.vendor.name) from None
         self._failures = 0
+        now = self._now()
+        self._tally.looked(kind, None if due is None else now - due)
+        self._tally.report(len(self._waits), now)
         return value
 
     # Trouble.

@@ -81,6 +81,11 @@ class Vendor(ABC):
     def __init__(self, account: Account) -> None:
         self.account = account
 
+    @property
+    def rate_limit_scope(self) -> str:
+        """What the vendor counts requests by, as a name that gives no secret away: the credentials, each for itself."""
+        return self.account.fingerprint
+
     # What the API can do; the first four are what a vendor must have.
 
     @abstractmethod

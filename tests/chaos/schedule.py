@@ -140,7 +140,7 @@ def schedules(draw: st.DrawFn, *, vendors: tuple[str, ...], to: Where, connectio
         to,
         size,
         tuple(draw(up_to(4, harms(vendor, size, declared=declared)))),
-        tuple(draw(up_to(3, kills(to, size)))),
+        tuple(draw(up_to(3, kills(to, size, parallel=many > 1)))),
         previous=not folder and draw(st.booleans()),
         folder=folder,
         declared=declared,
@@ -166,11 +166,12 @@ def harms(vendor: str, size: int, *, declared: bool) -> st.SearchStrategy[Harm]:
     return st.integers(0, 39).flatmap(lambda n: stall if n == 39 else of_job if n > 35 else of_file)
 
 
-def kills(to: Where, size: int) -> st.SearchStrategy[Kill]:
+def kills(to: Where, size: int, *, parallel: bool) -> st.SearchStrategy[Kill]:
     """One kill: mostly in mid-file, else around what comes before and after."""
     by_byte = st.builds(Kill, st.just("byte"), places(size).map(lambda place: max(1, place)))
     wheres = st.sampled_from(["step"] if to == "disk" else ["step", "answer"])
-    by_step = st.builds(Kill, wheres, st.integers(1, 16 if to == "disk" else 8))
+    steps = (28 if parallel else 16) if to == "disk" else 8  # several connections note their places again and again
+    by_step = st.builds(Kill, wheres, st.integers(1, steps))
     return st.one_of(by_byte, by_byte, by_step)
 
 

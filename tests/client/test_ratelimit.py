@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -145,7 +146,7 @@ def test_what_headers_teach(clock: Clock, status: int, headers: dict[str, str], 
     assert clock.now - began == pytest.approx(wait)
 
 
-@pytest.mark.parametrize("name", VENDORS)
+@pytest.mark.parametrize("name", [name for name in VENDORS if name != "batchcom"])
 def test_clients_of_one_account_share_it_and_others_do_not(name: str) -> None:
     one = limiter_for(vendor_at("https://h.example", name))
     assert limiter_for(vendor_at("https://h.example", name)) is one
@@ -154,6 +155,18 @@ def test_clients_of_one_account_share_it_and_others_do_not(name: str) -> None:
     assert limiter_for(vendor_at("https://other.example", name)) is not one
     others = [limiter_for(vendor_at("https://h.example", other)) for other in VENDORS if other != name]
     assert one not in others
+
+
+def test_batchcoms_limit_is_each_projects() -> None:
+    """Whichever REST key asks: a key of its own for each team gives none of them more."""
+    at = partial(vendor_at, "https://h.example", "batchcom")
+    one = limiter_for(at(extra={"project_key": "project_one"}))
+    assert limiter_for(at(extra={"project_key": "project_one", "poll_interval": 5})) is one
+    assert limiter_for(at(extra={"project_key": "project_one"}, secret="another_secret_01")) is one
+    assert limiter_for(at(extra={"project_key": "project_two"})) is not one
+    assert limiter_for(vendor_at("https://other.example", "batchcom", extra={"project_key": "project_one"})) is not one
+    assert limiter_for(vendor_at("https://h.example", "proofy", secret="project_one")) is not one
+    assert "project_one" not in at(extra={"project_key": "project_one"}).rate_limit_scope
 
 
 def test_the_clients_use_it(emulator: Emulator) -> None:

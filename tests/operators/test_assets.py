@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import Asset, AssetAlias
+from airflow.sdk.execution_time.context import OutletEventAccessor
 
 from airflow_provider_batchdl.assets import asset_uri
 from airflow_provider_batchdl.emulator import Emulator, ResultSpec
@@ -128,6 +129,88 @@ def test_a_users_own_extra_stays(connections: Emulator, api: ExecutionApi, tmp_p
     assert outcome.state == "success", outcome.error
     [event] = events(api)
     assert (event["extra"]["owner"], event["extra"]["job_id"]) == ("finance", job.id)
+
+
+@pytest.mark.skipif(not hasattr(OutletEventAccessor, "add_partitions"), reason="Airflow 3.3 and later have them")
+class TestPartitions:
+    """Airflow 3.3's: which part of an asset a result is, for DAGs that run once for each."""
+
+    @MODES
+    @pytest.mark.parametrize("given", ["2026-10", ["2026-10", "2026-11"]], ids=["one", "several"])
+    def test_the_assets_event_is_of_the_partitions_that_the_task_names(
+        self,
+        connections: Emulator,
+        api: ExecutionApi,
+        looks: Looks,
+        tmp_path: Path,
+        deferrable: bool,
+        given: str | list[str],
+    ) -> None:
+        """An alias' event cannot be: it has the partition of the run, which Airflow's server adds."""
+        arguments = {**work("apartmentiq", tmp_path), "destination": f"{tmp_path}/out/", "outlets": [REPORTS, RESULTS]}
+        outcome = api.run_to_end(
+            lambda: BatchJobOperator(task_id="run", deferrable=deferrable, partition_key=given, **arguments)
+        )
+        assert outcome.state == "success", outcome.error
+        *of_asset, of_alias = sorted(events(api), key=lambda event: "source_alias_name" in event)
+        keys = [given] if isinstance(given, str) else given
+        assert sorted(event["partition_key"] for event in of_asset) == keys
+        extra = expected(outcome.value, outcome.value["files"][0]["rows"])
+        assert [event["extra"] for event in (*of_asset, of_alias)] == [extra] * (len(keys) + 1)
+        assert "partition_key" not in of_alias
+
+    def test_it_is_templated(self, connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:
+        job = connections.add_job("revenuebase", ResultSpec(bytes=3_000))
+        outcome = api.run(
+            download(
+                conn_id="revenuebase_default",
+                job_id=job.id,
+                destination=f"{tmp_path}/out.csv",
+                outlets=[REPORTS],
+                partition_key="{{ dag_run.logical_date.strftime('%Y-%m') }}",
+            )
+        )
+        assert outcome.state == "success", outcome.error
+        assert [event["partition_key"] for event in events(api)] == ["2026-01"]
+
+    def test_a_result_in_xcom_has_its_partition_too(self, connections: Emulator, api: ExecutionApi) -> None:
+        job = connections.add_job("revenuebase", ResultSpec(bytes=3_000))
+        outcome = api.run(
+            download(conn_id="revenuebase_default", job_id=job.id, outlets=[REPORTS], partition_key="2026-10")
+        )
+        assert outcome.state == "success", outcome.error
+        assert [event["partition_key"] for event in events(api)] == ["2026-10"]
+
+    def test_without_one_the_event_is_left_to_airflow(self, connections: Emulator, api: ExecutionApi) -> None:
+        """Its server gives an event without a partition that of the run."""
+        job = connections.add_job("revenuebase", ResultSpec(bytes=3_000))
+        assert api.run(download(conn_id="revenuebase_default", job_id=job.id, outlets=[REPORTS])).state == "success"
+        assert all("partition_key" not in event for event in events(api))
+
+    @pytest.mark.parametrize(
+        ("given", "outlets"),
+        [("", [REPORTS]), ("  ", [REPORTS]), (["ok", "x" * 251], [REPORTS]), ("2026-10", [RESULTS]), ("2026-10", [])],
+        ids=["empty", "blank", "too long", "an alias alone", "no outlet"],
+    )
+    def test_what_cannot_be_is_refused_before_a_job_is_paid_for(
+        self, connections: Emulator, api: ExecutionApi, tmp_path: Path, given: str | list[str], outlets: list[Any]
+    ) -> None:
+        arguments = work("apartmentiq", tmp_path)
+        outcome = api.run(lambda: BatchJobOperator(task_id="run", partition_key=given, outlets=outlets, **arguments))
+        assert outcome.kind == ("failed", "BatchTaskFailedError")
+        assert "partition_key" in str(outcome.error)
+        assert connections.requests == []
+
+
+def test_an_airflow_without_partitions_of_ones_own_says_so(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(OutletEventAccessor, "add_partitions", raising=False)
+    arguments = work("apartmentiq", tmp_path)
+    outcome = api.run(lambda: BatchJobOperator(task_id="run", partition_key="2026-10", outlets=[REPORTS], **arguments))
+    assert outcome.kind == ("failed", "BatchTaskFailedError")
+    assert "needs Airflow 3.3" in str(outcome.error)
+    assert connections.requests == []
 
 
 def test_a_place_that_cannot_be_an_asset_does_not_fail_the_download(

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk import Asset, AssetAlias
+from airflow.utils.state import TaskInstanceState
 
-from airflow_provider_batchdl.emulator import Emulator, ResultSpec
+from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.lineage import dataset_name
 from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_fixtures import Looks
 from tests.support.airflow_jobs import work
+
+REPORTS = Asset("reports", uri="s3://lake/reports")
 
 
 class Kept(list[Any]):
@@ -26,6 +31,12 @@ class Kept(list[Any]):
     @property
     def lineage(self) -> Any:
         return self[-1].get_openlineage_facets_on_complete(None)
+
+    def told(self, state: str) -> Any:
+        """What Airflow's provider makes of the last one for the event of that state."""
+        extractors = pytest.importorskip("airflow.providers.openlineage.extractors.manager")
+        dag_run, ti = SimpleNamespace(run_id="run_1"), SimpleNamespace(get_template_context=dict)
+        return extractors.ExtractorManager().extract_metadata(dag_run, self[-1], TaskInstanceState(state), ti)
 
 
 def test_without_openlineage_there_is_none(
@@ -85,6 +96,97 @@ def test_a_result_in_xcom_has_an_input_only(connections: Emulator, api: Executio
     assert outcome.state == "success", outcome.error
     assert [given.name for given in kept.lineage.inputs] == [f"jobs/{job.id}"]
     assert kept.lineage.outputs == []
+
+
+@pytest.mark.parametrize("deferrable", [False, True], ids=["waiting", "deferred"])
+def test_a_task_that_failed_names_the_job_and_where_its_result_was_to_go(
+    connections: Emulator, api: ExecutionApi, looks: Looks, tmp_path: Path, deferrable: bool
+) -> None:
+    kept = Kept()
+    connections.world.run_seconds = 3600
+
+    def fail() -> None:
+        connections.jobs("revenuebase")[0].fail()
+
+    looks.before_next(fail)
+    arguments = {**work("revenuebase", tmp_path), "outlets": [REPORTS], "pre_execute": kept.keep}
+    outcome = api.run_to_end(lambda: BatchJobOperator(task_id="run", deferrable=deferrable, **arguments))
+    assert outcome.kind == ("up_for_retry", "JobFailedError")
+    lineage = kept.told("failed")
+    [job] = connections.jobs("revenuebase")
+    assert [given.name for given in lineage.inputs] == [f"jobs/{job.id}"]
+    assert [(made.namespace, made.name) for made in lineage.outputs] == [("s3://lake", "reports")]
+    assert lineage.run_facets["externalQuery"].externalQueryId == job.id
+
+
+def test_a_download_that_failed_names_no_file(connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:
+    kept = Kept()
+    job = connections.add_job("revenuebase", state="running")
+    outcome = api.run(
+        lambda: DownloadBatchResultsOperator(
+            task_id="download",
+            conn_id="revenuebase_default",
+            job_id=job.id,
+            destination=f"{tmp_path}/out.csv",
+            pre_execute=kept.keep,
+        )
+    )
+    assert outcome.kind == ("up_for_retry", "ResultNotReadyError")
+    lineage = kept.told("failed")
+    assert [given.name for given in lineage.inputs] == [f"jobs/{job.id}"]
+    assert lineage.outputs == []
+
+
+def test_before_there_is_a_job_the_dag_file_speaks(connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:
+    """The start event, and the failure of a task whose submit was refused."""
+    kept = Kept()
+    connections.add_fault(Fault("status", operation="submit", status=401, times=9))
+    arguments = {**work("revenuebase", tmp_path), "outlets": [REPORTS], "pre_execute": kept.keep}
+    outcome = api.run(lambda: BatchJobOperator(task_id="run", **arguments))
+    assert outcome.state == "failed"
+    for state in ("running", "failed"):
+        lineage = kept.told(state)
+        assert lineage.inputs == []
+        assert [(made.namespace, made.name) for made in lineage.outputs] == [("s3://lake", "reports")]
+
+
+def test_a_result_in_xcom_goes_where_the_task_says(connections: Emulator, api: ExecutionApi) -> None:
+    kept = Kept()
+    job = connections.add_job("revenuebase", ResultSpec(bytes=3_000))
+    outcome = api.run(
+        lambda: DownloadBatchResultsOperator(
+            task_id="download",
+            conn_id="revenuebase_default",
+            job_id=job.id,
+            outlets=[REPORTS, AssetAlias("results")],
+            pre_execute=kept.keep,
+        )
+    )
+    assert outcome.state == "success", outcome.error
+    lineage = kept.told("success")
+    assert [given.name for given in lineage.inputs] == [f"jobs/{job.id}"]
+    assert [(made.namespace, made.name) for made in lineage.outputs] == [("s3://lake", "reports")]
+
+
+def test_what_landed_is_more_than_what_was_declared(connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:
+    kept = Kept()
+    job = connections.add_job("batchcom", ResultSpec(bytes=9_000, parts=3))
+    outcome = api.run(
+        lambda: DownloadBatchResultsOperator(
+            task_id="download",
+            conn_id="batchcom_default",
+            job_id=job.id,
+            destination=f"{tmp_path}/out/",
+            outlets=[REPORTS],
+            pre_execute=kept.keep,
+        )
+    )
+    assert outcome.state == "success", outcome.error
+    lineage = kept.told("success")
+    files = outcome.value["files"]
+    assert [made.name for made in lineage.outputs] == [file["uri"] for file in files]
+    statistics = [made.outputFacets["outputStatistics"] for made in lineage.outputs]
+    assert [(each.size, each.rowCount) for each in statistics] == [(file["bytes"], file["rows"]) for file in files]
 
 
 @pytest.mark.parametrize(

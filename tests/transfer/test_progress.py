@@ -16,7 +16,7 @@ from airflow_provider_batchdl.transfer import progress
 from airflow_provider_batchdl.transfer.destination import Destination
 from airflow_provider_batchdl.transfer.landing import download
 from airflow_provider_batchdl.transfer.parallel import division, plan
-from airflow_provider_batchdl.transfer.progress import Progress, amount, duration
+from airflow_provider_batchdl.transfer.progress import ProgressLines, amount, duration
 from tests.transfer.conftest import ClientFor, local
 
 MB = 1_000_000
@@ -40,7 +40,7 @@ class Story:
     lines: list[tuple[float, str]] = field(default_factory=list)
 
     def tell(self, log: pytest.LogCaptureFixture, rate: float, size: int, *, known: bool = True) -> None:
-        told = Progress(self.clock)
+        told = ProgressLines(clock=self.clock)
         began = self.clock.now
         told.begin("result.csv", 0, size if known else None)
         done = 0.0
@@ -101,7 +101,7 @@ def test_without_a_known_size_there_is_neither_share_nor_end(caplog: pytest.LogC
 
 def test_what_an_earlier_try_left_does_not_count_as_speed(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
-    told = Progress(clock)
+    told = ProgressLines(clock=clock)
     told.begin("result.csv", 400 * MB, 500 * MB)
     clock.now += 10
     told.at(450 * MB)
@@ -110,7 +110,7 @@ def test_what_an_earlier_try_left_does_not_count_as_speed(caplog: pytest.LogCapt
 
 def test_a_pause_before_it_goes_on_counts(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
-    told = Progress(clock)
+    told = ProgressLines(clock=clock)
     told.begin("result.csv", 0, 500 * MB)
     told.at(50 * MB)
     clock.now += 9
@@ -122,7 +122,7 @@ def test_a_pause_before_it_goes_on_counts(caplog: pytest.LogCaptureFixture) -> N
 
 def test_one_that_begins_again_is_measured_anew(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
-    told = Progress(clock)
+    told = ProgressLines(clock=clock)
     told.begin("result.csv", 0, 500 * MB)
     clock.now += 10
     told.at(200 * MB)
@@ -169,13 +169,13 @@ Counts = Callable[[], list[int]]
 def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
     """The byte counts that downloads told of."""
     told: list[int] = []
-    real = Progress.at
+    real = ProgressLines.at
 
-    def at(self: Progress, done: int) -> None:
+    def at(self: ProgressLines, done: int) -> None:
         told.append(done)
         real(self, done)
 
-    monkeypatch.setattr(Progress, "at", at)
+    monkeypatch.setattr(ProgressLines, "at", at)
     return lambda: told
 
 

@@ -204,6 +204,32 @@ def test_trouble_is_logged_and_outlived(
     assert "cannot be listed" in caplog.text
 
 
+@pytest.mark.parametrize("vendor", SHARED)
+def test_a_key_that_is_replaced_is_gone_on_with(
+    connections: Emulator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, vendor: str
+) -> None:
+    monkeypatch.setattr(completed, "REST", 3600.0)
+    jobs = [connections.add_job(vendor, state="running") for _ in range(2)]
+    name = f"AIRFLOW_CONN_{vendor.upper()}_DEFAULT"
+
+    async def story() -> list[str]:
+        async with watching(trigger_for(vendor, Store())) as watcher:
+            await looks(connections)
+            key = connections.world.accounts.rotate(vendor)
+            connections.world.accounts.expire_tokens()
+            monkeypatch.setenv(name, json.dumps({**json.loads(os.environ[name]), "password": key}))
+            for number, job in enumerate(jobs, start=1):
+                job.finish()
+                await until(lambda number=number: len(watcher.events) == number)  # type: ignore[misc]
+            return watcher.ids
+
+    with caplog.at_level(logging.INFO):
+        assert asyncio.run(story()) == [job.id for job in jobs]
+    assert len([line for line in caplog.messages if "has another by now" in line]) == 1
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
+    assert not find_secrets(caplog.text)
+
+
 def test_a_vendor_without_a_list_says_so(connections: Emulator, caplog: pytest.LogCaptureFixture) -> None:
     async def story() -> None:
         async with watching(trigger_for("proofy", Store())):

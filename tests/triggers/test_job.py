@@ -10,14 +10,15 @@ from typing import Any
 
 import httpx
 import pytest
-from airflow.sdk.serde import deserialize, serialize
 
+from airflow_provider_batchdl import kills
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.exceptions import AuthenticationError, BatchDlError, JobNotFoundError
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.triggers import job as trigger_module
 from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 from tests.support.airflow_api import ExecutionApi, fire, in_runtime
+from tests.support.airflow_features import deserialize, needs_awaitable_masking, serialize
 from tests.support.airflow_fixtures import Looks
 from tests.support.airflow_jobs import VENDORS, count
 from tests.support.leaks import find_secrets
@@ -194,6 +195,35 @@ def test_where_airflow_cannot_be_asked_the_job_is_left(connections: Emulator, ap
     assert not job.cancelled
 
 
+def test_airflow_that_cancels_again_and_again_does_not_keep_the_job_from_being_cancelled(
+    connections: Emulator, api: ExecutionApi
+) -> None:
+    """It does so every second while ``on_kill`` runs."""
+    job = connections.add_job("apartmentiq", state="running")
+    connections.add_fault(Fault("stall", operation="cancel", before_headers=True, seconds=0.5))
+    trigger = watch("apartmentiq", job.id, cancel_on_kill=True)
+    trigger.task_instance = in_runtime()  # type: ignore[assignment]
+    api.states[("task", -1)] = "failed"
+
+    async def impatient() -> None:
+        killed = asyncio.create_task(trigger.on_kill())
+        while not killed.done():
+            await asyncio.sleep(0.05)
+            killed.cancel()
+        await killed
+
+    with api.comms():
+        asyncio.run(impatient())
+    assert job.cancelled
+    assert count(connections, "cancel") == 1
+
+
+def test_an_on_kill_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kills, "ON_KILL_SECONDS", 0.05)
+    with pytest.raises(TimeoutError):
+        asyncio.run(kills.undisturbed(asyncio.sleep(60)))
+
+
 def test_one_that_only_watches_cancels_nothing(connections: Emulator) -> None:
     job = connections.add_job("revenuebase", state="running")
     asyncio.run(watch("revenuebase", job.id).on_kill())
@@ -225,6 +255,7 @@ def test_many_wait_in_one_loop(connections: Emulator) -> None:
     assert count(connections, "token") == 1
 
 
+@needs_awaitable_masking
 def test_secrets_are_told_to_airflow_off_the_loop(connections: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Airflow's masker asks the supervisor and waits: on the loop's thread that can be a deadlock."""
     told: list[bool] = []

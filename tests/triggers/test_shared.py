@@ -7,14 +7,11 @@ import json
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from airflow_provider_batchdl.emulator import Emulator, Fault
-from airflow_provider_batchdl.emulator.jobs import EmulatedJob
 from airflow_provider_batchdl.exceptions import (
     AuthenticationError,
     BatchDlError,
@@ -30,39 +27,7 @@ from airflow_provider_batchdl.vendors import vendor_class
 from airflow_provider_batchdl.vendors.account import Account
 from tests.support.airflow_fixtures import Looks
 from tests.support.airflow_jobs import VENDORS, count
-
-# No test waits longer for what must happen.
-PATIENCE = 30.0
-
-
-async def payload_of(trigger: BatchJobTrigger) -> dict[str, Any]:
-    payload: dict[str, Any] = (await anext(aiter(trigger.run()))).payload
-    return payload
-
-
-def waits_for(jobs: Iterable[EmulatedJob], **more: Any) -> list[asyncio.Task[dict[str, Any]]]:
-    """A task for each job that waits for it."""
-    triggers = [BatchJobTrigger(f"{job.vendor}_default", job.id, **more) for job in jobs]
-    return [asyncio.create_task(payload_of(trigger)) for trigger in triggers]
-
-
-@asynccontextmanager
-async def patience() -> AsyncIterator[None]:
-    async with asyncio.timeout(PATIENCE):
-        yield
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 the emulator runs in another thread
-        await asyncio.sleep(0.02)
-
-
-def statuses(events: Iterable[dict[str, Any]]) -> set[str]:
-    return {event["status"] for event in events}
-
-
-def errors(events: Iterable[dict[str, Any]]) -> set[type[BatchDlError]]:
-    return {type(BatchDlError.from_dict(event["error"])) for event in events}
+from tests.triggers.waiting import errors, patience, payload_of, statuses, until, waits_for
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -218,23 +183,15 @@ def test_a_wait_that_comes_while_the_loop_ends_is_served(connections: Emulator) 
     assert asyncio.run(one_after_the_other()) == {"ended"}
 
 
-def test_the_connection_is_read_once_for_all(connections: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_connection_is_read_once_for_all(connections: Emulator, readings: list[str]) -> None:
     jobs = [connections.add_job("apartmentiq", state="queued") for _ in range(30)]
-    read: list[str] = []
-    real = accounts._read
-
-    async def noted(conn_id: str) -> BatchApiHook:
-        read.append(conn_id)
-        return await real(conn_id)
-
-    monkeypatch.setattr(accounts, "_read", noted)
 
     async def story() -> list[dict[str, Any]]:
         async with patience():
             return await asyncio.gather(*waits_for(jobs))
 
     assert statuses(asyncio.run(story())) == {"ended"}
-    assert read == ["apartmentiq_default"]
+    assert readings == ["apartmentiq_default"]
 
 
 def test_a_connection_that_cannot_be_read_is_read_again(connections: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,25 +276,6 @@ def test_a_refused_key_ends_all_waits_at_once(connections: Emulator) -> None:
     assert errors(events) == {AuthenticationError}
     assert [event["error"]["job_id"] for event in events] == [job.id for job in jobs]
     assert sum(record.status == 401 for record in connections.requests) == 1
-
-
-def test_after_a_refused_key_the_connection_is_read_anew(
-    connections: Emulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job = connections.add_job("revenuebase", state="running")
-
-    async def story() -> list[dict[str, Any]]:
-        async with patience():
-            waits = waits_for([job])
-            await until(lambda: count(connections, "status") >= 1)
-            key = connections.world.accounts.rotate("revenuebase")
-            described = json.loads(os.environ["AIRFLOW_CONN_REVENUEBASE_DEFAULT"])
-            monkeypatch.setenv("AIRFLOW_CONN_REVENUEBASE_DEFAULT", json.dumps({**described, "password": key}))
-            refused = await asyncio.gather(*waits)
-            job.finish()
-            return [*refused, *await asyncio.gather(*waits_for([job]))]
-
-    assert [event["status"] for event in asyncio.run(story())] == ["error", "ended"]
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ class ParallelFetch:
 
     def _fetch(self, span: Span, stream: ResultStream | None) -> None:
         """Fetch ``span``, or some of it where there is one connection too many."""
-        budget = RetryBudget(span.at)
+        budget = RetryBudget(self._opener.vendor, span.at)
         while span.at < span.end and not self._plan.stopped:
             current, stream = stream, None
             end = self._plan.total if current else span.end

@@ -1,0 +1,70 @@
+"""Spans below the one that Airflow has of a task, where tracing is on: ``[traces] otel_on``, Airflow 3.3 and later.
+
+Airflow's worker makes a span of every task the current one and exports it. Where there is none, or it is not sampled,
+nothing is recorded here, and OpenTelemetry is not imported: the worker has done so where it is wanted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from airflow_provider_batchdl.redaction import redact
+
+if TYPE_CHECKING:
+    from airflow_provider_batchdl.jobs import Landing
+
+Value: TypeAlias = str | int | float | bool | None
+Note: TypeAlias = Callable[..., None]
+"""Adds attributes, given by keyword, to a span. None is left out."""
+
+_PREFIX = "batchdl."
+
+
+@contextmanager
+def span(name: str, **attributes: Value) -> Iterator[Note]:
+    """A child of the task's span for as long as this lasts. What ends it with an error is recorded, redacted.
+
+    Args:
+        name: ``submit``, ``wait`` or ``download``; the span is called ``batchdl.submit`` and so on.
+        attributes: by their names without the prefix ``batchdl.``.
+    """
+    trace: Any = sys.modules.get("opentelemetry.trace")
+    if trace is None or not trace.get_current_span().is_recording():
+        yield lambda **_: None
+        return
+    # Not by OpenTelemetry itself: an exception's words and traceback may hold a signed link.
+    with trace.get_tracer(__name__).start_as_current_span(
+        _PREFIX + name, record_exception=False, set_status_on_exception=False
+    ) as current:
+
+        def note(**more: Value) -> None:
+            current.set_attributes({_PREFIX + key: _safe(value) for key, value in more.items() if value is not None})
+
+        note(**attributes)
+        try:
+            yield note
+        except BaseException as error:
+            message = redact(str(error))
+            current.add_event("exception", {"exception.type": type(error).__name__, "exception.message": message})
+            current.set_status(trace.Status(trace.StatusCode.ERROR, f"{type(error).__name__}: {message}"))
+            raise
+
+
+def note_landing(note: Note, landing: Landing) -> None:
+    """What a download left, as attributes: no address, which may be long and somebody's business."""
+    rows = [file.rows for file in landing.files]
+    note(
+        files=len(landing.files),
+        bytes=landing.bytes,
+        rows=None if None in rows else sum(count or 0 for count in rows),
+        connections=landing.connections,
+        resumed=landing.resumed,
+        restarted=landing.restarted,
+    )
+
+
+def _safe(value: Value) -> Value:
+    return redact(value) if isinstance(value, str) else value

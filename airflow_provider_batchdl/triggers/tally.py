@@ -1,0 +1,69 @@
+"""What a shared poll loop did, kept until it is worth sending: ten thousand waits are not ten thousand metrics."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import ClassVar
+from weakref import WeakSet
+
+from airflow_provider_batchdl import metrics
+
+# Seconds between two reports.
+INTERVAL = 10.0
+# Durations that are kept for a report. Where a list shows thousands of ended jobs at once, so many speak for all.
+MOST = 500
+
+
+class Tally:
+    """Counts for one account.
+
+    Args:
+        vendor: the vendor's name.
+    """
+
+    _all: ClassVar[WeakSet[Tally]] = WeakSet()
+
+    def __init__(self, vendor: str) -> None:
+        self._vendor = vendor
+        self._waiting = 0
+        self._due = float("-inf")
+        self._clear()
+        self._all.add(self)
+
+    def looked(self, kind: str, lag: float | None = None) -> None:
+        """A look was answered.
+
+        Args:
+            kind: ``single`` or ``list``.
+            lag: seconds since the most overdue of the jobs it was for was due; None where none was.
+        """
+        self._polls[kind] += 1
+        if lag is not None and len(self._lags) < MOST:
+            self._lags.append(lag)
+
+    def ended(self, unseen: float) -> None:
+        """A job has ended, at some time in the last ``unseen`` seconds."""
+        if len(self._unseen) < MOST:
+            self._unseen.append(unseen)
+
+    def report(self, waiting: int, now: float, *, last: bool = False) -> None:
+        """Send what there is, if it is time.
+
+        Args:
+            waiting: how many wait.
+            now: the event loop's time, in seconds.
+            last: the loop ends, so it is time.
+        """
+        self._waiting = waiting
+        if now < self._due and not last:
+            return
+        self._due = now + INTERVAL
+        # A gauge is one for each vendor: the accounts of this process together.
+        total = sum(each._waiting for each in self._all if each._vendor == self._vendor)
+        metrics.count_watch(self._vendor, polls=self._polls, lags=self._lags, unseen=self._unseen, waiting=total)
+        self._clear()
+
+    def _clear(self) -> None:
+        self._polls: Counter[str] = Counter()
+        self._lags: list[float] = []
+        self._unseen: list[float] = []

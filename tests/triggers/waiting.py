@@ -1,0 +1,45 @@
+"""Many waits at once, for tests of the shared poll loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from airflow_provider_batchdl.emulator.jobs import EmulatedJob
+from airflow_provider_batchdl.exceptions import BatchDlError
+from airflow_provider_batchdl.triggers.job import BatchJobTrigger
+
+# No test waits longer for what must happen.
+PATIENCE = 30.0
+
+
+async def payload_of(trigger: BatchJobTrigger) -> dict[str, Any]:
+    payload: dict[str, Any] = (await anext(aiter(trigger.run()))).payload
+    return payload
+
+
+def waits_for(jobs: Iterable[EmulatedJob], **more: Any) -> list[asyncio.Task[dict[str, Any]]]:
+    """A task for each job that waits for it."""
+    triggers = [BatchJobTrigger(f"{job.vendor}_default", job.id, **more) for job in jobs]
+    return [asyncio.create_task(payload_of(trigger)) for trigger in triggers]
+
+
+@asynccontextmanager
+async def patience() -> AsyncIterator[None]:
+    async with asyncio.timeout(PATIENCE):
+        yield
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 the emulator runs in another thread
+        await asyncio.sleep(0.02)
+
+
+def statuses(events: Iterable[dict[str, Any]]) -> set[str]:
+    return {event["status"] for event in events}
+
+
+def errors(events: Iterable[dict[str, Any]]) -> set[type[BatchDlError]]:
+    return {type(BatchDlError.from_dict(event["error"])) for event in events}
