@@ -14,6 +14,7 @@ from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.transfer.parallel.shelf import FileShelf
 from airflow_provider_batchdl.transfer.sinks import ScatteredSink, leftovers, partial
 from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, ended
+from airflow_provider_batchdl.transfer.sinks.writeback import Writeback, start_writing
 from airflow_provider_batchdl.transfer.state import Mark, boot_id
 
 log = get_logger(__name__)
@@ -75,6 +76,7 @@ class LocalSink(ScatteredSink):
         self._temporary = ""
         self._fd: int | None = None
         self._keyed = False
+        self._writeback = Writeback()
         self._sealed: os.stat_result | None = None
         if not self._name or os.path.isdir(path):
             raise destination_error(uri, "write", IsADirectoryError(errno.EISDIR, "the destination is a folder"))
@@ -117,7 +119,7 @@ class LocalSink(ScatteredSink):
                 # What is kept was on the disk; what follows is this machine's.
                 mark = replace(mark, durable=kept, boot=boot_id())
                 partial.write_state(self._temporary, mark.to_json())
-        self.written, self.mark = kept, mark
+        self.written, self.mark, self._writeback = kept, mark, Writeback(kept)
         return kept > 0
 
     def replay(self) -> Iterator[bytes]:
@@ -151,6 +153,8 @@ class LocalSink(ScatteredSink):
                 count = os.write(fd, view)
                 self.written += count
                 view = view[count:]
+            if self.written >= self._writeback.due:
+                self._writeback.follow(fd, self.written)
             if self.mark is not None and self.written - self.mark.durable >= SYNC_EVERY:
                 os.fsync(fd)
                 self.mark = replace(self.mark, durable=self.written, boot=boot_id())
@@ -164,6 +168,7 @@ class LocalSink(ScatteredSink):
         """Say what is in place: all before `at`, and the intervals of `landed`. Noted for a next try."""
         fd = self._descriptor()
         self.written, self.landed = at, tuple(interval for interval in landed if interval[1] > at)
+        start_writing(fd, 0, 0)
         with self._failing("write beside"):
             os.lseek(fd, at, os.SEEK_SET)
             if self.mark is not None:
@@ -189,7 +194,7 @@ class LocalSink(ScatteredSink):
                 partial.remove_state(self._temporary)
             os.ftruncate(fd, 0)
             os.lseek(fd, 0, os.SEEK_SET)
-        self.written, self.mark, self.landed = 0, None, ()
+        self.written, self.mark, self.landed, self._writeback = 0, None, (), Writeback()
 
     def seal(self) -> None:
         """Flush to the disk; only the rename is left.
@@ -198,6 +203,8 @@ class LocalSink(ScatteredSink):
         """
         fd = self._descriptor()
         with self._failing("flush"):
+            if self._writeback.left(self.written):
+                os.ftruncate(fd, self.written)
             os.fsync(fd)
             self._sealed = os.fstat(fd)
             limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
