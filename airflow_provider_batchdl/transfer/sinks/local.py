@@ -13,7 +13,7 @@ from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.parallel.shelf import FileShelf
 from airflow_provider_batchdl.transfer.sinks import ScatteredSink, folder, leftovers, partial
 from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, ended
-from airflow_provider_batchdl.transfer.sinks.writeback import Writeback, start_writing
+from airflow_provider_batchdl.transfer.sinks.writeback import Writeback
 from airflow_provider_batchdl.transfer.state import Mark, boot_id
 
 WORTH_KEEPING = 1 << 20
@@ -166,7 +166,6 @@ class LocalSink(ScatteredSink):
         """Say what is in place: all before `at`, and the intervals of `landed`. Noted for a next try."""
         fd = self._descriptor()
         self.written, self.landed = at, tuple(interval for interval in landed if interval[1] > at)
-        start_writing(fd, 0, 0)
         with self._failing("write beside"):
             os.lseek(fd, at, os.SEEK_SET)
             if self.mark is not None:

@@ -16,7 +16,7 @@ STEP = 8 << 20
 AHEAD = 64 << 20
 """Bytes reserved at a time. A killed try holds at most so much room that it has not filled."""
 _KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE: the size of a partial says how far it is
-_START = 2  # SYNC_FILE_RANGE_WRITE: waits for nothing, and leaves every error for `fsync` to tell
+_START = 2  # SYNC_FILE_RANGE_WRITE: leaves every error for `fsync` to tell
 
 
 class Writeback:
@@ -32,8 +32,8 @@ class Writeback:
         """The byte at which `follow` has something to do."""
 
     def follow(self, fd: int, at: int) -> None:
-        """The writer has come to byte ``at``."""
-        start_writing(fd, self._started, at - self._started)
+        """The writer has come to byte ``at``. Never raises: what is wrong with the disk, the writer is told."""
+        _start_writing(fd, self._started, at - self._started)
         self._started, self.due = at, at + STEP
         if self.due > self._reserved:
             _reserve(fd, at, AHEAD)
@@ -44,8 +44,8 @@ class Writeback:
         return self._reserved > at
 
 
-def start_writing(fd: int, at: int, count: int) -> None:
-    """Start writing out ``count`` bytes from ``at`` on (0: all that follow), and wait for nothing. Never raises.
+def _start_writing(fd: int, at: int, count: int) -> None:
+    """Waits for no byte to be written, but may for a place in the disk's queue.
 
     https://man7.org/linux/man-pages/man2/sync_file_range.2.html
     """
