@@ -28,7 +28,8 @@ def wire_bound(schedule: Schedule, tries: Sequence[Outcome]) -> int:
     * for each fault, nothing where it only breaks a connection to a server with ranges: what came is kept, and the
       rest asked for. Else one file: the server has another file (`changed_file`, a new link at Batch.com), does not
       serve the rest alone (the vendors without ranges; `ignore_range`, `wrong_range`), or what came was worth nothing
-      (`bitflip`, `html`, an end that nobody saw; a length or a validator that no later answer agrees with);
+      (`bitflip`, `html`, an end that nobody saw; a length or a validator that no later answer agrees with; all of
+      it but the mark of its end, where the size was not known);
     * for each kill with a byte in its hands, what was in hand, where the next try can go on (see `_goes_on`); else one
       file. In hand is one read; of several connections one each, and what came since it was last noted which bytes
       are there. On the way to S3 it is also all that came since the last checkpoint, which is noted when the store has
@@ -60,6 +61,8 @@ def wire_bound(schedule: Schedule, tries: Sequence[Outcome]) -> int:
 def _begins_again(schedule: Schedule, harm: Harm) -> bool:
     if harm.of == "job":
         return False
+    if harm.kind == "chunked_eof" and harm.at >= schedule.size:
+        return True  # nothing follows, and nobody said that nothing would
     breaks = harm.kind in _BREAKS or (harm.kind in ("expired_link", "chunked_eof") and schedule.vendor in STORED)
     return not (breaks and schedule.vendor in RANGED)
 

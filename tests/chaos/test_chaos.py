@@ -60,6 +60,11 @@ FOUND = [
     Schedule("revenuebase", "disk", 1, (Harm("html"),), (Kill("step", 3),), folder=True),
     # Killed between taking away the note and giving the file its name: the one kill that costs a whole file.
     Schedule("apartmentiq", "disk", MIB, kills=(Kill("step", 7),), folder=True),
+    # Several connections, one refused its range; killed between the note that nothing lies beyond what begins the file
+    # and the cut that makes it so: the next try took the holes for bytes.
+    Schedule("apartmentiq", "disk", 3 * MIB, (Harm("ignore_range"),), (Kill("step", 8),), folder=True, connections=2),
+    # All bytes came but the last chunk, which is empty: of a file whose size nobody knows, that is no end.
+    Schedule("apartmentiq", "disk", 6 * MIB + 1, (Harm("chunked_eof", 6 * MIB + 1),), folder=True, connections=2),
 ]
 
 

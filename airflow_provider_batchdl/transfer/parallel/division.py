@@ -125,8 +125,7 @@ def _scatter(
     except OSError as error:
         raise destination_error(sink.uri, "write", error) from error
     except Exception:
-        sink.reached(reached, ())
-        sink.settle()
+        sink.settle(reached)
         raise
     except BaseException:
         with suppress(DestinationError):  # a signal: what came is for the next try

@@ -127,8 +127,8 @@ class ScatteredSink(ResumableSink):
         """Say what is in place: all before `at`, and the intervals of `landed`."""
 
     @abstractmethod
-    def settle(self) -> None:
-        """Keep only what begins the file, `written` bytes."""
+    def settle(self, at: int) -> None:
+        """Keep only what begins the file: all before `at`, which is in place."""
 
 
 def open_sink(

@@ -176,11 +176,12 @@ class LocalSink(ScatteredSink):
                 self.mark = replace(self.mark, landed=landed, durable=durable, boot=boot_id())
                 partial.write_state(self._temporary, self.mark.to_json())
 
-    def settle(self) -> None:
-        """Keep only what begins the file, `written` bytes."""
+    def settle(self, at: int) -> None:
+        """Keep only what begins the file: all before `at`, which is in place."""
         with self._failing("write beside"):
-            os.ftruncate(self._descriptor(), self.written)
-        self.reached(self.written, ())
+            # Before it is noted that nothing lies beyond: a kill in between would leave holes that count as bytes.
+            os.ftruncate(self._descriptor(), at)
+        self.reached(at, ())
 
     def restart(self) -> None:
         """Throw away all bytes so far; begin again at zero."""
