@@ -20,6 +20,7 @@ from airflow_provider_batchdl.transfer.budget import TRY_AGAIN, RetryBudget
 from airflow_provider_batchdl.transfer.checkpoints import examination_of, keep
 from airflow_provider_batchdl.transfer.checksums import worth_noting
 from airflow_provider_batchdl.transfer.decoding import decoded
+from airflow_provider_batchdl.transfer.ending import leave
 from airflow_provider_batchdl.transfer.examination import Examination
 from airflow_provider_batchdl.transfer.identity import Identity
 from airflow_provider_batchdl.transfer.opener import Opener, RangeRefusedError, Source
@@ -31,19 +32,6 @@ from airflow_provider_batchdl.transfer.state import Mark
 from airflow_provider_batchdl.transfer.stream import InterruptedTransferError, ResultStream, why_from_zero
 
 log = get_logger(__name__)
-
-
-def leave(sink: Sink, error: BaseException | None, *, adopted: bool = False) -> None:
-    """End a sink that is not to be published.
-
-    A failure leaves nothing. What a signal or a time-out stopped is left for the next try where that can go on with
-    it, and so is what an earlier try left when the source was only out of reach.
-    """
-    stopped = error is not None and not isinstance(error, Exception)
-    if (stopped or (adopted and isinstance(error, TRY_AGAIN))) and isinstance(sink, DurableSink):
-        sink.park()
-    else:
-        sink.discard()
 
 
 @dataclass(frozen=True)

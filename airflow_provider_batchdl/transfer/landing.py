@@ -10,17 +10,18 @@ from dataclasses import replace
 
 from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.exceptions import BatchDlError, ResultNotReadyError
-from airflow_provider_batchdl.jobs import Job, LandedFile, Landing, ResultFile
+from airflow_provider_batchdl.jobs import Job, Landing, ResultFile
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.transfer import MAX_CONNECTIONS
 from airflow_provider_batchdl.transfer.destination import Destination
-from airflow_provider_batchdl.transfer.engine import Received, Transfer, leave
+from airflow_provider_batchdl.transfer.ending import leave
+from airflow_provider_batchdl.transfer.engine import Received, Transfer
 from airflow_provider_batchdl.transfer.existing import checked_policy, recorded_landing, refuse_existing
 from airflow_provider_batchdl.transfer.naming import naming
 from airflow_provider_batchdl.transfer.opener import Source
-from airflow_provider_batchdl.transfer.parallel.division import Tally
 from airflow_provider_batchdl.transfer.parse import parse_result
 from airflow_provider_batchdl.transfer.progress import Progress, ProgressLines, amount, tell_landing
+from airflow_provider_batchdl.transfer.recording import landed_file, landing_of
 from airflow_provider_batchdl.transfer.sinks import DurableSink, Sink, open_kept, open_sink, write_small
 from airflow_provider_batchdl.transfer.sinks.memory import MemorySink
 from airflow_provider_batchdl.transfer.state import StateStore, partial_key
@@ -122,13 +123,13 @@ def download(
             )
             sinks.push(_ending(sink))
             sink.seal()
-            complete.append((sink, received, _landed(file, sink, received, name_of(received.head))))
+            complete.append((sink, received, landed_file(file, sink, received, name_of(received.head))))
             if len(files) > 1:
                 log.info("Received %s of %d files: %s.", len(complete), len(files), amount(received.bytes))
         for sink, _, _ in complete:
             sink.publish()
     landed = tuple(file for _, _, file in complete)
-    landing = _landing(client, job, landed, [received.tally for _, received, _ in complete], began=began)
+    landing = landing_of(client, job, landed, [received.tally for _, received, _ in complete], began=began)
     if manifest:
         place = destination.manifest()
         data = json.dumps(landing.to_dict(), indent=2).encode()
@@ -274,35 +275,3 @@ def _numbered(files: tuple[ResultFile, ...]) -> tuple[ResultFile, ...]:
     if len(files) == 1:
         return files if files[0].part is None else (replace(files[0], part=None),)
     return tuple(replace(file, part=file.part or place) for place, file in enumerate(files, start=1))
-
-
-def _landed(file: ResultFile, sink: Sink, received: Received, source_name: str) -> LandedFile:
-    return LandedFile(
-        uri=sink.uri,
-        bytes=received.bytes,
-        sha256=received.sha256,
-        etag=received.head.identity.etag,
-        content_type=received.head.headers.get("content-type"),
-        source_name=source_name,
-        part=file.part,
-        rows=received.rows,
-        verified_by=received.verified_by,
-    )
-
-
-def _landing(
-    client: BatchClient, job: Job, files: tuple[LandedFile, ...], tallies: list[Tally], *, began: float
-) -> Landing:
-    common = set.intersection(*(set(file.verified_by) for file in files)) if files else set()
-    proofs = tuple(proof for proof in (files[0].verified_by if files else ()) if proof in common)
-    return Landing(
-        job_id=job.id,
-        vendor=client.vendor.name,
-        files=files,
-        bytes=sum(file.bytes for file in files),
-        seconds=round(time.monotonic() - began, 3),
-        resumed=sum(tally.resumed for tally in tallies),
-        restarted=sum(tally.restarted for tally in tallies),
-        connections=max((tally.connections for tally in tallies), default=1),
-        verified_by=proofs or ("nothing",),
-    )

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import ipaddress
 import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
-_PER_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server", "expect"})
+from tests.support.store_proxy import XML, Answer, StoreProxyHandler
+
 WAIT = 30.0
 
 
@@ -97,13 +97,12 @@ def s3_proxy(endpoint_url: str, *, certificate: Path | None = None) -> Iterator[
 
     With a certificate (a PEM file with its key) it speaks TLS. The store sees the Host header that the client signed.
     """
-    target = urlsplit(endpoint_url).netloc
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    class Handler(StoreProxyHandler):
+        target = urlsplit(endpoint_url).netloc
 
         def answer(self) -> None:
-            body = bytearray(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+            body = self.body()
             query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
             headers = {name.lower(): value for name, value in self.headers.items()}
             fault = proxy.note(Seen(self.command, query, headers, len(body)))
@@ -115,47 +114,15 @@ def s3_proxy(endpoint_url: str, *, certificate: Path | None = None) -> Iterator[
                 return
             if fault and fault.act == "answer":
                 text = f"<Error><Code>{fault.code}</Code><Message>{fault.message}</Message></Error>".encode()
-                self.reply(fault.status, [("Content-Type", "application/xml")], text, None)
+                self.reply(Answer(fault.status, XML, text))
                 return
             if fault and fault.act == "damage":
                 body[len(body) // 2] ^= 1
-            self.forward(bytes(body), lost=bool(fault and fault.act == "lost"))
-
-        def forward(self, body: bytes, *, lost: bool) -> None:
-            connection = http.client.HTTPConnection(target, timeout=WAIT)
-            try:
-                # The Host header goes through as it came: it is part of what the client signed.
-                connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-                for name, value in self.headers.items():
-                    if name.lower() not in ("connection", "expect"):
-                        connection.putheader(name, value)
-                connection.endheaders(body)
-                answer = connection.getresponse()
-                said = answer.read()
-                if lost:
-                    self.close_connection = True
-                    return
-                self.reply(answer.status, answer.getheaders(), said, answer.getheader("Content-Length"))
-            finally:
-                connection.close()
-
-        def reply(self, status: int, headers: list[tuple[str, str]], body: bytes, length: str | None) -> None:
-            self.send_response_only(status)
-            for name, value in headers:
-                if name.lower() not in _PER_HOP:
-                    self.send_header(name, value)
-            self.send_header("Content-Length", length if self.command == "HEAD" and length else str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-        def handle(self) -> None:
-            with contextlib.suppress(OSError):
-                super().handle()
-
-        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer  # noqa: N815 the base class's names
+            said = self.carried_out(body)
+            if fault and fault.act == "lost":
+                self.close_connection = True
+                return
+            self.reply(said)
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True

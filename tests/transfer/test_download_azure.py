@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from airflow.sdk import ObjectStoragePath
@@ -21,6 +18,7 @@ from airflow_provider_batchdl.hooks.storage import destination_at
 from airflow_provider_batchdl.jobs import Landing
 from airflow_provider_batchdl.transfer.landing import Destination, download
 from tests.support.azurite import AzureStore, close_filesystem
+from tests.support.child import finished, order
 from tests.transfer.conftest import ClientFor
 
 MIB = 1 << 20
@@ -126,28 +124,9 @@ def test_a_finished_download_is_not_repeated(emulator: Emulator, client_for: Cli
 def test_a_large_result_lands_in_little_memory(emulator: Emulator, azure_store: AzureStore) -> None:
     size, container = 256 * MIB, azure_store.container()
     job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=size, format="csv"), state="succeeded")
-    credentials = emulator.credentials["apartmentiq"]
-    order: dict[str, Any] = {
-        "vendor": "apartmentiq",
-        "url": emulator.urls["apartmentiq"],
-        "password": credentials.password,
-        "login": credentials.login,
-        "extra": credentials.extra,
-        "job_id": job.id,
-        "path": f"{container}/result.csv",
-        "azure": {"connection_string": azure_store.connection_string},
-    }
-    child = subprocess.run(
-        [sys.executable, "-m", "tests.transfer.memory_child"],
-        input=json.dumps(order),
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parents[2],
-        timeout=500,
-        check=False,
-    )
-    assert child.returncode == 0, child.stderr[-3000:]
-    result = json.loads(child.stdout.splitlines()[-1])
+    azure = {"connection_string": azure_store.connection_string}
+    told = order(emulator, job.id, f"{container}/result.csv", azure=azure)
+    result, _ = finished("tests.transfer.memory_child", told, timeout=500)
     assert result["landing"]["files"][0]["sha256"] == job.files()[0].sha256
     with azure_store.client() as client, client.get_blob_client(container, "result.csv") as blob:
         assert blob.get_blob_properties().size == size

@@ -16,6 +16,7 @@ from airflow_provider_batchdl.exceptions import DestinationError, InvalidRequest
 from airflow_provider_batchdl.jobs import Landing
 from airflow_provider_batchdl.transfer import landing as landing_module
 from airflow_provider_batchdl.transfer.landing import Destination, download
+from airflow_provider_batchdl.transfer.recording import landed_file
 from airflow_provider_batchdl.transfer.sinks import write_small
 from tests.transfer.conftest import ClientFor, left_in, local
 
@@ -94,13 +95,12 @@ class TestError:
     ) -> None:
         target = tmp_path / "result.csv"
         job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=9_000, format="csv"), state="succeeded")
-        landed = landing_module._landed
 
         def meanwhile(*arguments: Any) -> Any:
             target.write_text("another writer's")
-            return landed(*arguments)
+            return landed_file(*arguments)
 
-        monkeypatch.setattr(landing_module, "_landed", meanwhile)
+        monkeypatch.setattr(landing_module, "landed_file", meanwhile)
         with pytest.raises(DestinationError, match="exists already") as caught:
             download(client_for("apartmentiq"), job.id, local(target), if_exists="error")
         assert not caught.value.retryable

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.jobs import Landing
+from tests.support import child
+from tests.support.child import order, running
 from tests.transfer.conftest import left_in
 
 MIB = 2**20
@@ -23,43 +20,9 @@ SIZE = 24 * MIB
 IN_HAND = 2 * MIB
 SLACK = 64 << 10
 WAIT = 60.0
+CHILD = "tests.transfer.kill_child"
 
 pytestmark = pytest.mark.timeout(240)
-
-
-def child(emulator: Emulator, job_id: str, path: str, vendor: str) -> subprocess.Popen[str]:
-    credentials = emulator.credentials[vendor]
-    order = {
-        "vendor": vendor,
-        "url": emulator.urls[vendor],
-        "password": credentials.password,
-        "login": credentials.login,
-        "extra": credentials.extra,
-        "job_id": job_id,
-        "path": path,
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.transfer.kill_child"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[2],
-    )
-    assert process.stdin is not None
-    process.stdin.write(json.dumps(order))
-    process.stdin.close()
-    process.stdin = None
-    return process
-
-
-@contextlib.contextmanager
-def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate(timeout=WAIT)
 
 
 def partial(folder: Path) -> Path | None:
@@ -70,7 +33,7 @@ def killed(emulator: Emulator, job_id: str, path: str, folder: Path, at: int, ve
     """Kill a download while the source is silent after ``at`` bytes; how many bytes the partial has then."""
     operation = "store" if vendor in ("apartmentiq", "batchcom") else "download"
     emulator.add_fault(Fault("stall", operation=operation, after_bytes=at, seconds=600))
-    with ended(child(emulator, job_id, path, vendor)) as process:
+    with running(CHILD, order(emulator, job_id, path, vendor=vendor)) as process:
         deadline = time.monotonic() + WAIT
         size = -1
         while time.monotonic() < deadline:
@@ -91,10 +54,8 @@ def killed(emulator: Emulator, job_id: str, path: str, folder: Path, at: int, ve
 
 def finished(emulator: Emulator, job_id: str, path: str, vendor: str = "apartmentiq") -> tuple[Landing, str]:
     """The landing of an undisturbed process, and its log."""
-    with ended(child(emulator, job_id, path, vendor)) as process:
-        out, err = process.communicate(timeout=WAIT)
-    assert process.returncode == 0, err
-    return Landing.from_dict(json.loads(out.splitlines()[-1])), err
+    landing, log = child.finished(CHILD, order(emulator, job_id, path, vendor=vendor), timeout=WAIT)
+    return Landing.from_dict(landing), log
 
 
 def wire(emulator: Emulator, since: int = 0) -> int:
@@ -129,7 +90,7 @@ def test_killed_twice(emulator: Emulator, tmp_path: Path) -> None:
     first = killed(emulator, job.id, path, tmp_path, 4 * MIB)
     # The fault counts the bytes of its own answer, which begins where the first try stopped.
     emulator.add_fault(Fault("stall", operation="store", after_bytes=8 * MIB, seconds=600))
-    with ended(child(emulator, job.id, path, "apartmentiq")):
+    with running(CHILD, order(emulator, job.id, path)):
         deadline = time.monotonic() + WAIT
         while time.monotonic() < deadline and (partial(tmp_path) or tmp_path).stat().st_size < first + 5 * MIB:
             time.sleep(0.1)
@@ -173,7 +134,7 @@ def test_what_several_connections_had_is_gone_on_with(emulator: Emulator, tmp_pa
     emulator.set_speed(8 * MIB)  # of each connection: so several are worth it
     job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=size, format="csv"), state="succeeded")
     path = f"{tmp_path}/result.csv"
-    with ended(child(emulator, job.id, path, "apartmentiq")) as process:
+    with running(CHILD, order(emulator, job.id, path)) as process:
         deadline = time.monotonic() + WAIT
         while wire(emulator) < sent and time.monotonic() < deadline:
             assert process.poll() is None, process.communicate()[1]

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.jobs import Landing
+from tests.support import child
+from tests.support.child import order, running
 from tests.support.s3_bucket import Bucket, fresh_bucket
 from tests.support.seaweedfs import S3Store
 
@@ -26,6 +24,7 @@ SIZE = 45 * MIB
 # Parts are noted once the store has them: two can be under way, one is being filled, and a reader holds some more.
 BEHIND = EVERY + 3 * BLOCK + 2 * MIB
 WAIT = 60.0
+CHILD = "tests.transfer.s3_kill_child"
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -36,36 +35,12 @@ def bucket(s3_store: S3Store) -> Iterator[Bucket]:
         yield bucket
 
 
-@contextlib.contextmanager
-def child(emulator: Emulator, bucket: Bucket, job_id: str, path: str) -> Iterator[subprocess.Popen[str]]:
-    credentials = emulator.credentials["apartmentiq"]
-    order = {
-        "vendor": "apartmentiq",
-        "url": emulator.urls["apartmentiq"],
-        "password": credentials.password,
-        "login": credentials.login,
-        "extra": credentials.extra,
-        "job_id": job_id,
-        "endpoint": bucket.store.endpoint_url,
-        "key": bucket.store.access_key,
-        "secret": bucket.store.secret_key,
-        "path": f"{bucket.name}/{path}",
-        "block": BLOCK,
-        "every": EVERY,
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.transfer.s3_kill_child"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
+def told(emulator: Emulator, bucket: Bucket, job_id: str, path: str) -> dict[str, Any]:
+    store = bucket.store
+    return order(
+        emulator, job_id, f"{bucket.name}/{path}",
+        endpoint=store.endpoint_url, key=store.access_key, secret=store.secret_key, block=BLOCK, every=EVERY,
     )  # fmt: skip
-    try:
-        assert process.stdin is not None
-        process.stdin.write(json.dumps(order))
-        process.stdin.close()
-        process.stdin = None
-        yield process
-    finally:
-        process.kill()
-        process.communicate(timeout=WAIT)
 
 
 def note(bucket: Bucket) -> Any:
@@ -76,7 +51,7 @@ def note(bucket: Bucket) -> Any:
 def killed(emulator: Emulator, bucket: Bucket, job_id: str, path: str, *, after: int, noted: int) -> int:
     """Kill a download while the source is silent after `after` bytes of its answer; the byte that was noted."""
     emulator.add_fault(Fault("stall", operation="store", after_bytes=after, seconds=600))
-    with child(emulator, bucket, job_id, path) as process:
+    with running(CHILD, told(emulator, bucket, job_id, path)) as process:
         deadline = time.monotonic() + WAIT
         while time.monotonic() < deadline:
             assert process.poll() is None, process.communicate()[1]
@@ -94,10 +69,8 @@ def killed(emulator: Emulator, bucket: Bucket, job_id: str, path: str, *, after:
 
 def finished(emulator: Emulator, bucket: Bucket, job_id: str, path: str) -> tuple[Landing, str]:
     """The landing of an undisturbed process, and its log."""
-    with child(emulator, bucket, job_id, path) as process:
-        out, err = process.communicate(timeout=WAIT)
-        assert process.returncode == 0, err
-    return Landing.from_dict(json.loads(out.splitlines()[-1])), err
+    landing, log = child.finished(CHILD, told(emulator, bucket, job_id, path), timeout=WAIT)
+    return Landing.from_dict(landing), log
 
 
 def wire(emulator: Emulator, since: int) -> int:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_batchdl.emulator import Emulator, ResultSpec
+from tests.support.child import finished, order
 from tests.support.seaweedfs import S3Store
 
 MIB = 2**20
@@ -28,28 +26,7 @@ pytestmark = [
 def measured(emulator: Emulator, path: str, s3: dict[str, Any] | None) -> dict[str, Any]:
     """What a child process says of landing ``SIZE`` bytes at ``path``."""
     job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=SIZE, format="csv"), state="succeeded")
-    credentials = emulator.credentials["apartmentiq"]
-    order = {
-        "vendor": "apartmentiq",
-        "url": emulator.urls["apartmentiq"],
-        "password": credentials.password,
-        "login": credentials.login,
-        "extra": credentials.extra,
-        "job_id": job.id,
-        "path": path,
-        "s3": s3,
-    }
-    child = subprocess.run(
-        [sys.executable, "-m", "tests.transfer.memory_child"],
-        input=json.dumps(order),
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parents[2],
-        timeout=1500,
-        check=False,
-    )
-    assert child.returncode == 0, child.stderr[-3000:]
-    result: dict[str, Any] = json.loads(child.stdout.splitlines()[-1])
+    result, _ = finished("tests.transfer.memory_child", order(emulator, job.id, path, s3=s3), timeout=1500)
     assert result["landing"]["bytes"] == SIZE
     assert result["landing"]["files"][0]["sha256"] == job.files()[0].sha256
     over, base = result["over"] / MIB, result["before"] / MIB

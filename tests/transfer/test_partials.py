@@ -196,6 +196,31 @@ def test_short_of_descriptors_a_sealed_file_is_let_go(
     assert (tmp_path / "x.csv").stat().st_size == MIB + 4
 
 
+@pytest.mark.parametrize("step", ["ftruncate", "open"])
+def test_a_kill_while_islands_are_given_up_leaves_no_holes_that_count_as_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    sink = begun(tmp_path / "x.csv")
+    shelf = sink.shelf()
+    sink.reached(MIB, ((0, MIB), (3 * MIB, 3 * MIB + 9)))
+    shelf.put(3 * MIB, b"an island")
+    shelf.close()
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, step, killed)
+        with pytest.raises(KeyboardInterrupt):
+            sink.settle(MIB)
+    sink.park()
+    again = kept(tmp_path / "x.csv")
+    assert again is not None
+    assert again.written == MIB
+    assert b"".join(again.replay()) == b"x" * MIB
+    again.discard()
+
+
 def test_beginning_again_forgets_what_was_noted(tmp_path: Path) -> None:
     sink = begun(tmp_path / "x.csv")
     sink.restart()

@@ -9,8 +9,6 @@ import io
 import json
 import logging
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -25,10 +23,12 @@ from airflow_provider_batchdl.transfer.landing import Destination, download
 from airflow_provider_batchdl.transfer.sinks import Sink, gcs_api, open_sink, write_small
 from airflow_provider_batchdl.transfer.sinks.gcs import CHUNK, GRAIN, SMALL, GcsSink
 from airflow_provider_batchdl.transfer.sinks.gcs_api import ATTEMPTS, GcsObject
+from tests.support.child import finished, order, running
 from tests.support.gcs import GcsBucket
 from tests.support.gcs_store import Fault, GcsStore
 from tests.transfer.conftest import ClientFor
 
+CHILD = "tests.transfer.gcs_child"
 MIB = 1 << 20
 LARGE = 2 * CHUNK + 17
 """Two chunks on their way before `publish`, and a last one."""
@@ -396,54 +396,25 @@ def interrupted(*_: Any, **__: Any) -> Any:
     raise KeyboardInterrupt
 
 
-def started(emulator: Emulator, job_id: str, bucket: GcsBucket) -> subprocess.Popen[str]:
-    """A child that lands the job's result at `x`."""
-    credentials = emulator.credentials["apartmentiq"]
-    order = {
-        "vendor": "apartmentiq",
-        "url": emulator.urls["apartmentiq"],
-        "password": credentials.password,
-        "login": credentials.login,
-        "extra": credentials.extra,
-        "job_id": job_id,
-        "path": f"{bucket.name}/x",
-        "endpoint_url": bucket.endpoint_url,
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.transfer.gcs_child"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[2],
-    )
-    assert process.stdin is not None
-    process.stdin.write(json.dumps(order))
-    process.stdin.close()
-    process.stdin = None
-    return process
+def told(emulator: Emulator, job_id: str, bucket: GcsBucket) -> dict[str, Any]:
+    """The order to land the job's result at `x`."""
+    return order(emulator, job_id, f"{bucket.name}/x", endpoint_url=bucket.endpoint_url)
 
 
 def test_a_killed_worker_leaves_nothing_visible(emulator: Emulator, bucket: GcsBucket, server: GcsStore) -> None:
     job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=24 * MIB, format="csv"), state="succeeded")
     emulator.add_fault(VendorFault(operation="store", kind="stall", after_bytes=20 * MIB, seconds=60, times=9))
-    process = started(emulator, job.id, bucket)
-    try:
+    with running(CHILD, told(emulator, job.id, bucket)) as process:
         deadline = time.monotonic() + 60
         while server.calls.count("chunk") < 2 and time.monotonic() < deadline:
             assert process.poll() is None
             time.sleep(0.02)
-    finally:
-        process.kill()
-        process.communicate(timeout=30)
     assert server.calls.count("chunk") == 2
     assert bucket.keys() == []
     assert server.open_sessions() == ["x"]  # which the store forgets after a week
     emulator.clear_faults()
-    process = started(emulator, job.id, bucket)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err[-3000:]
-    assert json.loads(out.splitlines()[-1])["landing"]["bytes"] == 24 * MIB
+    result, _ = finished(CHILD, told(emulator, job.id, bucket), timeout=120)
+    assert result["landing"]["bytes"] == 24 * MIB
     assert hashlib.sha256(bucket.read("x")).hexdigest() == job.files()[0].sha256
 
 
@@ -452,10 +423,7 @@ def test_a_killed_worker_leaves_nothing_visible(emulator: Emulator, bucket: GcsB
 def test_a_large_result_lands_in_little_memory(emulator: Emulator, bucket: GcsBucket) -> None:
     size = 256 * MIB
     job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=size, format="csv"), state="succeeded")
-    process = started(emulator, job.id, bucket)
-    out, err = process.communicate(timeout=280)
-    assert process.returncode == 0, err[-3000:]
-    result = json.loads(out.splitlines()[-1])
+    result, _ = finished(CHILD, told(emulator, job.id, bucket), timeout=280)
     assert result["landing"]["files"][0]["sha256"] == job.files()[0].sha256
     assert bucket.resource("x")["size"] == str(size)
     print(f"256 MiB to Google Cloud Storage: {result['over'] / MIB:.1f} MiB over")  # noqa: T201 pytest -rP shows it

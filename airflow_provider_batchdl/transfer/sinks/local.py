@@ -10,13 +10,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from airflow_provider_batchdl.exceptions import DestinationError
-from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.transfer.parallel.shelf import FileShelf
-from airflow_provider_batchdl.transfer.sinks import ScatteredSink, leftovers, partial
+from airflow_provider_batchdl.transfer.sinks import ScatteredSink, folder, leftovers, partial
 from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, ended
+from airflow_provider_batchdl.transfer.sinks.writeback import Writeback
 from airflow_provider_batchdl.transfer.state import Mark, boot_id
-
-log = get_logger(__name__)
 
 WORTH_KEEPING = 1 << 20
 """Bytes below which a file is sooner downloaded again than gone on with."""
@@ -75,6 +73,7 @@ class LocalSink(ScatteredSink):
         self._temporary = ""
         self._fd: int | None = None
         self._keyed = False
+        self._writeback = Writeback()
         self._sealed: os.stat_result | None = None
         if not self._name or os.path.isdir(path):
             raise destination_error(uri, "write", IsADirectoryError(errno.EISDIR, "the destination is a folder"))
@@ -90,7 +89,8 @@ class LocalSink(ScatteredSink):
             raise destination_error(uri, "create the file", error) from error
 
     def _open(self, key: str | None, *, keep: bool, expected_bytes: int | None) -> None:
-        self._check_space(expected_bytes)
+        if expected_bytes is not None and expected_bytes >= WORTH_KEEPING:
+            folder.check_space(self._folder, expected_bytes)
         if key is not None:
             path = partial.path_of(self._folder, self._name, key)
             self._fd = partial.lock(path)
@@ -117,7 +117,7 @@ class LocalSink(ScatteredSink):
                 # What is kept was on the disk; what follows is this machine's.
                 mark = replace(mark, durable=kept, boot=boot_id())
                 partial.write_state(self._temporary, mark.to_json())
-        self.written, self.mark = kept, mark
+        self.written, self.mark, self._writeback = kept, mark, Writeback(kept)
         return kept > 0
 
     def replay(self) -> Iterator[bytes]:
@@ -151,6 +151,8 @@ class LocalSink(ScatteredSink):
                 count = os.write(fd, view)
                 self.written += count
                 view = view[count:]
+            if self.written >= self._writeback.due:
+                self._writeback.follow(fd, self.written)
             if self.mark is not None and self.written - self.mark.durable >= SYNC_EVERY:
                 os.fsync(fd)
                 self.mark = replace(self.mark, durable=self.written, boot=boot_id())
@@ -190,7 +192,7 @@ class LocalSink(ScatteredSink):
                 partial.remove_state(self._temporary)
             os.ftruncate(fd, 0)
             os.lseek(fd, 0, os.SEEK_SET)
-        self.written, self.mark, self.landed = 0, None, ()
+        self.written, self.mark, self.landed, self._writeback = 0, None, (), Writeback()
 
     def seal(self) -> None:
         """Flush to the disk; only the rename is left.
@@ -199,6 +201,8 @@ class LocalSink(ScatteredSink):
         """
         fd = self._descriptor()
         with self._failing("flush"):
+            if self._writeback.left(self.written):
+                os.ftruncate(fd, self.written)
             os.fsync(fd)
             self._sealed = os.fstat(fd)
             limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -216,18 +220,11 @@ class LocalSink(ScatteredSink):
                 # Before the name is free for others: what is beside it then would be theirs.
                 partial.remove_state(self._temporary)
             if self._create_only:
-                self._link()
+                self._create()
             else:
                 os.replace(self._temporary, self._target)
             self._close()
-        # From here the result is visible and whole; a folder that cannot be synced (some network file systems
-        # refuse) only means that the rename may not survive a power cut.
-        with contextlib.suppress(OSError):
-            folder = os.open(self._folder or ".", os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        folder.sync(self._folder)
         leftovers.remove_unused(self._folder, self._name, self._key)
 
     def discard(self) -> None:
@@ -258,33 +255,17 @@ class LocalSink(ScatteredSink):
             raise ended(self.uri)
         if self._fd is not None:
             return
-        self._fd = partial.lock_existing(self._temporary)
-        found = os.fstat(self._fd) if self._fd is not None else None
-        facts = [(each.st_ino, each.st_size, each.st_mtime_ns) for each in (self._sealed, found) if each is not None]
-        if len(set(facts)) != 1 or len(facts) != 2:
-            if self._fd is not None:
-                os.close(self._fd)
-            self._fd, self._temporary = None, ""
+        self._fd = partial.lock_unchanged(self._temporary, self._sealed)
+        if self._fd is None:
+            self._temporary = ""  # by now another's
             raise OSError(errno.EBUSY, "another process has taken the partial file")
 
-    def _link(self) -> None:
-        """Give the file its name unless that is taken."""
+    def _create(self) -> None:
         try:
-            os.link(self._temporary, self._target)
-            os.unlink(self._temporary)
+            folder.rename_unless_taken(self._temporary, self._target)
         except FileExistsError:
             self.discard()
             raise already_there(self.uri) from None
-        except OSError as error:
-            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
-                raise
-            log.warning(
-                "The file system has no hard links: a file that appears at %s in this moment is replaced.", self.uri
-            )
-            if os.path.lexists(self._target):
-                self.discard()
-                raise already_there(self.uri) from None
-            os.replace(self._temporary, self._target)
 
     def _descriptor(self) -> int:
         if self._fd is None or self._sealed is not None:
@@ -300,13 +281,3 @@ class LocalSink(ScatteredSink):
         except OSError as error:
             self.discard()
             raise destination_error(self.uri, doing, error) from error
-
-    def _check_space(self, expected_bytes: int | None) -> None:
-        """Fail before 100 GB were fetched rather than after. Quotas are not seen here; `write` meets those."""
-        if not expected_bytes or expected_bytes < WORTH_KEEPING or not hasattr(os, "statvfs"):
-            return
-        space = os.statvfs(self._folder or ".")
-        # Some network and FUSE file systems report nothing at all.
-        if space.f_blocks and space.f_bavail * space.f_frsize < expected_bytes:
-            free = space.f_bavail * space.f_frsize
-            raise OSError(errno.ENOSPC, f"{expected_bytes} bytes are needed, {free} are free")

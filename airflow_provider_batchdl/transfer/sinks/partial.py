@@ -73,6 +73,18 @@ def lock_existing(path: str) -> int | None:
     return None
 
 
+def lock_unchanged(path: str, before: os.stat_result) -> int | None:
+    """As `lock_existing`, but None where the file is another than `before`, or was written to since."""
+    fd = lock_existing(path)
+    if fd is None:
+        return None
+    now = os.fstat(fd)
+    if (now.st_ino, now.st_size, now.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns):
+        return fd
+    os.close(fd)
+    return None
+
+
 def create(folder: str, name: str) -> tuple[str, int]:
     """A partial under a random name, which nobody goes on with. Raises `OSError`."""
     path = path_of(folder, name, secrets.token_hex(8))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
-from tests.bench.faults.hosts import Handler, serving
-
-_PER_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server", "expect"})
+from tests.bench.faults.hosts import serving
+from tests.support.store_proxy import XML, Answer, StoreProxyHandler
 
 
 class Meddler(Protocol):
@@ -68,42 +66,20 @@ def call_name(method: str, path: str) -> str:
 @contextlib.contextmanager
 def s3_proxy(endpoint_url: str, meddler: Meddler | None) -> Iterator[str]:
     """Stand in front of a store; yields the URL to use in its place."""
-    target = urlsplit(endpoint_url).netloc
 
-    class Proxy(Handler):
+    class Proxy(StoreProxyHandler):
+        target = urlsplit(endpoint_url).netloc
+
         def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            call = call_name(self.command, self.path)
+            body, call = self.body(), call_name(self.command, self.path)
             if meddler and (refused := meddler.before(call)):
-                self._reply(refused[0], [("Content-Type", "application/xml")], refused[1])
+                status, text = refused
+                self.reply(Answer(status, XML, text))
                 return
-            connection = http.client.HTTPConnection(target, timeout=60)
-            try:
-                # The Host header goes through as it came: it is part of what the client signed.
-                connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-                for name, value in self.headers.items():
-                    if name.lower() not in ("connection", "expect"):
-                        connection.putheader(name, value)
-                connection.endheaders(body)
-                answer = connection.getresponse()
-                body = answer.read()
-                if meddler:
-                    meddler.after(call)
-                self._reply(answer.status, answer.getheaders(), body, answer.getheader("Content-Length"))
-            finally:
-                connection.close()
-
-        def _reply(self, status: int, headers: list[tuple[str, str]], body: bytes, length: str | None = None) -> None:
-            self.send_response_only(status)
-            for name, value in headers:
-                if name.lower() not in _PER_HOP:
-                    self.send_header(name, value)
-            # The answer to a HEAD has the length of a body that does not come.
-            self.send_header("Content-Length", length if self.command == "HEAD" and length else str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer  # noqa: N815 the base class's names
+            said = self.carried_out(body)
+            if meddler:
+                meddler.after(call)
+            self.reply(said)
 
     with serving(Proxy, "127.0.0.1") as origin:
         yield origin
