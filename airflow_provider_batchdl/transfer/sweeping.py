@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.transfer.sinks.errors import destination_error
-from airflow_provider_batchdl.transfer.sinks.partial import PARTIAL, STATE, remove_if_unused
+from airflow_provider_batchdl.transfer.sinks.partial import DRAFT, PARTIAL, STATE, remove_if_unused
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -70,7 +70,7 @@ def sweep(fs: AbstractFileSystem, path: str, *, older_than: timedelta = A_DAY) -
 
 def _local(folder: str, before: float) -> Iterator[str]:
     for parent, _, names in os.walk(folder):
-        partials = {name.removesuffix(STATE) for name in names if PARTIAL.fullmatch(name)}
+        partials = {match["partial"] for match in map(PARTIAL.fullmatch, names) if match}
         for path in (str(Path(parent, name)) for name in sorted(partials)):
             if _last_write(path) < before and remove_if_unused(path):
                 yield path
@@ -78,7 +78,7 @@ def _local(folder: str, before: float) -> Iterator[str]:
 
 def _last_write(path: str) -> float:
     times = []
-    for each in (path, path + STATE):
+    for each in (path, path + STATE, path + DRAFT):
         try:
             times.append(os.lstat(each).st_mtime)
         except OSError:

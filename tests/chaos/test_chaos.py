@@ -59,10 +59,11 @@ FOUND = [
     # Killed with a partial under the name that such a page has; the next try lands under the file's own.
     Schedule("revenuebase", "disk", 1, (Harm("html"),), (Kill("step", 3),), folder=True),
     # Killed between taking away the note and giving the file its name: the one kill that costs a whole file.
-    Schedule("apartmentiq", "disk", MIB, kills=(Kill("step", 7),), folder=True),
+    *(Schedule("apartmentiq", "disk", MIB, kills=(Kill("step", step),), folder=True) for step in range(7, 12)),
     # Several connections given up, and killed before the file was cut to what one goes on with: its holes were landed.
-    Schedule(
-        "apartmentiq", "disk", 3 * MIB, (Harm("ignore_range"),), (Kill("step", 8),), folder=True, connections=2
+    *(
+        Schedule("apartmentiq", "disk", 3 * MIB, (Harm("ignore_range"),), (Kill("step", step),), connections=2)
+        for step in range(8, 14)
     ),
     # All bytes came, but not the end of them, and no length: the server's word that nothing follows was not taken.
     Schedule("apartmentiq", "disk", 6 * MIB + 1, (Harm("chunked_eof", at=6 * MIB + 1),), folder=True),

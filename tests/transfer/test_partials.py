@@ -119,6 +119,19 @@ def test_what_cannot_be_trusted_is_not_gone_on_with(tmp_path: Path, damage: str)
     assert left_in(tmp_path) == ["x.csv"]
 
 
+def test_a_kill_while_the_state_is_written_leaves_the_one_before(tmp_path: Path) -> None:
+    begun(tmp_path / "x.csv").park()
+    [part] = tmp_path.glob(".*.part")
+    Path(f"{part}.json.new").write_bytes(b'{"versi')
+    sink = kept(tmp_path / "x.csv")
+    assert sink is not None
+    sink.publish()
+    assert left_in(tmp_path) == ["x.csv"]
+    Path(f"{part}.json.new").write_bytes(b'{"versi')  # of which nothing else is left
+    assert sweep(fsspec.filesystem("file"), str(tmp_path), older_than=timedelta(seconds=-60)) == [str(part)]
+    assert left_in(tmp_path) == ["x.csv"]
+
+
 def test_a_second_writer_has_a_file_of_its_own(tmp_path: Path) -> None:
     first = begun(tmp_path / "x.csv", b"1" * MIB)
     assert kept(tmp_path / "x.csv") is None

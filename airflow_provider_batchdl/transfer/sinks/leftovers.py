@@ -94,6 +94,5 @@ def _listed(folder: str) -> _Listing:
     for each in names:
         match = partial.PARTIAL.fullmatch(each) if each.startswith(".") else None
         if match:
-            path = os.path.join(folder, each.removesuffix(partial.STATE))
-            partials.append(_Partial(path, match["name"], match["key"]))
+            partials.append(_Partial(os.path.join(folder, match["partial"]), match["name"], match["key"]))
     return _Listing(folder, taken, len(names), partials)

@@ -18,9 +18,12 @@ import stat
 _FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 STATE = ".json"
 """Added to a partial's name: the state beside it."""
-PARTIAL = re.compile(r"\.(?P<name>.+)\.(?P<key>[0-9a-f]{16})\.part(?P<state>\.json)?", re.DOTALL)
+DRAFT = STATE + ".new"
+"""The same: a state that is being written."""
+PARTIAL = re.compile(r"(?P<partial>\.(?P<name>.+)\.(?P<key>[0-9a-f]{16})\.part)(\.json(\.new)?)?", re.DOTALL)
+"""Names of partials and of what is beside them."""
 LARGEST_STATE = 64 << 10
-_AFFIX = len(".") + len(".0123456789abcdef.part.json")
+_AFFIX = len(".") + len(".0123456789abcdef.part") + len(DRAFT)
 
 
 def path_of(folder: str, name: str, key: str) -> str:
@@ -104,21 +107,23 @@ def read_state(path: str) -> bytes:
 
 
 def write_state(path: str, data: bytes) -> None:
-    """Write the state beside the partial at `path`. A torn one is found to be no JSON. Raises `OSError`."""
-    fd = os.open(path + STATE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    """Replace the state beside the partial at `path`: a kill leaves the old one or the new. Raises `OSError`."""
+    fd = os.open(path + DRAFT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(fd, "wb") as file:
         file.write(data)
+    os.replace(path + DRAFT, path + STATE)
 
 
 def remove_state(path: str) -> None:
     """Remove the state beside the partial at `path`: without it the bytes mean nothing. Raises `OSError`."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path + STATE)
+    for each in (path + STATE, path + DRAFT):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(each)
 
 
 def remove(path: str) -> None:
     """Remove a partial and its state. Never raises."""
-    for each in (path + STATE, path):
+    for each in (path + STATE, path + DRAFT, path):
         with contextlib.suppress(OSError):
             os.unlink(each)
 
