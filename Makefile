@@ -9,10 +9,10 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env demo up test lint types unit system long bench faults scale chaos format lock clean
+.PHONY: help env demo up test lint types unit system long distributed compat compat-core bench faults scale chaos format lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 env: ## build .venv/ from the pinned, hashed requirements (instant when it is built)
 	@for python in $(PYTHONS); do \
@@ -43,10 +43,51 @@ unit: env ## all tests but those that start Airflow processes, in parallel
 	$(PY) -m pytest -m "not system" -n auto --maxprocesses 4 $(PYTEST_ARGS)
 
 system: env ## the tests that start Airflow processes, one after another
-	$(PY) -m pytest -m "system and not long" $(PYTEST_ARGS)
+	$(PY) -m pytest -m "system and not long and not distributed" $(PYTEST_ARGS)
 
-long: env ## those of them that `make test` leaves out: the watcher, the command line, patterns, the task group in all shapes
-	$(PY) -m pytest -m long $(PYTEST_ARGS)
+long: env ## what `make test` leaves out: kills and outages on SQLite, the watcher, the command line, patterns, all task groups
+	$(PY) -m pytest -m "long and not distributed" $(PYTEST_ARGS)
+
+distributed: env ## kills and outages on PostgreSQL, Celery and Redis, with two workers and two triggerers (needs both servers)
+	$(PY) -m pytest -m distributed $(PYTEST_ARGS)
+
+# The newest of each older Airflow that we support, beside .venv/, which has the newest of all. What their own dependencies
+# have deprecated since is none of our business there.
+COMPAT := .venv-compat-3.1 .venv-compat-3.2
+OLDER := -m pytest -W ignore::DeprecationWarning -W ignore::FutureWarning
+
+compat: test $(COMPAT:%=%/stamp) ## everything on Airflow 3.3, and all tests on the newest 3.1 and 3.2
+	@$(PY) -m tests.support.azurite
+	@for venv in $(COMPAT); do \
+	  echo "make compat: $$venv"; \
+	  $$venv/bin/python $(OLDER) -m "not system" -n auto --maxprocesses 4 $(PYTEST_ARGS) || exit 1; \
+	  $$venv/bin/python $(OLDER) -m "system and not long and not distributed" $(PYTEST_ARGS) || exit 1; \
+	done
+
+# What touches Airflow: operators, sensors, triggers, hooks, commands, through its own task runner, and whole DAGs through
+# `dag.test()`. What is left to `make compat` is tests that stay below Airflow (vendors, client, transfer, emulator),
+# and those that start its scheduler.
+CORE := tests/operators tests/sensors tests/triggers tests/hooks tests/cli tests/test_fifth_vendor.py \
+  tests/test_provider_info.py tests/test_task_group.py
+
+compat-core: $(COMPAT:%=%/stamp) ## the tests of what touches Airflow, on the newest 3.1 and 3.2
+	@for venv in $(COMPAT); do \
+	  echo "make compat-core: $$venv"; \
+	  $$venv/bin/python $(OLDER) -m "not system" -n auto --maxprocesses 4 $(CORE) $(PYTEST_ARGS) || exit 1; \
+	  $$venv/bin/python $(OLDER) tests/system/test_dag_test.py -k local_folder $(PYTEST_ARGS) || exit 1; \
+	done
+
+.venv-compat-%/stamp: .venv-compat-%/requirements pyproject.toml airflow_provider_batchdl/__init__.py
+	@.venv-compat-$*/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PRECIOUS: .venv-compat-%/requirements
+.venv-compat-%/requirements: requirements/compat-%.txt | env
+	@echo "make compat: building .venv-compat-$*/ (a minute or two, once)"
+	@$(PY) -m venv --clear .venv-compat-$*
+	@.venv-compat-$*/bin/python -m pip install -qq --disable-pip-version-check --no-compile --require-hashes --no-deps \
+	  --only-binary :all: -r requirements/compat-$*.txt
+	@touch $@
 
 bench: .venv-bench/stamp ## this engine and its rivals on loopback, into docs/benchmarks.md (25 minutes; needs nginx, aria2 and others)
 	.venv-bench/bin/python -m tests.bench.run
@@ -65,7 +106,7 @@ chaos: env ## thousands of schedules of several faults and kills; CHAOS_EXAMPLES
 faults: env ## this engine and its peers through the emulator's faults, into docs/faults.md (six minutes)
 	@$(PY) -m tests.bench.faults $(FAULTS_ARGS)
 
-scale: env ## ten thousand waits in one process against the vendors' rate limits, into docs/scale.md (ten minutes)
+scale: env ## ten thousand waits in a real triggerer against the vendors' rate limits, into docs/scale.md (fifteen minutes; needs PostgreSQL)
 	@$(PY) -m tests.bench.scale $(SCALE_ARGS)
 
 format: env ## let ruff rewrite what it can
@@ -76,16 +117,19 @@ format: env ## let ruff rewrite what it can
 # Releases after LOCK_DATE are not looked at: Airflow's own dependencies are open at the top, and a set that was
 # seen to work stays a set that works.
 LOCK_DATE ?= 2026-11-21
+# Airflow 3.2.2 does not run with the FastAPI, pydantic and starlette of later months.
+LOCK_DATE_3_2 := 2026-06-10
 LOCK_ARGS ?=
-lock: env ## recompile requirements/dev.txt and bench.txt from their .in files
+lock: env ## recompile requirements/*.txt from their .in files
 	$(PY) -m venv --clear .lock
 	.lock/bin/python -m pip install --quiet uv
-	for name in dev bench; do \
+	for name in dev bench compat-3.1 compat-3.2; do \
+	  date=$(LOCK_DATE); if [ $$name = compat-3.2 ]; then date=$(LOCK_DATE_3_2); fi; \
 	  .lock/bin/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	    --no-emit-index-url --no-emit-find-links --exclude-newer $(LOCK_DATE) $(LOCK_ARGS) \
+	    --no-emit-index-url --no-emit-find-links --exclude-newer $$date $(LOCK_ARGS) \
 	    --output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
 	done
 	rm -rf .lock
 
 clean: ## remove everything that these commands made
-	rm -rf .venv .venv-bench .bench .venv-faults .venv.lock .lock .demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
+	rm -rf .venv .venv-bench .venv-compat-* .bench .venv-faults .venv.lock .lock .demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis

@@ -10,6 +10,7 @@ from airflow.sdk import DAG, BaseOperator, chain, task
 
 from airflow_provider_batchdl.retries import BatchDlRetryPolicy
 from airflow_provider_batchdl.task_groups import batch_job
+from tests.support.airflow_features import DagSerialization
 
 WORK: dict[str, Any] = {"conn_id": "proofy_default", "request": {"emails": ["ada@example.com"]}}
 STEPS = ("submit", "wait", "download")
@@ -98,8 +99,6 @@ def test_several_in_one_dag() -> None:
 
 
 def test_mapped_it_goes_through_serialization() -> None:
-    from airflow.serialization.serialized_objects import DagSerialization
-
     @task
     def requests() -> list[dict[str, Any]]:
         return []

@@ -6,9 +6,13 @@ import contextlib
 from collections.abc import Iterator
 
 import pytest
-from revenuebase_sdk import AuthenticationError, BadRequestError, RateLimitError, RevenuebaseClient
 
 from airflow_provider_batchdl.emulator import Emulator, Fault, ManualClock
+
+try:
+    from revenuebase_sdk import AuthenticationError, BadRequestError, RateLimitError, RevenuebaseClient
+except ImportError:  # `make compat`: it is younger than what Airflow 3.2 runs with
+    pytest.skip("needs revenuebase-sdk", allow_module_level=True)
 
 
 @pytest.fixture

@@ -16,10 +16,12 @@ from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.operators import submission
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
-from tests.support.airflow_api import ExecutionApi, in_runtime, without_store
+from tests.support.airflow_api import ExecutionApi, in_runtime
+from tests.support.airflow_features import needs_task_state_store
 from tests.support.airflow_fixtures import Looks
 from tests.support.airflow_jobs import VENDORS, count, work
 
+pytestmark = needs_task_state_store
 Make = Callable[..., Any]
 WITH_CANCEL = [vendor for vendor in VENDORS if vendor != "batchcom"]
 
@@ -146,16 +148,6 @@ def test_not_where_that_is_not_wanted(connections: Emulator, api: ExecutionApi, 
     ran(api, lambda: make(**arguments))
     api.clear()
     ran(api, lambda: make(**arguments), try_number=2)
-    assert (count(connections, "submit"), count(connections, "cancel"), count(connections, "status")) == (2, 0, 0)
-
-
-@pytest.mark.parametrize("how", [{"pre_execute": without_store}, {"durable": False}], ids=["older Airflow", "off"])
-def test_not_where_nothing_is_remembered(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, how: dict[str, Any]
-) -> None:
-    ran(api, lambda: make(**how, **work("proofy", tmp_path)))
-    api.clear()
-    ran(api, lambda: make(**how, **work("proofy", tmp_path)), try_number=2)
     assert (count(connections, "submit"), count(connections, "cancel"), count(connections, "status")) == (2, 0, 0)
 
 

@@ -15,11 +15,13 @@ from airflow_provider_batchdl.failures import BatchTaskFailedError
 from airflow_provider_batchdl.operators import submission
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
-from tests.support.airflow_api import ExecutionApi, without_store
+from tests.support.airflow_api import ExecutionApi
+from tests.support.airflow_features import needs_task_state_store
 from tests.support.airflow_fixtures import Looks
 from tests.support.airflow_jobs import VENDORS, count, work
 
 STORED = ("task", -1, submission.STATE_KEY)
+pytestmark = needs_task_state_store
 Make = Callable[..., Any]
 
 
@@ -165,43 +167,6 @@ def test_a_job_that_is_gone_is_submitted_anew_by_a_retry(
     connections.add_fault(Fault("status", operation="status", status=404))
     assert api.run(lambda: make(**work("apartmentiq", tmp_path)), try_number=2).state == "success"
     assert count(connections, "submit") == 2
-
-
-@pytest.mark.parametrize("how", [{"pre_execute": without_store}, {"durable": False}], ids=["older Airflow", "off"])
-def test_without_a_store_it_works_and_a_retry_submits_again(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, how: dict[str, Any]
-) -> None:
-    for try_number in (1, 2):
-        outcome = api.run(lambda: make(**how, **work("proofy", tmp_path)), try_number=try_number)
-        assert outcome.state == "success"
-    assert not api.store
-    assert count(connections, "submit") == 2
-
-
-@pytest.mark.parametrize("cancels", [True, False])
-def test_time_up_below_airflow_3_3(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, cancels: bool
-) -> None:
-    connections.world.run_seconds = 3600
-    run = partial(BatchJobOperator, task_id="task", deferrable=True, pre_execute=without_store, cancel_on_kill=cancels)
-    api.run(lambda: run(**work("apartmentiq", tmp_path)))
-    api.resume_with({"status": "timeout", "job_id": api.pushed("task", "job_id"), "job": None})
-    assert api.run(lambda: run(**work("apartmentiq", tmp_path))).kind == ("up_for_retry", "AirflowTaskTimeout")
-    assert connections.jobs("apartmentiq")[0].cancelled is cancels
-    assert api.run(lambda: run(**work("apartmentiq", tmp_path)), try_number=2).state == "deferred"
-    assert count(connections, "submit") == 2
-
-
-def test_what_is_weaker_below_airflow_3_3_is_said_once(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, caplog: pytest.LogCaptureFixture
-) -> None:
-    submission._say_what_older_airflows_lack.cache_clear()
-    for how in ({"durable": False}, {}):
-        api.run(lambda: make(**how, **work("proofy", tmp_path)))  # noqa: B023 called at once
-    assert "older than 3.3" not in caplog.text
-    for try_number in (1, 2):
-        api.run(lambda: make(pre_execute=without_store, **work("proofy", tmp_path)), try_number=try_number)
-    assert caplog.text.count("This Airflow is older than 3.3.") == 1
 
 
 def test_what_a_newer_version_stored_is_understood(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.standard.operators.python import PythonOperator
-from airflow.sdk import DAG, RetryAction, RetryDecision
+from airflow.sdk import DAG
 
 from airflow_provider_batchdl import exceptions
 from airflow_provider_batchdl.emulator import Emulator, Fault
@@ -33,6 +31,12 @@ from airflow_provider_batchdl.sensors.job import BatchJobSensor
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_fixtures import Looks
 from tests.support.airflow_jobs import count, work
+from tests.support.fixtures import forget_process_state
+
+try:
+    from airflow.sdk import RetryAction, RetryDecision
+except ImportError:
+    pytest.skip("this Airflow has no retry policies (3.3 and later have)", allow_module_level=True)
 
 MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["waiting", "deferred"])
 
@@ -161,14 +165,52 @@ def test_a_long_wait_is_handed_back_to_airflow(
     assert count(connections, "submit") == 1  # nothing was slept for, nor asked again
 
 
-def test_without_the_policy_the_delay_is_the_tasks(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks
+def long_wait(connections: Emulator, status: int) -> None:
+    """The vendor asks for half an hour, once."""
+    connections.add_fault(Fault("status", operation="status", status=status, retry_after=1800))
+
+
+def waiting(folder: Path, **more: Any) -> Callable[[], BatchJobOperator]:
+    """A task that waits on its worker, with the policy unless told otherwise."""
+    arguments = {"retry_policy": BatchDlRetryPolicy(), "retries": 1, **work("revenuebase", folder), **more}
+    return lambda: BatchJobOperator(task_id="task", deferrable=False, **arguments)
+
+
+@pytest.mark.parametrize(("status", "error"), [(429, "RateLimitedError"), (503, "VendorUnavailableError")])
+def test_a_long_wait_of_a_look_gives_the_worker_back(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, status: int, error: str
 ) -> None:
-    connections.add_fault(Fault("status", operation="submit", status=429, retry_after=1800))
-    arguments = work("proofy", tmp_path)
-    outcome = api.run(lambda: SubmitBatchJobOperator(task_id="task", retries=1, **arguments))
-    assert outcome.kind == ("up_for_retry", "RateLimitedError")
-    assert retried_after(api) is None
+    connections.world.run_seconds = 3600
+    looks.before_next(lambda: long_wait(connections, status))
+    make = waiting(tmp_path)
+    assert api.run(make).kind == ("up_for_retry", error)
+    assert retried_after(api) == pytest.approx(1800, abs=2)
+    assert max(looks.first_waits) < 120
+    [job] = connections.jobs("revenuebase")
+    job.finish()
+    forget_process_state()  # half an hour later
+    assert api.run(make, try_number=2).state == "success"
+    assert (count(connections, "submit"), count(connections, "cancel")) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("more", "max_tries"),
+    [({"retry_policy": None}, 1), ({}, 0), ({"durable": False}, 1)],
+    ids=["without the policy", "the last try", "a retry would pay again"],
+)
+def test_a_long_wait_is_slept_where_a_retry_would_not_come_in_time(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, more: dict[str, Any], max_tries: int
+) -> None:
+    connections.world.run_seconds = 3600
+    api.max_tries = max_tries
+
+    def finish() -> None:
+        connections.jobs("revenuebase")[0].finish()
+
+    looks.before_next(lambda: long_wait(connections, 503), finish)
+    assert api.run(waiting(tmp_path, **more)).state == "success"
+    assert max(looks.first_waits) == pytest.approx(1800, abs=2)
+    assert count(connections, "submit") == 1
 
 
 @MODES
@@ -277,21 +319,3 @@ def test_ways_to_give_it(kind: str) -> None:
 def test_it_is_its_own_copy() -> None:
     policy = BatchDlRetryPolicy()
     assert isinstance(BatchDlRetryPolicy.deserialize(json.loads(json.dumps(policy.serialize()))), BatchDlRetryPolicy)
-
-
-# Older Airflow.
-
-
-def test_it_can_be_imported_and_made_below_airflow_3_3() -> None:
-    code = (
-        "import airflow.sdk\n"
-        "lazy = airflow.sdk.__getattr__\n"
-        "def older(name):\n"
-        "    if name.startswith('Retry'): raise AttributeError(name)\n"
-        "    return lazy(name)\n"
-        "airflow.sdk.__getattr__ = older\n"
-        "from airflow_provider_batchdl.retries import BatchDlRetryPolicy\n"
-        "assert BatchDlRetryPolicy.__mro__ == (BatchDlRetryPolicy, object)\n"
-        "BatchDlRetryPolicy()\n"
-    )
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=120)

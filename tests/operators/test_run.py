@@ -20,6 +20,7 @@ from airflow_provider_batchdl.failures import BatchTaskFailedError
 from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from tests.support.airflow_api import Deferral, ExecutionApi, without_store
+from tests.support.airflow_features import needs_task_state_store
 from tests.support.airflow_fixtures import Looks
 from tests.support.airflow_jobs import VENDORS, count, work
 from tests.support.leaks import find_secrets
@@ -169,6 +170,7 @@ def test_a_job_that_ended_just_as_time_was_up_is_landed(
 
 
 @MODES
+@needs_task_state_store
 def test_time_up_leaves_a_job_that_is_to_be_left(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, deferrable: bool
 ) -> None:
@@ -188,6 +190,7 @@ def test_time_up_leaves_a_job_that_is_to_be_left(
 
 
 @MODES
+@needs_task_state_store
 def test_time_up_where_the_vendor_cannot_cancel(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, deferrable: bool
 ) -> None:
@@ -238,6 +241,7 @@ def test_a_user_who_ends_the_task_cancels_the_job(
     assert count(connections, "cancel") == 1
 
 
+@needs_task_state_store
 def test_a_worker_that_goes_away_leaves_the_job_to_the_retry(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks
 ) -> None:

@@ -13,12 +13,11 @@ from airflow_provider_batchdl.operators.download import DownloadBatchResultsOper
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
+from tests.support.airflow_features import DagSerialization
 
 
 @pytest.fixture
 def serialized() -> dict[str, Any]:
-    from airflow.serialization.serialized_objects import DagSerialization
-
     with DAG("all_of_them", schedule=None) as dag:
         submit = SubmitBatchJobOperator(task_id="submit", conn_id="proofy_default", request={"emails": ["a@b.c"]})
         wait = BatchJobSensor(task_id="wait", conn_id="proofy_default", job_id=submit.output, deferrable=True)
@@ -39,8 +38,6 @@ def test_it_is_json(serialized: dict[str, Any]) -> None:
 
 
 def test_the_server_reads_it(serialized: dict[str, Any]) -> None:
-    from airflow.serialization.serialized_objects import DagSerialization
-
     dag = DagSerialization.from_dict(serialized)
     assert dag.get_task("wait").upstream_task_ids == {"submit"}
     assert [link.name for link in dag.get_task("submit").operator_extra_links] == ["Vendor"]

@@ -17,6 +17,7 @@ from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
 from tests.support.airflow_api import ExecutionApi
+from tests.support.airflow_features import needs_task_state_store
 from tests.support.airflow_jobs import ADDRESSES, work
 
 ALL: list[type[BaseOperator]] = [
@@ -149,11 +150,19 @@ def test_mapped(connections: Emulator, api: ExecutionApi, tmp_path: Path, which:
     assert values[0] != values[1]
     if which.startswith(("submit", "run")):
         assert [job.request["emails"] for job in connections.jobs("proofy")] == [[each] for each in ADDRESSES[:2]]
-        # Each instance remembers its own job.
-        assert api.run_to_end(make, map_index=0, try_number=2).value == values[0]
-        assert len(connections.jobs("proofy")) == 2
     if which == "download":
         assert sorted(path.name for path in tmp_path.iterdir()) == sorted(value["job_id"] for value in values)
+
+
+@needs_task_state_store
+@pytest.mark.parametrize("which", ["submit", "submit by kwargs", "run", "run deferred"])
+def test_each_instance_remembers_its_own_job(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, which: str
+) -> None:
+    make = mapped(connections, tmp_path)[which]
+    values = [api.run_to_end(make, map_index=index).value for index in (0, 1)]
+    assert api.run_to_end(make, map_index=0, try_number=2).value == values[0]
+    assert len(connections.jobs("proofy")) == 2
 
 
 def test_mapped_over_what_another_task_returned(connections: Emulator, api: ExecutionApi) -> None:

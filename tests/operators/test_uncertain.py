@@ -19,6 +19,7 @@ from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from airflow_provider_batchdl.retries import BatchDlRetryPolicy
 from airflow_provider_batchdl.vendors import apartmentiq, batchcom, revenuebase
 from tests.support.airflow_api import ExecutionApi, Outcome, without_store
+from tests.support.airflow_features import needs_retry_policy, needs_task_state_store
 from tests.support.airflow_fixtures import Looks
 from tests.support.airflow_jobs import ADDRESSES, VENDORS, count, work
 
@@ -81,6 +82,7 @@ def assert_tells(outcome: Outcome, api: ExecutionApi, vendor: str) -> None:
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
+@needs_task_state_store
 def test_a_lost_answer_fails_and_says_what_to_check(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str
 ) -> None:
@@ -93,6 +95,7 @@ def test_a_lost_answer_fails_and_says_what_to_check(
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
+@needs_task_state_store
 def test_a_retry_after_an_unknown_outcome_fails_and_says_what_to_check(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str
 ) -> None:
@@ -103,6 +106,7 @@ def test_a_retry_after_an_unknown_outcome_fails_and_says_what_to_check(
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
+@needs_task_state_store
 def test_a_lost_answer_is_submitted_again_in_the_same_try(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str
 ) -> None:
@@ -118,6 +122,7 @@ def test_a_lost_answer_is_submitted_again_in_the_same_try(
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
+@needs_task_state_store
 def test_a_retry_after_an_unknown_outcome_submits_again(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str
 ) -> None:
@@ -128,6 +133,7 @@ def test_a_retry_after_an_unknown_outcome_submits_again(
 
 
 @pytest.mark.parametrize("vendor", ["batchcom", "apartmentiq"])
+@needs_task_state_store
 def test_what_can_be_found_is_not_submitted_again(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str
 ) -> None:
@@ -139,6 +145,7 @@ def test_what_can_be_found_is_not_submitted_again(
     assert count(connections, "submit") == 1
 
 
+@needs_task_state_store
 def test_a_list_that_is_down_is_asked_again_before_anything_is_submitted(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -153,7 +160,13 @@ def test_a_list_that_is_down_is_asked_again_before_anything_is_submitted(
     assert count(connections, "submit") == 1
 
 
-@pytest.mark.parametrize("policy", [{}, {"retry_policy": BatchDlRetryPolicy()}], ids=["plain", "policy"])
+@pytest.mark.parametrize(
+    "policy",
+    [
+        pytest.param({}, id="plain"),
+        pytest.param({"retry_policy": BatchDlRetryPolicy()}, id="policy", marks=needs_retry_policy),
+    ],
+)
 def test_answers_that_go_on_being_lost_are_left_to_the_retries(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, policy: dict[str, Any]
 ) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from airflow.sdk import DAG
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
 from tests.support.airflow_api import ExecutionApi
+from tests.support.airflow_features import needs_task_state_store
 from tests.support.airflow_fixtures import Looks
 from tests.support.airflow_jobs import VENDORS, count
 
@@ -94,6 +96,16 @@ def test_a_vendor_that_asks_for_time_gets_it(connections: Emulator, api: Executi
     assert looks.first_waits[0] >= 299
 
 
+def test_rescheduled_it_sleeps_the_vendors_time_without_a_worker(connections: Emulator, api: ExecutionApi) -> None:
+    job = connections.add_job("revenuebase", state="running")
+    connections.add_fault(Fault("status", operation="status", status=429, retry_after=3600))
+    before = datetime.now(UTC)
+    assert api.run(lambda: sensor(job_id=job.id, mode="reschedule")).state == "up_for_reschedule"
+    bodies = [json.loads(body) for body in api.sent]
+    [asked] = [body for body in bodies if isinstance(body, dict) and body.get("state") == "up_for_reschedule"]
+    assert timedelta(minutes=59) < datetime.fromisoformat(asked["reschedule_date"]) - before < timedelta(minutes=61)
+
+
 def test_but_not_more_than_there_is(connections: Emulator, api: ExecutionApi) -> None:
     job = connections.add_job("revenuebase")
     connections.add_fault(Fault("status", operation="status", status=429, retry_after=86_400))
@@ -108,7 +120,7 @@ def test_it_goes_on_after_a_reschedule(connections: Emulator, api: ExecutionApi,
     assert api.run_to_end(lambda: sensor(job_id=job.id, mode="reschedule")).state == "success"
 
 
-@pytest.mark.parametrize("mode", ["poke", "reschedule"])
+@pytest.mark.parametrize("mode", ["poke", pytest.param("reschedule", marks=needs_task_state_store)])
 def test_five_failures_in_a_row_are_too_many_in_either_mode(
     connections: Emulator, api: ExecutionApi, looks: Looks, mode: str
 ) -> None:

@@ -16,21 +16,21 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 from uuid import UUID, uuid4
 
 import httpx
 from airflow.sdk import DAG
-from airflow.sdk.api.datamodels._generated import TaskInstance
+from airflow.sdk.api.datamodels._generated import DagRun, TaskInstance
 from airflow.sdk.execution_time.supervisor import (
     InProcessSupervisorComms,
     InProcessTestSupervisor,
-    run_task_in_process,
     set_supervisor_comms,
 )
-from airflow.sdk.serde import deserialize, serialize
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from tests.support.airflow_features import deserialize, serialize
 
 DAG_ID, RUN_ID = "made_up", "run_1"
 _MIDNIGHT = "2026-01-01T00:00:00Z"
@@ -73,8 +73,7 @@ class Deferral:
     def trigger(self) -> BaseTrigger:
         """A new trigger, made as the triggerer makes it."""
         module, _, name = self.classpath.rpartition(".")
-        kwargs: Any = deserialize(self.kwargs)
-        trigger: BaseTrigger = getattr(import_module(module), name)(**kwargs)
+        trigger: BaseTrigger = getattr(import_module(module), name)(**self.kwargs)
         return trigger
 
 
@@ -135,7 +134,7 @@ class ExecutionApi:
         if self._resume is None:  # Airflow drops a task's XComs when a try begins, not when it goes on
             self.xcoms = {key: value for key, value in self.xcoms.items() if key[:2] != place}
         with _own_signals():
-            result = run_task_in_process(ti, operator, client=self._client())
+            result = self._supervisor().start(what=ti, task=operator)
         self._resume = None
         state = str(getattr(result.state, "value", result.state))
         return Outcome(state, result.error, self.xcoms.get((*place, "return_value")))
@@ -213,6 +212,16 @@ class ExecutionApi:
 
     # --- the API
 
+    def _supervisor(self) -> type[InProcessTestSupervisor]:
+        """Airflow's in-process supervisor, which before 3.3 takes no client, with the client that asks here."""
+
+        class Supervisor(InProcessTestSupervisor):
+            @staticmethod
+            def _api_client(dag: object = None) -> Any:
+                return self._client()
+
+        return Supervisor
+
     def _client(self) -> Any:
         transport = httpx.MockTransport(self._answer)
         return InProcessTestSupervisor._Client(base_url=None, dry_run=True, token="", transport=transport)
@@ -246,22 +255,24 @@ class ExecutionApi:
 
     def _run_context(self) -> dict[str, Any]:
         method, kwargs = self._resume or (None, None)
+        dag_run: dict[str, Any] = {
+            "dag_id": DAG_ID,
+            "run_id": RUN_ID,
+            "logical_date": _MIDNIGHT,
+            "data_interval_start": _MIDNIGHT,
+            "data_interval_end": _MIDNIGHT,
+            "run_after": _MIDNIGHT,
+            "start_date": _MIDNIGHT,
+            "end_date": None,
+            "run_type": "manual",
+            "state": "running",
+            "consumed_asset_events": [],
+            "partition_key": None,
+            "conf": self.conf,
+        }
         return {
-            "dag_run": {
-                "dag_id": DAG_ID,
-                "run_id": RUN_ID,
-                "logical_date": _MIDNIGHT,
-                "data_interval_start": _MIDNIGHT,
-                "data_interval_end": _MIDNIGHT,
-                "run_after": _MIDNIGHT,
-                "start_date": _MIDNIGHT,
-                "end_date": None,
-                "run_type": "manual",
-                "state": "running",
-                "consumed_asset_events": [],
-                "partition_key": None,
-                "conf": self.conf,
-            },
+            # An Airflow refuses what it does not know.
+            "dag_run": {name: value for name, value in dag_run.items() if name in DagRun.model_fields},
             "max_tries": self.max_tries,
             "should_retry": self.should_retry,
             "next_method": method,
@@ -274,7 +285,7 @@ class ExecutionApi:
         if body["state"] == "deferred":
             self.deferral = Deferral(
                 body["classpath"],
-                body["trigger_kwargs"],
+                cast("dict[str, Any]", deserialize(body["trigger_kwargs"])),
                 body["next_method"],
                 body.get("next_kwargs"),
                 body.get("trigger_timeout"),
