@@ -11,23 +11,28 @@ import random
 from bisect import bisect_right
 from collections import deque
 
-from tests.bench.scale.plan import PAGE, WAITS, End, per_second
+from tests.bench.scale.plan import PAGE, Account, End, per_second
 
 # The rounds of a client begin anywhere: this many beginnings are tried.
 PHASES = 20
 
 
-def lags(vendor: str, ends: list[End]) -> list[float]:
-    """Seconds from each job's end to the request that shows it, over all beginnings."""
-    own = sorted((end for end in ends if end.vendor == vendor), key=lambda end: end.at)
-    play = {"revenuebase": _departures, "proofy": _one_by_one}.get(vendor, _pages)
-    return [lag for phase in range(PHASES) for lag in play(vendor, own, phase)]
+def lags(account: Account, own: list[End]) -> list[float]:
+    """Seconds from each job's end to the request that shows it, over all beginnings.
+
+    Args:
+        account: the account.
+        own: those of its jobs that end.
+    """
+    own = sorted(own, key=lambda end: end.at)
+    play = {"revenuebase": _departures, "proofy": _one_by_one}.get(account.vendor, _pages)
+    return [lag for phase in range(PHASES) for lag in play(account, own, phase)]
 
 
-def _pages(vendor: str, own: list[End], phase: int) -> list[float]:
+def _pages(account: Account, own: list[End], phase: int) -> list[float]:
     """Each request shows one page of the list, and all pages are asked for in turn."""
-    turns = math.ceil(WAITS[vendor] / PAGE)
-    period = turns / per_second(vendor)
+    turns = math.ceil(account.waits / PAGE)
+    period = turns / per_second(account.vendor)
     lags = []
     for end in own:
         shown = (end.index // PAGE + phase / PHASES) * period / turns + phase * period / PHASES
@@ -35,13 +40,13 @@ def _pages(vendor: str, own: list[End], phase: int) -> list[float]:
     return lags
 
 
-def _one_by_one(vendor: str, own: list[End], phase: int) -> list[float]:
+def _one_by_one(account: Account, own: list[End], phase: int) -> list[float]:
     """Each request shows one job; those that have ended are not asked for any more, which shortens the turn."""
     ended = {end.index: end.at for end in own}
-    turn = deque(random.Random(phase).sample(range(WAITS[vendor]), WAITS[vendor]))
+    turn = deque(random.Random(phase).sample(range(account.waits), account.waits))
     now, lags = 0.0, list[float]()
     while len(lags) < len(own):
-        now += 1 / per_second(vendor)
+        now += 1 / per_second(account.vendor)
         index = turn.popleft()
         if ended.get(index, math.inf) <= now:
             lags.append(now - ended[index])
@@ -50,9 +55,9 @@ def _one_by_one(vendor: str, own: list[End], phase: int) -> list[float]:
     return lags
 
 
-def _departures(vendor: str, own: list[End], phase: int) -> list[float]:
+def _departures(account: Account, own: list[End], phase: int) -> list[float]:
     """A request shows all that have ended, and each of them takes another."""
-    slot = 1 / per_second(vendor)
+    slot = 1 / per_second(account.vendor)
     times = [end.at for end in own]
     now, known, told = phase / PHASES * slot, 0, 0
     left: deque[float] = deque()

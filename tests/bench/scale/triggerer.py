@@ -1,64 +1,109 @@
-"""A triggerer's event loop with thousands of triggers: Airflow's own `TriggerRunner.run_trigger` runs each.
-
-There is neither a metadata database nor a supervisor: the order on standard input says which triggers to run, and
-events go to a file, one JSON line each. Every second it notes its CPU seconds and memory in another.
-"""
+"""A real `airflow triggerer`: started, watched second by second, killed."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import logging
 import os
+import signal
+import subprocess
 import sys
+import threading
 import time
-from itertools import count
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from types import TracebackType
+from typing import NamedTuple
 
-import structlog
-from airflow.jobs.triggerer_job_runner import TriggerRunner
+import psutil
 
-from tests.bench.proc import cpu_s, status_mib
-from tests.bench.scale.triggers import KINDS
+from tests.bench.scale.database import Databases
 
-CREATED_AT_ONCE = 50
-TURNS_A_NOTE = 10
+TAIL = 4000
 
 
-def main() -> None:
-    """Obey the order."""
-    order: dict[str, Any] = json.load(sys.stdin)
-    logging.disable(logging.CRITICAL)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "client"  # as TriggerRunner.run does
-    with Path(order["events"]).open("a") as events, Path(order["costs"]).open("a") as costs:
-        asyncio.run(_run(order, events, costs))
+class Cost(NamedTuple):
+    """What a triggerer has used at one moment.
+
+    Args:
+        at: Unix time.
+        runner_cpu: CPU seconds so far of the process with the event loop.
+        runner_mib: its resident memory.
+        parent_cpu: the same of the process that has it under its care and talks with the metadata database.
+        parent_mib: the same.
+        database_cpu: CPU seconds so far of the database server, all its processes together.
+    """
+
+    at: float
+    runner_cpu: float
+    runner_mib: float
+    parent_cpu: float
+    parent_mib: float
+    database_cpu: float
 
 
-async def _run(order: dict[str, Any], events: TextIO, costs: TextIO) -> None:
-    runner = TriggerRunner()  # type: ignore[no-untyped-call]
-    kind = KINDS[order["kind"]]
-    for number, (vendor, job_id) in enumerate(order["jobs"]):
-        name = f"made_up/run/task/{number} (ID {number})"
-        trigger = kind(f"{vendor}_default", job_id)
-        trigger.trigger_id = number
-        run = runner.run_trigger(number, trigger)
-        task = asyncio.create_task(run, name=name)
-        runner.triggers[number] = {"task": task, "is_watcher": False, "name": name, "events": 0}
-        if number % CREATED_AT_ONCE == 0:
-            await asyncio.sleep(0)
-    for turn in count():
-        await asyncio.sleep(0.1)
-        while runner.events:
-            event = runner.events.popleft().event.payload
-            error = event.get("error", {}).get("type")
-            events.write(json.dumps([event["job_id"], event["status"], error, time.time()]) + "\n")
-        events.flush()
-        if turn % TURNS_A_NOTE == 0:
-            costs.write(json.dumps([time.time(), cpu_s(os.getpid()), status_mib("VmRSS")]) + "\n")
-            costs.flush()
+class Triggerer:
+    """A context manager: the triggerer runs inside it, and is killed with its child at the end.
+
+    Args:
+        folder: where its output goes.
+        environment: Airflow's settings.
+        capacity: the triggers that it takes.
+        databases: those of its database server.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], capacity: int, databases: Databases) -> None:
+        self.costs: list[Cost] = []
+        self._output = folder / "triggerer.log"
+        self._environment = dict(environment)
+        self._capacity = capacity
+        self._databases = databases
+        self._stopped = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Triggerer:
+        """Start."""
+        command = [sys.executable, "-m", "airflow", "triggerer", "--skip-serve-logs", "--capacity", str(self._capacity)]
+        with self._output.open("wb") as output:
+            self._process = subprocess.Popen(
+                command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        self._watcher.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """SIGKILL, to both processes at once."""
+        self._stopped.set()
+        self._watcher.join()
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def check(self) -> None:
+        """Raise RuntimeError where it has ended by itself."""
+        if self._process.poll() is not None:
+            end = self._output.read_text(errors="replace")[-TAIL:]
+            raise RuntimeError(f"the triggerer ended by itself, with exit code {self._process.returncode}:\n{end}")
+
+    def _watch(self) -> None:
+        parent = psutil.Process(self._process.pid)
+        while not self._stopped.wait(1.0):
+            try:
+                children = parent.children()
+                if children:
+                    self.costs.append(self._cost(parent, children[0]))
+            except psutil.NoSuchProcess:
+                return
+
+    def _cost(self, parent: psutil.Process, runner: psutil.Process) -> Cost:
+        return Cost(time.time(), *_used(runner), *_used(parent), self._databases.cpu_seconds())
 
 
-if __name__ == "__main__":
-    main()
+def _used(process: psutil.Process) -> tuple[float, float]:
+    with process.oneshot():
+        times = process.cpu_times()
+        return times.user + times.system, process.memory_info().rss / (1 << 20)

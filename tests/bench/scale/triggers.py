@@ -8,14 +8,21 @@ from typing import Any
 
 from airflow.triggers.base import TriggerEvent
 
+from airflow_provider_batchdl.client import AsyncBatchClient
 from airflow_provider_batchdl.deferral import shown
 from airflow_provider_batchdl.exceptions import BatchDlError
-from airflow_provider_batchdl.hooks.base import BatchApiHook
+from airflow_provider_batchdl.triggers.accounts import account_of
 from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 from airflow_provider_batchdl.waiting import Patience
 
 
-class SleepingTrigger(BatchJobTrigger):
+class _OfThisModule(BatchJobTrigger):
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The class path and the arguments."""
+        return f"{__name__}.{type(self).__name__}", super().serialize()[1]
+
+
+class SleepingTrigger(_OfThisModule):
     """Never looks."""
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -24,16 +31,20 @@ class SleepingTrigger(BatchJobTrigger):
         yield TriggerEvent({})  # type: ignore[no-untyped-call]
 
 
-class LonelyTrigger(BatchJobTrigger):
-    """Looks for itself, as most triggers do (and this one did before its account's loop was shared)."""
+class LonelyTrigger(_OfThisModule):
+    """Looks for itself, as most triggers do (and this one did before its account's loop was shared).
+
+    It does not read its connection for itself: that would take all the time there is.
+    """
 
     async def _wait(self) -> dict[str, Any]:
-        async with BatchApiHook(self.conn_id) as hook:
+        hook, watch = await account_of(self.conn_id)
+        async with AsyncBatchClient(watch.vendor) as client:
             patience = Patience(hook.poll_interval)
             while True:
                 await asyncio.sleep(patience.pause())
                 try:
-                    job = await hook.aget_job(self.job_id)
+                    job = await client.run(watch.vendor.get_job(self.job_id))
                     patience.reset()
                 except BatchDlError as error:
                     patience.forgive(error)
