@@ -270,7 +270,8 @@ def test_a_submit_that_fails(connections: Emulator, looks: Looks, tmp_path: Path
 
 
 def is_over(deferral: Deferral) -> None:
-    """Let the trigger's deadline come now."""
+    """Let the trigger's deadline, which is to be the task's ``execution_timeout``, come now."""
+    assert deferral.kwargs["deadline"] <= time.time() + LONG.total_seconds()
     deferral.kwargs["deadline"] = time.time()
 
 

@@ -28,10 +28,17 @@ def operator(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture(params=[{"pre_execute": without_store}, {"durable": False}], ids=["older Airflow", "off"])
-def make(request: pytest.FixtureRequest, operator: Any) -> Make:
+def how(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The argument that takes the store away."""
+    argument: dict[str, Any] = request.param
+    return argument
+
+
+@pytest.fixture
+def make(operator: Any, how: dict[str, Any]) -> Make:
     """Either operator without a store; the one that waits does so on the worker."""
     more = {"deferrable": False} if operator is BatchJobOperator else {}
-    return partial(operator, task_id="task", **more, **request.param)
+    return partial(operator, task_id="task", **more, **how)
 
 
 def test_a_retry_submits_again_and_the_old_job_goes_on(
@@ -43,11 +50,17 @@ def test_a_retry_submits_again_and_the_old_job_goes_on(
     assert (count(connections, "submit"), count(connections, "cancel")) == (2, 0)
 
 
-def test_so_does_a_clear(connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make) -> None:
-    assert api.run(lambda: make(**work("proofy", tmp_path))).state == "success"
+def test_so_does_a_clear(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, operator: Any, how: dict[str, Any]
+) -> None:
+    connections.world.run_seconds = 3600
+    more, ends = ({"deferrable": True}, "deferred") if operator is BatchJobOperator else ({}, "success")
+    make = partial(operator, task_id="task", **more, **how)
+    assert api.run(lambda: make(**work("proofy", tmp_path))).state == ends
     api.clear()
-    assert api.run(lambda: make(**work("proofy", tmp_path)), try_number=2).state == "success"
-    assert (count(connections, "submit"), count(connections, "cancel")) == (2, 0)
+    assert api.run(lambda: make(**work("proofy", tmp_path)), try_number=2).state == ends
+    # Nor is the old job looked at.
+    assert (count(connections, "submit"), count(connections, "cancel"), count(connections, "status")) == (2, 0, 0)
 
 
 @pytest.mark.parametrize("vendor", ["batchcom", "apartmentiq"])

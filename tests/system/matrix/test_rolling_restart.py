@@ -1,0 +1,88 @@
+"""Triggerers are replaced, one by one, while five hundred jobs are waited for."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+
+from airflow_provider_batchdl.emulator import EmulatedJob, Emulator
+from demo.api import Task
+from tests.support.airflow_features import needs_task_state_store
+from tests.support.matrix.fixtures import Trigger
+from tests.support.stack.base import Stack
+from tests.support.stack.cases import distributed_only
+
+# Five hundred tasks start on two workers, and again when their jobs have ended.
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1800), needs_task_state_store]
+
+WAITS = 500
+DEFER_SECONDS = END_SECONDS = 800.0
+DAG_ID, TASK_ID = "many_waits", "wait"
+
+
+@distributed_only
+def test_no_wait_is_lost_cancelled_or_ended_twice(
+    stack: Stack,
+    trigger: Trigger,  # its connections and DAGs
+    kill_vendors: Emulator,
+) -> None:
+    before = set(kill_vendors.jobs("apartmentiq"))
+    run_id = stack.api.trigger(DAG_ID, {"waits": WAITS})
+    until_all(stack, run_id, "deferred", DEFER_SECONDS)
+    jobs = [job for job in kill_vendors.jobs("apartmentiq") if job not in before]
+    assert len(jobs) == WAITS
+    # Both have some, and either may have all.
+    assert len(waits_by_triggerer(stack)) == len(stack.triggerers)
+    for number, name in enumerate(stack.triggerers):
+        stack.terminate(name)
+        finish(jobs[number * WAITS // 5 : (number + 1) * WAITS // 5])  # while it is away
+        stack.start(name)
+        stack.wait_until_whole()
+    finish(jobs)
+    until_all(stack, run_id, "success", END_SECONDS)
+    assert [task for task in waits(stack, run_id) if task.try_number > 1] == []
+    assert [job for job in kill_vendors.jobs("apartmentiq") if job not in before] == jobs
+    assert [job for job in jobs if job.cancelled] == []
+    events = events_by_task(stack, run_id)
+    assert events == dict.fromkeys(events, 1)
+    assert len(events) == WAITS
+    ids = {job.id for job in jobs}
+    assert {stack.api.returned(task, "job_id") for task in waits(stack, run_id)} == ids
+
+
+def waits(stack: Stack, run_id: str) -> list[Task]:
+    """The mapped tasks of the run."""
+    return [task for task in stack.api.tasks(DAG_ID, run_id) if task.task_id == TASK_ID]
+
+
+def until_all(stack: Stack, run_id: str, state: str, seconds: float) -> None:
+    """Wait until every task is in a state. The database is asked: so much JSON would take the tasks' time."""
+    count = "SELECT state, count(*) FROM task_instance WHERE run_id = :run_id AND task_id = :task_id GROUP BY state"
+
+    def reached() -> bool:
+        states = dict(stack.query(count, run_id=run_id, task_id=TASK_ID))
+        assert not {"failed", "upstream_failed"} & states.keys()
+        return states == {state: WAITS}
+
+    stack.wait(f"{WAITS} tasks to be {state}", reached, seconds)
+
+
+def waits_by_triggerer(stack: Stack) -> dict[int, int]:
+    """How many waits each triggerer has."""
+    return dict(stack.query("SELECT triggerer_id, count(*) FROM trigger WHERE triggerer_id IS NOT NULL GROUP BY 1"))
+
+
+def finish(jobs: list[EmulatedJob]) -> None:
+    """Let the vendor end jobs that go on."""
+    for job in jobs:
+        if not job.phase.is_terminal:
+            job.finish()
+
+
+def events_by_task(stack: Stack, run_id: str) -> Counter[str]:
+    """How often each task came back to a worker, by its log; a second time would be a second event."""
+    logs = (stack.home.airflow / "logs" / f"dag_id={DAG_ID}" / f"run_id={run_id}").rglob("attempt=*.log")
+    resumed = re.compile(r"Job \S+ is succeeded\.")
+    return Counter({str(log.parent): len(resumed.findall(log.read_text())) for log in logs if "map_index=" in str(log)})
