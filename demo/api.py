@@ -1,4 +1,4 @@
-"""Airflow's REST API, as far as the demo needs it."""
+"""Airflow's REST API, as far as the demo and the tests that run a whole Airflow need it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 import httpx
 
 from demo.home import Home
+
+# The most that the server gives at once.
+PAGE = 100
 
 
 class Task(NamedTuple):
@@ -71,6 +74,14 @@ class AirflowApi:
         """Store a connection, as a person would in the UI."""
         self._post("/connections", {"connection_id": conn_id, **fields})
 
+    def set_connection(self, conn_id: str, fields: Mapping[str, object]) -> None:
+        """Store a connection in place of the one of that id, where there is one."""
+        answer = self._http.patch(f"/api/v2/connections/{conn_id}", json={"connection_id": conn_id, **fields})
+        if answer.status_code == 404:
+            self.add_connection(conn_id, fields)
+        else:
+            answer.raise_for_status()
+
     def add_variable(self, key: str, value: str) -> None:
         """Store a variable."""
         self._post("/variables", {"key": key, "value": value})
@@ -89,9 +100,14 @@ class AirflowApi:
         errors = self._get("/importErrors")["import_errors"]
         return {error["filename"]: error["stack_trace"] for error in errors}
 
-    def trigger(self, dag_id: str) -> str:
-        """Create a run; its id."""
-        run_id: str = self._post(f"/dags/{dag_id}/dagRuns", {"logical_date": None})["dag_run_id"]
+    def dag_ids_of(self, file: str) -> set[str]:
+        """The DAGs that a file in the DAGs folder has been found to define."""
+        return {dag["dag_id"] for dag in self._get("/dags")["dags"] if dag["relative_fileloc"] == file}
+
+    def trigger(self, dag_id: str, conf: Mapping[str, object] | None = None) -> str:
+        """Create a run, with `dag_run.conf`; its id."""
+        body = {"logical_date": None, "conf": conf or {}}
+        run_id: str = self._post(f"/dags/{dag_id}/dagRuns", body)["dag_run_id"]
         return run_id
 
     def unpause_all(self) -> None:
@@ -104,9 +120,15 @@ class AirflowApi:
         run = self._get(f"/dags/{dag_id}/dagRuns/{run_id}")
         return run["state"], _time(run["start_date"])
 
-    def tasks(self) -> list[Task]:
-        """All task instances of all runs."""
-        found = self._get("/dags/~/dagRuns/~/taskInstances", limit=100)["task_instances"]
+    def tasks(self, dag_id: str = "~", run_id: str = "~") -> list[Task]:
+        """All task instances of all runs, or of one."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
+        found: list[dict[str, Any]] = []
+        total = 1
+        while len(found) < total:
+            page = self._get(path, limit=PAGE, offset=len(found))
+            found += page["task_instances"]
+            total = page["total_entries"] if page["task_instances"] else 0
         return [
             Task(
                 dag_id=ti["dag_id"],
@@ -120,9 +142,32 @@ class AirflowApi:
             for ti in found
         ]
 
-    def returned(self, task: Task) -> object:
-        """What a task returned; None if nothing."""
-        path = f"/dags/{task.dag_id}/dagRuns/{task.run_id}/taskInstances/{task.task_id}/xcomEntries/return_value"
+    def set_state(self, task: Task, state: str) -> None:
+        """Mark a task as `success`, `failed` or `skipped`, as a person does in the UI."""
+        index = "" if task.map_index < 0 else f"/{task.map_index}"
+        path = f"/api/v2/dags/{task.dag_id}/dagRuns/{task.run_id}/taskInstances/{task.task_id}{index}"
+        self._http.patch(path, json={"new_state": state}).raise_for_status()
+
+    def clear(self, task: Task) -> None:
+        """Clear a task, whatever its state, as a person does in the UI."""
+        chosen = task.task_id if task.map_index < 0 else [task.task_id, task.map_index]
+        body = {"dry_run": False, "only_failed": False, "dag_run_id": task.run_id, "task_ids": [chosen]}
+        self._post(f"/dags/{task.dag_id}/clearTaskInstances", body)
+
+    def log(self, task: Task, try_number: int | None = None) -> str:
+        """The log of a task's try, the last one by default: one line an event, as JSON."""
+        path = f"/api/v2/dags/{task.dag_id}/dagRuns/{task.run_id}/taskInstances/{task.task_id}/logs"
+        answer = self._http.get(
+            f"{path}/{try_number or task.try_number}",
+            params={"map_index": task.map_index, "full_content": True},
+            headers={"Accept": "application/x-ndjson"},
+        )
+        answer.raise_for_status()
+        return answer.text
+
+    def returned(self, task: Task, key: str = "return_value") -> object:
+        """What a task returned, or pushed as another XCom; None if nothing."""
+        path = f"/dags/{task.dag_id}/dagRuns/{task.run_id}/taskInstances/{task.task_id}/xcomEntries/{key}"
         answer = self._http.get(f"/api/v2{path}", params={"map_index": task.map_index, "stringify": False})
         if answer.status_code == 404:
             return None

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -31,6 +31,9 @@ ROOT = Path(__file__).resolve().parent.parent
 DAGS = ROOT / "example_dags"
 KEPT_RUNS = 5
 MIGRATE_SECONDS = 180
+
+# airflow.cfg: options by section.
+Settings = Mapping[str, Mapping[str, object]]
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,8 @@ class Home:
 
 
 @contextlib.contextmanager
-def new_home(runs: Path) -> Iterator[Home]:
-    """A folder of its own for this run, locked while it is in use; old ones go."""
+def new_home(runs: Path, settings: Settings | None = None) -> Iterator[Home]:
+    """A folder of its own for this run, locked while it is in use; old ones go. `settings` stand before the demo's."""
     runs.mkdir(parents=True, exist_ok=True)
     prune(runs)
     folder = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=runs))
@@ -82,7 +85,7 @@ def new_home(runs: Path) -> Iterator[Home]:
     home.landed.mkdir()
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        configure(home)
+        configure(home, settings or {})
         yield home
 
 
@@ -103,7 +106,7 @@ def free_port() -> int:
         return port
 
 
-def configure(home: Home) -> None:
+def configure(home: Home, settings: Settings) -> None:
     """Write airflow.cfg, so that `AIRFLOW_HOME=… airflow …` shows a person the same Airflow later."""
     passwords = home.airflow / "passwords.json"
     write_private(passwords, json.dumps({home.user: home.password}))
@@ -137,6 +140,8 @@ def configure(home: Home) -> None:
         },
         "api_auth": {"jwt_secret": secrets.token_urlsafe(48)},
     }
+    for section, options in settings.items():
+        sections.setdefault(section, {}).update(options)
     lines = ["# Written by `python -m demo`; what is not here has Airflow's default."]
     for section, options in sections.items():
         lines += ["", f"[{section}]", *(f"{key} = {str(value).replace('%', '%%')}" for key, value in options.items())]
@@ -158,6 +163,18 @@ def provide_database(home: Home) -> None:
         shutil.copyfile(template, database)
         return
     print("          preparing Airflow's database (once) …", flush=True)
+    migrate(home)
+    template.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=template.parent) as scratch:
+        copy = Path(scratch) / template.name
+        # Not a file copy: SQLite may keep part of a database in a journal beside it.
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            connection.execute("VACUUM INTO ?", (str(copy),))
+        copy.replace(template)  # whole or not at all, also where two first runs meet
+
+
+def migrate(home: Home) -> None:
+    """Let Airflow make its tables in the database that the home's configuration names."""
     with (home.folder / "db-migrate.log").open("wb") as log:
         subprocess.run(
             [sys.executable, "-m", "airflow", "db", "migrate"],
@@ -168,10 +185,3 @@ def provide_database(home: Home) -> None:
             check=True,
             timeout=MIGRATE_SECONDS,
         )
-    template.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=template.parent) as scratch:
-        copy = Path(scratch) / template.name
-        # Not a file copy: SQLite may keep part of a database in a journal beside it.
-        with contextlib.closing(sqlite3.connect(database)) as connection:
-            connection.execute("VACUUM INTO ?", (str(copy),))
-        copy.replace(template)  # whole or not at all, also where two first runs meet

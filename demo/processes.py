@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -16,15 +16,18 @@ import psutil
 
 from demo.home import ROOT, Home
 
-# In the order in which they are needed: nothing happens before the API answers and the DAGs are parsed.
-COMPONENTS: dict[str, Sequence[str]] = {
-    "api-server": (),
-    "dag-processor": (),
+# Each with the arguments of its `airflow` command. In the order in which they are needed: nothing happens before the
+# API answers and the DAGs are parsed.
+COMPONENTS: Mapping[str, Sequence[str]] = {
+    "api-server": ("api-server",),
+    "dag-processor": ("dag-processor",),
     # Their log servers listen on every interface of the machine and can't be told not to. Nobody needs them here: the
     # API server reads the log files themselves.
-    "scheduler": ("--skip-serve-logs",),
-    "triggerer": ("--skip-serve-logs",),
+    "scheduler": ("scheduler", "--skip-serve-logs"),
+    "triggerer": ("triggerer", "--skip-serve-logs"),
 }
+# By this variable, which its children inherit, a process tells which component it belongs to.
+COMPONENT = "DEMO_COMPONENT"
 STOP_SECONDS = 5.0
 TAIL_LINES = 25
 
@@ -37,19 +40,24 @@ class ComponentDied(Exception):  # noqa: N818 (what happened, in the words of th
 
 
 class AirflowProcesses:
-    """A context manager: all components run inside it, and none, nor any child of theirs, after it."""
+    """A context manager: all components run inside it, and none, nor any child of theirs, after it.
 
-    def __init__(self, home: Home) -> None:
+    Args:
+        home: whose Airflow it is.
+        components: the arguments of each component's `airflow` command, by name.
+    """
+
+    def __init__(self, home: Home, components: Mapping[str, Sequence[str]] = COMPONENTS) -> None:
         self._home = home
+        self._components = components
         self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self._guard: subprocess.Popen[bytes] | None = None
+        self._open = contextlib.ExitStack()
 
     def __enter__(self) -> AirflowProcesses:
         try:
-            command = [sys.executable, "-m", "demo.guard", str(self._home.airflow)]
-            self._guard = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True)
-            for name, options in COMPONENTS.items():
-                self._start(name, options)
+            self._open.enter_context(guarded(self._home.airflow))
+            for name in self._components:
+                self.start(name)
         except BaseException:
             self.stop()
             raise
@@ -60,12 +68,19 @@ class AirflowProcesses:
     ) -> None:
         self.stop()
 
-    def _start(self, name: str, options: Sequence[str]) -> None:
-        with self._log(name).open("wb") as out:
+    @property
+    def running(self) -> frozenset[str]:
+        """The components that were started and neither killed nor terminated since."""
+        return frozenset(self._running)
+
+    def start(self, name: str) -> None:
+        """Start a component that does not run."""
+        # What an earlier one printed stays above.
+        with self._log(name).open("ab") as out:
             self._running[name] = subprocess.Popen(
                 # `-m airflow`, not the `airflow` script beside Python: its first line can't hold a path with a space.
-                [sys.executable, "-m", "airflow", name, *options],
-                env=self._home.environment(),
+                [sys.executable, "-m", "airflow", *self._components[name]],
+                env={**self._home.environment(), COMPONENT: name},
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -74,14 +89,39 @@ class AirflowProcesses:
                 start_new_session=True,
             )
 
+    def of(self, name: str | None = None) -> list[psutil.Process]:
+        """The processes of a component, or of all, with its children and what those left behind."""
+        return strays(self._home.airflow, name)
+
+    def kill(self, name: str) -> None:
+        """End a component and all its children by SIGKILL, as where the machine goes down."""
+        process = self._running.pop(name)
+        process.kill()
+        process.wait()
+        end_strays(self._home.airflow, signal.SIGKILL, name)
+
+    def terminate(self, name: str, patience: float) -> None:
+        """Ask a component to end, as a deploy does, and wait until it has.
+
+        Raises:
+            subprocess.TimeoutExpired: it has not after `patience` seconds.
+        """
+        self._running[name].terminate()
+        self._running[name].wait(patience)
+        del self._running[name]
+
     def _log(self, name: str) -> Path:
         return self._home.folder / f"{name}.log"
 
+    def ended(self) -> dict[str, int]:
+        """The exit codes of those that have ended by themselves, by name."""
+        codes = {name: process.poll() for name, process in self._running.items()}
+        return {name: code for name, code in codes.items() if code is not None}
+
     def check(self) -> None:
         """Raise ComponentDied if one has ended."""
-        for name, process in self._running.items():
-            if (code := process.poll()) is not None:
-                raise ComponentDied(name, code, self._log(name))
+        for name, code in self.ended().items():
+            raise ComponentDied(name, code, self._log(name))
 
     def stop(self) -> None:
         """Ask them to end, then make sure of it. Ends within seconds, whatever they do."""
@@ -98,28 +138,39 @@ class AirflowProcesses:
         end_strays(self._home.airflow, signal.SIGKILL)
         for process in self._running.values():
             process.wait()
-        if self._guard and self._guard.stdin:
-            self._guard.stdin.close()
-            self._guard.wait()
+        self._open.close()
 
 
-def strays(airflow_home: Path) -> list[psutil.Process]:
-    """Every process of a run's Airflow: its home is in their environment, and in nobody else's.
+@contextlib.contextmanager
+def guarded(airflow_home: Path) -> Iterator[None]:
+    """Inside it, this process may be killed, and what is left of the home's Airflow is ended nevertheless."""
+    command = [sys.executable, "-m", "demo.guard", str(airflow_home)]
+    guard = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True)
+    try:
+        yield
+    finally:
+        guard.communicate()
+
+
+def strays(airflow_home: Path, component: str | None = None) -> list[psutil.Process]:
+    """Every process of a run's Airflow, or of one component: they have its home in their environment, and nobody else.
 
     Tasks lead process groups of their own and outlive a killed scheduler, so groups and parents don't tell.
     """
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get("AIRFLOW_HOME") == str(airflow_home) and process.pid != os.getpid():
+            environment = process.environ()
+            ours = environment.get("AIRFLOW_HOME") == str(airflow_home) and process.pid != os.getpid()
+            if ours and component in (None, environment.get(COMPONENT)):
                 found.append(process)
     return found
 
 
-def end_strays(airflow_home: Path, number: signal.Signals = signal.SIGTERM) -> None:
-    """End what is left of a run's Airflow, and what that may just have started; by force what lingers."""
+def end_strays(airflow_home: Path, number: signal.Signals = signal.SIGTERM, component: str | None = None) -> None:
+    """End what is left of a run's Airflow or a component, and what that just started; by force what lingers."""
     for _ in range(10):
-        left = strays(airflow_home)
+        left = strays(airflow_home, component)
         if not left:
             return
         for process in left:

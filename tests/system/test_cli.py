@@ -102,7 +102,7 @@ def test_on_a_terminal_something_moves(home: Path, emulator: Emulator, tmp_path:
             while chunk := read(screen.fileno()):
                 shown += chunk
         assert process.wait(120) == 0
-    assert f"Downloading job {job.id}".encode() in shown
+    assert f"Job {job.id}".encode() in shown
     assert b"1 file, " in shown
 
 

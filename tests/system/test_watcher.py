@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ import demo.runner
 from airflow_provider_batchdl.emulator import Emulator
 from demo.api import AirflowApi
 from demo.home import new_home, provide_database
-from demo.processes import COMPONENTS, AirflowProcesses
+from demo.processes import AirflowProcesses
 from demo.runner import Runner
 
 pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(420)]
@@ -81,11 +80,9 @@ def test_a_run_for_every_job_whoever_submitted_it(
             wait_until(lambda: reported(api) == {name: [first] for name in DAGS}, "a run for the first job")
             time.sleep(8)  # what is known is recorded some seconds after an event
 
-            triggerer = processes._running["triggerer"]
-            triggerer.send_signal(signal.SIGKILL)
-            triggerer.wait()
+            processes.kill("triggerer")
             later.finish()
-            processes._start("triggerer", COMPONENTS["triggerer"])
+            processes.start("triggerer")
             second = {"vendor": "batchcom", "job_id": later.id, "state": "succeeded"}
             wait_until(
                 lambda: {name: len(seen) for name, seen in reported(api).items()} == dict.fromkeys(DAGS, 2),

@@ -1,0 +1,24 @@
+"""Airflow as one starts with it: SQLite, and tasks as children of the scheduler."""
+
+from __future__ import annotations
+
+from demo.home import Settings, provide_database
+from demo.processes import COMPONENTS
+from tests.support.stack.base import Stack
+
+
+class LocalStack(Stack):
+    """LocalExecutor on SQLite. Tasks belong to the scheduler: with it, :meth:`kill` takes them down, too."""
+
+    components = COMPONENTS
+    triggerers = ("triggerer",)
+    workers = ()
+
+    def _provide(self) -> Settings:
+        return {}
+
+    def _migrate(self) -> None:
+        provide_database(self.home)
+
+    def _database_url(self) -> str:
+        return f"sqlite:///{self.home.airflow}/airflow.db"

@@ -1,0 +1,51 @@
+"""airflow.cfg for tests: a component that is gone is noticed in seconds, not minutes."""
+
+from __future__ import annotations
+
+from demo.home import Settings
+
+# Not shorter still: on a busy machine a live process may be silent for some seconds.
+TASK_SECONDS, TRIGGERER_SECONDS, SCHEDULER_SECONDS = 20, 10, 15
+
+IMPATIENT: dict[str, dict[str, int]] = {
+    "core": {
+        "parallelism": 16,
+        "max_active_tasks_per_dag": 1000,
+        "max_active_runs_per_dag": 100,
+        "dagbag_import_timeout": 120,
+    },
+    "scheduler": {
+        "job_heartbeat_sec": 2,
+        "scheduler_heartbeat_sec": 1,
+        "scheduler_health_check_threshold": SCHEDULER_SECONDS,
+        "orphaned_tasks_check_interval": 10,
+        "task_instance_heartbeat_timeout": TASK_SECONDS,
+        "task_instance_heartbeat_timeout_detection_interval": 3,
+        "trigger_timeout_check_interval": 3,
+        # A task that a worker took with it unread; at most twice, by `num_stuck_in_queued_retries`.
+        "task_queued_timeout": 120,
+        "task_queued_timeout_check_interval": 10,
+    },
+    "triggerer": {
+        "job_heartbeat_sec": 2,
+        # So long after its last heartbeat a triggerer's triggers go to another.
+        "triggerer_health_check_threshold": TRIGGERER_SECONDS,
+    },
+    "dag_processor": {
+        # New files are found in seconds.
+        "refresh_interval": 3,
+        "bundle_refresh_check_interval": 1,
+        "min_file_process_interval": 10,
+        "health_check_threshold": 60,
+    },
+    "api": {"maximum_page_limit": 1000},
+}
+
+
+def merged(*settings: Settings) -> dict[str, dict[str, object]]:
+    """All settings, the later before the earlier."""
+    found: dict[str, dict[str, object]] = {}
+    for each in settings:
+        for section, options in each.items():
+            found.setdefault(section, {}).update(options)
+    return found
