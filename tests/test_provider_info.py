@@ -15,6 +15,7 @@ from airflow_provider_batchdl import __version__, vendors
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.links import BatchJobLink
 from airflow_provider_batchdl.provider_info import get_provider_info
+from tests.support.airflow_features import ProvidersManagerTaskRuntime, needs_provider_commands
 
 INFO = get_provider_info()
 TYPES = {each["connection-type"]: each for each in INFO["connection-types"]}
@@ -46,8 +47,6 @@ def test_airflow_finds_it(manager: Any) -> None:
 
 
 def test_airflow_finds_every_hook(manager: Any) -> None:
-    from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
-
     for name in TYPES:
         hook = ProvidersManagerTaskRuntime().hooks[name]  # type: ignore[no-untyped-call]
         assert hook is not None
@@ -99,6 +98,7 @@ def test_every_module_it_names_is_there(key: str) -> None:
             import_module(name)
 
 
+@needs_provider_commands
 def test_every_command_it_names_is_there() -> None:
     """Airflow imports a command only when it is called, and its name is text until then."""
     from airflow.cli.cli_parser import get_parser

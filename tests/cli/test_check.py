@@ -12,9 +12,11 @@ import pytest
 
 from airflow_provider_batchdl.emulator import Emulator
 from tests.cli.conftest import Ended
+from tests.support.airflow_features import needs_provider_commands
 from tests.support.airflow_jobs import VENDORS
 
 Batchdl = Callable[..., Ended]
+pytestmark = needs_provider_commands
 
 
 def statuses(ended: Ended) -> dict[str, tuple[str, str]]:

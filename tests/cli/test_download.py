@@ -17,9 +17,11 @@ from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, ResultSpec
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.transfer import progress
 from tests.cli.conftest import Ended
+from tests.support.airflow_features import needs_provider_commands
 from tests.support.airflow_jobs import work
 
 Batchdl = Callable[..., Ended]
+pytestmark = needs_provider_commands
 
 
 @pytest.fixture

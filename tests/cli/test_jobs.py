@@ -12,9 +12,11 @@ import pytest
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from tests.cli.conftest import Ended
+from tests.support.airflow_features import needs_provider_commands
 from tests.support.airflow_jobs import VENDORS, count, work
 
 Batchdl = Callable[..., Ended]
+pytestmark = needs_provider_commands
 LISTING = [vendor for vendor in VENDORS if vendor != "proofy"]
 
 

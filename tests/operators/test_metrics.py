@@ -17,6 +17,7 @@ from airflow_provider_batchdl.operators.download import DownloadBatchResultsOper
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
 from tests.support.airflow_api import ExecutionApi
+from tests.support.airflow_features import needs_task_state_store
 from tests.support.airflow_fixtures import Looks
 from tests.support.airflow_jobs import count, work
 from tests.support.airflow_stats import Stats
@@ -162,6 +163,7 @@ class TestWithoutStats:
         metrics.count_watch("proofy", polls={"single": 2}, lags=[0.5], unseen=[1.0], waiting=3)
 
 
+@needs_task_state_store
 def test_the_jobs_id_is_stored_before_metrics_can_hang_or_fail(
     connections: Emulator, api: ExecutionApi, stats: Stats, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -174,7 +174,7 @@ class ExecutionApi:
 
     def resume_failing(self, error: str) -> None:
         """Let the next process learn that its trigger failed, or hung until Airflow's patience ended."""
-        self._resume = ("__fail__", {"error": error})
+        self._resume = ("__fail__", serialize({"error": error}))
 
     def clear(self) -> None:
         """What a user's Clear does to a task that has run: its further tries are a new generation."""

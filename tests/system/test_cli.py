@@ -16,11 +16,12 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
+from tests.support.airflow_features import needs_provider_commands
 from tests.support.leaks import find_secrets
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, needs_provider_commands]
 
 
 @pytest.fixture(scope="module")
