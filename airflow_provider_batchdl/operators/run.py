@@ -21,7 +21,6 @@ from airflow_provider_batchdl.operators.cancel import cancel_unless_ended
 from airflow_provider_batchdl.operators.download import MAX_XCOM_BYTES
 from airflow_provider_batchdl.operators.landing import LandsResults
 from airflow_provider_batchdl.operators.submission import OnUncertainSubmit, Submission, checked
-from airflow_provider_batchdl.retries import longest_pause
 from airflow_provider_batchdl.sections import log_group
 from airflow_provider_batchdl.tracing import span
 from airflow_provider_batchdl.waiting import Patience
@@ -159,6 +158,8 @@ class BatchJobOperator(LandsResults, BaseOperator):
             return self._land(context, hook, event["job_id"])
 
     def _wait(self, context: Context, hook: BatchApiHook, job_id: str) -> None:
+        from airflow_provider_batchdl.retries import longest_pause
+
         durable = Submission(context, durable=self.durable).is_durable
         longest = longest_pause(self, context) if durable else float("inf")
         patience = Patience(self.poll_interval or hook.poll_interval, longest=longest)
