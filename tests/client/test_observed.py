@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from airflow_provider_batchdl import observers
 from airflow_provider_batchdl.client import policy
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.exceptions import BatchDlError, VendorUnavailableError
 from airflow_provider_batchdl.observers import Retry
 from tests.client.helpers import Face, vendor_at, vendor_of
-
-
-@pytest.fixture
-def retries() -> Iterator[list[Retry]]:
-    """What a listener was told."""
-    told: list[Retry] = []
-    observers.on_retry.append(told.append)
-    yield told
-    observers.on_retry.remove(told.append)
 
 
 @pytest.mark.parametrize(

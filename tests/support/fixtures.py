@@ -8,13 +8,24 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from airflow_provider_batchdl import observers
 from airflow_provider_batchdl.emulator import Emulator
+from airflow_provider_batchdl.observers import Retry
 from tests.support.azurite import AzureStore, installed_azurite, running_azurite
 from tests.support.seaweedfs import S3Store, running_seaweedfs, weed_binary
 
 # A busy machine makes any example slow; that is no failure.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+@pytest.fixture
+def retries() -> Iterator[list[Retry]]:
+    """What a listener was told of what is tried again."""
+    told: list[Retry] = []
+    observers.on_retry.append(told.append)
+    yield told
+    observers.on_retry.remove(told.append)
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from airflow_provider_batchdl import observers
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.observers import Retry
 from airflow_provider_batchdl.transfer import connection
@@ -16,15 +14,6 @@ from tests.transfer.conftest import ClientFor, local
 
 SIZE = 3_000_000
 CUT = Fault("cut", operation="store", after_bytes=SIZE // 3)
-
-
-@pytest.fixture
-def retries() -> Iterator[list[Retry]]:
-    """What a listener was told."""
-    told: list[Retry] = []
-    observers.on_retry.append(told.append)
-    yield told
-    observers.on_retry.remove(told.append)
 
 
 @pytest.mark.parametrize(
