@@ -127,7 +127,8 @@ def _name_in_url(url: str | None) -> str:
 
 def _clean(name: str) -> str:
     if not _CLEAN.fullmatch(name):
-        name = unicodedata.normalize("NFC", "".join(char for char in name if not _invisible(char)))
+        if not (name.isascii() and name.isprintable()):
+            name = unicodedata.normalize("NFC", "".join(char for char in name if not _invisible(char)))
         name = name.replace("\\", "/").rstrip("/ ").rpartition("/")[2]
         name = _FORBIDDEN.sub("_", _DRIVE.sub("", name))
         name = _shorten(_strip(name))

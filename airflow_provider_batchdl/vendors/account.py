@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -15,6 +16,8 @@ from airflow_provider_batchdl.redaction import remember
 
 Origin = tuple[str, str, int]
 _PORTS = {"https": 443, "http": 80}
+# All that tells the origin of most URLs; whatever else is in one (a user, an escape, an address of IPv6) is not taken.
+_PLAIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?=[/?#]|\Z)")
 
 
 def origin(url: str) -> Origin:
@@ -22,6 +25,13 @@ def origin(url: str) -> Origin:
 
     Something that is no URL has an origin that equals no account's.
     """
+    plain = _PLAIN.match(url)
+    return _origin(plain[0]) if plain else _origin.__wrapped__(url)
+
+
+@lru_cache(maxsize=256)
+def _origin(url: str) -> Origin:
+    """Remembered for what comes with each file of a host; not for URLs that may hold a secret."""
     try:
         parts = urlsplit(url)
         scheme = parts.scheme.lower()

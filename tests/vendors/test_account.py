@@ -97,6 +97,24 @@ def test_same_origin(one: str, other: str, same: bool) -> None:
     assert (origin(one) == origin(other)) is same
 
 
+@given(
+    st.tuples(
+        st.sampled_from(["https://", "http://", "HTTP://", "", "ftp://"]),
+        st.text("h.e-:@[]%\\\t\n 18é", max_size=12),
+        st.sampled_from(["", "/", "?", "#", "\n", "\\", ":80", ":080", ":99999"]),
+        st.text("a/:@?#\n", max_size=6),
+    ).map("".join)
+)
+def test_an_origin_is_what_the_url_parser_says(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        default = {"http": 80, "https": 443}.get(parts.scheme, 0)
+        expected = parts.scheme, parts.hostname or "", parts.port or default
+    except ValueError:
+        expected = "", "", 0
+    assert origin(url) == expected
+
+
 def test_an_account_shows_no_secret_and_tells_it_to_the_redactor() -> None:
     account = Account("https://h.example", "topsecret-0815", login="me", extra={"project_key": "p-4711-key"})
     assert "0815" not in repr(account)
