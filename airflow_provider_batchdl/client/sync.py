@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, BinaryIO, Self, TypeVar
@@ -18,6 +18,7 @@ from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Upload, Vend
 
 T = TypeVar("T")
 Opener = Callable[[str], BinaryIO]
+AuthFlow = Generator[httpx.Request, httpx.Response, None]
 
 
 def open_local(source: str) -> BinaryIO:
@@ -72,6 +73,7 @@ class BatchClient:
         Raises:
             BatchDlError: what went wrong, typed.
         """
+        request: ApiRequest | None = None
         try:
             request = next(flow)
             while True:
@@ -84,6 +86,9 @@ class BatchClient:
         except StopIteration as done:
             value: T = done.value
             return value
+        except BatchDlError as error:
+            policy.name_job(error, request)
+            raise
 
     def send(self, request: ApiRequest) -> httpx.Response:
         """Send one request, again where that is safe; the response is a success and its body has been read."""
@@ -105,42 +110,57 @@ class BatchClient:
         self._limiter.note(response.status_code, response.headers)
         return policy.check_answer(self.vendor, request, response)
 
-    def authenticated(self, request: ApiRequest, *, renew: bool = False) -> httpx.Request:
+    def authenticated(self, request: ApiRequest) -> httpx.Request:
         """``request`` with its credentials, for another library to send.
 
         Args:
             request: a download.
-            renew: whether the credentials on the last one were refused; those that can be renewed then are.
+
+        Raises:
+            BatchDlError: a token that it needs cannot be had.
         """
         self._limiter.acquire()
+        message = self._message(request)
+        with self._signing(request, message):
+            pass
+        return message
+
+    def renewed(self, request: ApiRequest) -> httpx.Request | None:
+        """The same after the credentials were refused: with new ones; None where they cannot be renewed."""
+        message = self._message(request)
+        with self._signing(request, message) as flow:
+            try:
+                self._answer(flow, flow.send(httpx.Response(httpx.codes.UNAUTHORIZED, request=message)), message)
+            except StopIteration:
+                return None
+        self._limiter.acquire()
+        return message
+
+    def _message(self, request: ApiRequest) -> httpx.Request:
         # Not by the client, which would merge what it has none of: a base URL, cookies, parameters.
         build = partial(httpx.Request, headers=self._http.headers)
-        message = policy.build_request(build, self.vendor, request)
+        return policy.build_request(build, self.vendor, request)
+
+    @contextmanager
+    def _signing(self, request: ApiRequest, message: httpx.Request) -> Iterator[AuthFlow]:
+        """The flow that has put credentials on ``message``."""
         flow = self._auth.sync_auth_flow(message)
         try:
-            out = next(flow)
-            while out is not message:
-                out = flow.send(self._http.send(out))
-            if renew:
-                self._renew(flow, message)
+            self._answer(flow, next(flow), message)
+            yield flow
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise policy.transport_error(self.vendor, request, error, message) from None
         finally:
             flow.close()
-        return message
+
+    def _answer(self, flow: AuthFlow, out: httpx.Request, message: httpx.Request) -> None:
+        """Answer what the flow asks for (a token), from ``out`` on, until it hands ``message`` over to be sent."""
+        while out is not message:
+            out = flow.send(self._http.send(out))
 
     def note(self, status: int, headers: Mapping[str, str]) -> None:
         """Learn the account's rate limit from a response that another library received."""
         self._limiter.note(status, headers)
-
-    def _renew(self, flow: Any, message: httpx.Request) -> None:
-        """Tell the flow that the request was refused, and answer what it asks for until it repeats the request."""
-        try:
-            out = flow.send(httpx.Response(httpx.codes.UNAUTHORIZED, request=message))
-            while out is not message:
-                out = flow.send(self._http.send(out))
-        except StopIteration:
-            pass  # these credentials cannot be renewed
 
     def _read(self, request: ApiRequest, response: httpx.Response) -> httpx.Response:
         """The response with its body, which is bounded, decoded and in memory."""

@@ -145,19 +145,21 @@ class Opener:
 
     def _ask(self, extra: Mapping[str, str]) -> tuple[str, urllib3.BaseHTTPResponse, dict[str, str]]:
         """Ask the vendor, and note where it sends us."""
+        client, request = self._source.client, self._source.request
         try:
-            answer = self._ask_once(extra, renew=False)
+            answer = self._ask_with(client.authenticated(request), extra)
         except AuthenticationError:
-            # Once more with new credentials, where they can be renewed; the others are refused in the same way.
-            answer = self._ask_once(extra, renew=True)
+            renewed = client.renewed(request)
+            if renewed is None:
+                raise
+            answer = self._ask_with(renewed, extra)
         self._asked_before = True
         self._link = None if stays_home(answer[0], self._home) else [answer[0]]
         return answer
 
-    def _ask_once(
-        self, extra: Mapping[str, str], *, renew: bool
+    def _ask_with(
+        self, message: httpx.Request, extra: Mapping[str, str]
     ) -> tuple[str, urllib3.BaseHTTPResponse, dict[str, str]]:
-        message = self._source.client.authenticated(self._source.request, renew=renew)
         return self._follow(str(message.url), message.method, message.read(), dict(message.headers.items()), extra)
 
     def _follow(

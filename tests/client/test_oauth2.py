@@ -275,8 +275,9 @@ def test_authenticated_brings_a_token_and_renews_it(emulator: Emulator) -> None:
     with BatchClient(vendor) as client:
         first = client.authenticated(request).headers["authorization"]
         again = client.authenticated(request).headers["authorization"]
-        renewed = client.authenticated(request, renew=True).headers["authorization"]
-    assert first == again != renewed
+        renewed = client.renewed(request)
+    assert renewed is not None
+    assert first == again != renewed.headers["authorization"]
     assert tokens(emulator) == 2
     assert "download" not in operations(emulator)
 
@@ -286,9 +287,9 @@ def test_authenticated_with_keys_that_stay(emulator: Emulator, name: str) -> Non
     vendor = vendor_of(emulator, name)
     job = {"revenuebase": "1", "proofy": "a", "batchcom": "export_1"}[name]
     with BatchClient(vendor) as client:
-        for renew in (False, True):
-            message = client.authenticated(download_request(vendor, job), renew=renew)
-            assert vendor.account.secret in f"{message.url} {dict(message.headers)}"
+        message = client.authenticated(download_request(vendor, job))
+        assert vendor.account.secret in f"{message.url} {dict(message.headers)}"
+        assert client.renewed(download_request(vendor, job)) is None
     assert emulator.requests == []
 
 
@@ -301,7 +302,7 @@ def test_authenticated_where_the_token_endpoint_is_gone(renew: bool, emulator: E
             client.authenticated(request)
         emulator.add_fault(Fault("reset", operation="token", times=99))
         with pytest.raises(VendorUnavailableError) as caught:
-            client.authenticated(request, renew=renew)
+            (client.renewed if renew else client.authenticated)(request)
     assert caught.value.maybe_processed is False
 
 

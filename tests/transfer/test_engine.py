@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.exceptions import (
+    AuthenticationError,
     BatchDlError,
     ChecksumMismatchError,
     PermissionDeniedError,
@@ -212,6 +213,14 @@ def test_an_oauth_token_that_ends_is_renewed_for_the_download(
     landing = download(client, job.id, local(tmp_path / "result.csv"))
     assert landing.files[0].sha256 == job.files()[0].sha256
     assert [request.operation for request in emulator.requests].count("token") == 2
+
+
+def test_a_key_that_stays_is_refused_once(emulator: Emulator, client_for: ClientFor, tmp_path: Path) -> None:
+    emulator.add_fault(Fault("status", operation="download", status=401, times=9))
+    job = emulator.add_job("batchcom", state="succeeded")
+    with pytest.raises(AuthenticationError):
+        download(client_for("batchcom"), job.id, local(tmp_path / "result.csv"))
+    assert [request.operation for request in emulator.requests].count("download") == 1
 
 
 FAULTS = st.one_of(
