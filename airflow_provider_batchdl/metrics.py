@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -11,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airflow_provider_batchdl.jobs import Job, Landing
     from airflow_provider_batchdl.observers import Retry
+
+_unsent: deque[Callable[[], object]] = deque()
+_sending = threading.Lock()
 
 
 def count_landing(landing: Landing) -> None:
@@ -107,7 +112,15 @@ def _send(action: Callable[[], object]) -> None:
     except RuntimeError:
         action()
     else:
-        loop.run_in_executor(None, action)
+        _unsent.append(action)
+        loop.run_in_executor(None, _send_all)
+
+
+def _send_all() -> None:
+    """One after another, whichever thread comes first: a gauge that overtook the one before would stay wrong."""
+    with _sending:
+        while _unsent:
+            _unsent.popleft()()
 
 
 def _stats() -> Any:

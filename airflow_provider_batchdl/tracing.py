@@ -1,4 +1,4 @@
-"""Spans below the one that Airflow has of a task, where tracing is on: ``[traces] otel_on``, Airflow 3.3 and later.
+"""Spans below the one that Airflow has of a task, where tracing is on: ``[traces] otel_on``, Airflow 3.2 and later.
 
 Airflow's worker makes a span of every task the current one and exports it. Where there is none, or it is not sampled,
 nothing is recorded here, and OpenTelemetry is not imported: the worker has done so where it is wanted.

@@ -6,6 +6,7 @@ however that came about; what is then left of its Airflow has been left behind.
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from demo.processes import end_strays
 
 
 def main() -> None:
-    """`python -m demo.guard AIRFLOW_HOME`: wait for the demo's end, then clean up."""
+    """`python -m demo.guard AIRFLOW_HOME [--remove]`: wait for the demo's end, then clean up."""
+    home = Path(sys.argv[1])
     sys.stdin.buffer.read()
-    end_strays(Path(sys.argv[1]))
+    end_strays(home)
+    if "--remove" in sys.argv[2:]:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 if __name__ == "__main__":

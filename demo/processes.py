@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -96,9 +96,8 @@ class AirflowProcesses:
     def kill(self, name: str) -> None:
         """End a component and all its children by SIGKILL, as where the machine goes down."""
         process = self._running.pop(name)
-        process.kill()
-        process.wait()
         end_strays(self._home.airflow, signal.SIGKILL, name)
+        process.wait()
 
     def terminate(self, name: str, patience: float) -> None:
         """Ask a component to end, as a deploy does, and wait until it has.
@@ -125,6 +124,7 @@ class AirflowProcesses:
 
     def stop(self) -> None:
         """Ask them to end, then make sure of it. Ends within seconds, whatever they do."""
+        known = self.of()  # as long as parents tell whose all children are
         # Not the API server: the others talk to it while they end, it has nothing to write, and takes itself apart
         # for four seconds. It is ended with what is left.
         patient = [process for name, process in self._running.items() if name != "api-server"]
@@ -135,16 +135,21 @@ class AirflowProcesses:
         for process in patient:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, deadline - time.monotonic()))
-        end_strays(self._home.airflow, signal.SIGKILL)
+        end_strays(self._home.airflow, signal.SIGKILL, known=known)
         for process in self._running.values():
             process.wait()
         self._open.close()
 
 
 @contextlib.contextmanager
-def guarded(airflow_home: Path) -> Iterator[None]:
-    """Inside it, this process may be killed, and what is left of the home's Airflow is ended nevertheless."""
-    command = [sys.executable, "-m", "demo.guard", str(airflow_home)]
+def guarded(airflow_home: Path, *, remove: bool = False) -> Iterator[None]:
+    """Inside it, this process may be killed, and what is left of the home's Airflow is ended nevertheless.
+
+    Args:
+        airflow_home: the home; processes that are no Airflow may have it in their environment, too.
+        remove: afterwards, however this process ends, the folder is removed.
+    """
+    command = [sys.executable, "-m", "demo.guard", str(airflow_home), *(["--remove"] if remove else [])]
     guard = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True)
     try:
         yield
@@ -155,29 +160,70 @@ def guarded(airflow_home: Path) -> Iterator[None]:
 def strays(airflow_home: Path, component: str | None = None) -> list[psutil.Process]:
     """Every process of a run's Airflow, or of one component: they have its home in their environment, and nobody else.
 
-    Tasks lead process groups of their own and outlive a killed scheduler, so groups and parents don't tell.
+    Tasks lead process groups of their own and outlive a killed scheduler, so groups and parents don't tell. Only, from
+    Airflow 3.2 on, what runs a task hides its environment from everybody but root: these are known by their parents,
+    for as long as those live.
     """
-    found = []
+    found, hidden = [], []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            environment = process.environ()
+            try:
+                environment = process.environ()
+            except psutil.AccessDenied:
+                hidden.append(process)
+                continue
             ours = environment.get("AIRFLOW_HOME") == str(airflow_home) and process.pid != os.getpid()
             if ours and component in (None, environment.get(COMPONENT)):
+                found.append(process)
+    known = {process.pid for process in found}
+    for process in _oldest_first(hidden):
+        with contextlib.suppress(psutil.Error):
+            if process.ppid() in known:
+                known.add(process.pid)
                 found.append(process)
     return found
 
 
-def end_strays(airflow_home: Path, number: signal.Signals = signal.SIGTERM, component: str | None = None) -> None:
-    """End what is left of a run's Airflow or a component, and what that just started; by force what lingers."""
+def end_strays(
+    airflow_home: Path,
+    number: signal.Signals = signal.SIGTERM,
+    component: str | None = None,
+    known: Iterable[psutil.Process] = (),
+) -> None:
+    """End what is left of a run's Airflow or a component, and what that just started; by force what lingers.
+
+    Args:
+        airflow_home: whose Airflow.
+        number: what they get first.
+        component: of this one only.
+        known: the strays of a moment ago, those among them whose parents have ended since.
+    """
+    left = set(known)
     for _ in range(10):
-        left = strays(airflow_home, component)
+        left = {process for process in left if _lives(process)}.union(strays(airflow_home, component))
         if not left:
             return
-        for process in left:
+        for process in _oldest_first(left):  # so that none has the time to report how its child ended
             with contextlib.suppress(psutil.Error):
                 process.send_signal(number)
         psutil.wait_procs(left, timeout=STOP_SECONDS)
         number = signal.SIGKILL
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _oldest_first(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Parents before their children; without those that have ended."""
+    born = {}
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            born[process] = (process.create_time(), process.pid)
+    return sorted(born, key=born.__getitem__)
 
 
 def tail(log: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from datetime import timedelta
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_batchdl import observers
+from airflow_provider_batchdl import metrics, observers
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.triggers import tally
 from airflow_provider_batchdl.triggers.job import BatchJobTrigger
@@ -80,6 +81,24 @@ def test_the_gauge_tells_who_waits_and_ends_at_none(connections: Emulator, stats
     assert told[-1] == 0
     [tags] = {tuple(sorted(tags)) for stat, _, tags in stats.seen if stat == "batchdl.waits"}
     assert tags == ("hostname", "vendor")
+
+
+def test_what_is_told_later_arrives_later(stats: Stats, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first use of a backend takes long, and a gauge keeps what came last: nobody waits."""
+    backend, uses = metrics._stats(), itertools.count()
+
+    def slow_at_first() -> Any:
+        if next(uses) == 0:
+            time.sleep(0.3)
+        return backend
+
+    async def tell() -> None:
+        for waiting in (1, 0):
+            metrics.count_watch("proofy", polls={}, lags=[], unseen=[], waiting=waiting)
+
+    monkeypatch.setattr(metrics, "_stats", slow_at_first)
+    asyncio.run(tell())
+    assert stats.values("batchdl.waits") == [1, 0]
 
 
 class TestTally:

@@ -100,15 +100,15 @@ class Server:
 
 @contextlib.contextmanager
 def folder_of(user: str | None, name: str) -> Iterator[Path]:
-    """A user's own folder. Not below pytest's, which other users may not enter; sockets also need a short path."""
+    """A user's own folder, removed also where this process is killed.
+
+    Not below pytest's, which other users may not enter; sockets also need a short path.
+    """
     folder = Path(tempfile.mkdtemp(prefix=f"batchdl-{name}-"))
-    try:
+    with guarded(folder, remove=True):
         if user is not None:
             shutil.chown(folder, user, user)
-        with guarded(folder):
-            yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        yield folder
 
 
 @contextlib.contextmanager
