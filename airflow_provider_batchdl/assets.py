@@ -70,7 +70,7 @@ def checked_partitions(context: Context, outlets: Iterable[Any], keys: str | Seq
                 f"The partition_key {str(key)[:40]!r} is not a text of 1 to {LONGEST_PARTITION_KEY} characters.",
                 remedy="Look at the rendered template; leave partition_key out for the partition of the run itself.",
             )
-    assets = _assets(outlets)
+    assets = assets_of(outlets)
     if not assets:
         raise InvalidRequestError(
             "The task has a partition_key, and no outlet that is an Asset.",
@@ -93,11 +93,12 @@ def add_partitions(context: Context, outlets: Iterable[Any], keys: Sequence[str]
         keys: as :func:`checked_partitions` returns them; none changes nothing.
     """
     events: Any = context["outlet_events"]
-    for asset in _assets(outlets) if keys else ():
+    for asset in assets_of(outlets) if keys else ():
         events[asset].add_partitions(list(keys))
 
 
-def _assets(outlets: Iterable[Any]) -> list[Any]:
+def assets_of(outlets: Iterable[Any]) -> list[Any]:
+    """The assets among a task's outlets: what a partition can be given to."""
     from airflow.sdk import Asset
 
     return [outlet for outlet in outlets if isinstance(outlet, Asset)]

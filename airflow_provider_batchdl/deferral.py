@@ -10,7 +10,7 @@ from airflow_provider_batchdl.jobs import Job
 from airflow_provider_batchdl.redaction import redact
 
 # How much later than the trigger's own deadline Airflow ends the deferral.
-BACKSTOP = timedelta(minutes=1)
+_BACKSTOP = timedelta(minutes=1)
 # The vendor's words about a job: enough to read, and no more.
 LONGEST_MESSAGE = 2_000
 
@@ -23,6 +23,21 @@ def default_deferrable() -> bool:
         from airflow.configuration import conf  # type: ignore[assignment]
 
     return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
+
+
+def seconds_of(span: float | timedelta | None) -> float | None:
+    """An operator's argument that is given in seconds or as a ``timedelta``."""
+    return span.total_seconds() if isinstance(span, timedelta) else span
+
+
+def backstop(deadline: float, now: float) -> timedelta:
+    """How long Airflow is to wait for a trigger that keeps the time itself: it catches one that hangs.
+
+    Args:
+        deadline: the trigger's, as Unix time.
+        now: the Unix time.
+    """
+    return timedelta(seconds=max(0.0, deadline - now)) + _BACKSTOP
 
 
 def shown(job: Job) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""What OpenLineage is told of a download: the vendor's job as input, the objects that landed as outputs.
+"""What OpenLineage is told: a file that was submitted, the vendor's job, the objects that landed.
 
-Names follow OpenLineage's naming specification (https://openlineage.io/docs/spec/naming): a dataset's namespace says
-which store it is in, its name where there.
+A submit makes the job of the file, and a download the objects of the job, so that the one leads to the other. Names
+follow OpenLineage's naming specification (https://openlineage.io/docs/spec/naming): a dataset's namespace says which
+store it is in, its name where there.
 """
 
 from __future__ import annotations
@@ -19,55 +20,86 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class DownloadLineage:
-    """One download, as lineage.
+class JobLineage:
+    """What one task did for one job.
 
     Args:
         source: the namespace of the account's API, like ``revenuebase://api.revenuebase.ai``.
         job_id: the vendor's id of the job.
-        outlets: what the task declares, which stands for what landed where nothing did.
-        landing: what it left; None where the result went into XCom, or nowhere yet.
+        inlets: what the task declares to read.
+        outlets: what it declares to write, which stands for what landed where nothing did.
+        file: what it uploaded; None where it did not submit, or only a request.
+        landing: what its download left; None where the result went into XCom, or nowhere yet.
+        submits_only: whether the job is what it made, and not what it read.
     """
 
     source: str
     job_id: str
+    inlets: tuple[Any, ...] = ()
     outlets: tuple[Any, ...] = ()
+    file: str | None = None
     landing: Landing | None = None
+    submits_only: bool = False
 
     @classmethod
-    def of(cls, vendor: Vendor, job_id: str, outlets: Iterable[Any], landing: Landing | None = None) -> DownloadLineage:
-        """The lineage of a download from the account of ``vendor``."""
+    def of(cls, task: Any, vendor: Vendor, job_id: str, **more: Any) -> JobLineage:
+        """The lineage of what ``task`` did with the account of ``vendor``; ``more`` as for the class."""
         source = f"{vendor.name}://{urlsplit(vendor.account.base_url).netloc}"
-        return cls(source, str(job_id), tuple(outlets), landing)
+        return cls(source, str(job_id), tuple(task.inlets), tuple(task.outlets), **more)
 
     def facets(self) -> Any:
         """An ``OperatorLineage``; None where Airflow's OpenLineage provider is not installed."""
         try:
-            from airflow.providers.common.compat.openlineage.facet import (
-                Dataset,
-                ExternalQueryRunFacet,
-                OutputDataset,
-                OutputStatisticsOutputDatasetFacet,
-            )
-            from airflow.providers.common.compat.openlineage.utils.utils import translate_airflow_asset
+            from airflow.providers.common.compat.openlineage.facet import Dataset, ExternalQueryRunFacet
             from airflow.providers.openlineage.extractors import OperatorLineage  # type: ignore[import-not-found,unused-ignore]
-            from airflow.sdk import Asset
         except ImportError:
             return None
-        outputs: list[Any] = []
-        for file in self.landing.files if self.landing else ():
-            namespace, name = dataset_name(file.uri)
-            statistics = OutputStatisticsOutputDatasetFacet(rowCount=file.rows, size=file.bytes)
-            outputs.append(OutputDataset(namespace, name, outputFacets={"outputStatistics": statistics}))
-        if self.landing is None:
-            # Airflow's provider does this itself, but only for a task that names neither inputs nor outputs.
-            declared = [translate_airflow_asset(outlet, None) for outlet in self.outlets if isinstance(outlet, Asset)]
-            outputs = [dataset for dataset in declared if dataset is not None]
-        return OperatorLineage(
-            inputs=[Dataset(self.source, f"jobs/{self.job_id}")],
-            outputs=outputs,
-            run_facets={"externalQuery": ExternalQueryRunFacet(self.job_id, self.source)},
+        job = [Dataset(self.source, f"jobs/{self.job_id}")]
+        read = [Dataset(*dataset_name(str(self.file)))] if self.file else []
+        read += [dataset for dataset in _declared(self.inlets) if dataset not in read]
+        if self.submits_only:
+            inputs, outputs = read, job + _declared(self.outlets)
+        else:
+            inputs, outputs = read + job, _landed(self.landing) if self.landing else _declared(self.outlets)
+        facet = ExternalQueryRunFacet(self.job_id, self.source)
+        return OperatorLineage(inputs=inputs, outputs=outputs, run_facets={"externalQuery": facet})
+
+
+class TellsLineage:
+    """Mixed into an operator that sets ``_lineage`` as soon as there is a job."""
+
+    inlets: list[Any]
+    outlets: list[Any]
+    _lineage: JobLineage | None = None
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """What Airflow's OpenLineage provider asks for when the task has ended well."""
+        return self._lineage and self._lineage.facets()
+
+    def get_openlineage_facets_on_failure(self, task_instance: Any) -> Any:
+        """The same where it has failed: the job, as far as there was one by then."""
+        return self._lineage and self._lineage.facets()
+
+
+def _declared(assets: Iterable[Any]) -> list[Any]:
+    """A task's own inlets or outlets. Airflow's provider tells of them, but only for a task that tells nothing else."""
+    from airflow.providers.common.compat.openlineage.utils.utils import translate_airflow_asset
+    from airflow.sdk import Asset
+
+    found = [translate_airflow_asset(asset, None) for asset in assets if isinstance(asset, Asset)]
+    return [dataset for dataset in found if dataset is not None]
+
+
+def _landed(landing: Landing) -> list[Any]:
+    from airflow.providers.common.compat.openlineage.facet import OutputDataset, OutputStatisticsOutputDatasetFacet
+
+    return [
+        OutputDataset(
+            *dataset_name(file.uri),
+            outputFacets={"outputStatistics": OutputStatisticsOutputDatasetFacet(rowCount=file.rows, size=file.bytes)},
         )
+        for file in landing.files
+    ]
 
 
 def dataset_name(place: str) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, XComArg, task_group
 from airflow.sdk.definitions.xcom_arg import PlainXComArg
 
+from airflow_provider_batchdl.assets import assets_of
 from airflow_provider_batchdl.operators.download import MAX_XCOM_BYTES, DownloadBatchResultsOperator
 from airflow_provider_batchdl.operators.submission import OnUncertainSubmit
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
@@ -30,17 +31,18 @@ from airflow_provider_batchdl.sensors.job import BatchJobSensor
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow.sdk import Asset, AssetAlias
     from airflow.sdk.definitions._internal.mixins import DependencyMixin
     from airflow.sdk.definitions.edges import EdgeModifier
 
 # The window that batch APIs promise an answer in; Airflow's own default for a sensor is a week.
 TIMEOUT = timedelta(hours=24)
 RETRIES = 3
-MAPPABLE = ("conn_id", "request", "file", "destination")
+MAPPABLE = ("conn_id", "request", "file", "destination", "partition_key")
 
 
 @task_group(group_id="batch_job", tooltip="Submit a batch, wait for it, land its result.")  # type: ignore[type-var]
-def batch_job(
+def batch_job(  # noqa: PLR0913 the settings of three tasks
     conn_id: str | XComArg,
     request: dict[str, Any] | XComArg | None = None,
     file: str | XComArg | None = None,
@@ -52,6 +54,8 @@ def batch_job(
     if_exists: str = "replace",
     sha256: bool = True,
     max_connections: int | None = None,
+    outlets: Sequence[Asset | AssetAlias] | None = None,
+    partition_key: str | list[str] | XComArg | None = None,
     poll_interval: float | timedelta | None = None,
     max_poll_interval: float | timedelta | None = None,
     timeout: float | timedelta = TIMEOUT,
@@ -62,9 +66,9 @@ def batch_job(
 ) -> XComArg:
     """Tasks ``submit``, ``wait`` and ``download``. Returns what ``download`` returns, for other tasks to take.
 
-    The first four arguments are templated, and may be mapped over; another id than ``batch_job`` is given with
-    ``batch_job.override(group_id=…)``. What comes before the result (``check >> batch_job(…)``) comes before the
-    submit, and what comes after it after the download.
+    The first four arguments and ``partition_key`` are templated, and may be mapped over; another id than ``batch_job``
+    is given with ``batch_job.override(group_id=…)``. What comes before the result (``check >> batch_job(…)``) comes
+    before the submit, and what comes after it after the download.
 
     Args:
         conn_id: the account's connection; its type names the vendor, whose poll interval and rate limit hold.
@@ -77,6 +81,9 @@ def batch_job(
         if_exists: what becomes of an object at the destination, as there.
         sha256: whether to compute the files' SHA-256, as there.
         max_connections: the most to fetch one large file by, as there.
+        outlets: the assets that the result is an event of.
+        partition_key: the partitions that the result is of, as for ``DownloadBatchResultsOperator``. What it renders to
+            is checked by ``download``, when the job is paid for; what is refused is mended by clearing that task.
         poll_interval: seconds between looks, as for ``BatchJobSensor``.
         max_poll_interval: most seconds between looks, as there.
         timeout: seconds to wait for the job; a day where left out.
@@ -88,7 +95,8 @@ def batch_job(
             batch go before those that begin one.
 
     Raises:
-        TypeError: it is mapped over another argument than the first four.
+        TypeError: it is mapped over another argument than those.
+        ValueError: there is a ``partition_key``, and no ``Asset`` among the outlets to give it to.
     """
     _refuse_mapped({name: value for name, value in locals().items() if name not in MAPPABLE})
     common: dict[str, Any] = {"conn_id": conn_id, "weight_rule": "upstream"} | ({"pool": pool} if pool else {})
@@ -105,6 +113,7 @@ def batch_job(
         deferrable=deferrable,
         **common,
     )
+    declared: dict[str, Any] = {} if outlets is None else {"outlets": outlets}  # or default_args would not count
     download = DownloadBatchResultsOperator(
         task_id="download",
         job_id=submit.output,
@@ -115,8 +124,12 @@ def batch_job(
         if_exists=if_exists,
         sha256=sha256,
         max_connections=max_connections,
+        partition_key=partition_key,
         **common,
+        **declared,
     )
+    if partition_key is not None and not assets_of(download.outlets):
+        raise ValueError("batch_job has a partition_key, and no Asset among its outlets.")
     wait >> download
     for task in (submit, wait, download):
         _give_retries(task, retries)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG, BaseOperator, chain, task
+from airflow.sdk import DAG, Asset, AssetAlias, BaseOperator, chain, task
 
 from airflow_provider_batchdl.retries import BatchDlRetryPolicy
 from airflow_provider_batchdl.task_groups import batch_job
@@ -45,6 +45,23 @@ def test_its_settings_reach_the_tasks() -> None:
     assert download.if_exists == "skip"
     assert (wait.poll_interval, wait.timeout, wait.deferrable) == (7, 60, False)
     assert {task.pool for task in (submit, wait, download)} == {"proofy"}
+
+
+def test_the_download_has_the_outlets_and_says_which_partition_its_result_is_of() -> None:
+    reports = Asset("reports", uri="s3://lake/reports")
+    submit, wait, download = steps(grouped(outlets=[reports], partition_key="{{ ds }}"))
+    assert (submit.outlets, wait.outlets, download.outlets) == ([], [], [reports])
+    assert download.partition_key == "{{ ds }}"
+    with DAG("grouped", schedule=None, default_args={"outlets": [reports]}) as dag:
+        batch_job(**WORK, partition_key="2026-10")
+    assert steps(dag)[2].outlets == [reports]
+
+
+@pytest.mark.parametrize("outlets", [None, [], [AssetAlias("results")]])
+def test_a_partition_of_nothing_is_refused_when_the_dag_is_read(outlets: list[Any] | None) -> None:
+    """The download would refuse it, but only after the submit, which is paid for."""
+    with pytest.raises(ValueError, match="no Asset among its outlets"):
+        grouped(outlets=outlets, partition_key="2026-10")
 
 
 def test_retries() -> None:
@@ -120,7 +137,7 @@ def test_mapped_it_goes_through_serialization() -> None:
 
 def test_mapped_over_a_setting_it_says_what_can_be_mapped() -> None:
     with DAG("grouped", schedule=None):
-        with pytest.raises(TypeError, match="conn_id, request, file, destination with expand"):
+        with pytest.raises(TypeError, match="conn_id, request, file, destination, partition_key with expand"):
             batch_job.expand(conn_id=["proofy_default"], pool=["one", "other"])
         with pytest.raises(TypeError, match="expand_kwargs"):
             batch_job.expand_kwargs([WORK])

@@ -40,6 +40,7 @@ class AsyncBatchClient:
         Raises:
             BatchDlError: what went wrong, typed.
         """
+        request: ApiRequest | None = None
         try:
             request = next(flow)
             while True:
@@ -52,6 +53,9 @@ class AsyncBatchClient:
         except StopIteration as done:
             value: T = done.value
             return value
+        except BatchDlError as error:
+            policy.name_job(error, request)
+            raise
 
     async def send(self, request: ApiRequest) -> httpx.Response:
         """Send one request, again where that is safe; the response is a success and its body has been read."""

@@ -190,6 +190,12 @@ def too_large(vendor: Vendor, request: ApiRequest) -> UnexpectedResponseError:
     )
 
 
+def name_job(error: BatchDlError, request: ApiRequest | None) -> None:
+    """Say in ``error`` which job ``request`` was about: a flow that reads an answer need not know whose it is."""
+    if error.job_id is None and request is not None:
+        error.job_id = request.job_id
+
+
 def with_body(response: httpx.Response, body: bytes) -> httpx.Response:
     """``response`` with its decoded body in memory, as if it had been read whole."""
     headers = [

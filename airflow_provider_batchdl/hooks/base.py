@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
@@ -68,7 +68,12 @@ class BatchApiHook(ClientHook):
     # Jobs.
 
     def submit_job(
-        self, request: dict[str, Any] | None = None, file: str | None = None, *, key: str | None = None
+        self,
+        request: dict[str, Any] | None = None,
+        file: str | None = None,
+        *,
+        key: str | None = None,
+        earlier: Collection[str] = (),
     ) -> Job:
         """Submit a job, once: it is not sent again where the vendor may have taken it.
 
@@ -76,12 +81,13 @@ class BatchApiHook(ClientHook):
             request: the vendor's request, see the vendor's page in the documentation.
             file: path or URL of the file to upload, anything ``ObjectStoragePath`` takes.
             key: a token to find the job again by, if the answer is lost; a random one where left out.
+            earlier: ids of jobs that were submitted before: none of them is this one, however much alike.
 
         Raises:
             SubmitUncertainError: the answer was lost, and the job cannot be found.
             BatchDlError: what else went wrong, typed.
         """
-        submission = _submission(request, file, key)
+        submission = _submission(request, file, key, earlier)
         vendor = self.vendor
         what = f"Submitting {file or 'a request'} to {vendor.label}, through connection {self.conn_id}"
         with log_group(what), span("submit", vendor=vendor.name) as note:
@@ -90,17 +96,28 @@ class BatchApiHook(ClientHook):
         return job
 
     async def asubmit_job(
-        self, request: dict[str, Any] | None = None, file: str | None = None, *, key: str | None = None
+        self,
+        request: dict[str, Any] | None = None,
+        file: str | None = None,
+        *,
+        key: str | None = None,
+        earlier: Collection[str] = (),
     ) -> Job:
         """As :meth:`submit_job`. Reading ``file`` blocks the event loop."""
-        submission = _submission(request, file, key)
+        submission = _submission(request, file, key, earlier)
         return await self._arun(lambda vendor: vendor.submit_once(submission))
 
     def find_submitted(
-        self, request: dict[str, Any] | None, file: str | None, *, key: str, submitted_at: datetime
+        self,
+        request: dict[str, Any] | None,
+        file: str | None,
+        *,
+        key: str,
+        submitted_at: datetime,
+        earlier: Collection[str] = (),
     ) -> Job | None:
         """The job of a submit whose answer was lost, None where it cannot be found. Arguments as for it."""
-        submission = Submission(request or {}, file, key, submitted_at)
+        submission = Submission(request or {}, file, key, submitted_at, earlier)
         return self._run(lambda vendor: vendor.find_submitted(submission))
 
     def get_job(self, job_id: str) -> Job:
@@ -252,5 +269,7 @@ class BatchApiHook(ClientHook):
             )
 
 
-def _submission(request: dict[str, Any] | None, file: str | None, key: str | None) -> Submission:
-    return Submission(request or {}, file, key or uuid.uuid4().hex[:12], datetime.now(UTC))
+def _submission(
+    request: dict[str, Any] | None, file: str | None, key: str | None, earlier: Collection[str]
+) -> Submission:
+    return Submission(request or {}, file, key or uuid.uuid4().hex[:12], datetime.now(UTC), earlier)

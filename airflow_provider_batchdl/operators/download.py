@@ -58,7 +58,7 @@ class DownloadBatchResultsOperator(LandsResults, BaseOperator):
         if_exists: str = "replace",
         sha256: bool = True,
         max_connections: int | None = None,
-        partition_key: str | list[str] | None = None,
+        partition_key: str | list[str] | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -71,7 +71,7 @@ class DownloadBatchResultsOperator(LandsResults, BaseOperator):
         self.if_exists = if_exists
         self.sha256 = sha256
         self.max_connections = max_connections
-        self.partition_key = partition_key
+        self.partition_key: str | list[str] | None = partition_key  # type: ignore[assignment] # as above
         self.vendor_url: str | None = None
 
     def execute(self, context: Context) -> Any:

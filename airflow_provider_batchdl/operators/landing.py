@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl.assets import add_partitions, checked_partitions, tell_outlets
-from airflow_provider_batchdl.lineage import DownloadLineage
+from airflow_provider_batchdl.lineage import JobLineage, TellsLineage
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_batchdl.hooks.base import BatchApiHook
+    from airflow_provider_batchdl.jobs import Landing
 
 
-class LandsResults:
+class LandsResults(TellsLineage):
     """Mixed into an operator that has these arguments; see ``DownloadBatchResultsOperator`` for what they mean."""
 
-    outlets: list[Any]
+    file: str | None = None  # of a task that has submitted it, too
     destination: str | None
     accept_partial: bool
     max_xcom_bytes: int
@@ -25,7 +26,6 @@ class LandsResults:
     sha256: bool
     max_connections: int | None
     partition_key: str | list[str] | None
-    _lineage: DownloadLineage | None = None
 
     def _prepare(self, context: Context) -> None:
         """Refuse what would only show after the download.
@@ -35,13 +35,13 @@ class LandsResults:
         """
         checked_partitions(context, self.outlets, self.partition_key)
 
-    def _name(self, hook: BatchApiHook, job_id: str) -> None:
-        """Name the job to OpenLineage, however the task ends."""
-        self._lineage = DownloadLineage.of(hook.vendor, job_id, self.outlets)
+    def _note_lineage(self, hook: BatchApiHook, job_id: str, landing: Landing | None = None) -> None:
+        """Note what OpenLineage is to be told, however the task ends."""
+        self._lineage = JobLineage.of(self, hook.vendor, job_id, file=self.file, landing=landing)
 
     def _land(self, context: Context, hook: BatchApiHook, job_id: str) -> Any:
         """Download a job's results; the landing as a dict, or the parsed result where there is no destination."""
-        self._name(hook, job_id)
+        self._note_lineage(hook, job_id)
         partitions = checked_partitions(context, self.outlets, self.partition_key)
         if self.destination is None:
             value = hook.fetch(job_id, max_bytes=self.max_xcom_bytes, accept_partial=self.accept_partial)
@@ -56,15 +56,7 @@ class LandsResults:
             sha256=self.sha256,
             max_connections=self.max_connections,
         )
-        self._lineage = DownloadLineage.of(hook.vendor, job_id, self.outlets, landing)
+        self._note_lineage(hook, job_id, landing)
         tell_outlets(context, self.outlets, landing, str(self.destination))
         add_partitions(context, self.outlets, partitions)
         return landing.to_dict()
-
-    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
-        """What Airflow's OpenLineage provider asks for when the task has ended well."""
-        return self._lineage and self._lineage.facets()
-
-    def get_openlineage_facets_on_failure(self, task_instance: Any) -> Any:
-        """The same where it has failed: the job, as far as there was one by then."""
-        return self._lineage and self._lineage.facets()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_batchdl.deferral import BACKSTOP, default_deferrable, ended_job
+from airflow_provider_batchdl.deferral import backstop, default_deferrable, ended_job, seconds_of
 from airflow_provider_batchdl.exceptions import BatchDlError, JobFailedError, UnsupportedOperationError
 from airflow_provider_batchdl.failures import AirflowTaskTimeout, no_vain_retries
 from airflow_provider_batchdl.hooks.base import BatchApiHook
@@ -89,7 +89,7 @@ class BatchJobOperator(LandsResults, BaseOperator):
         if_exists: str = "replace",
         sha256: bool = True,
         max_connections: int | None = None,
-        partition_key: str | list[str] | None = None,
+        partition_key: str | list[str] | XComArg | None = None,
         poll_interval: float | timedelta | None = None,
         max_poll_interval: float | timedelta | None = None,
         deferrable: bool | None = None,
@@ -109,11 +109,9 @@ class BatchJobOperator(LandsResults, BaseOperator):
         self.if_exists = if_exists
         self.sha256 = sha256
         self.max_connections = max_connections
-        self.partition_key = partition_key
-        self.poll_interval = poll_interval.total_seconds() if isinstance(poll_interval, timedelta) else poll_interval
-        self.max_poll_interval = (
-            max_poll_interval.total_seconds() if isinstance(max_poll_interval, timedelta) else max_poll_interval
-        )
+        self.partition_key: str | list[str] | None = partition_key  # type: ignore[assignment] # as above
+        self.poll_interval = seconds_of(poll_interval)
+        self.max_poll_interval = seconds_of(max_poll_interval)
         self.deferrable = default_deferrable() if deferrable is None else deferrable
         self.durable = durable
         self.cancel_on_kill = cancel_on_kill
@@ -127,20 +125,15 @@ class BatchJobOperator(LandsResults, BaseOperator):
         with no_vain_retries(JobFailedError), BatchApiHook.for_connection(self.conn_id) as hook:
             show_link(self, context, hook)
             self._prepare(context)
-            submission = Submission(
-                context,
-                durable=self.durable,
-                cancel_superseded=self.cancel_on_kill,
-                on_uncertain=self.on_uncertain_submit,
-            )
+            submission = self._submission(context)
             job = submission.ensure(hook, self.request, self.file)
             context["ti"].xcom_push(key="job_id", value=job.id)
-            self._name(hook, job.id)
+            self._note_lineage(hook, job.id)
             self._told = job.vendor_state
             if not hook.has_results(job, accept_partial=self.accept_partial):
                 if self.deferrable:
                     self._defer(context, job.id)
-                self._wait(context, hook, job.id)
+                self._wait(context, hook, job.id, submission)
             return self._land(context, hook, job.id)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
@@ -148,20 +141,27 @@ class BatchJobOperator(LandsResults, BaseOperator):
         with no_vain_retries(JobFailedError), BatchApiHook.for_connection(self.conn_id) as hook:
             show_link(self, context, hook)
             context["ti"].xcom_push(key="job_id", value=event["job_id"])
-            self._name(hook, event["job_id"])
+            self._note_lineage(hook, event["job_id"])
             job = ended_job(event)
             if job is None:
-                self._give_up(context, hook, event["job_id"])
+                self._give_up(hook, event["job_id"], self._submission(context))
             else:
                 self._tell(job)
                 hook.has_results(job, accept_partial=self.accept_partial)
             return self._land(context, hook, event["job_id"])
 
-    def _wait(self, context: Context, hook: BatchApiHook, job_id: str) -> None:
+    def _submission(self, context: Context) -> Submission:
+        return Submission(
+            context,
+            durable=self.durable,
+            cancel_superseded=self.cancel_on_kill,
+            on_uncertain=self.on_uncertain_submit,
+        )
+
+    def _wait(self, context: Context, hook: BatchApiHook, job_id: str, submission: Submission) -> None:
         from airflow_provider_batchdl.retries import longest_pause
 
-        durable = Submission(context, durable=self.durable).is_durable
-        longest = longest_pause(self, context) if durable else float("inf")
+        longest = longest_pause(self, context) if submission.is_durable else float("inf")
         patience = Patience(self.poll_interval or hook.poll_interval, longest=longest)
         self._waiting = True
         group = log_group(f"Waiting for job {job_id} at {hook.vendor.label}")
@@ -171,9 +171,9 @@ class BatchJobOperator(LandsResults, BaseOperator):
                     pass
         except AirflowTaskTimeout:
             self._waiting = False
-            self._give_up(context, hook, job_id)
+            self._give_up(hook, job_id, submission)
         except _KilledError:
-            self._stop(context, hook, job_id)
+            self._stop(context, hook, job_id, submission)
         finally:
             self._waiting = False
 
@@ -200,9 +200,8 @@ class BatchJobOperator(LandsResults, BaseOperator):
             self._waiting = False
             raise _KilledError
 
-    def _stop(self, context: Context, hook: BatchApiHook, job_id: str) -> NoReturn:
+    def _stop(self, context: Context, hook: BatchApiHook, job_id: str, submission: Submission) -> NoReturn:
         """Cancel the job where a user ended the task. There are some five seconds left."""
-        submission = Submission(context, durable=self.durable)
         if submission.is_durable and task_state(context["ti"]) == "running":
             raise RuntimeError(f"This worker was told to stop. Job {job_id} goes on, and so does a retry with it.")
         if self.cancel_on_kill:
@@ -220,11 +219,9 @@ class BatchJobOperator(LandsResults, BaseOperator):
     def _defer(self, context: Context, job_id: str) -> None:
         from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 
-        timeout: timedelta | None = None
-        deadline: float | None = None
+        now, deadline = time.time(), None
         if self.execution_timeout is not None:
             deadline = context["ti"].start_date.timestamp() + self.execution_timeout.total_seconds()
-            timeout = timedelta(seconds=max(0.0, deadline - time.time())) + BACKSTOP
         trigger = BatchJobTrigger(
             conn_id=self.conn_id,
             job_id=job_id,
@@ -232,11 +229,12 @@ class BatchJobOperator(LandsResults, BaseOperator):
             deadline=deadline,
             cancel_on_kill=self.cancel_on_kill,
             max_poll_interval=self.max_poll_interval,
-            since=time.time(),
+            since=now,
         )
+        timeout = None if deadline is None else backstop(deadline, now)
         self.defer(trigger=trigger, method_name=self.execute_complete.__name__, timeout=timeout)
 
-    def _give_up(self, context: Context, hook: BatchApiHook, job_id: str) -> None:
+    def _give_up(self, hook: BatchApiHook, job_id: str, submission: Submission) -> None:
         """End the wait whose time is up, unless the job has ended by now.
 
         Raises:
@@ -252,7 +250,7 @@ class BatchJobOperator(LandsResults, BaseOperator):
                     hook.has_results(job)
                     return
                 # A retry is a new attempt in its own time: it must not reconnect to what was just cancelled.
-                Submission(context, durable=self.durable).forget()
+                submission.give_up()
         raise AirflowTaskTimeout(f"Job {job_id} has not ended within the task's execution_timeout.")
 
     def _land(self, context: Context, hook: BatchApiHook, job_id: str) -> Any:

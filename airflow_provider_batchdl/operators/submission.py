@@ -4,13 +4,14 @@ A *generation* begins with the task's first try and with every clear by a user; 
 restarts stay within it. Airflow raises ``max_tries`` by every clear and by nothing else, so it names the generation.
 
 What must survive lies in Airflow's ``task_state_store`` (3.3 and later): first the intent, with the key that finds
-the job again, then the job's id. Before 3.3 there is no such place, and a retry submits again.
+the job again, then the job's id; and the ids of the jobs before it, none of which may be taken for it. Before 3.3
+there is no such place, and a retry submits again.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -49,13 +50,25 @@ def checked(choice: str) -> OnUncertainSubmit:
 
 @dataclass(frozen=True)
 class _State:
-    """What is stored: the intent while ``job_id`` is None, the job after."""
+    """What is stored: the intent while ``job_id`` is None, the job after.
+
+    ``earlier`` are the jobs that the task submitted before, through the same connection; ``given_up`` says that this
+    one is among them as well.
+    """
 
     generation: int
     key: str
     submitted_at: str
     job_id: str | None = None
     conn_id: str | None = None
+    earlier: Sequence[str] = ()
+    given_up: bool = False
+
+    def jobs(self, conn_id: str) -> list[str]:
+        """All that the task has submitted through that connection. Another's ids may be the same for other jobs."""
+        if self.conn_id != conn_id:
+            return []
+        return [*self.earlier, *([self.job_id] if self.job_id else [])]
 
 
 class Submission:
@@ -82,6 +95,7 @@ class Submission:
         self._forgetful = durable and self._store is None
         self._cancel_superseded = cancel_superseded
         self._resubmits = on_uncertain == "resubmit"
+        self._state: _State | None = None
 
     def ensure(self, hook: BatchApiHook, request: Mapping[str, Any] | None, file: str | None) -> Job:
         """The job of this generation: the one submitted before, or a new one.
@@ -93,15 +107,13 @@ class Submission:
         if self._forgetful:
             _say_what_older_airflows_lack()
         request = dict(request or {})
-        state = self._load()
+        state = self._state = self._load()
         job = None
-        if state is None:
-            pass
-        elif state.generation != self._generation:
+        if state and state.generation != self._generation:
             self._supersede(hook, state)
-        elif state.job_id:
-            job = self._reconnected(hook, state.job_id)
-        else:
+        elif state and state.job_id:
+            job = None if state.given_up else self._reconnected(hook, state.job_id)
+        elif state:
             job = self._adopted(hook, state, request, file)
         return job or self._submitted(hook, request, file)
 
@@ -110,10 +122,11 @@ class Submission:
         """Whether the next try will know of the job."""
         return self._store is not None
 
-    def forget(self) -> None:
-        """Make the next try submit a new job."""
-        if self._store is not None:
-            self._store.delete(STATE_KEY)
+    def give_up(self) -> None:
+        """Make the next try submit a new job, which this one is not taken for."""
+        state = self._load()
+        if state is not None:
+            self._save(replace(state, given_up=True))
 
     def _submitted(self, hook: BatchApiHook, request: dict[str, Any], file: str | None) -> Job:
         try:
@@ -129,16 +142,17 @@ class Submission:
             raise
 
     def _submitted_once(self, hook: BatchApiHook, request: dict[str, Any], file: str | None) -> Job:
-        intent = _State(
-            self._generation, uuid.uuid4().hex[:12], datetime.now(UTC).isoformat(), conn_id=str(hook.conn_id)
-        )
+        before, conn_id = self._state, str(hook.conn_id)
+        earlier = before.jobs(conn_id) if before else []
+        key, now = uuid.uuid4().hex[:12], datetime.now(UTC)
+        intent = _State(self._generation, key, now.isoformat(), conn_id=conn_id, earlier=earlier)
         self._save(intent)
         try:
-            job = hook.submit_job(request, file, key=intent.key)
+            job = hook.submit_job(request, file, key=key, earlier=earlier)
         except SubmitUncertainError:
             raise
         except BatchDlError:
-            self.forget()  # it was surely not accepted
+            self._save(before)  # it was surely not accepted
             raise
         log.info("Submitted job %s (%s).", job.id, job.vendor_state)  # first, in case that it cannot be stored
         self._save(replace(intent, job_id=job.id))
@@ -192,7 +206,9 @@ class Submission:
             vendor=vendor.name,
         )
         try:
-            job = hook.find_submitted(request, file, key=state.key, submitted_at=submitted_at)
+            job = hook.find_submitted(
+                request, file, key=state.key, submitted_at=submitted_at, earlier=state.jobs(str(hook.conn_id))
+            )
         except BatchDlError:
             log.warning("%s", lost.message)  # the vendor cannot be asked, and this may be the last try
             raise
@@ -212,8 +228,13 @@ class Submission:
         known = {field.name for field in fields(_State)}
         return _State(**{name: value for name, value in stored.items() if name in known})
 
-    def _save(self, state: _State) -> None:
-        if self._store is not None:
+    def _save(self, state: _State | None) -> None:
+        self._state = state
+        if self._store is None:
+            return
+        if state is None:
+            self._store.delete(STATE_KEY)
+        else:
             self._store.set(STATE_KEY, asdict(state))
 
 

@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_batchdl.failures import no_vain_retries
 from airflow_provider_batchdl.hooks.base import BatchApiHook
+from airflow_provider_batchdl.lineage import JobLineage, TellsLineage
 from airflow_provider_batchdl.links import BatchJobLink, show_link
 from airflow_provider_batchdl.operators.submission import OnUncertainSubmit, Submission, checked
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
 
-class SubmitBatchJobOperator(BaseOperator):
+class SubmitBatchJobOperator(TellsLineage, BaseOperator):
     """Submits a job, once for each generation of the task instance, and returns its id.
 
     A retry reconnects to the job that was submitted (Airflow 3.3 and later); a clear by a user submits a new one.
@@ -68,4 +69,6 @@ class SubmitBatchJobOperator(BaseOperator):
                 cancel_superseded=self.cancel_on_kill,
                 on_uncertain=self.on_uncertain_submit,
             )
-            return submission.ensure(hook, self.request, self.file).id
+            job = submission.ensure(hook, self.request, self.file)
+            self._lineage = JobLineage.of(self, hook.vendor, job.id, file=self.file, submits_only=True)
+            return job.id

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from airflow_provider_batchdl.deferral import BACKSTOP, default_deferrable, ended_job, shown
+from airflow_provider_batchdl.deferral import backstop, default_deferrable, ended_job, seconds_of, shown
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.failures import (
     AirflowSensorTimeout,
@@ -76,9 +76,7 @@ class BatchJobSensor(BaseSensorOperator):
         self.job_id: str = job_id  # type: ignore[assignment] # Airflow resolves it before execute
         self.accept_partial = accept_partial
         self.poll_interval = None if wanted is None else self.poke_interval
-        self.max_poll_interval = (
-            max_poll_interval.total_seconds() if isinstance(max_poll_interval, timedelta) else max_poll_interval
-        )
+        self.max_poll_interval = seconds_of(max_poll_interval)
         self.deferrable = default_deferrable() if deferrable is None else deferrable
         self.vendor_url: str | None = None
         self._patience: Patience | None = None
@@ -100,7 +98,7 @@ class BatchJobSensor(BaseSensorOperator):
             else:
                 self._remember_failures(context, 0)
                 if hook.has_results(job, accept_partial=self.accept_partial):
-                    return self._found(job)
+                    return PokeReturnValue(is_done=True, xcom_value=self._found(job))
                 if job.vendor_state != self._told:
                     self._told = job.vendor_state
                     self.log.info("Job %s is %s.", job.id, job.vendor_state)
@@ -123,9 +121,9 @@ class BatchJobSensor(BaseSensorOperator):
             store.set(FAILURES_KEY, {"failures": failures, "try": context["ti"].try_number})
             self._remembered = failures
 
-    def _found(self, job: Job) -> PokeReturnValue:
+    def _found(self, job: Job) -> dict[str, Any]:
         self.log.info("Job %s has results: %s.", job.id, job.vendor_state)
-        return PokeReturnValue(is_done=True, xcom_value=shown(job))
+        return shown(job)
 
     def _defer(self, context: Context) -> None:
         from airflow_provider_batchdl.triggers.job import BatchJobTrigger
@@ -142,9 +140,7 @@ class BatchJobSensor(BaseSensorOperator):
             max_poll_interval=self.max_poll_interval,
             since=now,
         )
-        # The trigger keeps the time itself; this catches one that hangs.
-        backstop = timedelta(seconds=max(0.0, deadline - now)) + BACKSTOP
-        self.defer(trigger=trigger, method_name=self.execute_complete.__name__, timeout=backstop)
+        self.defer(trigger=trigger, method_name=self.execute_complete.__name__, timeout=backstop(deadline, now))
 
     def _give_up(self) -> NoReturn:
         """End a wait whose time is up, as Airflow does while poking: by the time-out that comes first."""
@@ -161,10 +157,9 @@ class BatchJobSensor(BaseSensorOperator):
                 if job is None:
                     self._give_up()
                 hook.has_results(job, accept_partial=self.accept_partial)
-            self.log.info("Job %s has results: %s.", job.id, job.vendor_state)
         except BatchDlError as error:
             # Airflow applies never_fail to its own exceptions only when a task resumes; while poking, to all.
             if self.never_fail:
                 raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
             raise
-        return shown(job)
+        return self._found(job)

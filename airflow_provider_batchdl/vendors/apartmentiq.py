@@ -20,14 +20,7 @@ from airflow_provider_batchdl.exceptions import (
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors.account import base_url
 from airflow_provider_batchdl.vendors.auth import BearerAuth
-from airflow_provider_batchdl.vendors.base import (
-    ADOPTION_DELAYS,
-    ApiRequest,
-    Flow,
-    RateLimit,
-    Submission,
-    Vendor,
-)
+from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor
 from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, vendor_words
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing
 from airflow_provider_batchdl.vendors.matching import is_echo_of, parse_time
@@ -154,15 +147,15 @@ class ApartmentIQ(Vendor):
         """Ask for the link: the answer is a 302."""
         return ApiRequest("download", "GET", f"{self._path(job.id)}/results", job_id=job.id)
 
-    def find_submitted(self, submission: Submission) -> Flow[Job | None]:
-        """Look for a job of the same request made since; the newest come first, so one page is enough."""
-        for delay in ADOPTION_DELAYS:
-            response, items, _ = yield from self._page(1, delay)
-            for item in items:
-                created = item.get("created_at") if isinstance(item, dict) else None
-                if is_echo_of(item, submission.request, created, submission.submitted_at):
-                    return self._read(response, "list", item)
-        return None
+    def candidates(self, submission: Submission, delay: float) -> Flow[list[Job]]:
+        """The jobs of the same request made since; the newest come first, so one page is enough."""
+        response, items, _ = yield from self._page(1, delay)
+        return [
+            self._read(response, "list", item)
+            for item in items
+            if isinstance(item, dict)
+            and is_echo_of(item, submission.request, item.get("created_at"), submission.submitted_at)
+        ]
 
     def error(self, request: ApiRequest, response: httpx.Response) -> BatchDlError:
         """Two things are a 429 here: text/plain for too many requests, JSON for a quota used up."""

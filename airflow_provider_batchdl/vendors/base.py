@@ -129,8 +129,29 @@ class Vendor(ABC):
         """The cheapest authenticated request; returns a line for the person who pressed Test."""
 
     def find_submitted(self, submission: Submission) -> Flow[Job | None]:
-        """The job that ``submission`` made, looked up, or None where it is not there (or cannot be found)."""
-        return answer(None)
+        """The job that ``submission`` made, looked for a few times; None where it is not there (or cannot be found).
+
+        Where a request is all to know it by, another task's may be equal. So one that has failed or was cancelled is
+        taken only if no other turns up: of that, nothing would come.
+        """
+        ended: Job | None = None
+        for delay in ADOPTION_DELAYS:
+            for job in (yield from self.candidates(submission, delay)):
+                if job.id in submission.earlier:
+                    continue
+                if job.state not in (JobState.FAILED, JobState.CANCELLED):
+                    return job
+                ended = ended or job
+        return ended
+
+    def candidates(self, submission: Submission, delay: float) -> Flow[list[Job]]:
+        """The listed jobs that may be the one that ``submission`` made; none where the vendor has no list.
+
+        Args:
+            submission: what was submitted.
+            delay: seconds to wait before the first request.
+        """
+        return answer([])
 
     def clue(self, submission: Submission) -> str:
         """What a person can recognise the job of ``submission`` by, in the vendor's dashboard: "a job with …"."""

@@ -16,14 +16,7 @@ from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestErro
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.redaction import remember
 from airflow_provider_batchdl.vendors.auth import BearerAuth
-from airflow_provider_batchdl.vendors.base import (
-    ADOPTION_DELAYS,
-    ApiRequest,
-    Flow,
-    RateLimit,
-    Submission,
-    Vendor,
-)
+from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor
 from airflow_provider_batchdl.vendors.errors import error_from_response
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing
 from airflow_provider_batchdl.vendors.matching import is_echo_of, parse_time
@@ -160,15 +153,15 @@ class BatchCom(Vendor):
         """Ask for a link: the answer is a 307."""
         return self._call("download", "/exports/download", params={"id": file.id}, job_id=job.id)
 
-    def find_submitted(self, submission: Submission) -> Flow[Job | None]:
-        """Look for an export of the same request made since."""
-        for delay in ADOPTION_DELAYS:
-            for response, item in (yield from self._pages(delay)):
-                if not isinstance(item, dict):
-                    continue
-                if is_echo_of(item.get("request"), submission.request, _made(item), submission.submitted_at):
-                    return self._read(response, "list", item)
-        return None
+    def candidates(self, submission: Submission, delay: float) -> Flow[list[Job]]:
+        """The exports of the same request made since."""
+        listed = yield from self._pages(delay)
+        return [
+            self._read(response, "list", item)
+            for response, item in listed
+            if isinstance(item, dict)
+            and is_echo_of(item.get("request"), submission.request, _made(item), submission.submitted_at)
+        ]
 
     def error(self, request: ApiRequest, response: httpx.Response) -> BatchDlError:
         """The vendor calls a 409 on download just "Conflict"; that the export is not SUCCESS yet is inferred."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-# Their clock and ours may differ by so much; an equal request from just before is as good as the one submitted.
+# Their clock and ours may differ by so much, so an equal job from just before a submit may be taken for what it made.
+# The ids of the same task's jobs are known (`Submission.earlier`); another's is as good.
 CLOCK_TOLERANCE = timedelta(minutes=2)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -78,12 +78,14 @@ class Submission:
         key: a short token of this submission; it goes into the upload's file name, so that the job can be found
             again if the vendor's answer is lost.
         submitted_at: when this submission began, in UTC.
+        earlier: ids of jobs that it cannot have made, since they are known to be of submissions before it.
     """
 
     request: Mapping[str, Any]
     file: str | None
     key: str
     submitted_at: datetime
+    earlier: Collection[str] = ()
 
     def upload_name(self) -> str:
         """The file's own name with the key before its suffix: ``contacts-5f0c2a91.csv``."""

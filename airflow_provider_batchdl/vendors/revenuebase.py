@@ -21,7 +21,6 @@ from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.vendors.auth import HeaderKeyAuth
 from airflow_provider_batchdl.vendors.base import (
-    ADOPTION_DELAYS,
     ApiRequest,
     Flow,
     RateLimit,
@@ -198,15 +197,12 @@ class Revenuebase(Vendor):
         """The file streams from the API itself, with its name in ``Content-Disposition``."""
         return self._routes["download"].request("download", self._checked(job.id))
 
-    def find_submitted(self, submission: Submission) -> Flow[Job | None]:
-        """Look for the upload's name, which carries the submission's key, among the active jobs."""
+    def candidates(self, submission: Submission, delay: float) -> Flow[list[Job]]:
+        """The active job whose upload's name carries the submission's key."""
         if not submission.key:
-            return None  # every name holds the empty text
-        for delay in ADOPTION_DELAYS:
-            for job in (yield from self._active_jobs(delay)):
-                if submission.key in (job.name or ""):
-                    return job
-        return None
+            return []  # every name holds the empty text
+        jobs = yield from self._active_jobs(delay)
+        return [job for job in jobs if submission.key in (job.name or "")]
 
     def clue(self, submission: Submission) -> str:
         """The upload's name, which no other job has."""

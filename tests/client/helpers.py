@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, Literal, TypeVar
@@ -57,8 +57,10 @@ def vendor_of(emulator: Emulator, name: str, **changes: Any) -> Vendor:
     return vendor_class(name)(Account(**{**fields, **changes, "extra": extra}))
 
 
-def submission(request: dict[str, Any] | None = None, file: Any = None, key: str = "k0000001") -> Submission:
-    return Submission(request or {}, str(file) if file else None, key, datetime.now(UTC))
+def submission(
+    request: dict[str, Any] | None = None, file: Any = None, key: str = "k0000001", earlier: Collection[str] = ()
+) -> Submission:
+    return Submission(request or {}, str(file) if file else None, key, datetime.now(UTC), earlier)
 
 
 @dataclass

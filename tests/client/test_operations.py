@@ -406,6 +406,19 @@ def test_a_login_page_is_not_taken_for_success(emulator: Emulator, face: Face, n
         face.run(vendor_of(emulator, name), lambda each: each.check())
 
 
+@pytest.mark.parametrize("name", VENDORS)
+def test_an_answer_that_makes_no_sense_says_which_job_it_was_about(emulator: Emulator, face: Face, name: str) -> None:
+    from airflow_provider_batchdl.emulator import Fault
+
+    job = emulator.add_job(name)
+    # Proofy tells of a batch by its result.
+    emulator.add_fault(Fault("html", operation="status"))
+    with pytest.raises(UnexpectedResponseError) as caught:
+        face.run(vendor_of(emulator, name), lambda each: each.get_job(job.id))
+    assert caught.value.job_id == job.id
+    assert f"job {job.id}" in str(caught.value)
+
+
 # --- money, permissions, versions
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,11 @@ from airflow.sdk.execution_time.context import OutletEventAccessor
 
 from airflow_provider_batchdl.assets import asset_uri
 from airflow_provider_batchdl.emulator import Emulator, ResultSpec
-from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from tests.support.airflow_api import ExecutionApi
+from tests.support.airflow_features import needs_asset_partitions
 from tests.support.airflow_fixtures import Looks
-from tests.support.airflow_jobs import work
+from tests.support.airflow_jobs import download, work
 
 REPORTS = Asset("reports", uri="s3://lake/reports")
 RESULTS = AssetAlias("results")
@@ -30,10 +28,6 @@ def events(api: ExecutionApi) -> list[dict[str, Any]]:
     bodies = [json.loads(body) for body in api.sent]
     [*_, found] = [body["outlet_events"] for body in bodies if "outlet_events" in body]
     return list(found)
-
-
-def download(**arguments: Any) -> Callable[[], DownloadBatchResultsOperator]:
-    return partial(DownloadBatchResultsOperator, task_id="download", **arguments)
 
 
 def expected(landing: dict[str, Any], rows: int | None) -> dict[str, Any]:
@@ -67,13 +61,7 @@ def test_an_assets_event_carries_the_landing(
 
 def test_a_retry_that_finds_its_result_tells_the_same(connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:
     job = connections.add_job("revenuebase", ResultSpec(bytes=3_000))
-    make = download(
-        conn_id="revenuebase_default",
-        job_id=job.id,
-        destination=f"{tmp_path}/out.csv",
-        if_exists="skip",
-        outlets=[REPORTS, RESULTS],
-    )
+    make = download(job, tmp_path, if_exists="skip", outlets=[REPORTS, RESULTS])
     assert api.run(make).state == "success"
     first = events(api)
     assert api.run(make, try_number=2).state == "success"
@@ -84,9 +72,7 @@ def test_several_files_are_one_asset_where_the_user_wanted_them(
     connections: Emulator, api: ExecutionApi, tmp_path: Path
 ) -> None:
     job = connections.add_job("batchcom", ResultSpec(bytes=9_000, parts=3))
-    outcome = api.run(
-        download(conn_id="batchcom_default", job_id=job.id, destination=f"file://{tmp_path}/out/", outlets=[RESULTS])
-    )
+    outcome = api.run(download(job, destination=f"file://{tmp_path}/out/", outlets=[RESULTS]))
     assert outcome.state == "success", outcome.error
     [event] = events(api)
     assert event["dest_asset_key"]["uri"] == f"file://{tmp_path}/out"
@@ -96,15 +82,7 @@ def test_several_files_are_one_asset_where_the_user_wanted_them(
 
 def test_what_is_not_known_is_left_out(connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:
     job = connections.add_job("revenuebase", ResultSpec(bytes=3_000))
-    outcome = api.run(
-        download(
-            conn_id="revenuebase_default",
-            job_id=job.id,
-            destination=f"{tmp_path}/out.csv",
-            sha256=False,
-            outlets=[REPORTS],
-        )
-    )
+    outcome = api.run(download(job, tmp_path, sha256=False, outlets=[REPORTS]))
     assert outcome.state == "success", outcome.error
     [event] = events(api)
     assert "sha256" not in event["extra"]
@@ -117,21 +95,13 @@ def test_a_users_own_extra_stays(connections: Emulator, api: ExecutionApi, tmp_p
     def note(context: Any) -> None:
         context["outlet_events"][REPORTS].extra["owner"] = "finance"
 
-    outcome = api.run(
-        download(
-            conn_id="revenuebase_default",
-            job_id=job.id,
-            destination=f"{tmp_path}/out.csv",
-            outlets=[REPORTS],
-            pre_execute=note,
-        )
-    )
+    outcome = api.run(download(job, tmp_path, outlets=[REPORTS], pre_execute=note))
     assert outcome.state == "success", outcome.error
     [event] = events(api)
     assert (event["extra"]["owner"], event["extra"]["job_id"]) == ("finance", job.id)
 
 
-@pytest.mark.skipif(not hasattr(OutletEventAccessor, "add_partitions"), reason="Airflow 3.3 and later have them")
+@needs_asset_partitions
 class TestPartitions:
     """Airflow 3.3's: which part of an asset a result is, for DAGs that run once for each."""
 
@@ -161,30 +131,21 @@ class TestPartitions:
 
     def test_it_is_templated(self, connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:
         job = connections.add_job("revenuebase", ResultSpec(bytes=3_000))
-        outcome = api.run(
-            download(
-                conn_id="revenuebase_default",
-                job_id=job.id,
-                destination=f"{tmp_path}/out.csv",
-                outlets=[REPORTS],
-                partition_key="{{ dag_run.logical_date.strftime('%Y-%m') }}",
-            )
-        )
+        key = "{{ dag_run.logical_date.strftime('%Y-%m') }}"
+        outcome = api.run(download(job, tmp_path, outlets=[REPORTS], partition_key=key))
         assert outcome.state == "success", outcome.error
         assert [event["partition_key"] for event in events(api)] == ["2026-01"]
 
     def test_a_result_in_xcom_has_its_partition_too(self, connections: Emulator, api: ExecutionApi) -> None:
         job = connections.add_job("revenuebase", ResultSpec(bytes=3_000))
-        outcome = api.run(
-            download(conn_id="revenuebase_default", job_id=job.id, outlets=[REPORTS], partition_key="2026-10")
-        )
+        outcome = api.run(download(job, outlets=[REPORTS], partition_key="2026-10"))
         assert outcome.state == "success", outcome.error
         assert [event["partition_key"] for event in events(api)] == ["2026-10"]
 
     def test_without_one_the_event_is_left_to_airflow(self, connections: Emulator, api: ExecutionApi) -> None:
         """Its server gives an event without a partition that of the run."""
         job = connections.add_job("revenuebase", ResultSpec(bytes=3_000))
-        assert api.run(download(conn_id="revenuebase_default", job_id=job.id, outlets=[REPORTS])).state == "success"
+        assert api.run(download(job, outlets=[REPORTS])).state == "success"
         assert all("partition_key" not in event for event in events(api))
 
     @pytest.mark.parametrize(
@@ -219,14 +180,7 @@ def test_a_place_that_cannot_be_an_asset_does_not_fail_the_download(
     """Airflow's database takes 1500 characters."""
     folders = "/".join(["f" * 200] * 8)
     job = connections.add_job("revenuebase", ResultSpec(bytes=3_000))
-    outcome = api.run(
-        download(
-            conn_id="revenuebase_default",
-            job_id=job.id,
-            destination=f"{tmp_path}/{folders}/out.csv",
-            outlets=[REPORTS, RESULTS],
-        )
-    )
+    outcome = api.run(download(job, tmp_path / folders, outlets=[REPORTS, RESULTS]))
     assert outcome.state == "success", outcome.error
     assert [event["dest_asset_key"]["uri"] for event in events(api)] == [REPORTS.uri]
     assert "cannot be an asset" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,9 +16,10 @@ from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.lineage import dataset_name
 from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
 from airflow_provider_batchdl.operators.run import BatchJobOperator
+from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_fixtures import Looks
-from tests.support.airflow_jobs import work
+from tests.support.airflow_jobs import download, work
 
 REPORTS = Asset("reports", uri="s3://lake/reports")
 
@@ -39,6 +41,10 @@ class Kept(list[Any]):
         return extractors.ExtractorManager().extract_metadata(dag_run, self[-1], TaskInstanceState(state), ti)
 
 
+def names(datasets: list[Any]) -> list[tuple[str, str]]:
+    return [(dataset.namespace, dataset.name) for dataset in datasets]
+
+
 def test_without_openlineage_there_is_none(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -46,15 +52,7 @@ def test_without_openlineage_there_is_none(
     monkeypatch.setitem(sys.modules, "airflow.providers.openlineage.extractors", None)
     kept = Kept()
     job = connections.add_job("revenuebase", ResultSpec(bytes=3_000))
-    outcome = api.run(
-        lambda: DownloadBatchResultsOperator(
-            task_id="download",
-            conn_id="revenuebase_default",
-            job_id=job.id,
-            destination=f"{tmp_path}/out.csv",
-            pre_execute=kept.keep,
-        )
-    )
+    outcome = api.run(download(job, tmp_path, pre_execute=kept.keep))
     assert outcome.state == "success", outcome.error
     assert kept.lineage is None
 
@@ -62,6 +60,51 @@ def test_without_openlineage_there_is_none(
 def test_before_it_has_run_a_task_has_none() -> None:
     task = DownloadBatchResultsOperator(task_id="download", conn_id="c", job_id="1")
     assert task.get_openlineage_facets_on_complete(None) is None
+
+
+def test_a_submit_makes_the_job_of_the_file_and_the_download_the_objects_of_the_job(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path
+) -> None:
+    """What one task makes goes by the same name as what the next one reads."""
+    kept, arguments = Kept(), work("revenuebase", tmp_path)
+    submit = partial(SubmitBatchJobOperator, task_id="submit", pre_execute=kept.keep, **arguments)
+    outcome = api.run(submit)
+    assert outcome.state == "success", outcome.error
+    submitted, [job] = kept.told("success"), connections.jobs("revenuebase")
+    assert names(submitted.inputs) == [("file", arguments["file"])]
+    assert submitted.run_facets["externalQuery"].externalQueryId == job.id == outcome.value
+    job.finish()
+    assert api.run(download(job, tmp_path, pre_execute=kept.keep)).state == "success"
+    downloaded = kept.told("success")
+    assert names(submitted.outputs) == names(downloaded.inputs)
+    assert names(downloaded.outputs) == [("file", f"{tmp_path}/out.csv")]
+
+
+def test_one_task_that_does_it_all_reads_the_file_too(connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:
+    kept, arguments = Kept(), work("revenuebase", tmp_path)
+    make = partial(BatchJobOperator, task_id="run", deferrable=False, pre_execute=kept.keep, **arguments)
+    outcome = api.run(make)
+    assert outcome.state == "success", outcome.error
+    [job] = connections.jobs("revenuebase")
+    assert [name for _, name in names(kept.told("success").inputs)] == [arguments["file"], f"jobs/{job.id}"]
+
+
+def test_a_request_is_read_from_where_the_task_says(connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:
+    kept, people = Kept(), Asset("people", uri="s3://lake/people")
+    submit = partial(SubmitBatchJobOperator, task_id="submit", inlets=[people], pre_execute=kept.keep)
+    outcome = api.run(lambda: submit(**work("proofy", tmp_path)))
+    assert outcome.state == "success", outcome.error
+    lineage = kept.told("success")
+    assert names(lineage.inputs) == [("s3://lake", "people")]
+    assert [name for _, name in names(lineage.outputs)] == [f"jobs/{outcome.value}"]
+
+
+def test_a_file_that_is_also_declared_is_named_once(connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:
+    kept, arguments = Kept(), work("revenuebase", tmp_path)
+    people = Asset("people", uri=f"file://{arguments['file']}")
+    submit = partial(SubmitBatchJobOperator, task_id="submit", inlets=[people], pre_execute=kept.keep, **arguments)
+    assert api.run(submit).state == "success"
+    assert names(kept.told("success").inputs) == [("file", arguments["file"])]
 
 
 @pytest.mark.parametrize("deferrable", [False, True], ids=["waiting", "deferred"])
@@ -88,11 +131,7 @@ def test_a_result_in_xcom_has_an_input_only(connections: Emulator, api: Executio
     pytest.importorskip("airflow.providers.openlineage.extractors")
     kept = Kept()
     job = connections.add_job("revenuebase", ResultSpec(bytes=3_000))
-    outcome = api.run(
-        lambda: DownloadBatchResultsOperator(
-            task_id="download", conn_id="revenuebase_default", job_id=job.id, pre_execute=kept.keep
-        )
-    )
+    outcome = api.run(download(job, pre_execute=kept.keep))
     assert outcome.state == "success", outcome.error
     assert [given.name for given in kept.lineage.inputs] == [f"jobs/{job.id}"]
     assert kept.lineage.outputs == []
@@ -114,7 +153,7 @@ def test_a_task_that_failed_names_the_job_and_where_its_result_was_to_go(
     assert outcome.kind == ("up_for_retry", "JobFailedError")
     lineage = kept.told("failed")
     [job] = connections.jobs("revenuebase")
-    assert [given.name for given in lineage.inputs] == [f"jobs/{job.id}"]
+    assert [given.name for given in lineage.inputs] == [arguments["file"], f"jobs/{job.id}"]
     assert [(made.namespace, made.name) for made in lineage.outputs] == [("s3://lake", "reports")]
     assert lineage.run_facets["externalQuery"].externalQueryId == job.id
 
@@ -122,15 +161,7 @@ def test_a_task_that_failed_names_the_job_and_where_its_result_was_to_go(
 def test_a_download_that_failed_names_no_file(connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:
     kept = Kept()
     job = connections.add_job("revenuebase", state="running")
-    outcome = api.run(
-        lambda: DownloadBatchResultsOperator(
-            task_id="download",
-            conn_id="revenuebase_default",
-            job_id=job.id,
-            destination=f"{tmp_path}/out.csv",
-            pre_execute=kept.keep,
-        )
-    )
+    outcome = api.run(download(job, tmp_path, pre_execute=kept.keep))
     assert outcome.kind == ("up_for_retry", "ResultNotReadyError")
     lineage = kept.told("failed")
     assert [given.name for given in lineage.inputs] == [f"jobs/{job.id}"]
@@ -153,15 +184,7 @@ def test_before_there_is_a_job_the_dag_file_speaks(connections: Emulator, api: E
 def test_a_result_in_xcom_goes_where_the_task_says(connections: Emulator, api: ExecutionApi) -> None:
     kept = Kept()
     job = connections.add_job("revenuebase", ResultSpec(bytes=3_000))
-    outcome = api.run(
-        lambda: DownloadBatchResultsOperator(
-            task_id="download",
-            conn_id="revenuebase_default",
-            job_id=job.id,
-            outlets=[REPORTS, AssetAlias("results")],
-            pre_execute=kept.keep,
-        )
-    )
+    outcome = api.run(download(job, outlets=[REPORTS, AssetAlias("results")], pre_execute=kept.keep))
     assert outcome.state == "success", outcome.error
     lineage = kept.told("success")
     assert [given.name for given in lineage.inputs] == [f"jobs/{job.id}"]
@@ -171,16 +194,7 @@ def test_a_result_in_xcom_goes_where_the_task_says(connections: Emulator, api: E
 def test_what_landed_is_more_than_what_was_declared(connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:
     kept = Kept()
     job = connections.add_job("batchcom", ResultSpec(bytes=9_000, parts=3))
-    outcome = api.run(
-        lambda: DownloadBatchResultsOperator(
-            task_id="download",
-            conn_id="batchcom_default",
-            job_id=job.id,
-            destination=f"{tmp_path}/out/",
-            outlets=[REPORTS],
-            pre_execute=kept.keep,
-        )
-    )
+    outcome = api.run(download(job, destination=f"{tmp_path}/out/", outlets=[REPORTS], pre_execute=kept.keep))
     assert outcome.state == "success", outcome.error
     lineage = kept.told("success")
     files = outcome.value["files"]

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_batchdl.emulator import Emulator, Fault
-from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_fixtures import Looks
-from tests.support.airflow_jobs import work
+from tests.support.airflow_jobs import download, work
 
 
 def about(job_id: str, out: str) -> list[str]:
@@ -174,16 +173,7 @@ class TestGroups:
         job = connections.add_job("revenuebase")
         for try_number in (1, 2):
             caplog.clear()
-            outcome = api.run(
-                lambda: DownloadBatchResultsOperator(
-                    task_id="download",
-                    conn_id="revenuebase_default",
-                    job_id=job.id,
-                    destination=f"{tmp_path}/out.csv",
-                    if_exists="skip",
-                ),
-                try_number=try_number,
-            )
+            outcome = api.run(download(job, tmp_path, if_exists="skip"), try_number=try_number)
             assert outcome.state == "success", outcome.error
         assert "::group::Downloading" not in caplog.text
         assert "is at" in in_sight(told(caplog))

@@ -13,27 +13,15 @@ import pytest
 from airflow_provider_batchdl import metrics
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.operators.cancel import CancelBatchJobOperator
-from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_features import needs_task_state_store
 from tests.support.airflow_fixtures import Looks
-from tests.support.airflow_jobs import count, work
+from tests.support.airflow_jobs import count, download, work
 from tests.support.airflow_stats import Stats
 
 MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["waiting", "deferred"])
-
-
-def download(job_id: str, tmp_path: Path, **arguments: Any) -> partial[DownloadBatchResultsOperator]:
-    return partial(
-        DownloadBatchResultsOperator,
-        task_id="download",
-        conn_id="apartmentiq_default",
-        job_id=job_id,
-        destination=f"{tmp_path}/out.csv",
-        **arguments,
-    )
 
 
 def test_a_download_is_counted(
@@ -41,7 +29,7 @@ def test_a_download_is_counted(
 ) -> None:
     job = connections.add_job("apartmentiq", ResultSpec(bytes=3_000_000))
     connections.add_fault(Fault("cut", operation="store", after_bytes=1_000_000))
-    outcome = api.run(download(job.id, tmp_path))
+    outcome = api.run(download(job, tmp_path))
     assert outcome.state == "success", outcome.error
     assert {stat: value for stat, value, _ in stats.seen} == {
         "batchdl.downloads": 1,
@@ -59,7 +47,7 @@ def test_a_download_is_counted(
 def test_what_was_there_already_is_not(connections: Emulator, api: ExecutionApi, tmp_path: Path, stats: Stats) -> None:
     job = connections.add_job("apartmentiq", ResultSpec(bytes=3_000))
     for try_number in (1, 2):
-        outcome = api.run(download(job.id, tmp_path, if_exists="skip"), try_number=try_number)
+        outcome = api.run(download(job, tmp_path, if_exists="skip"), try_number=try_number)
         assert outcome.state == "success", outcome.error
     assert stats.counted("batchdl.downloads", "vendor") == {"apartmentiq": 1}
 

@@ -17,15 +17,14 @@ import pytest
 from opentelemetry import trace
 
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
-from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.tracing import span
 from tests.support.airflow_api import ExecutionApi, in_runtime
 from tests.support.airflow_fixtures import Looks
-from tests.support.airflow_jobs import VENDORS, work
+from tests.support.airflow_jobs import VENDORS, download, work
 from tests.support.leaks import find_secrets
 
-pytest.importorskip("airflow.sdk._shared.observability.traces", reason="the task's span is Airflow 3.3's")
+pytest.importorskip("airflow.sdk._shared.observability.traces", reason="the task's span is Airflow 3.2's and later")
 
 
 @dataclass
@@ -122,14 +121,10 @@ def test_a_download_that_broke_says_how_often(
     job = connections.add_job("apartmentiq", ResultSpec(bytes=3_000_000))
     connections.add_fault(Fault("cut", operation="store", after_bytes=1_000_000, times=2))
     with spans.of_task():
-        outcome = api.run(
-            lambda: DownloadBatchResultsOperator(
-                task_id="download", conn_id="apartmentiq_default", job_id=job.id, destination=f"{tmp_path}/out.csv"
-            )
-        )
+        outcome = api.run(download(job, tmp_path))
     assert outcome.state == "success", outcome.error
-    [download] = spans.ours
-    assert download.attributes["batchdl.resumed"] == 2
+    [ended] = spans.ours
+    assert ended.attributes["batchdl.resumed"] == 2
     assert not find_secrets(spans.text)
 
 
@@ -143,16 +138,12 @@ def test_an_error_is_recorded_without_secrets(
         Fault("status", operation="store", status=404, body=body, content_type="text/plain", times=99)
     )
     with spans.of_task():
-        outcome = api.run(
-            lambda: DownloadBatchResultsOperator(
-                task_id="download", conn_id="apartmentiq_default", job_id=job.id, destination=f"{tmp_path}/out.csv"
-            )
-        )
+        outcome = api.run(download(job, tmp_path))
     assert outcome.state == "up_for_retry"
-    [download] = spans.ours
-    assert download.status.status_code is trace.StatusCode.ERROR
-    assert download.status.description.startswith("ResultExpiredError: ")
-    [event] = download.events
+    [ended] = spans.ours
+    assert ended.status.status_code is trace.StatusCode.ERROR
+    assert ended.status.description.startswith("ResultExpiredError: ")
+    [event] = ended.events
     assert event.name == "exception"
     assert event.attributes["exception.type"] == "ResultExpiredError"
     assert "X-Amz-Signature=***" in event.attributes["exception.message"]

@@ -17,7 +17,7 @@ from airflow_provider_batchdl.operators import submission
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from airflow_provider_batchdl.retries import BatchDlRetryPolicy
-from airflow_provider_batchdl.vendors import apartmentiq, batchcom, revenuebase
+from airflow_provider_batchdl.vendors import base
 from tests.support.airflow_api import ExecutionApi, Outcome, without_store
 from tests.support.airflow_features import needs_retry_policy, needs_task_state_store
 from tests.support.airflow_fixtures import Looks
@@ -37,8 +37,7 @@ def make(request: pytest.FixtureRequest) -> Make:
 @pytest.fixture(autouse=True)
 def _quickly(connections: Emulator, looks: Looks, monkeypatch: pytest.MonkeyPatch) -> None:
     connections.set_result("batchcom", ResultSpec(bytes=2_000))
-    for module in (apartmentiq, batchcom, revenuebase):
-        monkeypatch.setattr(module, "ADOPTION_DELAYS", (0.0,))
+    monkeypatch.setattr(base, "ADOPTION_DELAYS", (0.0,))
 
 
 def lose_answers(emulator: Emulator, times: int = 1) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
+import airflow
 import airflow.sdk
 import airflow.sdk.log
 import pytest
 from airflow.providers_manager import ProvidersManager
 from airflow.sdk.definitions.context import Context
+from airflow.sdk.execution_time import context
+from packaging.version import Version
 
 try:
     from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
@@ -26,23 +31,40 @@ except ImportError:  # Airflow 3.1
     from airflow.serialization.serialized_objects import SerializedDAG as DagSerialization  # type: ignore[assignment, attr-defined]
 
 __all__ = [
+    "MASKS_ON_THE_LOOP",
+    "SUPERVISOR_BEARS_THREADS",
     "DagSerialization",
     "ProvidersManagerTaskRuntime",
     "deserialize",
-    "needs_awaitable_masking",
+    "lacks_task_state_store",
+    "needs_asset_partitions",
+    "needs_asset_state_store",
     "needs_provider_commands",
     "needs_retry_policy",
+    "needs_shared_streams",
+    "needs_task_spans",
     "needs_task_state_store",
     "serialize",
 ]
+
+# https://github.com/apache/airflow/issues/64620
+SUPERVISOR_BEARS_THREADS = Version(airflow.__version__) >= Version("3.2.2")
+# Before 3.3 Airflow itself masks a connection's secrets so.
+MASKS_ON_THE_LOOP = not hasattr(airflow.sdk.log, "amask_secret")
 
 
 def _needs(there: bool, what: str, since: str = "3.3") -> pytest.MarkDecorator:
     return pytest.mark.skipif(not there, reason=f"this Airflow has no {what} ({since} and later have)")
 
 
-needs_task_state_store = _needs("task_state_store" in Context.__annotations__, "task state store")
+_HAS_STORE = "task_state_store" in Context.__annotations__
+needs_task_state_store = _needs(_HAS_STORE, "task state store")
+lacks_task_state_store = pytest.mark.skipif(_HAS_STORE, reason="what older Airflows do, without a task state store")
 needs_retry_policy = _needs(hasattr(airflow.sdk, "RetryPolicy"), "retry policies")
-# Before it, Airflow itself masks a connection's secrets on the loop that asked for them.
-needs_awaitable_masking = _needs(hasattr(airflow.sdk.log, "amask_secret"), "amask_secret")
+needs_asset_partitions = _needs(
+    hasattr(context.OutletEventAccessor, "add_partitions"), "partitions of one's own for events"
+)
+needs_asset_state_store = _needs(hasattr(context, "AssetStateStoreAccessors"), "asset state store")
+needs_shared_streams = _needs(find_spec("airflow.triggers.shared_stream") is not None, "streams that watchers share")
 needs_provider_commands = _needs(hasattr(ProvidersManager, "cli_command_functions"), "commands of providers", "3.2")
+needs_task_spans = _needs(find_spec("airflow.sdk._shared.observability") is not None, "spans of tasks", "3.2")

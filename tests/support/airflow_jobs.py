@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_batchdl.emulator import Emulator
+from airflow_provider_batchdl.emulator import EmulatedJob, Emulator
+from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
 
 VENDORS = ("revenuebase", "proofy", "batchcom", "apartmentiq")
 ADDRESSES = ["ada@example.com", "grace@example.com", "edsger@example.com"]
@@ -31,6 +33,13 @@ def work(vendor: str, folder: Path) -> dict[str, Any]:
         "property_ids": [1201],
     }
     return {"conn_id": conn_id, "request": report}
+
+
+def download(job: EmulatedJob, folder: Path | None = None, **arguments: Any) -> partial[DownloadBatchResultsOperator]:
+    """What makes the task that downloads a job's result: to ``out.csv`` in ``folder``, or else into XCom."""
+    place = {} if folder is None else {"destination": f"{folder}/out.csv"}
+    given = {"task_id": "download", "conn_id": f"{job.vendor}_default", "job_id": job.id, **place, **arguments}
+    return partial(DownloadBatchResultsOperator, **given)
 
 
 def count(emulator: Emulator, operation: str) -> int:

@@ -5,6 +5,7 @@ What it cannot show (several triggerers, kills, time-outs) the other tests do, a
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import json
@@ -17,6 +18,7 @@ import pytest
 
 from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, ResultSpec
 from airflow_provider_batchdl.triggers.job import BatchJobTrigger
+from tests.support.airflow_features import needs_asset_partitions
 from tests.support.airflow_jobs import VENDORS, work
 from tests.support.leaks import find_secrets
 from tests.support.seaweedfs import S3Store
@@ -29,7 +31,7 @@ SHAPE = pytest.mark.parametrize("shape", ["tasks", "one task", pytest.param("tas
 
 _DAG = """
 import json
-from airflow.sdk import DAG, task
+from airflow.sdk import DAG, Asset, task
 from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
@@ -84,6 +86,11 @@ _MAPPED_GROUP = """
         )
     )
 """
+_GROUP_MAPPED_OVER_PARTITIONS = """
+    outlets = [Asset("reports", uri="s3://lake/reports")]
+    given = {{"deferrable": {deferrable}, "destination": {destination!r}, "outlets": outlets}}
+    batch_job.partial(request={job!r}, conn_id="proofy_default", **given).expand(partition_key={keys!r})
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -113,8 +120,20 @@ def _airflow_database() -> None:
     initdb()
 
 
+@pytest.fixture(scope="session")
+def _one_api_server() -> Iterator[None]:
+    """Airflow 3.3 makes one for all tasks; before, each task has its own, and waits seconds for it."""
+    from airflow.sdk.execution_time import supervisor
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(supervisor, "in_process_api_server", functools.cache(supervisor.in_process_api_server))
+        yield
+
+
 @pytest.fixture
-def run_dag(_airflow_database: None, request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+def run_dag(
+    _airflow_database: None, _one_api_server: None, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Any]]:
     """Write a DAG file into the DAGs folder, run the DAG, and return what its task `land` returned (all instances)."""
     folder = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     folder.mkdir(parents=True, exist_ok=True)
@@ -239,3 +258,22 @@ def test_mapped_over_three(
     for number, landing in enumerate(landings):
         [path] = (tmp_path / f"out/{number}").iterdir()
         assert [sha256(path.read_bytes())] == served(submitted[landing["job_id"]])
+
+
+@MODES
+@needs_asset_partitions
+def test_a_group_for_each_partition(
+    connections: Emulator, run_dag: Callable[..., Any], tmp_path: Path, deferrable: bool
+) -> None:
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    months, place = ["2026-10", "2026-11"], f"{tmp_path}/out/{{{{ ti.map_index }}}}/"
+    job = {"emails": ["someone@example.com"]}
+    run_dag(_GROUP_MAPPED_OVER_PARTITIONS, job=job, keys=months, deferrable=deferrable, destination=place)
+    with create_session() as session:
+        events = session.scalars(select(AssetEvent).order_by(AssetEvent.id.desc()).limit(len(months))).all()
+        found = {str(event.partition_key): event.extra["job_id"] for event in events}
+    assert sorted(found) == months
+    assert set(found.values()) == {job.id for job in connections.jobs("proofy")}

@@ -1,0 +1,55 @@
+"""Which of several equal jobs a lost submit is taken to have made, at vendors that know it by its request only."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, Fault
+from airflow_provider_batchdl.exceptions import SubmitUncertainError
+from airflow_provider_batchdl.vendors.base import ADOPTION_DELAYS, ApiRequest
+from tests.client.helpers import REQUESTS, Face, operations, vendor_of
+
+LISTS = {"batchcom": "/2.10/exports/list", "apartmentiq": "/bulk_api/jobs"}
+BY_REQUEST = pytest.mark.parametrize("name", LISTS)
+ENDED = pytest.mark.parametrize(
+    ("name", "ends"), [("batchcom", "fail"), ("apartmentiq", "fail"), ("apartmentiq", "cancel")]
+)
+
+
+def somebodys(emulator: Emulator, name: str) -> EmulatedJob:
+    """A job of an equal request, made a moment ago."""
+    emulator.world.run_seconds = 600
+    return emulator.world.add_job(name, request=REQUESTS[name])
+
+
+@ENDED
+def test_the_one_that_runs_is_taken_though_it_shows_late(emulator: Emulator, face: Face, name: str, ends: str) -> None:
+    vendor, other = vendor_of(emulator, name), somebodys(emulator, name)
+    getattr(other, ends)()
+    shown = face.send(vendor, ApiRequest("list", "GET", LISTS[name])).text
+    emulator.add_fault(Fault("status", operation="list", status=200, body=shown, content_type="application/json"))
+    emulator.add_fault(Fault("reset", operation="submit", processed=True))
+    job = face.submit(vendor, REQUESTS[name])
+    assert [each.id for each in emulator.jobs(name)] == [other.id, job.id]
+
+
+@ENDED
+def test_one_that_has_ended_badly_is_taken_where_no_other_turns_up(
+    emulator: Emulator, face: Face, name: str, ends: str
+) -> None:
+    """It may be the one: a failure is mended by the next try, and what somebody cancelled is not submitted again."""
+    getattr(somebodys(emulator, name), ends)()
+    emulator.add_fault(Fault("reset", operation="submit"))
+    job = face.submit(vendor_of(emulator, name), REQUESTS[name])
+    assert job.id == emulator.jobs(name)[0].id
+    assert operations(emulator, name).count("list") == len(ADOPTION_DELAYS)
+
+
+@BY_REQUEST
+def test_one_that_is_known_to_be_of_an_earlier_submission_is_not_taken(
+    emulator: Emulator, face: Face, name: str
+) -> None:
+    vendor, other = vendor_of(emulator, name), somebodys(emulator, name)
+    emulator.add_fault(Fault("reset", operation="submit"))
+    with pytest.raises(SubmitUncertainError):
+        face.submit(vendor, REQUESTS[name], earlier=[other.id])
