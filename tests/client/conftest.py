@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +15,13 @@ from tests.support.fixtures import forget_process_state
 def face(request: pytest.FixtureRequest) -> Face:
     """Either client."""
     return Face(request.param)
+
+
+@pytest.fixture
+def contacts(tmp_path: Path) -> Path:
+    path = tmp_path / "my contacts.csv"
+    path.write_text("email\na@b.example\nc@d.example\n")
+    return path
 
 
 @pytest.fixture(autouse=True)

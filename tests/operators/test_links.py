@@ -18,7 +18,8 @@ from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
 from airflow_provider_batchdl.vendors import vendor_class
 from airflow_provider_batchdl.vendors.base import ApiRequest
-from tests.support.airflow_api import Deferral, ExecutionApi
+from tests.support.airflow_answers import Deferral
+from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_fixtures import Looks
 from tests.support.airflow_jobs import VENDORS, count, work
 

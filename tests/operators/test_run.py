@@ -19,7 +19,8 @@ from airflow_provider_batchdl.exceptions import InvalidRequestError, JobCancelle
 from airflow_provider_batchdl.failures import BatchTaskFailedError
 from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
 from airflow_provider_batchdl.operators.run import BatchJobOperator
-from tests.support.airflow_api import Deferral, ExecutionApi, without_store
+from tests.support.airflow_answers import Deferral
+from tests.support.airflow_api import ExecutionApi, without_store
 from tests.support.airflow_features import needs_task_state_store
 from tests.support.airflow_fixtures import Looks
 from tests.support.airflow_jobs import VENDORS, count, work

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import resource
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,58 +12,15 @@ from typing import Any
 import fsspec
 import pytest
 
-from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
-from airflow_provider_batchdl.exceptions import BatchDlError, DestinationError, TransferError, VendorUnavailableError
+from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer import state
-from airflow_provider_batchdl.transfer.landing import download
 from airflow_provider_batchdl.transfer.sinks import local as local_module
-from airflow_provider_batchdl.transfer.sinks import open_kept, open_sink
+from airflow_provider_batchdl.transfer.sinks import open_kept
 from airflow_provider_batchdl.transfer.sinks.kept import kept_sink
 from airflow_provider_batchdl.transfer.sinks.local import LocalSink
-from airflow_provider_batchdl.transfer.state import Mark, boot_id, partial_key
 from airflow_provider_batchdl.transfer.sweeping import sweep
-from tests.transfer.conftest import ClientFor, left_in, local
-
-MIB = 2**20
-KEY, OTHER = partial_key("job"), partial_key("another")
-MARK = Mark('"etag"', 4 * MIB, "x.csv", {"content-type": "text/csv"})
-
-
-def begun(path: Path, data: bytes = b"x" * MIB, key: str = KEY, **arguments: Any) -> LocalSink:
-    sink = LocalSink(str(path), str(path), key=key, **arguments)
-    sink.remember(MARK)
-    sink.write(data)
-    return sink
-
-
-def kept(path: Path, key: str = KEY) -> LocalSink | None:
-    return kept_sink(str(path), str(path), key)
-
-
-class TestMark:
-    def test_survives_as_json(self) -> None:
-        mark = replace(MARK, target="ü", durable=3, boot="b")
-        assert Mark.from_json(mark.to_json()) == mark
-
-    @pytest.mark.parametrize(
-        "data",
-        [b"", b"{", b"[]", b"1", b"{}", MARK.to_json()[:-5], MARK.to_json().replace(b'"version": 1', b'"version": 2')]
-        + [MARK.to_json().replace(b"4194304", wrong) for wrong in (b'"4"', b"4.5", b"null", b"true")]
-        + [MARK.to_json().replace(b'"durable": 0', b'"surplus": 0')],
-    )
-    def test_what_is_damaged_is_none(self, data: bytes) -> None:
-        assert Mark.from_json(data) is None
-
-    def test_after_a_crash_of_the_machine_only_synced_bytes_count(self) -> None:
-        assert replace(MARK, boot=boot_id() or "b", durable=5).trusted(100) == (100 if boot_id() else 5)
-        assert replace(MARK, boot="an earlier start", durable=5).trusted(100) == 5
-        assert replace(MARK, boot="an earlier start", durable=200).trusted(100) == 100
-        assert MARK.trusted(100) == 0
-
-    def test_a_byte_is_left_to_ask_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(state, "boot_id", lambda: "b")
-        assert replace(MARK, boot="b").trusted(5 * MIB) == 4 * MIB - 1
-        assert replace(MARK, boot="b", total=0).trusted(0) == 0
+from tests.transfer.conftest import left_in
+from tests.transfer.partials import KEY, MARK, MIB, OTHER, begun, kept
 
 
 def test_what_was_stopped_is_found_and_gone_on_with(tmp_path: Path) -> None:
@@ -261,168 +216,3 @@ def test_bytes_are_forced_to_the_disk_now_and_then(tmp_path: Path, monkeypatch: 
     assert once_more is not None
     assert once_more.written == 2 * MIB + 5
     once_more.discard()
-
-
-@pytest.fixture
-def large(emulator: Emulator) -> Any:
-    return emulator.add_job("apartmentiq", result=ResultSpec(bytes=8 * MIB, format="csv"), state="succeeded")
-
-
-def test_a_signal_leaves_the_partial_for_the_next_try(
-    emulator: Emulator, client_for: ClientFor, tmp_path: Path, large: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A time-out or a polite end of the worker is not worth less than a kill."""
-    write = LocalSink.write
-
-    def interrupted(self: LocalSink, data: bytes) -> None:
-        write(self, data)
-        if self.written > 3 * MIB:
-            raise KeyboardInterrupt
-
-    client, target = client_for("apartmentiq"), tmp_path / "x.csv"
-    with monkeypatch.context() as patched:
-        patched.setattr(LocalSink, "write", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            download(client, large.id, local(target))
-    assert len(left_in(tmp_path)) == 2
-    # The source cannot be reached: what an earlier try left stays.
-    emulator.add_fault(Fault("status", operation="store", status=503, times=5))
-    with pytest.raises(VendorUnavailableError):
-        download(client, large.id, local(target))
-    assert len(left_in(tmp_path)) == 2
-    since = len(emulator.requests)
-    landing = download(client, large.id, local(target))
-    assert landing.resumed == 1
-    assert sum(request.bytes_sent for request in emulator.requests[since:]) < 6 * MIB
-    assert hashlib.sha256(target.read_bytes()).hexdigest() == landing.files[0].sha256 == large.files()[0].sha256
-    assert left_in(tmp_path) == ["x.csv"]
-
-
-@pytest.mark.parametrize("fault", ["ignore_range", "wrong_range", "weak_etag", "html"])
-def test_an_odd_answer_to_the_rest_begins_again(
-    emulator: Emulator, client_for: ClientFor, tmp_path: Path, large: Any, fault: Any
-) -> None:
-    client, target = client_for("apartmentiq"), tmp_path / "x.csv"
-    _stopped_at(3 * MIB, client, large.id, target)
-    emulator.add_fault(Fault(fault, operation="store"))
-    try:
-        landing = download(client, large.id, local(target))
-    except BatchDlError:
-        assert fault == "html"
-        assert left_in(tmp_path) == []
-        return
-    assert hashlib.sha256(target.read_bytes()).hexdigest() == landing.files[0].sha256 == large.files()[0].sha256
-    assert left_in(tmp_path) == ["x.csv"]
-
-
-def test_a_declared_checksum_is_checked_over_both_tries(
-    emulator: Emulator, client_for: ClientFor, tmp_path: Path, large: Any
-) -> None:
-    client, target = client_for("apartmentiq"), tmp_path / "x.csv"
-    emulator.add_fault(Fault("checksum", operation="store"))
-    _stopped_at(3 * MIB, client, large.id, target)
-    landing = download(client, large.id, local(target))
-    assert landing.resumed == 1
-    assert {"md5", "sha256"} <= set(landing.verified_by)
-
-
-def test_a_partial_that_was_tampered_with_is_found_by_the_checksum(
-    emulator: Emulator, client_for: ClientFor, tmp_path: Path, large: Any
-) -> None:
-    client, target = client_for("apartmentiq"), tmp_path / "x.csv"
-    emulator.add_fault(Fault("checksum", operation="store"))
-    _stopped_at(3 * MIB, client, large.id, target)
-    [part] = tmp_path.glob(".*.part")
-    with part.open("r+b") as file:
-        file.seek(MIB)
-        file.write(b"7")
-    landing = download(client, large.id, local(target))
-    assert hashlib.sha256(target.read_bytes()).hexdigest() == landing.files[0].sha256 == large.files()[0].sha256
-
-
-def test_what_was_stopped_does_not_replace_what_appeared(
-    emulator: Emulator, client_for: ClientFor, tmp_path: Path, large: Any
-) -> None:
-    client = client_for("apartmentiq")
-    target = tmp_path / download(client, large.id, local(tmp_path, folder=True)).files[0].uri
-    target.unlink()
-    _stopped_at(3 * MIB, client, large.id, target)
-    target.write_text("another writer's")
-    since = len(emulator.requests)
-    with pytest.raises(DestinationError, match="exists already"):
-        download(client, large.id, local(tmp_path, folder=True), if_exists="error")
-    assert "store" not in [request.operation for request in emulator.requests[since:]]
-    assert left_in(tmp_path) == [target.name]
-    assert target.read_text() == "another writer's"
-
-
-def test_a_failure_of_its_own_leaves_nothing(
-    emulator: Emulator, client_for: ClientFor, tmp_path: Path, large: Any
-) -> None:
-    emulator.add_fault(Fault("cut", operation="store", after_bytes=3 * MIB))
-    emulator.add_fault(Fault("cut", operation="store", after_bytes=0, times=20))
-    with pytest.raises(TransferError):
-        download(client_for("apartmentiq"), large.id, local(tmp_path / "x.csv"))
-    assert left_in(tmp_path) == []
-
-
-def _stopped_at(size: int, client: Any, job_id: str, target: Path) -> None:
-    write = LocalSink.write
-
-    def interrupted(self: LocalSink, data: bytes) -> None:
-        write(self, data)
-        if self.written > size:
-            raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(LocalSink, "write", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            download(client, job_id, local(target))
-    assert len(left_in(target.parent)) == 2
-
-
-class TestSweep:
-    def test_removes_what_is_old_and_unused(self, tmp_path: Path) -> None:
-        (tmp_path / "sub").mkdir()
-        begun(tmp_path / "sub/old.csv").park()
-        begun(tmp_path / "new.csv", key=OTHER).park()
-        running = begun(tmp_path / "running.csv")
-        for path in [*tmp_path.glob("sub/.*"), *tmp_path.glob(".running*")]:
-            os.utime(path, (0, 0))
-        (tmp_path / "result.csv").write_text("whole")
-        os.utime(tmp_path / "result.csv", (0, 0))
-        fs = fsspec.filesystem("file")
-        assert sweep(fs, str(tmp_path)) == [str(tmp_path / f"sub/.old.csv.{KEY}.part")]
-        assert not list((tmp_path / "sub").iterdir())
-        assert len(left_in(tmp_path)) == 5
-        running.publish()
-        assert len(sweep(fs, f"{tmp_path}/", older_than=timedelta(seconds=-60))) == 1
-        assert left_in(tmp_path) == ["result.csv", "running.csv"]
-
-    def test_other_stores(self) -> None:
-        fs = fsspec.filesystem("memory")
-        sink = open_sink(fs, "/sweep/x.csv", "memory://sweep/x.csv")
-        sink.write(b"1")
-        sink.seal()
-        fs.pipe_file("/sweep/kept.csv", b"1")
-        assert sweep(fs, "/sweep") == []
-        assert len(sweep(fs, "/sweep", older_than=timedelta(seconds=-60))) == 1
-        assert fs.find("/sweep") == ["/sweep/kept.csv"]
-        fs.rm("/sweep", recursive=True)
-
-
-def test_a_partial_begun_under_another_name_is_not_published_as_that(
-    emulator: Emulator, client_for: ClientFor, tmp_path: Path
-) -> None:
-    """A try at one name was killed; the next wants the folder, and so the vendor's own name."""
-    job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=3_000_000, format="csv"), state="succeeded")
-    vendor = client_for("apartmentiq").vendor
-    key = partial_key(vendor.name, vendor.account.base_url, job.id, None)
-    sink = LocalSink(str(tmp_path / "mine.csv"), "", key=key)
-    sink.write(bytes(1_000_000))
-    sink.remember(Mark('"etag"', 3_000_000, "theirs.csv"))
-    sink.park()
-    assert len(left_in(tmp_path)) == 2
-    landing = download(client_for("apartmentiq"), job.id, local(tmp_path, folder=True))
-    assert not (tmp_path / "mine.csv").exists()
-    assert left_in(tmp_path) == [landing.files[0].uri.rpartition("/")[2]]

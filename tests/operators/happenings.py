@@ -1,0 +1,119 @@
+"""What may happen to a job while a task waits for it, and how the task ends then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, Fault
+from tests.operators.parity import FAILED_FOR_GOOD, RETRIED, SKIPPED, SUCCESS, Kind
+
+Happens = Callable[[EmulatedJob, Emulator], None]
+
+
+def finish(job: EmulatedJob, _: Emulator) -> None:
+    job.finish()
+
+
+def fail(job: EmulatedJob, _: Emulator) -> None:
+    job.fail("the file is unreadable")
+
+
+def cancel(job: EmulatedJob, _: Emulator) -> None:
+    job.cancel()
+
+
+def go_on(_job: EmulatedJob, _: Emulator) -> None:
+    """Nothing happens."""
+
+
+def answer(status: int, body: str | None = None, times: int = 1000, **more: Any) -> Happens:
+    def order(_: EmulatedJob, emulator: Emulator) -> None:
+        emulator.add_fault(
+            Fault(
+                "status",
+                operation="status",
+                status=status,
+                body=body,
+                content_type="application/json",
+                times=times,
+                **more,
+            )
+        )
+
+    return order
+
+
+def down_for(looks: int, status: int = 503, **more: Any) -> Happens:
+    """Each look asks five times before it fails."""
+
+    def order(job: EmulatedJob, emulator: Emulator) -> None:
+        answer(status, times=5 * looks, **more)(job, emulator)
+        job.finish()
+
+    return order
+
+
+def without_result(status: int) -> Happens:
+    """The job ends well, and its result cannot be had."""
+
+    def order(job: EmulatedJob, emulator: Emulator) -> None:
+        emulator.add_fault(Fault("status", operation="download", status=status, times=1000))
+        job.finish()
+
+    return order
+
+
+@dataclass(frozen=True)
+class Case:
+    """What happens to a job after the first look, and how its task ends then."""
+
+    happens: Happens
+    ends: Kind
+    says: str = ""
+    soft_fail: Kind = SKIPPED
+    never_fail: Kind = SKIPPED
+    more: dict[str, Any] = field(default_factory=dict)
+    operator: Kind | None = None
+    operator_says: str | None = None
+
+
+def well(happens: Happens, **more: Any) -> Case:
+    """A case in which the sensor has nothing to forgive."""
+    return Case(happens, SUCCESS, soft_fail=SUCCESS, never_fail=SUCCESS, **more)
+
+
+CASES = {
+    "success": well(finish),
+    # The one thing of these that a retry mends, and only for the task that submits anew.
+    "failed": Case(fail, FAILED_FOR_GOOD, "the file is unreadable", operator=("up_for_retry", "JobFailedError")),
+    "cancelled": Case(cancel, FAILED_FOR_GOOD, "was cancelled"),
+    "partial": well(cancel, more={"accept_partial": True}),
+    "gone": Case(answer(400, '{"detail": "Invalid process_id"}'), FAILED_FOR_GOOD, "Invalid process_id"),
+    "unauthorised": Case(answer(401), FAILED_FOR_GOOD, "HTTP 401"),
+    "forbidden": Case(answer(403), FAILED_FOR_GOOD, "HTTP 403"),
+    "down for four looks": well(down_for(4)),
+    "down for five looks": Case(down_for(5), RETRIED, "HTTP 503", soft_fail=RETRIED),
+    "nonsense for five looks": Case(
+        answer(200, "<html>Sign in</html>"),
+        ("up_for_retry", "UnexpectedResponseError"),
+        "JSON",
+        soft_fail=("up_for_retry", "UnexpectedResponseError"),
+    ),
+    # With a wait of none: what the vendor asks for is slept out by both, and nobody stands in for that time.
+    "turned away for four looks": well(down_for(4, status=429, retry_after=0)),
+    "turned away for ever": Case(
+        answer(429, retry_after=0),
+        ("up_for_retry", "RateLimitedError"),
+        "HTTP 429",
+        soft_fail=("up_for_retry", "RateLimitedError"),
+    ),
+    # To a sensor these are successes: it does not look at the results.
+    "result gone": well(without_result(404), operator=FAILED_FOR_GOOD, operator_says="HTTP 404"),
+    "result kept back": well(without_result(403), operator=FAILED_FOR_GOOD, operator_says="HTTP 403"),
+    "download down": well(without_result(503), operator=RETRIED, operator_says="HTTP 503"),
+}
+CASE = pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in CASES.items()])

@@ -1,0 +1,167 @@
+"""Trouble of a vendor, a job or an account ends the waits that it concerns, and disturbs no others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from airflow_provider_batchdl.emulator import Emulator, Fault
+from airflow_provider_batchdl.exceptions import AuthenticationError, VendorUnavailableError
+from airflow_provider_batchdl.triggers.job import BatchJobTrigger
+from airflow_provider_batchdl.triggers.waits import Waits
+from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_jobs import count
+from tests.triggers.waiting import errors, patience, payload_of, statuses, until, waits_for
+
+
+def test_a_refused_key_ends_all_waits_at_once(connections: Emulator) -> None:
+    jobs = [connections.add_job("revenuebase", state="running") for _ in range(20)]
+
+    async def story() -> list[dict[str, Any]]:
+        async with patience():
+            waits = waits_for(jobs)
+            await until(lambda: count(connections, "list") >= 1)
+            connections.world.accounts.rotate("revenuebase")
+            return await asyncio.gather(*waits)
+
+    events = asyncio.run(story())
+    assert errors(events) == {AuthenticationError}
+    assert [event["error"]["job_id"] for event in events] == [job.id for job in jobs]
+    assert sum(record.status == 401 for record in connections.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault("status", operation="list", status=503, times=9999), Fault("html", operation="list", times=9999)]
+)
+def test_jobs_are_looked_up_singly_while_the_list_cannot_be_read(
+    connections: Emulator, looks: Looks, fault: Fault
+) -> None:
+    jobs = [connections.add_job("apartmentiq", state="running") for _ in range(8)]
+    connections.add_fault(fault)
+
+    async def story() -> list[dict[str, Any]]:
+        async with patience():
+            waits = waits_for(jobs)
+            await until(lambda: count(connections, "status") >= 16)
+            for job in jobs:
+                job.finish()
+            return await asyncio.gather(*waits)
+
+    assert statuses(asyncio.run(story())) == {"ended"}
+
+
+def test_four_failures_of_the_list_in_a_row_are_forgiven(
+    connections: Emulator, looks: Looks, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs = [connections.add_job("apartmentiq", state="running") for _ in range(50)]
+    connections.add_fault(Fault("status", operation="list", status=503, times=20))  # a look is five tries
+
+    async def story() -> list[dict[str, Any]]:
+        async with patience():
+            waits = waits_for(jobs)
+            await until(lambda: count(connections, "list") > 20)
+            for job in jobs:
+                job.finish()
+            return await asyncio.gather(*waits)
+
+    with caplog.at_level(logging.WARNING):
+        assert statuses(asyncio.run(story())) == {"ended"}
+    assert count(connections, "status") == 0
+    assert len([line for line in caplog.messages if "failed, waiting on" in line]) == 4  # not one for each job
+
+
+def test_a_vendor_that_stays_away_ends_the_waits(connections: Emulator, looks: Looks) -> None:
+    jobs = [connections.add_job("apartmentiq", state="running") for _ in range(4)]
+    connections.add_fault(Fault("status", vendor="apartmentiq", status=503, times=99_999))
+
+    async def story() -> list[dict[str, Any]]:
+        async with patience():
+            return await asyncio.gather(*waits_for(jobs))
+
+    assert errors(asyncio.run(story())) == {VendorUnavailableError}
+
+
+def test_one_job_that_is_gone_ends_one_wait(connections: Emulator) -> None:
+    here = connections.add_job("revenuebase", state="running")
+
+    async def story() -> list[dict[str, Any]]:
+        async with patience():
+            wait = waits_for([here])[0]
+            gone = await payload_of(BatchJobTrigger("revenuebase_default", "999999"))
+            assert not wait.done()
+            here.finish()
+            return [gone, await wait]
+
+    assert [event["status"] for event in asyncio.run(story())] == ["error", "ended"]
+
+
+def test_one_accounts_trouble_does_not_delay_another(connections: Emulator) -> None:
+    stuck = [connections.add_job("revenuebase", state="queued") for _ in range(5)]
+    fine = [connections.add_job("apartmentiq", state="queued") for _ in range(5)]
+    connections.add_fault(Fault("stall", vendor="revenuebase", before_headers=True, seconds=60, times=99))
+
+    async def story() -> list[dict[str, Any]]:
+        async with patience():
+            held = waits_for(stuck)
+            events = await asyncio.gather(*waits_for(fine))
+            assert not any(wait.done() for wait in held)
+            for wait in held:
+                wait.cancel()
+            return events
+
+    assert statuses(asyncio.run(story())) == {"ended"}
+
+
+def test_a_slow_answer_about_one_job_does_not_hold_up_the_others(connections: Emulator) -> None:
+    slow, *others = [connections.add_job("proofy", state="queued") for _ in range(6)]
+    connections.add_fault(
+        Fault("stall", vendor="proofy", path_contains=slow.id, before_headers=True, seconds=60, times=99)
+    )
+
+    async def story() -> list[dict[str, Any]]:
+        async with patience():
+            held = waits_for([slow])
+            events = await asyncio.gather(*waits_for(others))
+            held[0].cancel()
+            return events
+
+    assert statuses(asyncio.run(story())) == {"ended"}
+
+
+def test_a_429_silences_the_whole_account(connections: Emulator) -> None:
+    jobs = [connections.add_job("proofy", state="running") for _ in range(10)]
+    connections.add_fault(Fault("status", vendor="proofy", status=429, retry_after=1.5))
+
+    async def story() -> list[dict[str, Any]]:
+        async with patience():
+            waits = waits_for(jobs)
+            await until(lambda: any(record.status == 429 for record in connections.requests))
+            for job in jobs:
+                job.finish()
+            return await asyncio.gather(*waits)
+
+    assert statuses(asyncio.run(story())) == {"ended"}
+    requests = connections.requests
+    refused = next(index for index, record in enumerate(requests) if record.status == 429)
+    # What was on its way already arrives; from then on there is silence.
+    later = [record.time - requests[refused].time for record in requests[refused + 1 :]]
+    assert not [wait for wait in later if 0.3 < wait < 1.4]
+
+
+def test_a_bug_in_the_loop_leaves_nobody_waiting(connections: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = [connections.add_job("proofy", state="running") for _ in range(3)]
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Waits, "saw", broken)
+
+    async def story() -> list[Any]:
+        async with patience():
+            outcomes: list[Any] = await asyncio.gather(*waits_for(jobs), return_exceptions=True)
+            return outcomes
+
+    assert {type(outcome) for outcome in asyncio.run(story())} == {RuntimeError}
