@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, BinaryIO, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 from airflow.sdk import BaseHook
 
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
 
     from airflow_provider_batchdl.vendors.base import Vendor
 
+T = TypeVar("T")
+
 _SECRET_WORDS = ("secret", "token", "password", "key", "credential", "signature")
+
+# A loop holds its tasks weakly.
+_telling: set[asyncio.Task[None]] = set()
 
 
 def vendor_for(connection: Connection) -> Vendor:
@@ -69,9 +75,44 @@ def _tell_airflow(secret: str) -> None:
         loop = asyncio.get_running_loop()
     except RuntimeError:
         mask_secret(secret)
-    else:
+        return
+    if _threads_may_ask():
         # It speaks with the supervisor and blocks: on the loop's own thread that may be a deadlock.
         loop.run_in_executor(None, mask_secret, secret)
+    else:
+        mask_secret(secret)  # for this process; a triggerer's supervisor does not hear it from here
+        task = loop.create_task(_tell_supervisor(secret))
+        _telling.add(task)
+        task.add_done_callback(_telling.discard)
+
+
+async def _tell_supervisor(secret: str) -> None:
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import MaskSecret
+
+    comms: Any = getattr(task_runner, "SUPERVISOR_COMMS", None)
+    # Any other has heard it: it is only a triggerer's that refuses to be waited for on the loop.
+    if type(comms).__name__ == "TriggerCommsDecoder":
+        await comms.asend(MaskSecret(value=secret))
+
+
+def _threads_may_ask() -> bool:
+    """Whether Airflow's supervisor may be asked from several threads at once.
+
+    Before 3.2.2 the answers get mixed up, and a triggerer ends with "Response read out of order!"
+    (https://github.com/apache/airflow/issues/64620). There, all is asked on the loop.
+    """
+    from airflow import __version__
+    from packaging.version import Version
+
+    return Version(__version__) >= Version("3.2.2")
+
+
+async def without_blocking(action: Callable[..., T], *args: object) -> T:
+    """What speaks with Airflow's supervisor, and blocks, done in a thread where Airflow bears that."""
+    if _threads_may_ask():
+        return await asyncio.to_thread(action, *args)
+    return action(*args)
 
 
 async def aget_connection(conn_id: str) -> Connection:
@@ -79,7 +120,7 @@ async def aget_connection(conn_id: str) -> Connection:
     try:
         return await BaseHook.aget_connection(conn_id)
     except Exception:  # noqa: BLE001 what it raises there has changed with every minor release
-        return await asyncio.to_thread(BaseHook.get_connection, conn_id)
+        return await without_blocking(BaseHook.get_connection, conn_id)
 
 
 def open_source(source: str) -> BinaryIO:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from airflow.sdk import BaseHook
 
 from airflow_provider_batchdl.exceptions import AuthenticationError, InvalidRequestError
-from airflow_provider_batchdl.hooks.account import aget_connection, open_source, vendor_for
+from airflow_provider_batchdl.hooks.account import aget_connection, open_source, vendor_for, without_blocking
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.vendors.base import Flow, Vendor
 
@@ -50,8 +49,8 @@ class ClientHook(BaseHook):
     async def avendor(self) -> Vendor:
         """The vendor, with this connection's account, looked up without blocking the event loop."""
         if "vendor" not in self.__dict__:
-            # In a thread, since Airflow masks secrets by asking the supervisor, and waits for the answer.
-            self.vendor = await asyncio.to_thread(vendor_for, await aget_connection(self.conn_id))
+            # Airflow masks secrets by asking the supervisor, and waits for the answer.
+            self.vendor = await without_blocking(vendor_for, await aget_connection(self.conn_id))
         return self.vendor
 
     @property

@@ -18,6 +18,7 @@ from airflow.sdk import Asset
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.triggers import completed
 from airflow_provider_batchdl.triggers.completed import CompletedJobsTrigger
+from tests.support.airflow_features import needs_asset_state_store, needs_shared_streams
 from tests.support.airflow_jobs import count
 from tests.support.leaks import find_secrets
 
@@ -152,8 +153,11 @@ def test_a_record_is_written_only_when_something_changed(connections: Emulator) 
     assert not find_secrets(json.dumps(store.values))
 
 
+@needs_shared_streams
 def test_watchers_share_the_looks_and_each_has_its_own_memory(connections: Emulator) -> None:
-    manager = pytest.importorskip("airflow.triggers.shared_stream", reason="Airflow 3.3").SharedStreamManager()
+    from airflow.triggers.shared_stream import SharedStreamManager
+
+    manager = SharedStreamManager()
     job = connections.add_job("apartmentiq", state="running")
     triggers = [trigger_for("apartmentiq", Store(), name=name) for name in ("first", "second")]
     told: list[list[str]] = [[], []]
@@ -274,12 +278,12 @@ def test_without_a_store_it_works_and_says_once_what_is_weaker(
     assert len([line for line in caplog.messages if "asset_state_store" in line]) == 1
 
 
+@needs_asset_state_store
 def test_several_assets_on_one_trigger_are_refused(connections: Emulator, caplog: pytest.LogCaptureFixture) -> None:
-    context = pytest.importorskip("airflow.sdk.execution_time.context")
-    if not hasattr(context, "AssetStateStoreAccessors"):
-        pytest.skip("Airflow 3.3")
+    from airflow.sdk.execution_time.context import AssetStateStoreAccessors
+
     trigger = trigger_for("batchcom")
-    trigger.asset_state_store = context.AssetStateStoreAccessors(inlets=[Asset(name="a"), Asset(name="b")])
+    trigger.asset_state_store = AssetStateStoreAccessors(inlets=[Asset(name="a"), Asset(name="b")])
 
     async def story() -> None:
         async with watching(trigger):

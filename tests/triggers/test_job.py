@@ -14,11 +14,10 @@ import pytest
 from airflow_provider_batchdl import kills
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.exceptions import AuthenticationError, BatchDlError, JobNotFoundError
-from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.triggers import job as trigger_module
 from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 from tests.support.airflow_api import ExecutionApi, fire, in_runtime
-from tests.support.airflow_features import deserialize, needs_awaitable_masking, serialize
+from tests.support.airflow_features import deserialize, serialize
 from tests.support.airflow_fixtures import Looks
 from tests.support.airflow_jobs import VENDORS, count
 from tests.support.leaks import find_secrets
@@ -253,31 +252,3 @@ def test_many_wait_in_one_loop(connections: Emulator) -> None:
 
     assert asyncio.run(wait_for_all()) == ["ended"] * 30
     assert count(connections, "token") == 1
-
-
-@needs_awaitable_masking
-def test_secrets_are_told_to_airflow_off_the_loop(connections: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Airflow's masker asks the supervisor and waits: on the loop's thread that can be a deadlock."""
-    told: list[bool] = []
-
-    def mask_secret(secret: str, name: str | None = None) -> None:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            told.append(True)
-        else:
-            told.append(False)
-
-    from airflow_provider_batchdl import redaction
-
-    monkeypatch.setattr("airflow.sdk.log.mask_secret", mask_secret)
-    monkeypatch.setattr(redaction, "_known", {})
-
-    async def look() -> None:
-        async with BatchApiHook("apartmentiq_default") as hook:
-            await hook.atest_connection()
-        await asyncio.sleep(0.05)
-
-    asyncio.run(look())
-    assert told
-    assert all(told)
