@@ -111,7 +111,7 @@ class GcsObject:
         async with self.fs.session.request(
             method,
             URL(url, encoded=True),
-            # Not the file itself: for a repeated request, aiohttp 3.14.1 to 3.14.4 would send what is left of it, nothing.
+            # Not the file itself: for a repeated request, aiohttp 3.14.1 and 3.14.3 send what is left of it, nothing.
             data=None if body is None else aiohttp.BytesIOPayload(body),
             headers=self.fs._get_headers(dict(headers or {})),
             allow_redirects=False,
