@@ -7,6 +7,7 @@ store it is in, its name where there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -109,5 +110,7 @@ def dataset_name(place: str) -> tuple[str, str]:
         place: its address as `ObjectStoragePath` takes it, a local path among them.
     """
     scheme, _, rest = bare_uri(place).partition("://")
+    if scheme in ("http", "https"):
+        rest = re.split("[?#]", rest, maxsplit=1)[0]  # what stands there may be a signature
     store, _, key = rest.partition("/")
     return ("file", f"/{key}") if scheme == "file" else (f"{scheme}://{store}", key)

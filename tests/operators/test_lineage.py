@@ -208,9 +208,11 @@ def test_what_landed_is_more_than_what_was_declared(connections: Emulator, api: 
     [
         ("s3://aws_conn@lake/october/report.csv", ("s3://lake", "october/report.csv")),
         ("gs://lake/what?#1.csv", ("gs://lake", "what?#1.csv")),
+        ("https://me:pass@h.example/a/b.csv?X-Amz-Signature=abc#d", ("https://h.example", "a/b.csv")),
+        ("https://h.example?sig=a/b", ("https://h.example", "")),
         ("file:///data/x.csv", ("file", "/data/x.csv")),
         ("/data/x.csv", ("file", "/data/x.csv")),
     ],
 )
-def test_datasets_are_named_without_the_connection(place: str, name: tuple[str, str]) -> None:
+def test_datasets_are_named_without_connection_and_secrets(place: str, name: tuple[str, str]) -> None:
     assert dataset_name(place) == name
