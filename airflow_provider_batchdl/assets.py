@@ -97,11 +97,11 @@ def add_partitions(context: Context, outlets: Iterable[Any], keys: Sequence[str]
         events[asset].add_partitions(list(keys))
 
 
-def assets_of(outlets: Iterable[Any]) -> list[Any]:
-    """The assets among a task's outlets: what a partition can be given to."""
+def assets_of(declared: Iterable[Any]) -> list[Any]:
+    """The assets among a task's inlets or outlets: what has an address, and what a partition can be given to."""
     from airflow.sdk import Asset
 
-    return [outlet for outlet in outlets if isinstance(outlet, Asset)]
+    return [each for each in declared if isinstance(each, Asset)]
 
 
 def extra_of(landing: Landing) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow_provider_batchdl.assets import bare_uri
+from airflow_provider_batchdl.assets import assets_of, bare_uri
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.jobs import Landing
@@ -85,9 +85,8 @@ class TellsLineage:
 def _declared(assets: Iterable[Any]) -> list[Any]:
     """A task's own inlets or outlets. Airflow's provider tells of them, but only for a task that tells nothing else."""
     from airflow.providers.common.compat.openlineage.utils.utils import translate_airflow_asset
-    from airflow.sdk import Asset
 
-    found = [translate_airflow_asset(asset, None) for asset in assets if isinstance(asset, Asset)]
+    found = [translate_airflow_asset(asset, None) for asset in assets_of(assets)]
     return [dataset for dataset in found if dataset is not None]
 
 

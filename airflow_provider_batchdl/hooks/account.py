@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 from airflow.sdk import BaseHook
@@ -96,6 +97,7 @@ async def _tell_supervisor(secret: str) -> None:
         await comms.asend(MaskSecret(value=secret))
 
 
+@cache
 def _threads_may_ask() -> bool:
     """Whether Airflow's supervisor may be asked from several threads at once.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.support.gcs_store import GRAIN, Fault, GcsStore, RefusalError
+from tests.support.running import running
 
 
 class _Server(ThreadingHTTPServer):
@@ -146,11 +146,5 @@ def running_gcs_server() -> Iterator[GcsStore]:
     store = GcsStore()
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"store": store}))
     store.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    with running(server):
         yield store
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)

@@ -5,11 +5,9 @@ The protocol is https://opentelemetry.io/docs/specs/otlp/#otlphttp, its messages
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import http.server
-import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -130,16 +128,3 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         pass
-
-
-@contextlib.contextmanager
-def running_otlp() -> Iterator[OtlpServer]:
-    """A server that listens."""
-    with OtlpServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="otlp")
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()

@@ -7,11 +7,8 @@ https://docs.influxdata.com/telegraf/v1/input-plugins/statsd/ (``name,tag=value:
 
 from __future__ import annotations
 
-import contextlib
 import re
 import socketserver
-import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 _LINE = re.compile(
@@ -86,16 +83,3 @@ def _parsed(line: str, port: int) -> Metric:
         raise ValueError(f"not StatsD's protocol: {line!r}")
     tags = dict(tag.split("=") for tag in match["tags"].split(",")[1:])
     return Metric(match["name"], tags, float(match["value"]), match["kind"], port)
-
-
-@contextlib.contextmanager
-def running_statsd() -> Iterator[StatsdServer]:
-    """A server that listens."""
-    with StatsdServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="statsd")
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()

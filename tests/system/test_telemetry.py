@@ -17,9 +17,10 @@ from demo.home import Settings
 from tests.support.airflow_features import needs_task_spans
 from tests.support.airflow_jobs import work
 from tests.support.leaks import find_secrets
-from tests.support.otlp_server import OtlpServer, Span, running_otlp
+from tests.support.otlp_server import OtlpServer, Span
+from tests.support.running import running
 from tests.support.stack.local import LocalStack
-from tests.support.statsd_server import Metric, StatsdServer, running_statsd
+from tests.support.statsd_server import Metric, StatsdServer
 
 pytest.importorskip("statsd", reason="Airflow's metrics need its extra statsd")
 # The whole DAG run is one fixture, which the first test pays for.
@@ -97,8 +98,8 @@ def looks_at(vendors: Emulator, vendor: str) -> int:
 def received(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Received]:
     """The one run that all tests look at: a deferred job, one that a worker waits for, and a result that is gone."""
     with (
-        running_statsd() as statsd,
-        running_otlp() as otlp,
+        running(StatsdServer()) as statsd,
+        running(OtlpServer()) as otlp,
         Emulator(port=0, queue_seconds=0.0, run_seconds=FOREVER, rate_limits=False) as vendors,
         pytest.MonkeyPatch.context() as environment,
     ):

@@ -21,6 +21,7 @@ from airflow_provider_batchdl.transfer.identity import Identity, identify
 from airflow_provider_batchdl.transfer.stream import InterruptedTransferError, ResultStream
 from airflow_provider_batchdl.vendors import vendor_class
 from airflow_provider_batchdl.vendors.account import Account
+from tests.support.running import running
 
 Pair = tuple[socket.socket, _Gathering]
 
@@ -132,12 +133,8 @@ class CountingServer(ThreadingHTTPServer):
 
 @pytest.fixture
 def server() -> Iterator[CountingServer]:
-    with CountingServer(("127.0.0.1", 0), Dripping) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with running(CountingServer(("127.0.0.1", 0), Dripping)) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def opened(connections: Connections, server: CountingServer, path: str) -> ResultStream:
