@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.jobs import Job
 from airflow_provider_batchdl.redaction import redact
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+
+    from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 
 # How much later than the trigger's own deadline Airflow ends the deferral.
 _BACKSTOP = timedelta(minutes=1)
@@ -30,14 +37,50 @@ def seconds_of(span: float | timedelta | None) -> float | None:
     return span.total_seconds() if isinstance(span, timedelta) else span
 
 
-def backstop(deadline: float, now: float) -> timedelta:
-    """How long Airflow is to wait for a trigger that keeps the time itself: it catches one that hangs.
+def wait_in_triggerer(operator: BaseOperator, trigger: BatchJobTrigger) -> NoReturn:
+    """Defer a task until the trigger fires: then its ``execute_complete`` gets the event, and as ``wait`` what for.
+
+    A trigger with a deadline keeps the time itself; Airflow's own patience with it catches one that hangs.
+
+    Raises:
+        TaskDeferred: by which Airflow learns of it.
+    """
+    _, wait = trigger.serialize()
+    timeout = None
+    if trigger.deadline is not None:
+        timeout = timedelta(seconds=max(0.0, trigger.deadline - time.time())) + _BACKSTOP
+    operator.defer(trigger=trigger, method_name="execute_complete", kwargs={"wait": wait}, timeout=timeout)
+
+
+def wait_on_unless_answered(operator: BaseOperator, event: object, wait: Mapping[str, Any] | None) -> None:
+    """Defer a task again where the event that woke it is not of its own trigger.
+
+    Airflow knows a deferred task by its trigger's number in the database. SQLite gives the numbers of triggers that
+    are gone to new ones, while a triggerer may still run an old one, for a second or as long as it waits: seen with
+    Airflow 3.3.2, where a task that was cleared got the end of the job that the clear had cancelled.
 
     Args:
-        deadline: the trigger's, as Unix time.
-        now: the Unix time.
+        operator: the task.
+        event: what woke it.
+        wait: what its trigger was made with; None where that is not known.
+
+    Raises:
+        TaskDeferred: it waits on.
     """
-    return timedelta(seconds=max(0.0, deadline - now)) + _BACKSTOP
+    if wait is None or _answers(event, wait):
+        return
+    from airflow_provider_batchdl.triggers.job import BatchJobTrigger
+
+    operator.log.warning("Airflow woke this task by the event of another wait. Waiting on for job %s.", wait["job_id"])
+    wait_in_triggerer(operator, BatchJobTrigger(**wait))
+
+
+def _answers(event: object, wait: Mapping[str, Any]) -> bool:
+    if not isinstance(event, Mapping) or event.get("job_id") != wait["job_id"]:
+        return False
+    # Ids are the vendor's, and the time that is up may be that of another wait for the same job.
+    facts = ("conn_id", "deadline") if event.get("status") == "timeout" else ("conn_id",)
+    return all(event.get(fact, wait[fact]) == wait[fact] for fact in facts)
 
 
 def shown(job: Job) -> dict[str, Any]:

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_batchdl.deferral import backstop, default_deferrable, ended_job, seconds_of
+from airflow_provider_batchdl.deferral import (
+    default_deferrable,
+    ended_job,
+    seconds_of,
+    wait_in_triggerer,
+    wait_on_unless_answered,
+)
 from airflow_provider_batchdl.exceptions import BatchDlError, JobFailedError, UnsupportedOperationError
 from airflow_provider_batchdl.failures import AirflowTaskTimeout, no_vain_retries
 from airflow_provider_batchdl.hooks.base import BatchApiHook
@@ -136,10 +142,11 @@ class BatchJobOperator(LandsResults, BaseOperator):
                 self._wait(context, hook, job.id, submission)
             return self._land(context, hook, job.id)
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+    def execute_complete(self, context: Context, event: dict[str, Any], wait: dict[str, Any] | None = None) -> Any:
         """Go on after the trigger's event: download, or raise what the job's end means."""
         with no_vain_retries(JobFailedError), BatchApiHook.for_connection(self.conn_id) as hook:
             show_link(self, context, hook)
+            wait_on_unless_answered(self, event, wait)
             context["ti"].xcom_push(key="job_id", value=event["job_id"])
             self._note_lineage(hook, event["job_id"])
             job = ended_job(event)
@@ -231,8 +238,7 @@ class BatchJobOperator(LandsResults, BaseOperator):
             max_poll_interval=self.max_poll_interval,
             since=now,
         )
-        timeout = None if deadline is None else backstop(deadline, now)
-        self.defer(trigger=trigger, method_name=self.execute_complete.__name__, timeout=timeout)
+        wait_in_triggerer(self, trigger)
 
     def _give_up(self, hook: BatchApiHook, job_id: str, submission: Submission) -> None:
         """End the wait whose time is up, unless the job has ended by now.

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from airflow_provider_batchdl.deferral import backstop, default_deferrable, ended_job, seconds_of, shown
+from airflow_provider_batchdl.deferral import (
+    default_deferrable,
+    ended_job,
+    seconds_of,
+    shown,
+    wait_in_triggerer,
+    wait_on_unless_answered,
+)
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.failures import (
     AirflowSensorTimeout,
@@ -140,7 +147,7 @@ class BatchJobSensor(BaseSensorOperator):
             max_poll_interval=self.max_poll_interval,
             since=now,
         )
-        self.defer(trigger=trigger, method_name=self.execute_complete.__name__, timeout=backstop(deadline, now))
+        wait_in_triggerer(self, trigger)
 
     def _give_up(self) -> NoReturn:
         """End a wait whose time is up, as Airflow does while poking: by the time-out that comes first."""
@@ -148,11 +155,14 @@ class BatchJobSensor(BaseSensorOperator):
             raise AirflowTaskTimeout(f"Job {self.job_id} has not ended within the task's execution_timeout.")
         raise AirflowSensorTimeout(f"Job {self.job_id} has not ended within {self.timeout:.0f} s.")
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+    def execute_complete(
+        self, context: Context, event: dict[str, Any], wait: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Go on after the trigger's event: return the job, or raise what its end means."""
         try:
             with no_vain_retries(), BatchApiHook.for_connection(self.conn_id) as hook:
                 show_link(self, context, hook)  # first: Airflow shows what a task that fails leaves here
+                wait_on_unless_answered(self, event, wait)
                 job = ended_job(event)
                 if job is None:
                     self._give_up()

@@ -29,9 +29,9 @@ LAST_LOOK = 30.0
 class BatchJobTrigger(BaseTrigger):
     """Waits until a job has ended, whichever way, and fires one event.
 
-    The event has a ``job_id`` and a ``status``: ``ended`` with the ``job``, ``timeout`` with the ``job`` as last
-    seen (or None), or ``error`` with the ``error``. It is small JSON with neither a URL nor a secret in it. What it
-    means is decided on the worker, by the same function as without deferring.
+    The event has a ``conn_id``, a ``job_id`` and a ``status``: ``ended`` with the ``job``, ``timeout`` with the
+    ``deadline`` and the ``job`` as last seen (or None), or ``error`` with the ``error``. It is small JSON with neither
+    a URL nor a secret in it. What it means is decided on the worker, by the same function as without deferring.
 
     Args:
         conn_id: the account's connection.
@@ -88,8 +88,8 @@ class BatchJobTrigger(BaseTrigger):
         try:
             event = await self._wait()
         except BatchDlError as error:
-            event = {"status": "error", "job_id": self.job_id, "error": error.to_dict()}
-        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+            event = {"status": "error", "error": error.to_dict()}
+        yield TriggerEvent({"conn_id": self.conn_id, "job_id": self.job_id, **event})  # type: ignore[no-untyped-call]
 
     async def _wait(self) -> dict[str, Any]:
         limit = asyncio.timeout(None if self.deadline is None else self._left() + LAST_LOOK)
@@ -101,12 +101,10 @@ class BatchJobTrigger(BaseTrigger):
                 raise
             self.log.warning("The vendor did not answer about job %s in time.", self.job_id)
         job = self._seen
-        ended = job is not None and job.state.is_terminal
-        return {
-            "job_id": self.job_id,
-            "status": "ended" if ended else "timeout",
-            "job": shown(job) if job is not None else None,
-        }
+        known = shown(job) if job is not None else None
+        if job is not None and job.state.is_terminal:
+            return {"status": "ended", "job": known}
+        return {"status": "timeout", "deadline": self.deadline, "job": known}
 
     async def _until_ended(self) -> None:
         """Wait for the job's end or the last look, with whatever key the connection has by then."""

@@ -20,6 +20,7 @@ from airflow_provider_batchdl.operators import submission
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from airflow_provider_batchdl.vendors import base
+from tests.support.airflow_answers import Deferral
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_features import needs_task_state_store
 from tests.support.airflow_fixtures import Looks
@@ -134,7 +135,7 @@ def test_a_job_whose_time_was_up(connections: Emulator, api: ExecutionApi, tmp_p
         execution_timeout=timedelta(hours=1),
         **work(vendor, tmp_path),
     )
-    outcome = api.run_to_end(make, before_trigger=lambda deferral: deferral.kwargs.update(deadline=0.0))
+    outcome = api.run_to_end(make, before_trigger=Deferral.run_out)
     assert outcome.kind == ("up_for_retry", "AirflowTaskTimeout")
     [old] = connections.jobs(vendor)
     if vendor == "batchcom":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -30,7 +31,7 @@ class Deferral:
     classpath: str
     kwargs: dict[str, Any]
     next_method: str
-    next_kwargs: Any
+    next_kwargs: dict[str, Any]
     timeout: str | None
 
     def trigger(self) -> BaseTrigger:
@@ -38,6 +39,10 @@ class Deferral:
         module, _, name = self.classpath.rpartition(".")
         trigger: BaseTrigger = getattr(import_module(module), name)(**self.kwargs)
         return trigger
+
+    def run_out(self) -> None:
+        """Let the trigger's deadline come now."""
+        self.kwargs["deadline"] = self.next_kwargs["wait"]["deadline"] = time.time()
 
 
 @dataclass
@@ -133,7 +138,7 @@ class Answers:
                 body["classpath"],
                 cast("dict[str, Any]", deserialize(body["trigger_kwargs"])),
                 body["next_method"],
-                body.get("next_kwargs"),
+                cast("dict[str, Any]", deserialize(body.get("next_kwargs") or {})),
                 body.get("trigger_timeout"),
             )
 

@@ -31,6 +31,9 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from tests.support.airflow_answers import DAG_ID, RUN_ID, Answers, Deferral
 from tests.support.airflow_features import serialize
 
+# Of one try of a task, from deferral to deferral.
+MOST_PROCESSES = 50
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -97,7 +100,7 @@ class ExecutionApi(Answers):
         Args:
             before_trigger: is called with each deferral before its trigger runs.
         """
-        while True:
+        for _ in range(MOST_PROCESSES):
             outcome = self.run(make, try_number=try_number, map_index=map_index)
             if outcome.state == "up_for_reschedule":
                 self._rescheduled = True
@@ -109,11 +112,12 @@ class ExecutionApi(Answers):
             else:
                 self._rescheduled = False
                 return outcome
+        raise AssertionError(f"After {MOST_PROCESSES} processes the task still waits.")
 
     def resume_with(self, payload: Any) -> None:
         """Let the next process go on with a trigger's event."""
         assert self.deferral is not None
-        kwargs = json.loads(json.dumps(serialize({"event": payload})))
+        kwargs = json.loads(json.dumps(serialize({**self.deferral.next_kwargs, "event": payload})))
         self.sent.append(json.dumps(kwargs))
         self._resume = (self.deferral.next_method, kwargs)
 

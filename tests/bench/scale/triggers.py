@@ -50,7 +50,7 @@ class LonelyTrigger(_OfThisModule):
                     patience.forgive(error)
                 else:
                     if job.state.is_terminal:
-                        return {"job_id": self.job_id, "status": "ended", "job": shown(job)}
+                        return {"status": "ended", "job": shown(job)}
 
 
 KINDS: dict[str, type[BatchJobTrigger]] = {

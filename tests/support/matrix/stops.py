@@ -72,7 +72,7 @@ class StopsWhenItResumes(BatchJobOperator):
         super().__init__(**kwargs)
         self.stops = stops
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+    def execute_complete(self, context: Context, event: dict[str, Any], wait: dict[str, Any] | None = None) -> Any:
         """Stop, and go on in a later try only."""
         self.stops.stop(context)
-        return super().execute_complete(context, event)
+        return super().execute_complete(context, event, wait)
