@@ -15,7 +15,7 @@ from airflow_provider_batchdl.transfer.identity import Identity
 
 # One read takes what has come, at most this much (see `connection`): a read of exactly so much would wait for all of
 # it, however slowly it drips.
-READ_SIZE = 512 << 10
+READ_SIZE = 1 << 20
 # Slower than this over a whole minute is a stall that happens to drip.
 SLOWEST = 1024
 RATE_WINDOW = 60.0

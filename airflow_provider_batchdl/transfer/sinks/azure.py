@@ -46,7 +46,7 @@ def block_size(number: int, expected_bytes: int | None) -> int:
     return size << max(0, number - expected // size) // GROW_EVERY
 
 
-class AzureSink(BlockSink):
+class AzureSink(BlockSink[io.BytesIO]):
     """A `Sink` for one block blob.
 
     Up to `SMALL` bytes become one Put Blob at `publish` (also 0 bytes); more become blocks, which travel while the next

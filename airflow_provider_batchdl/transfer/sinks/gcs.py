@@ -28,7 +28,7 @@ SMALL = GRAIN
 """Bytes a sealed sink keeps in memory at most; a job can have hundreds of parts that wait for the last one."""
 
 
-class GcsSink(StoreSink):
+class GcsSink(StoreSink[io.BytesIO]):
     """A `Sink` for one object of Google Cloud Storage.
 
     Up to one chunk becomes one request at `publish` (also 0 bytes); more becomes a resumable upload, each chunk on its

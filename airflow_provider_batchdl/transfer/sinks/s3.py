@@ -15,15 +15,14 @@ completed, aborted parts are not billed), https://docs.aws.amazon.com/AmazonS3/l
 
 from __future__ import annotations
 
-import io
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl.transfer.sinks.errors import already_there, ended, no_object, store_code
+from airflow_provider_batchdl.transfer.sinks.part import Part
 from airflow_provider_batchdl.transfer.sinks.s3_object import PRECONDITION_FAILED, S3Object
 from airflow_provider_batchdl.transfer.sinks.s3_upload import MultipartUpload
-from airflow_provider_batchdl.transfer.sinks.store import BlockSink, only
+from airflow_provider_batchdl.transfer.sinks.store import BlockSink
 
 if TYPE_CHECKING:
     from s3fs import S3FileSystem
@@ -69,7 +68,7 @@ class PartSizes:
         return self.base if self.fixed else self.base << max(0, (number - self.planned - 1) // self.grow_every)
 
 
-class S3Sink(BlockSink):
+class S3Sink(BlockSink[Part]):
     """A `Sink` for one S3 object.
 
     Up to one block becomes one PUT at `publish` (also 0 bytes); more becomes a multipart upload whose parts travel
@@ -106,8 +105,7 @@ class S3Sink(BlockSink):
         self._upload: MultipartUpload | None = None
         self._sealed = False
         self._room = self._size = self._sizes.size(1)
-        self._buffer: io.BytesIO | None = io.BytesIO()
-        self._spare: deque[io.BytesIO] = deque()
+        self._buffer: Part | None = Part()
 
     def seal(self) -> None:
         """Send what is left and wait for all parts; only the completion is left.
@@ -138,38 +136,34 @@ class S3Sink(BlockSink):
     def _end(self) -> MultipartUpload | None:
         """Let go of everything; the upload, if one was begun."""
         upload, self._upload, self._buffer, self._sealed = self._upload, None, None, False
-        self._spare.clear()
         return upload
 
-    def _send(self, buffer: io.BytesIO) -> None:
-        """Start uploading the full buffer and take another."""
+    def _send(self, buffer: Part) -> None:
+        """Start uploading the full part and begin another."""
         if self._upload is None:
             self._upload = MultipartUpload(self._object)
         upload = self._upload
         if upload.parts_begun >= MAX_PARTS:
             raise ValueError(f"the object has more than {MAX_PARTS} parts; its size was announced too small")
         while upload.in_flight and (upload.in_flight + 1) * self._size > IN_FLIGHT_BYTES:
-            self._spare.append(upload.collect())
-        upload.send(only(buffer, self._size))
+            upload.collect()
+        upload.send(buffer)
         self._room = self._size = self._sizes.size(upload.parts_begun + 1)
-        # Overwriting memory the process already has is several times cheaper than touching fresh pages.
-        self._buffer = self._spare.popleft() if self._spare else io.BytesIO()
-        self._buffer.seek(0)
+        self._buffer = Part()
 
-    def _send_last(self, buffer: io.BytesIO) -> None:
-        """Send the last part and wait for every part; the buffers are let go."""
+    def _send_last(self, buffer: Part) -> None:
+        """Send the last part and wait for every part."""
         if self._upload is None:
             # One part: a connection of its own would not pay.
             self._upload = MultipartUpload(self._object, direct=False)
-        if self._room < self._size:
-            self._upload.send(only(buffer, self._size - self._room))
+        if buffer.size:
+            self._upload.send(buffer)
         self._upload.finish()
         self._buffer = None
-        self._spare.clear()
 
-    def _complete(self, buffer: io.BytesIO | None) -> str | None:
+    def _complete(self, buffer: Part | None) -> str | None:
         if self._upload is None and buffer is not None:
-            return self._object.put(only(buffer, self._size - self._room))
+            return self._object.put(buffer.file())
         if buffer is not None:
             self._send_last(buffer)
         if self._upload is None:

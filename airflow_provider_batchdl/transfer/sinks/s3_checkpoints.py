@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.transfer.sinks import CheckpointedSink
+from airflow_provider_batchdl.transfer.sinks.part import Part
 from airflow_provider_batchdl.transfer.sinks.s3 import PartSizes, S3Sink
 from airflow_provider_batchdl.transfer.sinks.s3_note import Note, checksums_of, digest_of
 from airflow_provider_batchdl.transfer.sinks.s3_upload import MultipartUpload
 from airflow_provider_batchdl.transfer.state import Mark, StateStore
 
 if TYPE_CHECKING:
-    import io
-
     from s3fs import S3FileSystem
 
 log = get_logger(__name__)
@@ -131,7 +130,7 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
         if upload is None or upload.abort():
             self._forget()
 
-    def _send(self, buffer: io.BytesIO) -> None:
+    def _send(self, buffer: Part) -> None:
         super()._send(buffer)
         upload = self._upload
         if upload is None or self.mark is None:

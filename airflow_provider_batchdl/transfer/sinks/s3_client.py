@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from airflow_provider_batchdl.transfer.sinks.loops import cancel
+from airflow_provider_batchdl.transfer.sinks.part import Part
 from airflow_provider_batchdl.transfer.sinks.s3_object import ABORT_SECONDS, S3Object
 
 
@@ -26,10 +26,10 @@ class ClientParts:
         self._upload_id = upload_id
         self._tasks: list[asyncio.Task[Any]] = []
 
-    def send(self, number: int, body: io.BytesIO) -> Pending:
+    def send(self, number: int, body: Part) -> Pending:
         """Start sending `body` as part `number`."""
         names = {"PartNumber": number, "UploadId": self._upload_id}
-        task = self._object.begin(self._object.send_async, "upload_part", body, **names)
+        task = self._object.begin(self._object.send_async, "upload_part", body.file(), **names)
         self._tasks = [each for each in self._tasks if not each.done()] + [task]
         return _ClientPart(self._object, task)
 

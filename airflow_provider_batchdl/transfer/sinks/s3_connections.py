@@ -16,6 +16,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl.transfer.connection import cut
+from airflow_provider_batchdl.transfer.sinks.part import Part
 from airflow_provider_batchdl.transfer.sinks.s3_signing import SignedPart
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Connections:
         self._busy: set[HTTPConnection] = set()
         self._stopped = False
 
-    def put(self, part: SignedPart, body: memoryview) -> Answer:
+    def put(self, part: SignedPart, body: Part) -> Answer:
         """Send `body`.
 
         Raises:
@@ -139,11 +140,11 @@ class Connections:
                 return
         connection.close()
 
-    def _exchange(self, connection: HTTPConnection, part: SignedPart, body: memoryview) -> Answer:
+    def _exchange(self, connection: HTTPConnection, part: SignedPart, body: Part) -> Answer:
         if connection.sock is None:
             connection.connect()
             _limit(connection.sock, self._io_seconds)
-        headers = {"Content-Length": str(len(body)), **part.headers}
+        headers = {"Content-Length": str(body.size), **part.headers}
         # A store that refuses answers and closes while the body is still on its way: read what it said.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.request("PUT", part.target, body=self._pieces(body), headers=headers)
@@ -153,12 +154,11 @@ class Connections:
                 connection.close()
             return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, said)
 
-    def _pieces(self, body: memoryview) -> Iterator[memoryview]:
-        for at in range(0, len(body), PIECE):
+    def _pieces(self, body: Part) -> Iterator[memoryview]:
+        for piece in body.pieces(PIECE):
             if self._stopped:
                 raise StoppedError
-            with body[at : at + PIECE] as piece:
-                yield piece
+            yield piece
 
 
 def _limit(sock: socket.socket | None, seconds: float) -> None:

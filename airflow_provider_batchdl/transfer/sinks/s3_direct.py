@@ -1,4 +1,4 @@
-"""Parts sent straight to the store, each by a thread of its own."""
+"""Parts sent straight to the store, each by one of a few threads."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import ssl
 import threading
 from concurrent.futures import Future
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_batchdl.client.policy import BACKOFF_CAP, backoff
 from airflow_provider_batchdl.redaction import get_logger
-from airflow_provider_batchdl.transfer.sinks.s3_connections import Answer, Connections, StoppedError
+from airflow_provider_batchdl.transfer.sinks.s3_connections import PIECE, Answer, Connections, StoppedError
 from airflow_provider_batchdl.transfer.sinks.s3_signing import CHECKSUM_HEADER, PartSigner
 
 try:
@@ -21,9 +22,11 @@ except ImportError:
     from zlib import crc32
 
 if TYPE_CHECKING:
-    import io
+    from airflow_provider_batchdl.transfer.sinks.part import Part
 
 log = get_logger(__name__)
+
+_Errand: TypeAlias = "tuple[int, Part, Future[dict[str, Any]]]"
 
 TRIES = 6
 """Of one part, with the same bytes; the waits between them are up to 1, 2, 4, 8 and 16 s."""
@@ -38,7 +41,7 @@ class RefusedError(Exception):
 
 
 class DirectParts:
-    """Sends the parts of one upload. No thread is left after `stop`, none while nothing is under way.
+    """Sends the parts of one upload, in as many threads as parts are under way at once. None is left after `stop`.
 
     Args:
         signer: signs for the object.
@@ -50,53 +53,75 @@ class DirectParts:
         self._upload_id = upload_id
         self._connections = Connections(signer.tls, signer.timeouts)
         self._stopped = threading.Event()
+        self._waiting: SimpleQueue[_Errand | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._free = 0
+        self._lock = threading.Lock()
 
-    def send(self, number: int, body: io.BytesIO) -> Future[dict[str, Any]]:
+    def send(self, number: int, body: Part) -> Future[dict[str, Any]]:
         """Start sending `body` as part `number`.
 
         Returns:
             What is to be listed for it at the completion. Its errors: `RefusedError`, or what botocore would raise.
         """
         sent: Future[dict[str, Any]] = Future()
-        thread = threading.Thread(
-            target=self._run, args=(number, body, sent), name=f"batchdl-s3-part-{number}", daemon=True
-        )
-        self._threads = [each for each in self._threads if each.is_alive()]
-        # Noted before it runs: a signal that raises in `start` must not hide it from `stop`.
-        self._threads.append(thread)
-        thread.start()
+        with self._lock:
+            nobody_free = self._free == 0
+            if not nobody_free:
+                self._free -= 1
+        if nobody_free:
+            thread = threading.Thread(target=self._work, name=f"batchdl-s3-parts-{len(self._threads)}", daemon=True)
+            # Noted before it runs: a signal that raises in `start` must not hide it from `stop`.
+            self._threads.append(thread)
+            thread.start()
+        self._waiting.put((number, body, sent))
         return sent
 
     def stop(self) -> None:
-        """End the parts under way and their threads."""
+        """End the parts under way and the threads."""
         self._stopped.set()
         self._connections.stop()
+        self._dismiss()
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(STOP_SECONDS)
 
     def close(self) -> None:
-        """Close the connections, once every part has been sent."""
+        """Close the connections, once every part has been sent. The threads end by themselves."""
+        self._dismiss()
         self._connections.close()
 
-    def _run(self, number: int, body: io.BytesIO, sent: Future[dict[str, Any]]) -> None:
+    def _dismiss(self) -> None:
+        for _ in self._threads:
+            self._waiting.put(None)
+
+    def _work(self) -> None:
+        while errand := self._waiting.get():
+            self._run(*errand)
+            del errand  # and with it the part's bytes
+
+    def _run(self, number: int, body: Part, sent: Future[dict[str, Any]]) -> None:
         try:
-            with body.getbuffer() as view:
-                answer = self._deliver(number, view)
+            answer = self._deliver(number, body)
         except BaseException as error:  # noqa: BLE001  raised again where the result is asked for
-            # Without the frames, which hold the view: a buffer with a view on it cannot be used again.
-            sent.set_exception(_bare(error))
+            self._done()
+            sent.set_exception(_bare(error))  # without the frames, which hold the bytes
         else:
+            self._done()
             sent.set_result(answer)
 
-    def _deliver(self, number: int, view: memoryview) -> dict[str, Any]:
-        checksum = base64.b64encode(crc32(view).to_bytes(4, "big")).decode() if self._signer.checksums else None
+    def _done(self) -> None:
+        """Be free for another part. Before anybody learns of this one, and has another."""
+        with self._lock:
+            self._free += 1
+
+    def _deliver(self, number: int, body: Part) -> dict[str, Any]:
+        checksum = _checksum(body) if self._signer.checksums else None
         for tried in range(1, TRIES + 1):
             part = self._signer.sign(self._upload_id, number, checksum)
             retry_after = None
             try:
-                answer = self._connections.put(part, view)
+                answer = self._connections.put(part, body)
             except ssl.SSLCertVerificationError as error:
                 raise RefusedError(f"its certificate is not trusted: {error.verify_message}") from None
             except (OSError, HTTPException) as error:
@@ -115,6 +140,13 @@ class DirectParts:
             if self._stopped.wait(wait):
                 raise StoppedError
         raise AssertionError("unreachable")
+
+
+def _checksum(body: Part) -> str:
+    sum_ = 0
+    for piece in body.pieces(PIECE):
+        sum_ = crc32(piece, sum_)
+    return base64.b64encode(sum_.to_bytes(4, "big")).decode()
 
 
 def _listed(answer: Answer) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from airflow_provider_batchdl.transfer.sinks.s3_object import ABORT_SECONDS, S3O
 from airflow_provider_batchdl.transfer.sinks.s3_signing import PartSigner, UnsignableError, signer_for
 
 if TYPE_CHECKING:
-    import io
+    from airflow_provider_batchdl.transfer.sinks.part import Part
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class MultipartUpload:
         self._client: ClientParts | None = None
         self._direct: DirectParts | None = None
         self._refused = False
-        self._flying: deque[tuple[Pending, int, io.BytesIO]] = deque()
+        self._flying: deque[tuple[Pending, int, Part]] = deque()
         self._parts = list(parts)
         self.parts_begun = len(self._parts)
 
@@ -64,8 +64,8 @@ class MultipartUpload:
         """The parts that the store has, as the completion will list them."""
         return self._parts
 
-    def send(self, body: io.BytesIO) -> None:
-        """Start uploading `body` as the next part. The buffer is lent until `collect` returns it."""
+    def send(self, body: Part) -> None:
+        """Start uploading `body` as the next part."""
         self.parts_begun += 1
         upload_id, signer = self._ready()
         if signer is None or self._refused:
@@ -74,8 +74,8 @@ class MultipartUpload:
             way = self._direct = self._direct or DirectParts(signer, upload_id)
         self._flying.append((way.send(self.parts_begun, body), self.parts_begun, body))
 
-    def collect(self) -> io.BytesIO:
-        """Wait for the oldest part under way; returns its buffer. Raises what its upload raised."""
+    def collect(self) -> None:
+        """Wait for the oldest part under way, and let go of it. Raises what its upload raised."""
         pending, number, body = self._flying[0]
         try:
             answer = pending.result()
@@ -85,7 +85,6 @@ class MultipartUpload:
             answer = self._by_client(self._ready()[0]).send(number, body).result()
         self._flying.popleft()
         self._parts.append(listing(number, answer))
-        return body
 
     def finish(self) -> None:
         """Wait for all parts, and close the connections that carried them."""

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, ended
 
 
-class StoreSink(ABC):
+class Buffer(Protocol):
+    """What a block is gathered in."""
+
+    def write(self, data: memoryview, /) -> object:
+        """Append ``data``."""
+
+
+B = TypeVar("B", bound=Buffer)
+
+
+class StoreSink(Generic[B], ABC):
     """A `Sink` that keeps what is not yet on its way in a buffer; None once nothing can be written any more."""
 
     uri: str
     written: int
-    _buffer: io.BytesIO | None
+    _buffer: B | None
     _sealed: bool
 
     @abstractmethod
@@ -36,7 +46,7 @@ class StoreSink(ABC):
         self.discard()
         self._begin()
 
-    def _open_buffer(self) -> io.BytesIO:
+    def _open_buffer(self) -> B:
         if self._buffer is None or self._sealed:
             raise ended(self.uri)
         return self._buffer
@@ -54,14 +64,14 @@ class StoreSink(ABC):
             raise destination_error(self.uri, doing, error) from None
 
 
-class BlockSink(StoreSink):
+class BlockSink(StoreSink[B]):
     """One that cuts the bytes into blocks and sends each when the next one begins."""
 
     _room: int
     """Bytes that the block being filled still takes."""
 
     @abstractmethod
-    def _send(self, buffer: io.BytesIO) -> None:
+    def _send(self, buffer: B) -> None:
         """Start uploading the full buffer and take another."""
 
     def write(self, data: bytes | memoryview) -> None:
