@@ -71,7 +71,7 @@ class _Gathering(io.RawIOBase):
             if now > due:
                 break
             try:
-                more = self._sock.recv_into(view[taken:])
+                more = self._sock.recv_into(view[taken:], len(view) - taken)
             except OSError as error:  # what came before has come; the next read tells
                 self._error = error
                 break
@@ -83,7 +83,8 @@ class _Gathering(io.RawIOBase):
     def _receive(self, view: memoryview) -> int:
         if self._error is not None:
             raise self._error
-        return self._sock.recv_into(view)
+        # An SSLSocket that is not told how much would find out anew for every record.
+        return self._sock.recv_into(view, len(view))
 
     def close(self) -> None:
         self._file.close()

@@ -189,9 +189,11 @@ class Transfer:
             self.progress.begin(self.filename(stream), here(sink), None if stream.coding else stream.identity.total)
             if getattr(sink, "landed", ()):
                 return self._divide(opener, stream, sink, meter)
-            for chunk in meter.timed(decoded(stream, stream.coding)):
+            chunks = decoded(stream, stream.coding)
+            # Of a small file the measuring would be a good part of the work.
+            for chunk in meter.timed(chunks) if self._divisible(stream) else chunks:
                 self._keep(sink, chunk)
-                if meter.source_bound and self._divisible(stream, meter):
+                if meter.source_bound and self._divisible(stream, meter.rate):
                     return self._divide(opener, stream, sink, meter)
         finally:
             stream.close()
@@ -201,9 +203,9 @@ class Transfer:
         keep(sink, self._examination, chunk)
         self.progress.at(sink.written)
 
-    def _divisible(self, stream: ResultStream, meter: Meter) -> bool:
+    def _divisible(self, stream: ResultStream, rate: float = 0.0) -> bool:
         left = (stream.identity.total or 0) - self._written
-        return self.connections > 1 and worth_dividing(stream, left, meter.rate)
+        return self.connections > 1 and worth_dividing(stream, left, rate)
 
     def _divide(self, opener: Opener, stream: ResultStream, sink: Sink, meter: Meter) -> None:
         """Fetch what is missing by several connections."""

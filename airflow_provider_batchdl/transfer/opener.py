@@ -160,7 +160,8 @@ class Opener:
     def _ask_with(
         self, message: httpx.Request, extra: Mapping[str, str]
     ) -> tuple[str, urllib3.BaseHTTPResponse, dict[str, str]]:
-        return self._follow(str(message.url), message.method, message.read(), dict(message.headers.items()), extra)
+        body = message.read() if "content-length" in message.headers else b""
+        return self._follow(str(message.url), message.method, body, dict(message.headers.items()), extra)
 
     def _follow(
         self, url: str, method: str, body: bytes, ours: Mapping[str, str], extra: Mapping[str, str]

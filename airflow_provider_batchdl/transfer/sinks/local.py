@@ -98,7 +98,8 @@ class LocalSink(ScatteredSink):
                 self._temporary, self._keyed = path, True
                 if not keep:
                     partial.remove_state(path)
-                    os.ftruncate(self._fd, 0)
+                    if os.fstat(self._fd).st_size:
+                        os.ftruncate(self._fd, 0)
         if self._fd is None:
             self._temporary, self._fd = partial.create(self._folder, self._name)
 
