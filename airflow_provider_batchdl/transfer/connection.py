@@ -49,7 +49,8 @@ class _Gathering(io.RawIOBase):
     """A socket's bytes, many packets or TLS records to a read, so that what follows is done once for all of them.
 
     TLS brings 16 KiB at a time, and each trip through ``http.client`` and ``urllib3`` costs as much as decrypting that.
-    A read ends when it is full, or with what has come after `GATHER_SECONDS`: a server that drips is seen to drip.
+    A read ends when it is full, or with what has come after `GATHER_SECONDS`: a server that drips is seen to drip, and
+    of one that stands still nothing is kept back, which a kill in the meantime would lose.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -64,20 +65,24 @@ class _Gathering(io.RawIOBase):
         view = memoryview(buffer)
         if len(view) < BODY_READ:
             return self._receive(view)
-        taken, due = self._receive(view), 0.0
-        while 0 < taken < len(view):
-            now = time.monotonic()
-            due = due or now + GATHER_SECONDS
-            if now > due:
-                break
-            try:
+        taken = self._receive(view)
+        return self._gather(view, taken) if 0 < taken < len(view) else taken
+
+    def _gather(self, view: memoryview, taken: int) -> int:
+        """Fill `view` behind what has been taken, for a while; how much there is then."""
+        patience, due = self._sock.gettimeout(), time.monotonic() + GATHER_SECONDS
+        self._sock.settimeout(GATHER_SECONDS)
+        try:
+            while taken < len(view) and time.monotonic() < due:
                 more = self._sock.recv_into(view[taken:], len(view) - taken)
-            except OSError as error:  # what came before has come; the next read tells
-                self._error = error
-                break
-            if not more:
-                break  # the end: the next read finds it again
-            taken += more
+                if not more:
+                    break  # the end: the next read finds it again
+                taken += more
+            self._sock.settimeout(patience)
+        except TimeoutError:
+            self._sock.settimeout(patience)
+        except OSError as error:  # what came before has come; the next read tells
+            self._error = error
         return taken
 
     def _receive(self, view: memoryview) -> int:

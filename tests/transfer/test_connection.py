@@ -78,15 +78,24 @@ class TestGathering:
             stop.set()
             sender.join()
 
+    def test_nothing_is_kept_back_where_no_more_comes(self, pair: Pair) -> None:
+        """A worker that is killed while the server stands still has put down all that came."""
+        theirs, gathering = pair
+        gathering._sock.settimeout(600)  # the test would end by its own time-out
+        theirs.sendall(bytes(BODY_READ))
+        assert gathering.readinto(bytearray(2 * BODY_READ)) == BODY_READ
+        assert gathering._sock.gettimeout() == 600
+
     def test_what_came_before_an_error_is_not_lost(self, pair: Pair) -> None:
         theirs, gathering = pair
-        gathering._sock.settimeout(0.05)
+        gathering._sock.sendall(b"never read, so that closing is a reset")
         theirs.sendall(b"kept")
+        theirs.close()
         buffer = bytearray(BODY_READ)
         assert gathering.readinto(buffer) == 4
         assert buffer[:4] == b"kept"
         for _ in range(2):
-            with pytest.raises(TimeoutError):
+            with pytest.raises(ConnectionResetError):
                 gathering.readinto(buffer)
 
 
