@@ -230,7 +230,9 @@ def test_a_key_that_is_replaced_is_gone_on_with(
     with caplog.at_level(logging.INFO):
         assert asyncio.run(story()) == [job.id for job in jobs]
     assert len([line for line in caplog.messages if "has another by now" in line]) == 1
-    assert not [record for record in caplog.records if record.levelno > logging.INFO]
+    # Of our own: Airflow says once in a process that it does not mask an extra as short as "v2".
+    ours = [record for record in caplog.records if record.name.startswith("airflow_provider_batchdl")]
+    assert not [record for record in ours if record.levelno > logging.INFO]
     assert not find_secrets(caplog.text)
 
 
