@@ -78,11 +78,12 @@ class _Gathering(io.RawIOBase):
                 if not more:
                     break  # the end: the next read finds it again
                 taken += more
-            self._sock.settimeout(patience)
         except TimeoutError:
-            self._sock.settimeout(patience)
+            pass
         except OSError as error:  # what came before has come; the next read tells
             self._error = error
+            return taken
+        self._sock.settimeout(patience)
         return taken
 
     def _receive(self, view: memoryview) -> int:

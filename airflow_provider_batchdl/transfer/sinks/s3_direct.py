@@ -55,8 +55,7 @@ class DirectParts:
         self._stopped = threading.Event()
         self._waiting: SimpleQueue[_Errand | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._free = 0
-        self._lock = threading.Lock()
+        self._free = threading.Semaphore(0)
 
     def send(self, number: int, body: Part) -> Future[dict[str, Any]]:
         """Start sending `body` as part `number`.
@@ -65,11 +64,7 @@ class DirectParts:
             What is to be listed for it at the completion. Its errors: `RefusedError`, or what botocore would raise.
         """
         sent: Future[dict[str, Any]] = Future()
-        with self._lock:
-            nobody_free = self._free == 0
-            if not nobody_free:
-                self._free -= 1
-        if nobody_free:
+        if not self._free.acquire(blocking=False):
             thread = threading.Thread(target=self._work, name=f"batchdl-s3-parts-{len(self._threads)}", daemon=True)
             # Noted before it runs: a signal that raises in `start` must not hide it from `stop`.
             self._threads.append(thread)
@@ -104,16 +99,11 @@ class DirectParts:
         try:
             answer = self._deliver(number, body)
         except BaseException as error:  # noqa: BLE001  raised again where the result is asked for
-            self._done()
+            self._free.release()
             sent.set_exception(_bare(error))  # without the frames, which hold the bytes
         else:
-            self._done()
+            self._free.release()  # before anybody learns of this part, and has another
             sent.set_result(answer)
-
-    def _done(self) -> None:
-        """Be free for another part. Before anybody learns of this one, and has another."""
-        with self._lock:
-            self._free += 1
 
     def _deliver(self, number: int, body: Part) -> dict[str, Any]:
         checksum = _checksum(body) if self._signer.checksums else None
