@@ -10,6 +10,7 @@ from tenacity import AsyncRetrying
 
 from airflow_provider_batchdl.client import policy
 from airflow_provider_batchdl.client.ratelimit import limiter_for
+from airflow_provider_batchdl.client.sending import Sending, SubmitJournal
 from airflow_provider_batchdl.client.sync import Opener, open_local, opened
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Vendor
@@ -34,8 +35,8 @@ class AsyncBatchClient:
         self._limiter = limiter_for(vendor)
         self._http = httpx.AsyncClient(**policy.client_options())
 
-    async def run(self, flow: Flow[T]) -> T:
-        """Drive ``flow`` to its end and return its value.
+    async def run(self, flow: Flow[T], *, journal: SubmitJournal | None = None) -> T:
+        """Drive ``flow`` to its end and return its value; see the sync client for what ``journal`` is.
 
         Raises:
             BatchDlError: what went wrong, typed.
@@ -45,7 +46,7 @@ class AsyncBatchClient:
             request = next(flow)
             while True:
                 try:
-                    response = await self.send(request)
+                    response = await self.send(request, journal)
                 except BatchDlError as error:
                     request = flow.throw(error)
                 else:
@@ -57,22 +58,24 @@ class AsyncBatchClient:
             policy.name_job(error, request)
             raise
 
-    async def send(self, request: ApiRequest) -> httpx.Response:
+    async def send(self, request: ApiRequest, journal: SubmitJournal | None = None) -> httpx.Response:
         """Send one request, again where that is safe; the response is a success and its body has been read."""
+        sending = Sending(None if request.repeatable else journal)
         await asyncio.sleep(request.delay)
-        retrying = AsyncRetrying(**policy.retry_options(request))
-        return await retrying(self._send_once, request)
+        retrying = AsyncRetrying(**policy.retry_options(request, sending))
+        return await retrying(self._send_once, request, sending)
 
-    async def _send_once(self, request: ApiRequest) -> httpx.Response:
+    async def _send_once(self, request: ApiRequest, sending: Sending) -> httpx.Response:
         await self._limiter.aacquire()
         with opened(self.vendor, request.upload, self._opener) as files:
             message = policy.build_request(self._http.build_request, self.vendor, request, files)
+            sending.watch(message, is_async=True)
             try:
                 response = await self._read(request, await self._http.send(message, auth=self._auth, stream=True))
             except (httpx.TransportError, httpx.DecodingError) as error:
-                raise policy.transport_error(self.vendor, request, error, message) from None
+                raise policy.transport_error(self.vendor, request, error, message, sent=sending.whole) from None
         self._limiter.note(response.status_code, response.headers)
-        return policy.check_answer(self.vendor, request, response)
+        return policy.check_answer(self.vendor, request, response, sent=sending.whole)
 
     async def _read(self, request: ApiRequest, response: httpx.Response) -> httpx.Response:
         body = bytearray()

@@ -13,6 +13,7 @@ import httpx
 from tenacity import RetryCallState, stop_after_attempt
 
 from airflow_provider_batchdl.client.ratelimit import LONGEST_WAIT
+from airflow_provider_batchdl.client.sending import Sending
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
     InvalidRequestError,
@@ -50,7 +51,7 @@ def may_repeat(request: ApiRequest, error: BaseException) -> bool:
     return False
 
 
-def retry_options(request: ApiRequest) -> dict[str, Any]:
+def retry_options(request: ApiRequest, sending: Sending) -> dict[str, Any]:
     """The keyword arguments for tenacity's ``Retrying`` and ``AsyncRetrying``."""
 
     def again(state: RetryCallState) -> bool:
@@ -62,6 +63,7 @@ def retry_options(request: ApiRequest) -> dict[str, Any]:
         return backoff(state.attempt_number, getattr(error, "retry_after", None))
 
     def tell(state: RetryCallState) -> None:
+        sending.turned_away()
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, BatchDlError):
             tell_retry(error.vendor, request.operation, reason(error))
@@ -139,7 +141,7 @@ def build_request(
 
 
 def transport_error(
-    vendor: Vendor, request: ApiRequest, error: Exception, message: httpx.Request | None = None
+    vendor: Vendor, request: ApiRequest, error: Exception, message: httpx.Request | None = None, *, sent: bool = True
 ) -> BatchDlError:
     """The typed error for a request that got no answer.
 
@@ -148,6 +150,7 @@ def transport_error(
         request: what was asked.
         error: what ``httpx`` says.
         message: ``request`` as it was to be sent; where ``error`` is about another, a token's, it was not yet sent.
+        sent: whether all of it may have been sent.
     """
     if isinstance(error, _OUR_FAULT):
         # Not its words: for a header they are the header's value, which may be the key.
@@ -164,7 +167,7 @@ def transport_error(
         f"No answer from {vendor.label} to the {request.operation} request: {reason}.",
         vendor=vendor.name,
         job_id=request.job_id,
-        maybe_processed=not before and not isinstance(error, _NEVER_SENT),
+        maybe_processed=sent and not before and not isinstance(error, _NEVER_SENT),
         remedy=f"Check that {redact_url(vendor.account.base_url)} can be reached from here.",
     )
 
@@ -206,8 +209,14 @@ def with_body(response: httpx.Response, body: bytes) -> httpx.Response:
     return httpx.Response(response.status_code, headers=headers, content=body, request=response.request)
 
 
-def check_answer(vendor: Vendor, request: ApiRequest, response: httpx.Response) -> httpx.Response:
+def check_answer(vendor: Vendor, request: ApiRequest, response: httpx.Response, *, sent: bool = True) -> httpx.Response:
     """``response``, whose body has been read, if it is a success.
+
+    Args:
+        vendor: who answered.
+        request: what was asked.
+        response: the answer.
+        sent: whether all of the request may have been sent.
 
     Raises:
         BatchDlError: what it means otherwise.
@@ -223,4 +232,7 @@ def check_answer(vendor: Vendor, request: ApiRequest, response: httpx.Response) 
             status=response.status_code,
             remedy="It is not followed, since the key must stay on the connection's host. Set the host to the new one.",
         )
-    raise vendor.error(request, response)
+    error = vendor.error(request, response)
+    if isinstance(error, VendorUnavailableError) and not sent:
+        error.maybe_processed = False  # answered before the vendor had the whole request
+    raise error

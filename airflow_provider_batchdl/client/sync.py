@@ -13,6 +13,7 @@ from tenacity import Retrying
 
 from airflow_provider_batchdl.client import policy
 from airflow_provider_batchdl.client.ratelimit import limiter_for
+from airflow_provider_batchdl.client.sending import Sending, SubmitJournal
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Upload, Vendor
 
@@ -67,8 +68,12 @@ class BatchClient:
         if single_try is not None:
             self._http.timeout = httpx.Timeout(single_try)
 
-    def run(self, flow: Flow[T]) -> T:
+    def run(self, flow: Flow[T], *, journal: SubmitJournal | None = None) -> T:
         """Drive ``flow`` to its end and return its value.
+
+        Args:
+            flow: what to ask.
+            journal: is told of requests that may not be repeated, right before they go.
 
         Raises:
             BatchDlError: what went wrong, typed.
@@ -78,7 +83,7 @@ class BatchClient:
             request = next(flow)
             while True:
                 try:
-                    response = self.send(request)
+                    response = self.send(request, journal)
                 except BatchDlError as error:
                     request = flow.throw(error)
                 else:
@@ -90,25 +95,27 @@ class BatchClient:
             policy.name_job(error, request)
             raise
 
-    def send(self, request: ApiRequest) -> httpx.Response:
+    def send(self, request: ApiRequest, journal: SubmitJournal | None = None) -> httpx.Response:
         """Send one request, again where that is safe; the response is a success and its body has been read."""
+        sending = Sending(None if request.repeatable else journal)
         if self._single_try:
-            return self._send_once(request)
+            return self._send_once(request, sending)
         time.sleep(request.delay)
-        retrying = Retrying(**policy.retry_options(request))
-        return retrying(self._send_once, request)
+        retrying = Retrying(**policy.retry_options(request, sending))
+        return retrying(self._send_once, request, sending)
 
-    def _send_once(self, request: ApiRequest) -> httpx.Response:
+    def _send_once(self, request: ApiRequest, sending: Sending) -> httpx.Response:
         if not self._single_try:
             self._limiter.acquire()
         with opened(self.vendor, request.upload, self._opener) as files:
             message = policy.build_request(self._http.build_request, self.vendor, request, files)
+            sending.watch(message)
             try:
                 response = self._read(request, self._http.send(message, auth=self._auth, stream=True))
             except (httpx.TransportError, httpx.DecodingError) as error:
-                raise policy.transport_error(self.vendor, request, error, message) from None
+                raise policy.transport_error(self.vendor, request, error, message, sent=sending.whole) from None
         self._limiter.note(response.status_code, response.headers)
-        return policy.check_answer(self.vendor, request, response)
+        return policy.check_answer(self.vendor, request, response, sent=sending.whole)
 
     def authenticated(self, request: ApiRequest) -> httpx.Request:
         """``request`` with its credentials, for another library to send.

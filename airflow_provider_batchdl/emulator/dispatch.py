@@ -68,6 +68,8 @@ class Dispatcher:
         if fault and fault.kind == "reset":
             if fault.processed:
                 await self._answer(call, api, endpoint)
+            else:
+                await _drain(call)  # one that was not sent whole would be no question of who has it
             raw_wire(scope).abort()
             return
         reply = _replacement(fault, api) if fault else None

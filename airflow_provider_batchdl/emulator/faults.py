@@ -45,7 +45,7 @@ class Fault:
     ``status``              an error answer (``status``, ``body``, ``headers``, ``content_type``, ``retry_after``)
     ``html``                200 with an HTML login page, as from a captive portal or an expired session
     ``redirect``            a redirect to any URL (``location``, ``status``: 302 unless said)
-    ``reset``               the connection is dropped (TCP reset) before any answer
+    ``reset``               the connection is dropped (TCP reset) after the request and before any answer
     ``cut``                 the connection ends in mid-body, its framing correct so far (``after_bytes``, ``abort``)
     ``stall``               silence (``after_bytes``, ``seconds``, ``before_headers``), then the rest
     ``drip``                a slow body (``bytes_per_second``)

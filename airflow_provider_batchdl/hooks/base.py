@@ -19,6 +19,7 @@ from airflow_provider_batchdl.vendors.base import Submission
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
+    from airflow_provider_batchdl.client.sending import SubmitJournal
     from airflow_provider_batchdl.jobs import Job, Landing
     from airflow_provider_batchdl.transfer.progress import Progress
 
@@ -74,6 +75,7 @@ class BatchApiHook(ClientHook):
         *,
         key: str | None = None,
         earlier: Collection[str] = (),
+        journal: SubmitJournal | None = None,
     ) -> Job:
         """Submit a job, once: it is not sent again where the vendor may have taken it.
 
@@ -82,6 +84,7 @@ class BatchApiHook(ClientHook):
             file: path or URL of the file to upload, anything ``ObjectStoragePath`` takes.
             key: a token to find the job again by, if the answer is lost; a random one where left out.
             earlier: ids of jobs that were submitted before: none of them is this one, however much alike.
+            journal: is told right before the request's first byte goes, and can keep it from going.
 
         Raises:
             SubmitUncertainError: the answer was lost, and the job cannot be found.
@@ -91,7 +94,7 @@ class BatchApiHook(ClientHook):
         vendor = self.vendor
         what = f"Submitting {file or 'a request'} to {vendor.label}, through connection {self.conn_id}"
         with log_group(what), span("submit", vendor=vendor.name) as note:
-            job = self._once(lambda client: client.run(client.vendor.submit_once(submission)))
+            job = self._once(lambda client: client.run(client.vendor.submit_once(submission), journal=journal))
             note(job_id=job.id)
         return job
 

@@ -50,7 +50,8 @@ class ApartmentIQ(Vendor):
     poll_interval = 20.0
     # The vendor gives no number and asks to follow its headers; 100 in 5 minutes is a third party's.
     rate_limits = (RateLimit(100, 300.0),)
-    listing = Listing(newest_first=True)
+    # All jobs, newest first; that those which have ended stay in it is inferred (high confidence) from its `status`.
+    listing = Listing(newest_first=True, complete=True)
 
     def auth(self) -> httpx.Auth:
         """Client credentials where the connection has a login, else its password is an access token."""

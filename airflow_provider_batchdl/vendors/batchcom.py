@@ -47,7 +47,8 @@ class BatchCom(Vendor):
     }
     poll_interval = 15.0
     rate_limits = (RateLimit(1, 1.0),)  # see `rate_limit_scope`
-    listing = Listing()  # pages of up to a hundred, in an order that is not documented
+    # Pages of up to a hundred, in an order that is not documented; three or four months of them, whatever their state.
+    listing = Listing(complete=True)
 
     def __init__(self, account: Account) -> None:
         super().__init__(account)

@@ -15,10 +15,13 @@ class Listing:
     Args:
         active_only: jobs that have ended are not in it, and all others are on one page.
         newest_first: jobs come in the order in which they were made, the newest first.
+        complete: every job of the account is in it within minutes, and stays for days whatever becomes of it. So one
+            that is not there minutes after its submit was not made.
     """
 
     active_only: bool = False
     newest_first: bool = False
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)

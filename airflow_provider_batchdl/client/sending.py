@@ -1,0 +1,72 @@
+"""What is known of a request on its way: when its first byte goes, and whether all of it went.
+
+``httpcore`` reports each step of a request to its ``trace`` extension (https://www.encode.io/httpcore/extensions/):
+the connection and the credentials are there when ``http11.send_request_headers.started`` is reported, and the next
+thing to happen is that bytes go.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import httpx
+
+_HEAD = "http11.send_request_headers"
+_BODY = "http11.send_request_body"
+# After these the vendor cannot have a whole request. Any other event, one of a newer version too, says that it may.
+_NOT_YET = (f"{_HEAD}.started", f"{_HEAD}.complete", f"{_HEAD}.failed", f"{_BODY}.started", f"{_BODY}.failed")
+_CONNECTING = ("connection.", "http_proxy.", "socks.", "proxy.")
+
+
+class SubmitJournal(Protocol):
+    """Is told when a request that may not be repeated goes out. Called on the thread that sends, and may block."""
+
+    def sending(self) -> None:
+        """The request's first byte goes next; with a ``BatchDlError`` raised here, none goes."""
+
+    def turned_away(self) -> None:
+        """It was surely not accepted, and is sent again after a pause."""
+
+
+class Sending:
+    """Watches one request being sent.
+
+    Args:
+        journal: is told when its first byte goes.
+    """
+
+    def __init__(self, journal: SubmitJournal | None = None) -> None:
+        self._journal = journal
+        self._unsent = False
+        self._told = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether the vendor may have the whole request. True, too, where nothing is known."""
+        return not self._unsent
+
+    def turned_away(self) -> None:
+        """It was surely not accepted, and is sent again after a pause."""
+        if self._journal is not None and self._told:
+            self._told = False
+            self._journal.turned_away()
+
+    def watch(self, message: httpx.Request, *, is_async: bool = False) -> None:
+        """Watch ``message`` being sent, by the sync client or the async one."""
+        self._unsent = False
+        message.extensions["trace"] = self._atrace if is_async else self._trace
+
+    def _trace(self, event: str, info: dict[str, Any]) -> None:
+        request = info.get("request")
+        if getattr(request, "method", b"") == b"CONNECT":
+            return  # to a proxy, about the way there
+        if event == f"{_HEAD}.started" and self._journal is not None:
+            self._journal.sending()
+            self._told = True
+        if event in _NOT_YET or event.startswith(_CONNECTING):
+            self._unsent = True
+        elif event == f"{_BODY}.complete":
+            self._unsent = False
+
+    async def _atrace(self, event: str, info: dict[str, Any]) -> None:
+        self._trace(event, info)
