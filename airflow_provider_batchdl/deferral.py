@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from datetime import timedelta
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.jobs import Job
 from airflow_provider_batchdl.redaction import redact
+from airflow_provider_batchdl.storable import bounded_text
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
@@ -18,8 +21,9 @@ if TYPE_CHECKING:
 
 # How much later than the trigger's own deadline Airflow ends the deferral.
 _BACKSTOP = timedelta(minutes=1)
-# The vendor's words about a job: enough to read, and no more.
-LONGEST_MESSAGE = 2_000
+# UTF-8 bytes of JSON that a job's files take in XCom or in an event. The rest is left out, and counted: a download asks
+# the vendor for them anyway.
+LARGEST_FILES = 16 * 1024
 
 
 def default_deferrable() -> bool:
@@ -84,9 +88,17 @@ def _answers(event: object, wait: Mapping[str, Any]) -> bool:
 
 
 def shown(job: Job) -> dict[str, Any]:
-    """The job as it may lie in XCom and in an event: no secret in the vendor's words, and few of them."""
-    message = redact(job.message)[:LONGEST_MESSAGE] if job.message else job.message
-    return {**job.to_dict(), "message": message}
+    """The job as it may lie in XCom and in an event: storable, small, and with no secret in the vendor's words.
+
+    Of very many files it has the first, and in ``files_omitted`` how many more there are.
+    """
+    facts = job.to_dict()
+    facts["message"] = bounded_text(redact(job.message)) if job.message else job.message
+    ends = accumulate(len(json.dumps(file, ensure_ascii=False).encode()) for file in facts["files"])
+    fitting = max(1, sum(end <= LARGEST_FILES for end in ends))
+    if fitting < len(job.files):
+        facts |= {"files": facts["files"][:fitting], "files_omitted": len(job.files) - fitting}
+    return facts
 
 
 def ended_job(event: dict[str, Any]) -> Job | None:

@@ -35,13 +35,15 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from airflow_provider_batchdl.redaction import redact
+from airflow_provider_batchdl.storable import bounded_text, storable, storable_number, storable_text
 
 
 class BatchDlError(Exception):
     """Base of all errors here.
 
     Args:
-        message: what happened, in one sentence; like the vendor's words, it passes the redactor.
+        message: what happened, in one sentence; like the vendor's words, it passes the redactor, is made storable and
+            not longer than 2,000 characters.
         vendor: the vendor's name, as in the connection type.
         job_id: the vendor's id of the job concerned.
         status: the HTTP status that said so.
@@ -64,14 +66,14 @@ class BatchDlError(Exception):
         remedy: str | None = None,
         retry_after: float | None = None,
     ) -> None:
-        self.message = redact(str(message))
+        self.message = bounded_text(redact(str(message)))
         super().__init__(self.message)
         self.vendor = vendor
-        self.job_id = job_id
+        self.job_id = None if job_id is None else storable_text(job_id)
         self.status = status
-        self.vendor_message = redact(str(vendor_message)) if vendor_message else None
+        self.vendor_message = bounded_text(redact(str(vendor_message))) if vendor_message else None
         self.remedy = remedy or self.default_remedy
-        self.retry_after = retry_after
+        self.retry_after = storable_number(retry_after)
 
     def __str__(self) -> str:
         facts = [f"vendor {self.vendor}"] if self.vendor else []
@@ -83,8 +85,8 @@ class BatchDlError(Exception):
         return f"{text} {self.remedy}" if self.remedy else text
 
     def to_dict(self) -> dict[str, Any]:
-        """The error as small JSON, for a trigger's event."""
-        return {"type": type(self).__name__, **self.__dict__}
+        """The error as small JSON that can be stored, for a trigger's event."""
+        return storable({"type": type(self).__name__, **self.__dict__})  # type: ignore[no-any-return]
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> BatchDlError:

@@ -1,7 +1,8 @@
 """What a job, its result files and a finished download are, whichever the vendor.
 
 All are frozen and turn into plain JSON and back (``to_dict``/``from_dict``), so that they pass through XCom,
-trigger events and manifests.
+trigger events and manifests. What goes out is storable (:mod:`airflow_provider_batchdl.storable`), whatever a vendor
+wrote into it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, Self
+
+from airflow_provider_batchdl.storable import bounded_text, storable, storable_number, storable_text
+
+# Characters of a vendor's word for a state, and of a file's name, whose end counts: the rest is noise.
+LONGEST_STATE = 200
+LONGEST_NAME = 1_000
 
 
 class JobState(StrEnum):
@@ -26,12 +33,22 @@ class JobState(StrEnum):
         return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 
 
+def _set(value: object, **fields: object) -> None:
+    """Set fields of a frozen dataclass while it is made."""
+    for name, content in fields.items():
+        object.__setattr__(value, name, content)
+
+
+def _name(name: str | None) -> str | None:
+    return None if name is None else storable_text(name)[-LONGEST_NAME:]
+
+
 class _Json:
     """JSON out and in for the flat dataclasses below; unknown members of a newer version are ignored."""
 
     def to_dict(self) -> dict[str, Any]:
         """The value as plain JSON (dict, list, str, int, float, bool, None)."""
-        return asdict(self)  # type: ignore[call-overload,no-any-return]
+        return storable(asdict(self))  # type: ignore[call-overload,no-any-return]
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
@@ -56,6 +73,11 @@ class ResultFile(_Json):
     size: int | None = None
     part: int | None = None
 
+    def __post_init__(self) -> None:
+        """Make what a vendor said storable."""
+        _set(self, id=storable_text(self.id), name=_name(self.name))
+        _set(self, size=storable_number(self.size), part=storable_number(self.part))
+
 
 @dataclass(frozen=True)
 class Job(_Json):
@@ -79,9 +101,11 @@ class Job(_Json):
     files: tuple[ResultFile, ...] = ()
     name: str | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """The job as plain JSON."""
-        return {**asdict(self), "state": self.state.value, "files": [file.to_dict() for file in self.files]}
+    def __post_init__(self) -> None:
+        """Make what a vendor said storable."""
+        _set(self, id=storable_text(self.id), vendor_state=bounded_text(self.vendor_state, LONGEST_STATE))
+        _set(self, message=None if self.message is None else storable_text(self.message))
+        _set(self, progress=storable_number(self.progress), name=_name(self.name))
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
@@ -118,10 +142,6 @@ class LandedFile(_Json):
     rows: int | None = None
     verified_by: tuple[str, ...] = ("nothing",)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The file as plain JSON."""
-        return {**asdict(self), "verified_by": list(self.verified_by)}
-
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """The file that :meth:`to_dict` described."""
@@ -153,14 +173,6 @@ class Landing(_Json):
     restarted: int = 0
     connections: int = 1
     verified_by: tuple[str, ...] = ("nothing",)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The landing as plain JSON: what the download operator returns."""
-        return {
-            **asdict(self),
-            "files": [file.to_dict() for file in self.files],
-            "verified_by": list(self.verified_by),
-        }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:

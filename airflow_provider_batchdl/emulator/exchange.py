@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -57,8 +58,10 @@ def text_reply(status: int, text: str | bytes, content_type: str, headers: Itera
 
 
 def json_reply(status: int, document: Any, headers: Iterable[tuple[str, str]] = ()) -> Reply:
-    """Return an answer with a JSON body."""
-    return text_reply(status, json.dumps(document, ensure_ascii=False), "application/json", headers)
+    """Return an answer with a JSON body. Half of a surrogate pair, which only an escape can say, is escaped."""
+    text = json.dumps(document, ensure_ascii=False)
+    escaped = re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
+    return text_reply(status, escaped, "application/json", headers)
 
 
 def redirect_reply(status: int, location: str) -> Reply:

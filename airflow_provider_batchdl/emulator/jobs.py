@@ -71,7 +71,7 @@ class Surroundings(Protocol):
 
 @dataclass(eq=False)
 class EmulatedJob:
-    """One job. Its state follows the clock until a test forces it.
+    r"""One job. Its state follows the clock until a test forces it.
 
     Attributes:
         id: the vendor's id, as text.
@@ -81,7 +81,10 @@ class EmulatedJob:
         request: the submitted parameters.
         cancelled: a client or a test asked for cancellation.
         forbidden: a vendor with permissions (ApartmentIQ) answers 403 about this job.
-        message: the vendor's text about the job's state.
+        message: the vendor's text about the job's state, which may be any text at all: half of a surrogate pair
+            (``"\ud83d"``), U+0000, a megabyte.
+        dated: what the vendor says of when the job was made, word for word, in the place of ``submitted_at``; only
+            Batch.com and ApartmentIQ say that at all.
         cost: credits it takes on success.
         revision: how often its result was replaced by other bytes.
         declares_checksums: every answer with its result declares the true checksums, as the fault ``checksum`` does
@@ -102,6 +105,7 @@ class EmulatedJob:
     cancelled: bool = False
     forbidden: bool = False
     message: str = ""
+    dated: str | None = None
     revision: int = 0
     declares_checksums: bool = False
     charged: bool = False

@@ -6,28 +6,44 @@ No error here quotes the value: it becomes a cause, whose words no redactor sees
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from typing import Any
 
 from airflow_provider_batchdl.redaction import redact
+from airflow_provider_batchdl.storable import storable_text
+
+# Characters. An id goes into URLs, XCom and the database.
+LONGEST_ID = 2_000
+_NO_ID = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def as_id(value: Any) -> str:
     """A vendor's id, as text.
 
     Raises:
-        TypeError: it is none.
+        TypeError: it is none: of another type, empty, far too long, or with characters that no id can have (U+0000,
+            lone surrogates, line breaks and other control characters), and that nothing could be asked for by.
     """
     if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
         raise TypeError(f"{type(value).__name__} is no id")
-    return str(value)
+    if isinstance(value, int):
+        if abs(value) >= 10**LONGEST_ID:
+            raise TypeError("a number of so many digits is no id")
+        return str(value)
+    if len(value) > LONGEST_ID or _NO_ID.search(value):
+        raise TypeError("a text that is far too long or has control characters is no id")
+    return value
 
 
 def as_text(value: Any) -> str | None:
-    """What the vendor says about a job, None where it says nothing. It may end up in XCom, so it is redacted."""
+    """What the vendor says about a job, None where it says nothing.
+
+    It may end up in XCom, so it is redacted and made storable.
+    """
     if value is None or value in ("", [], {}):
         return None
-    return redact(value if isinstance(value, str) else json.dumps(value))
+    return storable_text(redact(value if isinstance(value, str) else json.dumps(value)))
 
 
 def as_int(value: Any) -> int:

@@ -117,7 +117,7 @@ class ApartmentIQ(Api):
             "status": job.vendor_state,
             **{name: request.get(name) for name in names},
             "error_message": message,
-            "created_at": _moment(job.submitted_at),
+            "created_at": job.dated or _moment(job.submitted_at),
             "updated_at": _moment(job.changed_at),
         }
 

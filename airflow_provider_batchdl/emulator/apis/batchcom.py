@@ -123,11 +123,13 @@ class BatchCom(Api):
 
     async def _describe(self, call: Call, job: EmulatedJob) -> dict[str, Any]:
         request = job.request or {"export_type": "ATTRIBUTES", "attributes": [], "identifiers": ["custom_id"]}
-        view: dict[str, Any] = {"id": job.id, "request_date": _moment(job.submitted_at)}
+        view: dict[str, Any] = {"id": job.id, "request_date": job.dated or _moment(job.submitted_at)}
         if job.phase is not Phase.QUEUED:
             view["start_date"] = _moment(job.started_at)
         # PROFILE_ATTRIBUTES is the only scope that the vendor's pages show.
         view |= {"scope": f"PROFILE_{request['export_type']}", "status": job.vendor_state, "request": request}
+        if job.message:
+            view["error_message"] = job.message  # an inference: no page shows an export that failed
         if job.phase is Phase.SUCCEEDED and job.ended_at is not None:
             view |= {"completion_date": _moment(job.ended_at), "files": await self._files(call, job)}
         return view

@@ -1,0 +1,88 @@
+r"""What Airflow can encode, send and store, whatever a vendor wrote: events, XCom, the state stores, asset events.
+
+Valid JSON holds more than that. Half of a surrogate pair (``"\ud83d"``, an emoji that a program cut) cannot be encoded
+as UTF-8: Airflow's triggerer dies of it, with every deferred task. PostgreSQL refuses U+0000 in JSON, MessagePack
+whole numbers beyond 64 bits, and JSON itself NaN and infinities.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence, Set
+from enum import Enum
+from typing import Any
+
+REPLACEMENT = "\ufffd"
+# Characters of a message from a vendor, or about one: enough to read, and no more.
+LONGEST_MESSAGE = 2_000
+# Deeper than any document that is meant to be read, and far from the interpreter's own limit.
+DEEPEST = 100
+_LARGEST, _SMALLEST = 2**64 - 1, -(2**63)
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+
+
+def storable_text(text: str) -> str:
+    """``text`` with U+FFFD in the place of each lone surrogate and each U+0000."""
+    return _UNSTORABLE.sub(REPLACEMENT, str(text))
+
+
+def bounded_text(text: str, longest: int = LONGEST_MESSAGE) -> str:
+    """``text``, storable and not longer than ``longest`` characters. Redact first: half a secret is not recognised."""
+    clean = storable_text(text)
+    return clean if len(clean) <= longest else clean[: longest - 1] + "…"
+
+
+def is_storable_text(text: str) -> bool:
+    """Whether :func:`storable_text` would leave ``text`` as it is."""
+    return _UNSTORABLE.search(text) is None
+
+
+def storable_number(value: object) -> Any:
+    """``value``, or None where it is NaN, infinite, a whole number beyond 64 bits, or no number."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, int) and _SMALLEST <= value <= _LARGEST else None
+
+
+def storable(value: Any, depth: int = 0) -> Any:
+    """``value`` as plain JSON that every part of Airflow can store. It never raises.
+
+    Texts pass :func:`storable_text`, names of members too; NaN and infinities become None, whole numbers beyond 64 bits
+    their digits as text; tuples and sets become lists, an enum its value, and what is none of JSON's kinds its text.
+
+    Args:
+        value: what is to be stored.
+        depth: how deep ``value`` lies; what lies deeper than ``DEEPEST`` becomes None.
+    """
+    if isinstance(value, Enum):
+        value = value.value
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return storable_text(value)
+    if isinstance(value, int):
+        return int(value) if _SMALLEST <= value <= _LARGEST else _digits(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if depth >= DEEPEST:
+        return None
+    if isinstance(value, Mapping):
+        return {storable_text(_text(name)): storable(member, depth + 1) for name, member in value.items()}
+    if isinstance(value, Sequence | Set) and not isinstance(value, bytes | bytearray):
+        return [storable(item, depth + 1) for item in value]
+    return storable_text(_text(value))
+
+
+def _digits(number: int) -> str | None:
+    try:
+        return str(number)
+    except ValueError:  # longer than Python turns into text
+        return None
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 whatever a foreign class does there
+        return f"<{type(value).__name__}>"
