@@ -10,6 +10,7 @@ import base64
 import json
 import logging
 import re
+import threading
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
@@ -44,8 +45,16 @@ _PAIR = re.compile(
 
 # Each form of each secret, and how many of the listeners were told of it.
 _known: dict[str, int] = {}
+# Tokens minted while the process runs, which live for hours: how many use each, and its forms.
+_minted: dict[str, tuple[int, list[str]]] = {}
+# Of so many minted tokens the listeners hear, and of each only as it is. Airflow's masker never forgets a secret, and
+# compiles all that it knows anew with each. A task's process mints one or two; a triggerer, for months, some each day.
+MOST_MINTED_TOLD = 20
+_minted_told = 0
+_lock = threading.Lock()
 on_new_secret: list[Callable[[str], None]] = []
-"""Called with every form of every new secret; the Airflow layer hands them to Airflow's own masker."""
+"""Called with every form of every new secret, and with the first minted tokens; the Airflow layer hands them to
+Airflow's own masker."""
 
 
 def forms(secret: str) -> list[str]:
@@ -86,9 +95,37 @@ def remember(secret: str | None) -> None:
             listener(form)
 
 
+def remember_minted(token: str) -> None:
+    """Mask ``token`` wherever a text passes :func:`redact`, until :func:`forget`; once for each of these calls."""
+    global _minted_told  # noqa: PLW0603 it is the process's, as its masker is
+    if len(token) < SHORTEST_SECRET:
+        return
+    with _lock:
+        users, every_form = _minted.get(token, (0, []))
+        _minted[token] = users + 1, every_form or forms(token)
+        is_told = not users and _minted_told < MOST_MINTED_TOLD
+        _minted_told += is_told
+    for listener in on_new_secret if is_told else ():
+        listener(token)
+
+
+def forget(token: str) -> None:
+    """Undo one :func:`remember_minted`: nobody accepts the token any more."""
+    with _lock:
+        users, every_form = _minted.pop(token, (0, []))
+        if users > 1:
+            _minted[token] = users - 1, every_form
+
+
+def _every_form() -> list[str]:
+    with _lock:
+        minted = [form for _, every_form in _minted.values() for form in every_form]
+    return sorted([*_known, *minted], key=len, reverse=True)
+
+
 def redact(text: str) -> str:
     """``text`` without secrets: known ones, user info and query values of URLs, credentials in headers."""
-    for secret in sorted(_known, key=len, reverse=True):
+    for secret in _every_form():
         if secret in text:
             text = text.replace(secret, MASK)
     text = _URL.sub(lambda match: redact_url(match[0]), text)

@@ -107,10 +107,11 @@ def _typed(exception: BaseException | None) -> BatchDlError | None:
 def _retry_after(error: BatchDlError, seconds: float, context: Context | None) -> RetryDecision:
     from airflow.sdk import RetryDecision
 
-    from airflow_provider_batchdl.client.ratelimit import LONGEST_PAUSE, LONGEST_WAIT
+    from airflow_provider_batchdl.client.ratelimit import LONGEST_WAIT
+    from airflow_provider_batchdl.vendors.retry_after import LONGEST_ASKED
 
     own = getattr(context.get("task"), "retry_delay", None) if context else None
     if seconds <= LONGEST_WAIT and own is not None and own.total_seconds() > seconds:
         return RetryDecision.default()
-    delay = timedelta(seconds=min(seconds, LONGEST_PAUSE))
+    delay = timedelta(seconds=min(seconds, LONGEST_ASKED))
     return RetryDecision.retry(delay, f"The vendor asks to come again in {seconds:.0f} s: {error.message}")

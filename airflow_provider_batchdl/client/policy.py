@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from tenacity import RetryCallState, stop_after_attempt
 
-from airflow_provider_batchdl.client.ratelimit import LONGEST_WAIT
+from airflow_provider_batchdl.client.ratelimit import LONGEST_PAUSE, LONGEST_WAIT
 from airflow_provider_batchdl.client.sending import Sending
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
@@ -39,8 +39,8 @@ _OUR_FAULT = (httpx.LocalProtocolError, httpx.UnsupportedProtocol)
 
 
 def backoff(attempt: int, retry_after: float | None = None) -> float:
-    """Seconds to wait after the ``attempt``-th failure: full jitter, and never less than the vendor asks for."""
-    return max(random.uniform(0, min(BACKOFF_CAP, 2.0 ** min(attempt, 10))), retry_after or 0.0)
+    """Seconds to wait after the ``attempt``-th failure: full jitter, and what the vendor asks for, up to an hour."""
+    return max(random.uniform(0, min(BACKOFF_CAP, 2.0 ** min(attempt, 10))), min(retry_after or 0.0, LONGEST_PAUSE))
 
 
 def may_repeat(request: ApiRequest, error: BaseException) -> bool:

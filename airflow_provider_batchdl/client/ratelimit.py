@@ -19,12 +19,13 @@ from pyrate_limiter import InMemoryBucket, Rate, RateItem
 from airflow_provider_batchdl.exceptions import InvalidRequestError, RateLimitedError
 from airflow_provider_batchdl.vendors.account import Account
 from airflow_provider_batchdl.vendors.base import RateLimit, Vendor
-from airflow_provider_batchdl.vendors.errors import retry_after
+from airflow_provider_batchdl.vendors.retry_after import LONGEST_ASKED, retry_after
 
 # Beyond this a task should give its slot back and come again, instead of sleeping in it.
 LONGEST_WAIT = 120.0
-# No vendor's window is longer; whatever a header says, an account is not locked out for the life of the process.
-LONGEST_PAUSE = 86_400.0
+# Most seconds for which one answer holds back everything that asks for the account: who was told to wait longer waits
+# alone. If the answer was right, one request an hour finds the limit still used up; if not, an hour is lost.
+LONGEST_PAUSE = 3600.0
 
 
 class RateLimiter:
@@ -69,7 +70,7 @@ class RateLimiter:
             self.pause(retry_after(headers) or 0.0)
 
     def pause(self, seconds: float) -> None:
-        """Let nothing through for so long."""
+        """Let nothing through for so many seconds, at most :data:`LONGEST_PAUSE`."""
         self._resume_at = max(self._resume_at, time.monotonic() + min(seconds, LONGEST_PAUSE))
 
     def _wait(self, deadline: float) -> float:
@@ -128,7 +129,7 @@ def _limits(account: Account) -> tuple[RateLimit, ...]:
     requests, _, seconds = text.partition("/")
     try:
         limit = RateLimit(int(requests), float(seconds.strip() or 1))
-        if limit.requests < 1 or not 0.001 <= limit.seconds <= LONGEST_PAUSE:
+        if limit.requests < 1 or not 0.001 <= limit.seconds <= LONGEST_ASKED:
             raise ValueError(text)
     except ValueError:
         raise InvalidRequestError(

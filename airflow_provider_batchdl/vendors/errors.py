@@ -10,15 +10,14 @@ from __future__ import annotations
 import html
 import json
 import re
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl import exceptions as exc
+from airflow_provider_batchdl.vendors.retry_after import retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     import httpx
 
@@ -74,8 +73,8 @@ def error_from_response(
         # 503 is the one 5xx by which a server says that it did not take the request (RFC 9110, section 15.6.4).
         facts["maybe_processed"] = status != HTTPStatus.SERVICE_UNAVAILABLE
         # Revenuebase puts X-RateLimit-Reset on every answer: it says nothing about when a 5xx will be over.
-        own = response.headers.get("retry-after")
-        facts["retry_after"] = None if own is None else retry_after({"retry-after": own})
+        own = {name: response.headers[name] for name in ("retry-after", "date") if name in response.headers}
+        facts["retry_after"] = retry_after(own)
     if issubclass(kind, exc.RateLimitedError):
         facts["retry_after"] = retry_after(response.headers)
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) and job_id is None:
@@ -193,41 +192,3 @@ def _phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return f"status {status}"
-
-
-def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds the server asks to wait.
-
-    Reads ``Retry-After`` in both forms, seconds and date (RFC 9110, section 10.2.3), then
-    ``X-RateLimit-Reset-After`` (seconds) and ``X-RateLimit-Reset`` (Unix time), as ApartmentIQ and Revenuebase
-    document them. None where there is none of these, or only nonsense.
-    """
-    now = now or datetime.now(UTC)
-    readers = (
-        (_seconds, headers.get("retry-after")),
-        (lambda text: _until(text, now), headers.get("retry-after")),
-        (_seconds, headers.get("x-ratelimit-reset-after")),
-        (lambda text: _since_epoch(text, now), headers.get("x-ratelimit-reset")),
-    )
-    for read, text in readers:
-        if text is not None:
-            try:
-                return max(0.0, read(text.strip()))
-            except (ValueError, TypeError, OverflowError, IndexError):
-                continue
-    return None
-
-
-def _seconds(text: str) -> float:
-    if not re.fullmatch(r"\d{1,12}(\.\d+)?", text):
-        raise ValueError(text)
-    return float(text)
-
-
-def _until(text: str, now: datetime) -> float:
-    when = parsedate_to_datetime(text)
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now.timestamp()
-
-
-def _since_epoch(text: str, now: datetime) -> float:
-    return _seconds(text) - now.timestamp()

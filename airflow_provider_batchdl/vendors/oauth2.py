@@ -20,7 +20,7 @@ from airflow_provider_batchdl.exceptions import (
     InvalidRequestError,
     VendorUnavailableError,
 )
-from airflow_provider_batchdl.redaction import remember
+from airflow_provider_batchdl.redaction import forget, remember_minted
 from airflow_provider_batchdl.vendors.errors import error_from_response
 
 # A token is renewed when this share of its life is left, but no earlier than five minutes before its end.
@@ -31,6 +31,8 @@ _TRY_ADDRESS = "Check the connection's host, and its extra token_url where it is
 
 # RFC 6749 only recommends that the answer tells a life.
 UNSTATED_LIFE = 600.0
+# Servers take headers of 8 to 16 KiB altogether.
+LONGEST_TOKEN = 16_384
 
 
 class _Token:
@@ -38,6 +40,7 @@ class _Token:
 
     def __init__(self) -> None:
         self.value: str | None = None
+        self._former: str | None = None
         self.renew_at = 0.0
         self.lock = threading.Lock()
         self._async_locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
@@ -51,9 +54,19 @@ class _Token:
         return self.value if fresh else None
 
     def keep(self, value: str, expires_in: float) -> None:
-        remember(value)
+        """Use ``value`` from now on. The one before stays masked, since requests with it may be under way."""
         self.renew_at = time.monotonic() + expires_in - min(RENEW_AT_MOST, expires_in * RENEW_SHARE)
-        self.value = value
+        if value == self.value:
+            return
+        remember_minted(value)
+        before, self._former, self.value = self._former, self.value, value
+        if before is not None:
+            forget(before)
+
+    def drop(self) -> None:
+        """The account is not used any more."""
+        for token in filter(None, (self.value, self._former)):
+            forget(token)
 
 
 _tokens: dict[str, _Token] = {}
@@ -61,6 +74,8 @@ _tokens: dict[str, _Token] = {}
 
 def forget_tokens() -> None:
     """Drop every token of this process."""
+    for token in _tokens.values():
+        token.drop()
     _tokens.clear()
 
 
@@ -124,8 +139,10 @@ class OAuth2ClientCredentials(httpx.Auth):
         try:
             body = answer.json()
             token, expires_in = body["access_token"], float(body.get("expires_in") or UNSTATED_LIFE)
-            if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
-                raise TypeError("the token is no token")
+            if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+                raise TypeError("the token is no text")
+            if not 0 < len(token) <= LONGEST_TOKEN or not expires_in > 0:
+                raise ValueError("no header holds the token, or it has ended already")
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
             # Not "unexpected response", which to a submit would mean that it may have been taken: it was never sent.
             raise VendorUnavailableError(

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
+from airflow_provider_batchdl import redaction
 from airflow_provider_batchdl.client import AsyncBatchClient, BatchClient, policy
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.exceptions import (
@@ -22,7 +23,7 @@ from airflow_provider_batchdl.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_batchdl.vendors import oauth2
-from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
+from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Vendor
 from tests.client.helpers import Face, Waits, download_request, operations, vendor_at, vendor_of
 
 
@@ -219,6 +220,8 @@ def test_a_failing_token_endpoint(emulator: Emulator, face: Face, fault: Fault, 
     [
         "", "null", "[]", "{}", '"token"', '{"access_token": null}', '{"access_token": ""}', '{"access_token": 5}',
         '{"access_token": "a\\nb"}', '{"access_token": "ü"}', '{"access_token": "a", "expires_in": "soon"}',
+        '{"access_token": "a", "expires_in": NaN}', '{"access_token": "a", "expires_in": -5}',
+        '{"access_token": "' + "a" * 20_000 + '"}',
         '{"access_token": "a", "expires_in": [1]}', '{"access_token": "a", "expires_in": 1' + "0" * 400 + "}",
         "[" * 5000,
     ],
@@ -342,3 +345,53 @@ def test_a_proxy_that_refuses_has_sent_nothing() -> None:
     error = policy.transport_error(vendor, request, httpx.ProxyError("407 Proxy Authentication Required"))
     assert isinstance(error, VendorUnavailableError)
     assert error.maybe_processed is False
+
+
+# --- what is remembered of tokens
+
+
+def renew_often(face: Face, emulator: Emulator, times: int) -> list[str]:
+    """Let the token end so many times; return the tokens in their order."""
+    used = []
+
+    def flow(vendor: Vendor) -> Flow[str]:
+        for _ in range(times):
+            emulator.expire_tokens()
+            yield from vendor.check()
+            used.append(emulator.requests[-1].headers["authorization"].removeprefix("Bearer "))
+        return ""
+
+    face.run(vendor_of(emulator, "apartmentiq"), flow)
+    return used
+
+
+def test_only_tokens_that_may_be_in_use_are_remembered(emulator: Emulator, face: Face) -> None:
+    before = len(redaction._every_form())
+    *old, former, current = renew_often(face, emulator, 10)
+    assert len({*old, former, current}) == 10
+    assert redaction.redact(f"{former} {current}") == "*** ***"
+    assert redaction.redact(old[-1]) == old[-1]
+    assert len(redaction._every_form()) - before <= 2 * len(redaction.forms(current))
+
+
+def test_airflows_masker_hears_of_a_tasks_tokens_and_not_of_all_that_a_triggerer_sees(
+    emulator: Emulator, face: Face, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(redaction, "on_new_secret", [told.append])
+    monkeypatch.setattr(redaction, "_minted_told", 0)
+    used = renew_often(face, emulator, redaction.MOST_MINTED_TOLD + 5)
+    assert [each for each in told if each in used] == used[: redaction.MOST_MINTED_TOLD]
+
+
+def test_a_token_that_two_accounts_share_is_masked_until_both_have_another() -> None:
+    one, two, token = oauth2._Token(), oauth2._Token(), "shared-token-0001"
+    for account in (one, two):
+        account.keep(token, 60.0)
+        account.keep(token, 60.0)
+    one.keep("another-token-0002", 60.0)
+    one.keep("another-token-0003", 60.0)
+    assert redaction.redact(token) == "***"
+    two.drop()
+    one.drop()
+    assert redaction.redact(token) == token

@@ -119,11 +119,25 @@ def test_a_pause_that_grows_meanwhile_is_kept(clock: Clock, monkeypatch: pytest.
     assert clock.now - began == pytest.approx(25)
 
 
-def test_nonsense_does_not_lock_the_account_out_for_good(clock: Clock) -> None:
-    limiter = RateLimiter([RateLimit(1, 1.0)], "v")
-    limiter.note(429, {"x-ratelimit-reset": "99999999999"})
-    clock.now += 86_401
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-ratelimit-reset": "99999999999"},
+        {"retry-after": "31536000"},
+        {"retry-after": "999999999999"},
+        {"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"},
+        {"x-ratelimit-remaining": "0", "x-ratelimit-reset-after": "999999999999"},
+        {"retry-after": "86400"},  # it may be true, so whoever was told so waits; the account asks again after an hour
+    ],
+)
+@pytest.mark.parametrize("status", [429, 200])
+def test_nothing_that_one_answer_asks_stops_the_account(clock: Clock, status: int, headers: dict[str, str]) -> None:
+    limiter, began = RateLimiter([RateLimit(1, 1.0)], "v"), clock.now
+    for _ in range(100):
+        limiter.note(status, headers)
+    clock.now += ratelimit.LONGEST_PAUSE
     limiter.acquire()
+    assert clock.now - began <= 3601
 
 
 @pytest.mark.parametrize(

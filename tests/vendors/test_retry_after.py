@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_batchdl.vendors.errors import retry_after
+from airflow_provider_batchdl.vendors.retry_after import LONGEST_ASKED, retry_after
 
 NOW = datetime(2026, 7, 7, 12, 0, 0, tzinfo=UTC)
 UNIX = NOW.timestamp()
@@ -32,8 +32,19 @@ UNIX = NOW.timestamp()
         ({"x-ratelimit-reset": str(int(UNIX) + 45)}, 45.0),
         ({"x-ratelimit-reset": str(int(UNIX) - 45)}, 0.0),
         ({"retry-after": "1", "x-ratelimit-reset-after": "2", "x-ratelimit-reset": str(UNIX + 3)}, 1.0),
-        ({"x-ratelimit-reset-after": "2", "x-ratelimit-reset": str(UNIX + 3)}, 2.0),
+        # The length of the window, not what is left of it.
+        ({"x-ratelimit-reset-after": "300", "x-ratelimit-reset": str(UNIX + 3)}, 3.0),
         ({"retry-after": "soon", "x-ratelimit-reset": str(UNIX + 3)}, 3.0),
+        ({"x-ratelimit-reset": "30", "x-ratelimit-reset-after": "300"}, 300.0),
+        ({"retry-after": "Sun, 06 Nov 1994 08:49:37 GMT"}, 0.0),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, None),
+        ({"retry-after": "31536000"}, None),
+        ({"retry-after": "999999999999"}, None),
+        ({"retry-after": "86400"}, 86_400.0),
+        ({"retry-after": "31536000", "x-ratelimit-reset": str(UNIX + 3)}, 3.0),
+        ({"x-ratelimit-reset": "253402300799"}, None),
+        ({"x-ratelimit-reset-after": "99999999"}, None),
+        ({"retry-after": "\u0661\u0662"}, None),
         *[
             ({name: junk}, None)
             for name in ("retry-after", "x-ratelimit-reset-after", "x-ratelimit-reset")
@@ -49,13 +60,28 @@ def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
 def test_any_http_date(when: datetime) -> None:
     when = when.replace(microsecond=0, tzinfo=UTC)
     expected = max(0.0, (when - NOW) / timedelta(seconds=1))
-    assert retry_after({"retry-after": format_datetime(when, usegmt=True)}, NOW) == pytest.approx(expected)
+    asked = retry_after({"retry-after": format_datetime(when, usegmt=True)}, NOW)
+    assert asked == (pytest.approx(expected) if expected <= LONGEST_ASKED else None)
+
+
+@pytest.mark.parametrize("skew", [timedelta(hours=-3), timedelta(minutes=2), timedelta(days=400)])
+@pytest.mark.parametrize("name", ["retry-after", "x-ratelimit-reset"])
+def test_a_moment_is_measured_by_the_servers_own_clock(skew: timedelta, name: str) -> None:
+    theirs = NOW + skew
+    until = theirs + timedelta(seconds=40)
+    text = format_datetime(until, usegmt=True) if name == "retry-after" else str(int(until.timestamp()))
+    assert retry_after({name: text, "date": format_datetime(theirs, usegmt=True)}, NOW) == pytest.approx(40.0)
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Mon, 99 Foo 2026", "\udcff"])
+def test_without_a_date_that_makes_sense_it_is_ours(date: str) -> None:
+    assert retry_after({"x-ratelimit-reset": str(UNIX + 40), "date": date}, NOW) == pytest.approx(40.0)
 
 
 @given(st.text(), st.sampled_from(["retry-after", "x-ratelimit-reset-after", "x-ratelimit-reset"]))
 def test_no_text_is_a_crash(text: str, name: str) -> None:
     seconds = retry_after({name: text})
-    assert seconds is None or seconds >= 0
+    assert seconds is None or 0 <= seconds <= LONGEST_ASKED
 
 
 def test_header_names_are_of_any_case() -> None:
