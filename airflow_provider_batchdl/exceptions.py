@@ -15,7 +15,7 @@
     ├── InvalidRequestError           the vendor (or we, on its behalf) refused the request
     ├── UnsupportedOperationError     this vendor's API cannot do that
     ├── SubmitUncertainError          sent, answer lost, job not found again
-    ├── VendorUnavailableError        5xx, connection or time-out                   (retryable)
+    ├── VendorUnavailableError        5xx, connection, time-out, a router's page    (retryable)
     ├── UnexpectedResponseError       an answer that makes no sense                 (retryable)
     ├── TransferError                 a download went wrong                         (retryable)
     │   ├── TruncatedDownloadError    the bytes ended early                         (retryable)
@@ -48,6 +48,7 @@ class BatchDlError(Exception):
         job_id: the vendor's id of the job concerned.
         status: the HTTP status that said so.
         vendor_message: the vendor's own words.
+        vendor_code: the vendor's own code for it, where it has one.
         remedy: what the user can do; a class has a default.
         retry_after: seconds the vendor asked to wait before the next request.
     """
@@ -63,6 +64,7 @@ class BatchDlError(Exception):
         job_id: str | None = None,
         status: int | None = None,
         vendor_message: str | None = None,
+        vendor_code: str | None = None,
         remedy: str | None = None,
         retry_after: float | None = None,
     ) -> None:
@@ -72,6 +74,7 @@ class BatchDlError(Exception):
         self.job_id = None if job_id is None else storable_text(job_id)
         self.status = status
         self.vendor_message = bounded_text(redact(str(vendor_message))) if vendor_message else None
+        self.vendor_code = bounded_text(redact(str(vendor_code))) if vendor_code else None
         self.remedy = remedy or self.default_remedy
         self.retry_after = storable_number(retry_after)
 
@@ -79,6 +82,7 @@ class BatchDlError(Exception):
         facts = [f"vendor {self.vendor}"] if self.vendor else []
         facts += [f"job {self.job_id}"] if self.job_id else []
         facts += [f"HTTP {self.status}"] if self.status else []
+        facts += [f"code {self.vendor_code}"] if self.vendor_code and self.vendor_code != self.vendor_message else []
         text = self.message + (f" [{', '.join(facts)}]" if facts else "")
         if self.vendor_message and self.vendor_message not in self.message:
             text += f" The vendor says: {self.vendor_message!r}."
@@ -153,10 +157,10 @@ class SubmitUncertainError(BatchDlError):
 
 
 class VendorUnavailableError(BatchDlError):
-    """The vendor could not be reached or answered 5xx.
+    """The vendor could not be reached, answered 5xx, or something else refused in its place.
 
-    ``maybe_processed`` is False where the vendor cannot have acted on the request (the connection was refused,
-    or a 503 turned it away), True where it may have.
+    ``maybe_processed`` is False where the vendor cannot have acted on the request (the connection was refused, a 503
+    of its own turned it away, a firewall refused it), True where it may have.
     """
 
     retryable = True

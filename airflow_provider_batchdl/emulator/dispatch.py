@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -142,16 +143,30 @@ def _replacement(fault: Fault, api: Api) -> Reply | None:
     if fault.kind != "status":
         return None
     status = fault.status or 503
-    if fault.body is None:
+    if fault.body is not None:
+        reply = text_reply(status, fault.body, fault.content_type or "text/plain; charset=utf-8")
+    elif fault.shape == "vendor":
         reply = api.error(status, "Injected fault")
     else:
-        reply = text_reply(status, fault.body, fault.content_type or "text/plain; charset=utf-8")
+        reply = _routers_reply(status, fault.shape)
     reply.headers.extend(fault.headers.items())
     if fault.retry_after is not None:
         wait = fault.retry_after
         text = wait if isinstance(wait, str) else str(int(wait)) if float(wait).is_integer() else str(wait)
         reply.headers.append(("retry-after", text))
     return reply
+
+
+def _routers_reply(status: int, shape: str) -> Reply:
+    """Return what a router, firewall or proxy in front of the vendor answers."""
+    try:
+        title = f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        title = str(status)
+    if shape == "html":
+        page = f"<html><head><title>{title}</title></head><body><center><h1>{title}</h1></center></body></html>"
+        return text_reply(status, page, "text/html")
+    return text_reply(status, title if shape == "text" else "", "text/plain" if shape == "text" else "")
 
 
 async def _drain(call: Call) -> None:

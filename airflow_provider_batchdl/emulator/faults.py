@@ -27,6 +27,8 @@ FaultKind = Literal[
     "checksum",
 ]
 
+Shape = Literal["vendor", "html", "text", "empty"]
+
 RANGE_KINDS = frozenset({"ignore_range", "wrong_range"})
 """Kinds that only mean something to a request with a ``Range`` header, and wait for one."""
 
@@ -42,7 +44,7 @@ class Fault:
     ======================  ==========================================================================================
     kind                    what the client meets (options in brackets)
     ======================  ==========================================================================================
-    ``status``              an error answer (``status``, ``body``, ``headers``, ``content_type``, ``retry_after``)
+    ``status``              an error (``status``, ``shape``, ``body``, ``content_type``, ``headers``, ``retry_after``)
     ``html``                200 with an HTML login page, as from a captive portal or an expired session
     ``redirect``            a redirect to any URL (``location``, ``status``: 302 unless said)
     ``reset``               the connection is dropped (TCP reset) after the request and before any answer
@@ -70,7 +72,9 @@ class Fault:
         after: how many matching requests to let through first.
         processed: the request is carried out, only its answer is lost or replaced (``reset``, ``status``, ``html``).
         status: HTTP status for ``status`` (default 503) and ``redirect`` (default 302).
-        body: body of a ``status`` answer; by default the vendor's own error shape.
+        shape: who gives a ``status`` answer: ``vendor`` in its own error shape (default), or something in its place,
+            a router, firewall or proxy, with ``html``, ``text`` or an ``empty`` body.
+        body: body of a ``status`` answer, in place of the shape's.
         headers: extra headers of a ``status`` answer.
         content_type: content type of a ``status`` answer's ``body``.
         retry_after: ``Retry-After`` of a ``status`` answer: seconds, or an HTTP date as text.
@@ -88,7 +92,7 @@ class Fault:
         declare_checksum: a ``bitflip`` comes with the true content's checksums.
 
     Raises:
-        ValueError: for an unknown kind, a ``redirect`` without ``location``, ``times`` < 1 or ``after`` < 0.
+        ValueError: for an unknown kind or shape, a ``redirect`` without ``location``, ``times`` < 1 or ``after`` < 0.
     """
 
     kind: FaultKind
@@ -99,6 +103,7 @@ class Fault:
     after: int = field(default=0, kw_only=True)
     processed: bool = field(default=False, kw_only=True)
     status: int | None = field(default=None, kw_only=True)
+    shape: Shape = field(default="vendor", kw_only=True)
     body: bytes | str | None = field(default=None, kw_only=True)
     headers: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     content_type: str | None = field(default=None, kw_only=True)
@@ -119,6 +124,8 @@ class Fault:
         """Refuse what could never harm anything."""
         if self.kind not in get_args(FaultKind):
             raise ValueError(f"unknown fault kind {self.kind!r}; known: {', '.join(get_args(FaultKind))}")
+        if self.shape not in get_args(Shape):
+            raise ValueError(f"unknown shape {self.shape!r}; known: {', '.join(get_args(Shape))}")
         if self.kind == "redirect" and not self.location:
             raise ValueError("a redirect fault needs a location")
         if self.times < 1 or self.after < 0:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urljoin
 
@@ -21,11 +22,12 @@ from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors.account import base_url
 from airflow_provider_batchdl.vendors.auth import BearerAuth
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor
-from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, vendor_words
+from airflow_provider_batchdl.vendors.errors import json_of, vendor_words
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing
 from airflow_provider_batchdl.vendors.matching import is_echo_of, parse_time
 from airflow_provider_batchdl.vendors.oauth2 import OAuth2ClientCredentials
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_text
+from airflow_provider_batchdl.vendors.refusals import folded, has_quota
 
 if TYPE_CHECKING:
     import httpx
@@ -158,17 +160,21 @@ class ApartmentIQ(Vendor):
             and is_echo_of(item, submission.request, item.get("created_at"), submission.submitted_at)
         ]
 
-    def error(self, request: ApiRequest, response: httpx.Response) -> BatchDlError:
+    def is_own_error(self, response: httpx.Response) -> bool:
+        """``{"error": ..., "message"?: ...}`` or ``{"errors": ...}``; some 403s are empty, and the 429 is text."""
+        body = json_of(response)
+        if isinstance(body, dict):
+            return isinstance(body.get("error"), str) or bool(body.get("errors"))
+        status = response.status_code
+        return status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.FORBIDDEN and not response.content)
+
+    def error_kind(self, request: ApiRequest, response: httpx.Response) -> type[BatchDlError] | None:
         """Two things are a 429 here: text/plain for too many requests, JSON for a quota used up."""
-        kind: type[BatchDlError] | None = None
-        words = (vendor_words(response)[0] or "").lower()
-        if response.status_code == 429 and _speaks_of_quota(response):
-            kind = QuotaExceededError
-        elif response.status_code == 400 and request.operation == "download" and "not completed" in words:
-            kind = ResultNotReadyError
-        return error_from_response(
-            response, vendor=self.name, operation=request.operation, job_id=request.job_id, kind=kind
-        )
+        words = folded(vendor_words(response)[0])
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS and json_of(response):
+            return QuotaExceededError if has_quota(response) or "quota" in words else None
+        early = response.status_code == HTTPStatus.BAD_REQUEST and request.operation == "download"
+        return ResultNotReadyError if early and "not completed" in words else None
 
     def _path(self, job_id: str) -> str:
         try:
@@ -185,9 +191,3 @@ class ApartmentIQ(Vendor):
         state = self.state_of(word)
         files = (ResultFile(job_id, name),) if state is JobState.SUCCEEDED else ()
         return Job(job_id, state, word, message=as_text(item.get("error_message")), files=files)
-
-
-def _speaks_of_quota(response: httpx.Response) -> bool:
-    body = json_of(response)
-    words = f"{body.get('error')} {body.get('message')}".lower() if isinstance(body, dict) else ""
-    return isinstance(body, dict) and ("quota_limit" in body or "quota" in words)

@@ -28,8 +28,9 @@ from airflow_provider_batchdl.exceptions import (
 )
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.redaction import get_logger
-from airflow_provider_batchdl.vendors.errors import error_from_response
+from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, vendor_words
 from airflow_provider_batchdl.vendors.listing import JobPage, Listing
+from airflow_provider_batchdl.vendors.refusals import kind_by_words, kind_in_success
 from airflow_provider_batchdl.vendors.requests import ApiRequest, RateLimit, Submission, Upload
 
 if TYPE_CHECKING:
@@ -160,8 +161,31 @@ class Vendor(ABC):
     # What its answers mean.
 
     def error(self, request: ApiRequest, response: httpx.Response) -> BatchDlError:
-        """The typed error for a response of status 400 or above, whose body has been read."""
-        return error_from_response(response, vendor=self.name, operation=request.operation, job_id=request.job_id)
+        """The typed error for a response of status 400 or above, whose body has been read.
+
+        What :meth:`is_own_error` does not know came from a router, firewall or proxy: for a refusal (4xx) that is
+        ``VendorUnavailableError``, and a 503 leaves it open whether the vendor acted on the request.
+        """
+        own = self.is_own_error(response)
+        return error_from_response(
+            response,
+            vendor=self.name,
+            operation=request.operation,
+            job_id=request.job_id,
+            kind=kind_by_words(response) or self.error_kind(request, response) if own else None,
+            own=own,
+        )
+
+    def is_own_error(self, response: httpx.Response) -> bool:
+        """Whether the body of an error has a shape in which the vendor itself says errors; by default, any JSON.
+
+        A vendor overrides it with the shapes that it documents: what answers in its place speaks JSON at times.
+        """
+        return bool(json_of(response))
+
+    def error_kind(self, request: ApiRequest, response: httpx.Response) -> type[BatchDlError] | None:
+        """The type of an error in the vendor's own shape, where its words tell more than the status; else None."""
+        return None
 
     def state_of(self, word: str) -> JobState:
         """The state behind the vendor's word. An unknown one counts as running, and is logged once."""
@@ -264,10 +288,16 @@ class Vendor(ABC):
         except (ValueError, RecursionError) as error:
             raise self.malformed(operation, response, "the body is not JSON") from error
 
-    def malformed(self, operation: str, response: httpx.Response, reason: object) -> UnexpectedResponseError:
-        """The error for a successful response that lacks what it must have."""
-        return UnexpectedResponseError(
-            f"{self.label} answered the {operation} request with something unexpected: {reason}.",
+    def malformed(self, operation: str, response: httpx.Response, reason: object) -> BatchDlError:
+        """The error for a successful response that lacks what it must have, or says of itself that it is an error."""
+        body = json_of(response)
+        words, code = vendor_words(response) if isinstance(body, dict) else (None, None)
+        kind = kind_in_success(body, operation, words or "")
+        said = "something unexpected" if kind is None else "an error"
+        return (kind or UnexpectedResponseError)(
+            f"{self.label} answered the {operation} request with {said}: {reason}.",
             vendor=self.name,
             status=response.status_code,
+            vendor_message=words,
+            vendor_code=code,
         )

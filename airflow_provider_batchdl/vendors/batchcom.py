@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError, ResultNotReadyError
@@ -17,7 +18,7 @@ from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.redaction import remember
 from airflow_provider_batchdl.vendors.auth import BearerAuth
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor
-from airflow_provider_batchdl.vendors.errors import error_from_response
+from airflow_provider_batchdl.vendors.errors import json_of
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing
 from airflow_provider_batchdl.vendors.matching import is_echo_of, parse_time
 from airflow_provider_batchdl.vendors.reading import as_id, as_size, as_text
@@ -164,16 +165,15 @@ class BatchCom(Vendor):
             and is_echo_of(item.get("request"), submission.request, _made(item), submission.submitted_at)
         ]
 
-    def error(self, request: ApiRequest, response: httpx.Response) -> BatchDlError:
+    def is_own_error(self, response: httpx.Response) -> bool:
+        """``{"error_code": ..., "error_message": ...}``, both required by the vendor's document; the code is enough."""
+        body = json_of(response)
+        return isinstance(body, dict) and isinstance(body.get("error_code"), str)
+
+    def error_kind(self, request: ApiRequest, response: httpx.Response) -> type[BatchDlError] | None:
         """The vendor calls a 409 on download just "Conflict"; that the export is not SUCCESS yet is inferred."""
-        early = request.operation == "download" and response.status_code == 409
-        return error_from_response(
-            response,
-            vendor=self.name,
-            operation=request.operation,
-            job_id=request.job_id,
-            kind=ResultNotReadyError if early else None,
-        )
+        early = request.operation == "download" and response.status_code == HTTPStatus.CONFLICT
+        return ResultNotReadyError if early else None
 
     def _call(self, operation: str, path: str, *, method: str = "GET", **more: Any) -> ApiRequest:
         return ApiRequest(operation, method, self._prefix + path, **more)

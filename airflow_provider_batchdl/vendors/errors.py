@@ -2,7 +2,8 @@
 
 The shapes met so far: FastAPI's ``detail`` as a string, an object or a list of validation errors; ``message``;
 ``error`` with ``message`` or ``error_description`` (RFC 6749, section 5.2); ``errors``; ``error_code`` with
-``error_message``; plain text; an HTML page; nothing at all.
+``error_message`` (``error_msg`` in Batch.com's older API); ``title`` and ``detail`` (RFC 9457); plain text; an HTML
+page; nothing at all.
 """
 
 from __future__ import annotations
@@ -45,7 +46,27 @@ _BY_STATUS: dict[int, type[exc.BatchDlError]] = {
     HTTPStatus.TOO_MANY_REQUESTS: exc.RateLimitedError,
 }
 
+# Where an error's words stand, the most telling first.
+_WORDS = ("error_message", "error_msg", "message", "error_description", "detail", "errors", "error", "title")
 _ABOUT_NO_JOB = ("submit", "list", "balance", "check", "token")
+
+_STRANGERS_REMEDY = (
+    "A router, firewall or proxy may be in the way: check the connection's host, and that this worker may reach it. "
+    "Then retry the task."
+)
+
+# What a router, a firewall or a proxy may say as well as the vendor, and what the caller can act on all the same: too
+# many requests, a request too large for the way there, one that took too long to arrive.
+_WHOEVER_SAYS_SO = frozenset(
+    {
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.REQUEST_URI_TOO_LONG,
+        HTTPStatus.TOO_EARLY,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    }
+)
 
 
 def error_from_response(
@@ -55,6 +76,7 @@ def error_from_response(
     operation: str,
     job_id: str | None = None,
     kind: type[exc.BatchDlError] | None = None,
+    own: bool = True,
 ) -> exc.BatchDlError:
     """The error that a response of status 400 or above means.
 
@@ -64,25 +86,55 @@ def error_from_response(
         operation: what was asked, as in ``ApiRequest.operation``.
         job_id: the job concerned.
         kind: the error's type, where the vendor knows better than the status tells.
+        own: whether the body has the vendor's own shape (``Vendor.is_own_error``). A refusal that has not is another
+            server's, in the vendor's place: it says nothing about the job, the key or the request.
     """
     status = response.status_code
     message, code = vendor_words(response)
-    kind = kind or _kind(status, operation)
+    stranger = not own and _is_strangers(status, response)
+    kind = exc.VendorUnavailableError if stranger else kind or kind_of(status, operation)
     facts: dict[str, Any] = {"vendor": vendor, "job_id": job_id, "status": status, "vendor_message": message or code}
+    facts["vendor_code"] = code
     if issubclass(kind, exc.VendorUnavailableError):
-        # 503 is the one 5xx by which a server says that it did not take the request (RFC 9110, section 15.6.4).
-        facts["maybe_processed"] = status != HTTPStatus.SERVICE_UNAVAILABLE
+        facts["maybe_processed"] = _maybe_processed(status, own=own)
         # Revenuebase puts X-RateLimit-Reset on every answer: it says nothing about when a 5xx will be over.
-        own = {name: response.headers[name] for name in ("retry-after", "date") if name in response.headers}
-        facts["retry_after"] = retry_after(own)
+        wait = {name: response.headers[name] for name in ("retry-after", "date") if name in response.headers}
+        facts["retry_after"] = retry_after(wait)
     if issubclass(kind, exc.RateLimitedError):
         facts["retry_after"] = retry_after(response.headers)
+    if stranger:
+        facts["remedy"] = _STRANGERS_REMEDY
+        said = f"Something else answered the {operation} request in the vendor's place: {phrase(status)}."
+        return kind(said, **facts)
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) and job_id is None:
         facts["remedy"] = "Check the connection's host and api_version: the vendor has nothing at this address."
-    return kind(f"The {operation} request was refused: {_phrase(status)}.", **facts)
+    return kind(f"The {operation} request was refused: {phrase(status)}.", **facts)
 
 
-def _kind(status: int, operation: str) -> type[exc.BatchDlError]:
+def _is_strangers(status: int, response: httpx.Response) -> bool:
+    """Whether a refusal not in the vendor's shape is to be taken for another server's.
+
+    A 401 need not have a body (RFC 9110, section 15.5.2), so it counts as the vendor's unless it brings a page.
+    """
+    if status == HTTPStatus.UNAUTHORIZED:
+        return _decoded(response).lstrip().startswith("<")
+    return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _WHOEVER_SAYS_SO
+
+
+def _maybe_processed(status: int, *, own: bool) -> bool:
+    """Whether the vendor may have acted on a request answered so.
+
+    503 is the one 5xx by which a server says that it did not (RFC 9110, section 15.6.4), but routers say it, too, when
+    the vendor's answer does not reach them in time. A refusal (4xx) means that it did not, whoever refused; only a
+    time-out (408) leaves it open.
+    """
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return not own
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT
+
+
+def kind_of(status: int, operation: str) -> type[exc.BatchDlError]:
+    """The type of error that an HTTP status means, in answer to ``operation``."""
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return exc.VendorUnavailableError
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) and operation in _ABOUT_NO_JOB:
@@ -126,13 +178,14 @@ def _decoded(response: httpx.Response) -> str:
 
 def _from_json(body: Any, depth: int = 0) -> tuple[str | None, str | None]:
     if isinstance(body, str):
-        return body or None, body or None
+        return body or None, _code(body)
     if isinstance(body, int | float) and not isinstance(body, bool):
         return str(body), None
     if not isinstance(body, dict | list) or depth > DEEPEST:
         return None, None
     if isinstance(body, list):
-        return _joined(_from_json(item, depth + 1)[0] for item in body[:MOST_ITEMS]), None
+        found = [_from_json(item, depth + 1) for item in body[:MOST_ITEMS]]
+        return _joined(words for words, _ in found), next((code for _, code in found if code), None)
     if isinstance(body.get("msg"), str):  # one of FastAPI's validation errors
         steps = body.get("loc")
         where = ".".join(str(step) for step in steps) if isinstance(steps, list) else ""
@@ -141,8 +194,11 @@ def _from_json(body: Any, depth: int = 0) -> tuple[str | None, str | None]:
 
 
 def _from_object(body: dict[str, Any], depth: int) -> tuple[str | None, str | None]:
-    code = _text(body.get("error_code")) or _text(body.get("code")) or _text(body.get("error"))
-    for member in ("error_message", "message", "error_description", "detail", "errors", "error"):
+    code = next(filter(None, (_code(body.get(name)) for name in ("error_code", "code", "error"))), None)
+    if "title" in body:  # RFC 9457: the type is a URI that names the problem, and about:blank names none
+        kind = _code(body.get("type"))
+        code = code or (kind if kind != "about:blank" else _text(body["title"]))
+    for member in _WORDS:
         message, inner = _from_json(body.get(member), depth + 1)
         if message:
             if member == "message":
@@ -160,6 +216,13 @@ def _from_object(body: dict[str, Any], depth: int) -> tuple[str | None, str | No
 
 def _joined(words: Iterable[str | None]) -> str | None:
     return "; ".join(filter(None, words)) or None
+
+
+def _code(value: Any) -> str | None:
+    """``value`` where it can be an error's code: a number, or a text of one word."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) and value and not re.search(r"\s", value) else None
 
 
 def _text(value: Any) -> str | None:
@@ -187,7 +250,8 @@ def _legible(text: str | None) -> str | None:
     return words if len(words) <= LONGEST_MESSAGE else words[: LONGEST_MESSAGE - 1] + "…"
 
 
-def _phrase(status: int) -> str:
+def phrase(status: int) -> str:
+    """The standard words for an HTTP status."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:

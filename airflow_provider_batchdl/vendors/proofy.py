@@ -10,16 +10,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from airflow_provider_batchdl.exceptions import (
-    BatchDlError,
-    InsufficientCreditsError,
-    InvalidRequestError,
-    ResultNotReadyError,
-)
+from airflow_provider_batchdl.exceptions import InvalidRequestError, ResultNotReadyError
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors.auth import QueryKeyAuth
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Upload, Vendor
-from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, vendor_words
+from airflow_provider_batchdl.vendors.errors import json_of
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_text
 
 if TYPE_CHECKING:
@@ -147,17 +142,10 @@ class Proofy(Vendor):
             return super().clue(submission)
         return f"a job of the file {submission.upload_name()!r}, submitted at {submission.time()}"
 
-    def error(self, request: ApiRequest, response: httpx.Response) -> BatchDlError:
-        """Proofy has no 402: being out of credits is a 400 that says so (third party)."""
-        words = vendor_words(response)[0] or ""
-        short = response.status_code == 400 and "not enough credits" in words.lower()
-        return error_from_response(
-            response,
-            vendor=self.name,
-            operation=request.operation,
-            job_id=request.job_id,
-            kind=InsufficientCreditsError if short else None,
-        )
+    def is_own_error(self, response: httpx.Response) -> bool:
+        """``{"message": ...}``; its older API says ``{"error": true, "message": ...}``."""
+        body = json_of(response)
+        return isinstance(body, dict) and any(isinstance(body.get(name), str) for name in ("message", "error"))
 
     def _path(self, job_id: str) -> str:
         kind, bare = ("file", job_id.removeprefix(FILE_PREFIX)) if job_id.startswith(FILE_PREFIX) else ("batch", job_id)

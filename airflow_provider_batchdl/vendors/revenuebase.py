@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_batchdl.exceptions import (
@@ -16,6 +17,7 @@ from airflow_provider_batchdl.exceptions import (
     JobFailedError,
     JobNotFoundError,
     ResultNotReadyError,
+    UnexpectedResponseError,
 )
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.redaction import get_logger
@@ -28,9 +30,10 @@ from airflow_provider_batchdl.vendors.base import (
     Upload,
     Vendor,
 )
-from airflow_provider_batchdl.vendors.errors import error_from_response, vendor_words
+from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, vendor_words
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_text
+from airflow_provider_batchdl.vendors.refusals import folded
 
 if TYPE_CHECKING:
     import httpx
@@ -77,6 +80,14 @@ _ROUTES: Mapping[str, Mapping[str, _Route]] = {
 }
 
 
+# What a 400 about a job says, by code or by sentence, small letters and "_" as a blank. The vendor has no 404 for jobs.
+_KINDS_OF_400: Mapping[type[BatchDlError], tuple[str, ...]] = {
+    JobNotFoundError: ("invalid process id", "does not belong"),
+    ResultNotReadyError: ("not completed", "before downloading"),
+    JobFailedError: ("process error", "ended with an error", "no output file"),
+}
+
+
 class Revenuebase(Vendor):
     """The Revenuebase API, v2; v1 where the connection's ``api_version`` says so."""
 
@@ -111,7 +122,7 @@ class Revenuebase(Vendor):
             )
         if version == "v1":
             log.warning("Revenuebase retired v1 on %s; it works only where a proxy or mirror serves it.", V1_RETIRED)
-        self._routes = _ROUTES[version]
+        self._routes, self._version = _ROUTES[version], version
 
     def auth(self) -> httpx.Auth:
         """The key in the ``x-key`` header."""
@@ -212,23 +223,35 @@ class Revenuebase(Vendor):
         )
 
     def error(self, request: ApiRequest, response: httpx.Response) -> BatchDlError:
-        """A 400 has many meanings here; the documents give the codes, but not the body that carries them."""
-        kind = self._kind_of_400(request, response) if response.status_code == 400 else None
-        return error_from_response(
-            response, vendor=self.name, operation=request.operation, job_id=request.job_id, kind=kind
+        """The retired v1 answers 410 to everything, in a shape that nobody tells of: no job is missing, the API is."""
+        gone = self._version == "v1" and response.status_code == HTTPStatus.GONE
+        if not gone:
+            return super().error(request, response)
+        error = error_from_response(
+            response, vendor=self.name, operation=request.operation, job_id=request.job_id, kind=InvalidRequestError
         )
+        error.remedy = 'v1 is retired: use v2. Set the connection extra "api_version" to "v2", or leave it out.'
+        return error
 
-    def _kind_of_400(self, request: ApiRequest, response: httpx.Response) -> type[BatchDlError]:
-        words = " ".join(filter(None, vendor_words(response))).lower().replace("_", " ")
-        if request.operation == "download":
-            if "not completed" in words:
-                return ResultNotReadyError
-            return JobFailedError if "process error" in words else JobNotFoundError
-        if request.operation == "cancel":
-            refused = "already" in words or "not cancellable" in words or "not running or queued" in words
-            return InvalidRequestError if refused else JobNotFoundError
-        # "Invalid process_id or job does not belong to your account" is a 400, not a 404.
-        return JobNotFoundError if request.operation == "status" else InvalidRequestError
+    def is_own_error(self, response: httpx.Response) -> bool:
+        """FastAPI's ``detail``, or ``message``: the vendor shows both. A bare text or list of JSON is accepted, too.
+
+        So is RFC 9457's ``title``, which one newer endpoint is reported to answer with.
+        """
+        body = json_of(response)
+        if isinstance(body, dict):
+            return any(body.get(member) for member in ("detail", "message", "title"))
+        return isinstance(body, str | list) and bool(body)
+
+    def error_kind(self, request: ApiRequest, response: httpx.Response) -> type[BatchDlError] | None:
+        """A 400 has many meanings here; the documents give a code and a sentence for each, and either may come."""
+        if response.status_code != HTTPStatus.BAD_REQUEST or request.job_id is None:
+            return None
+        words = folded(*vendor_words(response))
+        for kind, wordings in _KINDS_OF_400.items():
+            if any(wording in words for wording in wordings):
+                return kind
+        return InvalidRequestError if request.operation == "cancel" else UnexpectedResponseError
 
     def _read(self, response: httpx.Response, operation: str, body: Any) -> Job:
         try:

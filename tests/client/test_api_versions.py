@@ -25,10 +25,15 @@ def test_v1_is_warned_about_and_its_end_explained(
     with caplog.at_level(logging.WARNING):
         vendor = vendor_of(retired, "revenuebase", extra={"api_version": "v1"})
     assert "2026-07-07" in caplog.text
-    for flow in (lambda each: each.list_jobs(), lambda each: each.check()):
-        with pytest.raises(InvalidRequestError, match="host and api_version"):
+    for flow in (
+        lambda each: each.list_jobs(),
+        lambda each: each.check(),
+        lambda each: each.get_job("41001"),
+        lambda each: each.cancel_job("41001"),
+    ):
+        with pytest.raises(InvalidRequestError, match="use v2"):
             face.run(vendor, flow)
-    with pytest.raises(InvalidRequestError, match="host and api_version"):
+    with pytest.raises(InvalidRequestError, match="use v2"):
         face.submit(vendor, None, contacts)
 
 

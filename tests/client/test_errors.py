@@ -17,7 +17,7 @@ SAMPLE = [
         "proofy", "status", 400, {"message": "Not enough credits"}, exc.InsufficientCreditsError, "Not enough credits"
     ),
     Case("proofy", "status", 500, "", exc.VendorUnavailableError),
-    Case("proofy", "status", 403, XML, exc.PermissionDeniedError, "Request has expired", "application/xml"),
+    Case("proofy", "status", 403, XML, exc.VendorUnavailableError, "Request has expired", "application/xml"),
     Case("batchcom", "status", 400, {"error_code": "A", "error_message": "B"}, exc.InvalidRequestError, "B"),
     Case("batchcom", "status", 500, bytes(range(256)), exc.VendorUnavailableError, None, "application/octet-stream"),
     Case("apartmentiq", "status", 403, "", exc.PermissionDeniedError),
@@ -25,7 +25,7 @@ SAMPLE = [
     Case("apartmentiq", "status", 429, "You have exceeded", exc.RateLimitedError, "exceeded", "text/plain"),
     Case("apartmentiq", "status", 422, {"errors": ["a", "b"]}, exc.InvalidRequestError, "a; b"),
     Case("apartmentiq", "status", 500, "<p>" * 400_000, exc.VendorUnavailableError, None, HTML),
-    Case("apartmentiq", "status", 400, "x" * 2_000_000, exc.InvalidRequestError, "xxx…", "text/plain"),
+    Case("apartmentiq", "status", 400, "x" * 2_000_000, exc.VendorUnavailableError, "xxx…", "text/plain"),
 ]
 
 

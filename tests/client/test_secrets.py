@@ -61,8 +61,9 @@ def test_signatures_of_links(emulator: Emulator, face: Face, name: str, everythi
 
 
 ECHOES = [
-    Fault("status", status=400, body="your key is {secret}", content_type="text/plain"),
-    Fault("status", status=400, body='{"message": "bad key {secret}"}', content_type="application/json"),
+    Fault("status", status=400, body="your key is {secret}", content_type="text/plain", times=99),
+    Fault("status", status=400, body='{"message": "bad key {secret}"}', content_type="application/json", times=99),
+    Fault("status", status=400, body='{"error_code": "{secret}", "error": "{secret}"}', times=99),
     Fault("status", status=500, body="<title>GET /x?api_key={secret}</title>", content_type="text/html", times=99),
     Fault("status", status=200, body="{secret}"),
     Fault("status", status=200, body='{"credits": "{secret}", "exports": 1}'),

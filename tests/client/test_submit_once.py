@@ -42,6 +42,9 @@ LOST = [
     Fault("status", operation="submit", processed=True, status=500),
     Fault("status", operation="submit", processed=True, status=502, body="<html>", content_type="text/html"),
     Fault("status", operation="submit", processed=True, status=504, retry_after=1),
+    Fault("status", operation="submit", processed=True, status=503, shape="html"),
+    Fault("status", operation="submit", processed=True, status=503, shape="text"),
+    Fault("status", operation="submit", processed=True, status=503, shape="empty"),
     Fault("html", operation="submit", processed=True),
     Fault("cut", operation="submit", after_bytes=5, abort=True),
     Fault("status", operation="submit", processed=True, status=200, body="{}", content_type="application/json"),
@@ -50,7 +53,7 @@ LOST = [
 
 
 @pytest.mark.parametrize("name", WITH_LIST)
-@pytest.mark.parametrize("fault", LOST, ids=lambda fault: f"{fault.kind}-{fault.status}-{str(fault.body)[:9]}")
+@pytest.mark.parametrize("fault", LOST, ids=lambda each: f"{each.kind}-{each.status}-{each.shape}-{str(each.body)[:9]}")
 def test_a_lost_answer_is_mended_by_adopting_the_job(
     emulator: Emulator, face: Face, name: str, contacts: Path, fault: Fault, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -63,7 +66,7 @@ def test_a_lost_answer_is_mended_by_adopting_the_job(
     assert "found the job again" in caplog.text
 
 
-@pytest.mark.parametrize("fault", LOST, ids=lambda fault: f"{fault.kind}-{fault.status}-{str(fault.body)[:9]}")
+@pytest.mark.parametrize("fault", LOST, ids=lambda each: f"{each.kind}-{each.status}-{each.shape}-{str(each.body)[:9]}")
 def test_proofy_has_no_list_so_it_stays_uncertain(emulator: Emulator, face: Face, fault: Fault, contacts: Path) -> None:
     emulator.add_fault(fault)
     with pytest.raises(SubmitUncertainError, match="dashboard") as caught:
@@ -147,6 +150,21 @@ def test_refused_is_refused(emulator: Emulator, face: Face, name: str, contacts:
     assert not isinstance(caught.value, SubmitUncertainError)
     assert caught.value.status == status
     assert "list" not in operations(emulator)
+
+
+@pytest.mark.parametrize("name", VENDORS)
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 410, 422])
+def test_a_firewalls_refusal_was_not_taken_and_passes(
+    emulator: Emulator, face: Face, name: str, contacts: Path, status: int
+) -> None:
+    emulator.add_fault(Fault("status", operation="submit", status=status, shape="html"))
+    submit(emulator, face, name, contacts)
+    assert len(emulator.jobs(name)) == 1
+    assert "list" not in operations(emulator)
+    emulator.add_fault(Fault("status", operation="submit", status=status, shape="html", times=99))
+    with pytest.raises(VendorUnavailableError, match="Something else answered") as caught:
+        submit(emulator, face, name, contacts)
+    assert caught.value.retryable
 
 
 @pytest.mark.parametrize(("status", "uncertain"), [(301, False), (307, False), (308, False), (302, True), (303, True)])

@@ -38,6 +38,13 @@ def test_status(emulator: Emulator, link: str) -> None:
     answer = harmed(emulator, link, Fault("status", operation="store", retry_after=7, headers={"X-Extra": "1"}))
     assert (answer.status, answer.headers["retry-after"], answer.headers["x-extra"]) == (503, "7", "1")
     assert b"<Code>SlowDown</Code>" in answer.body
+    page = harmed(emulator, link, Fault("status", shape="html"))
+    assert (page.status, page.headers["content-type"]) == (503, "text/html")
+    assert b"<title>503 Service Unavailable</title>" in page.body
+    assert harmed(emulator, link, Fault("status", status=404, shape="text")).body == b"404 Not Found"
+    assert harmed(emulator, link, Fault("status", status=599, shape="empty")).body == b""
+    with pytest.raises(ValueError, match="unknown shape 'smoke'"):
+        Fault("status", shape="smoke")  # type: ignore[arg-type]
     own = harmed(emulator, link, Fault("status", status=500, body=b"oops", content_type="text/x"))
     assert (own.status, own.body, own.headers["content-type"]) == (500, b"oops", "text/x")
     assert raw_get(link).status == 200

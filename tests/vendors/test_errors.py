@@ -22,6 +22,7 @@ HTML = "text/html; charset=utf-8"
 PAGE = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>nginx</h1></body></html>"
 XML = '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>'
 NOT_COMPLETED = "Results are not available because the job has not completed successfully"
+FOREIGN = {"fault": {"faultstring": "no route"}}
 FASTAPI = {"detail": [{"loc": ["path", "process_id"], "msg": "Input should be a valid integer", "type": "int_parsing"}]}
 JOB_ID = {
     "revenuebase": "41001",
@@ -42,6 +43,7 @@ class Case:
     content_type: str = JSON
     headers: dict[str, str] = field(default_factory=dict)
     retry_after: float | None = None
+    taken: bool = True  # whether the vendor may have acted on it; only asked of those who were not reached
 
     def __str__(self) -> str:
         return f"{self.vendor}-{self.operation}-{self.status}-{str(self.body)[:40]}"
@@ -61,6 +63,12 @@ def everywhere(
     vendor: str, status: int, body: Any, kind: type[BatchDlError], words: str | None, **more: Any
 ) -> list[Case]:
     return [Case(vendor, operation, status, body, kind, words, **more) for operation in OPERATIONS]
+
+
+def own(vendor: str, words: str) -> dict[str, str]:
+    """An error in the vendor's own shape."""
+    shapes = {"revenuebase": "detail", "proofy": "message", "batchcom": "error_message", "apartmentiq": "error"}
+    return {shapes[vendor]: words, **({"error_code": "SOME_CODE"} if vendor == "batchcom" else {})}
 
 
 CASES: list[Case] = [
@@ -90,15 +98,22 @@ CASES: list[Case] = [
         for body, words in (
             ({"detail": "Invalid process_id or job does not belong to your account."}, "does not belong"),
             ({"message": "Invalid process_id"}, "Invalid process_id"),
-            ("", None),
+            ({"detail": {"code": "invalid_process_id", "message": "No."}}, "No."),
         )
     ],
+    Case("revenuebase", "status", 400, {"detail": "Bad Request"}, exc.UnexpectedResponseError, "Bad Request"),
+    Case("revenuebase", "download", 400, {"detail": "Bad Request"}, exc.UnexpectedResponseError, "Bad Request"),
+    Case("revenuebase", "cancel", 400, {"detail": "Bad Request"}, exc.InvalidRequestError, "Bad Request"),
+    Case("revenuebase", "submit", 422, {"title": "Not a list"}, exc.InvalidRequestError, "Not a list"),
     *[
         Case("revenuebase", "download", 400, body, kind, words)
         for code, words, kind in (
             ("not_completed", "not_completed", exc.ResultNotReadyError),
             ("process_error", "process_error", exc.JobFailedError),
             ("Process not completed.", "Process not completed.", exc.ResultNotReadyError),
+            ("Job must have status `COMPLETED` or `CANCELLED` before downloading.", "Job", exc.ResultNotReadyError),
+            ("Job ended with an error. No output file is available.", "Job ended with", exc.JobFailedError),
+            ("Invalid `process_id` or job does not belong to your account.", "Invalid", exc.JobNotFoundError),
             ("Invalid process_id", "Invalid process_id", exc.JobNotFoundError),
         )
         for body in ({"detail": code}, {"message": code}, {"detail": {"code": code, "message": code}}, [code])
@@ -138,7 +153,7 @@ CASES: list[Case] = [
     ),
     *everywhere(
         "batchcom", 503, {"error_code": "MAINTENANCE", "error_message": "Under maintenance"},
-        exc.VendorUnavailableError, "Under maintenance", headers={"Retry-After": "30"}, retry_after=30.0,
+        exc.VendorUnavailableError, "Under maintenance", headers={"Retry-After": "30"}, retry_after=30.0, taken=False,
     ),
     Case("batchcom", "download", 409, {"error_code": "C", "error_message": "No"}, exc.ResultNotReadyError, "No"),
     Case("batchcom", "submit", 409, {"error_code": "C", "error_message": "No"}, exc.InvalidRequestError, "No"),
@@ -147,6 +162,10 @@ CASES: list[Case] = [
     *everywhere(
         "apartmentiq", 401, {"error": "Unauthorized", "message": "Missing or invalid bearer token"},
         exc.AuthenticationError, "Unauthorized: Missing or invalid bearer token",
+    ),
+    *everywhere(
+        "apartmentiq", 403, {"error": "Forbidden", "quota_limit": 5000, "quota_usage": 5000},
+        exc.QuotaExceededError, "Forbidden",
     ),
     *everywhere("apartmentiq", 403, "", exc.PermissionDeniedError, None, content_type="text/plain"),
     *everywhere(
@@ -189,31 +208,55 @@ CASES: list[Case] = [
     Case(
         "apartmentiq", "cancel", 400, {"error": "Invalid operation"}, exc.InvalidRequestError, "Invalid operation"
     ),
-    # --- what stands in front of any of them
+    # --- in the shape of each
+    *[
+        case
+        for vendor in JOB_ID
+        for case in (
+            *everywhere(vendor, 405, own(vendor, "Method Not Allowed"), exc.UnsupportedOperationError, "Method Not"),
+            *everywhere(vendor, 415, own(vendor, "No such media"), exc.InvalidRequestError, "No such media"),
+            *everywhere(vendor, 418, own(vendor, "teapot"), exc.UnexpectedResponseError, "teapot"),
+            *everywhere(vendor, 503, own(vendor, "Maintenance"), exc.VendorUnavailableError, "Maint", taken=False),
+            *everywhere(vendor, 403, own(vendor, "Quota of this plan is used up"), exc.QuotaExceededError, "Quota of"),
+            *[
+                Case(vendor, each, status, own(vendor, words), exc.InsufficientCreditsError, words)
+                for each in OPERATIONS
+                for status in (400, 402, 403, 422, 429)
+                for words in ("Not enough credits.", "Insufficient credits to run this", "You are out of credits")
+            ],
+            *[
+                Case(vendor, each, status, own(vendor, "Gone"), exc.JobNotFoundError, "Gone")
+                for each in A_JOBS
+                for status in (404, 410)
+            ],
+            *[
+                Case(vendor, each, status, own(vendor, "Gone"), exc.InvalidRequestError, "Gone")
+                for each in OPERATIONS
+                for status in (404, 410)
+                if each not in A_JOBS
+            ],
+        )
+    ],
+    # --- what stands in front of any of them: whatever it says, it says nothing about the job, the key or the request
     *[
         case
         for vendor in JOB_ID
         for case in (
             *everywhere(vendor, 502, PAGE, exc.VendorUnavailableError, "502 Bad Gateway", content_type=HTML),
             *everywhere(vendor, 503, "", exc.VendorUnavailableError, None),
+            *everywhere(vendor, 503, PAGE, exc.VendorUnavailableError, "502 Bad Gateway", content_type=HTML),
+            *everywhere(vendor, 503, "no healthy upstream", exc.VendorUnavailableError, "no heal", content_type="a/b"),
+            *everywhere(vendor, 503, FOREIGN, exc.VendorUnavailableError, "no route"),
             *everywhere(vendor, 504, "upstream timed out", exc.VendorUnavailableError, "timed out", content_type="a/b"),
-            *everywhere(vendor, 403, XML, exc.PermissionDeniedError, "Request has", content_type="application/xml"),
             *everywhere(vendor, 408, "", exc.VendorUnavailableError, None),
-            *everywhere(vendor, 405, {"detail": "Method Not Allowed"}, exc.UnsupportedOperationError, "Method Not"),
             *everywhere(vendor, 413, "<html>too large</html>", exc.InvalidRequestError, "too large", content_type=HTML),
-            *everywhere(vendor, 415, "", exc.InvalidRequestError, None),
-            *everywhere(vendor, 418, "teapot", exc.UnexpectedResponseError, "teapot", content_type="text/plain"),
+            *everywhere(vendor, 429, "<html>slow down</html>", exc.RateLimitedError, "slow down", content_type=HTML),
+            *everywhere(vendor, 401, "", exc.AuthenticationError, None),
+            *everywhere(vendor, 401, "who?", exc.AuthenticationError, "who?", content_type="text/plain"),
             *everywhere(vendor, 599, "?", exc.VendorUnavailableError, "?"),
             *everywhere(vendor, 500, bytes(range(256)) * 9, exc.VendorUnavailableError, None, content_type="image/png"),
             *everywhere(vendor, 500, '{"detail": ' * 3000 + "1" + "}" * 3000, exc.VendorUnavailableError, '{"detail":'),
-            *[Case(vendor, each, 404, {"detail": "Gone away"}, exc.JobNotFoundError, "Gone away") for each in A_JOBS],
-            *[Case(vendor, each, 410, {"message": "Gone"}, exc.JobNotFoundError, "Gone") for each in A_JOBS],
-            *[
-                Case(vendor, each, status, PAGE, exc.InvalidRequestError, "502 Bad", content_type=HTML)
-                for each in OPERATIONS
-                for status in (404, 410)
-                if each not in A_JOBS
-            ],
+            *everywhere(vendor, 401, PAGE, exc.VendorUnavailableError, "502 Bad", content_type=HTML, taken=False),
         )
     ],
 ]  # fmt: skip
@@ -243,10 +286,58 @@ def test_every_shape_becomes_its_typed_error(case: Case) -> None:
     assert error.retryable is case.kind.retryable
     assert error.remedy or case.kind in (exc.VendorUnavailableError, exc.UnexpectedResponseError)
     if isinstance(error, exc.VendorUnavailableError):
-        assert error.maybe_processed is (case.status != 503)
+        assert error.maybe_processed is case.taken
 
 
-# --- the words
+@pytest.mark.parametrize("vendor", JOB_ID)
+@pytest.mark.parametrize("body", [PAGE, XML, "Forbidden", "", FOREIGN, {}, "null"])
+def test_a_refusal_in_no_shape_of_the_vendors_came_from_something_else(vendor: str, body: Any) -> None:
+    for operation in OPERATIONS:
+        for status in (400, 402, 403, 404, 405, 406, 407, 409, 410, 415, 418, 421, 422, 423, 451, 496):
+            if (vendor, status, body) == ("apartmentiq", 403, ""):
+                continue  # it documents that one
+            case = Case(vendor, operation, status, body, exc.VendorUnavailableError)
+            error = vendor_named(vendor).error(request_for(case), httpx.Response(status, content=case.content))
+            assert type(error) is exc.VendorUnavailableError, case
+            assert (error.retryable, error.maybe_processed, error.status) == (True, False, status)
+            assert "Something else answered" in str(error)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("body", [b"", b"<html>Gone</html>", b'{"detail": "Gone"}', b'{"message": "use /v2"}', b"Gone"])
+def test_the_retired_v1_says_use_v2_and_never_that_a_job_is_missing(operation: str, body: bytes) -> None:
+    vendor = vendor_at("https://h.example", "revenuebase", extra={"api_version": "v1"})
+    error = vendor.error(ApiRequest(operation, "POST", "/v1/x", job_id="41001"), httpx.Response(410, content=body))
+    assert type(error) is exc.InvalidRequestError
+    assert "use v2" in str(error)
+    assert "job id" not in str(error)
+
+
+# --- the words and the code
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"error_code": "MISSING_PARAMETER", "error_message": "id is missing"}, "MISSING_PARAMETER"),
+        ({"error_code": 31, "error_msg": "id is missing"}, "31"),
+        ({"detail": {"code": "not_completed", "message": "Wait."}}, "not_completed"),
+        ({"detail": "not_completed"}, "not_completed"),
+        ({"detail": "A sentence is no code."}, None),
+        ({"errors": [{"code": "bad", "message": "a"}]}, "bad"),
+        ({"error": {"code": 5, "message": "a"}}, "5"),
+        ({"error": True, "message": "Bad list"}, None),
+        ({"type": "https://errors.example/out-of-credits", "title": "Out", "detail": "a"}, "https://errors.example/out-of-credits"),
+        ({"type": "about:blank", "title": "Out of credits", "detail": "a"}, "Out of credits"),
+        (FASTAPI, "int_parsing"),
+    ],
+)  # fmt: skip
+def test_the_code_is_kept_beside_the_words(body: Any, code: str | None) -> None:
+    response = httpx.Response(400, content=json.dumps(body).encode())
+    error = error_from_response(response, vendor="v", operation="status", job_id="7")
+    assert error.vendor_code == code
+    assert BatchDlError.from_dict(json.loads(json.dumps(error.to_dict()))).vendor_code == code
+    assert code is None or code in str(error)
 
 
 @pytest.mark.parametrize(
@@ -272,6 +363,8 @@ def test_every_shape_becomes_its_typed_error(case: Case) -> None:
         ({"errors": [{"message": "a"}, {"message": "b"}]}, "a; b"),
         ({"errors": {"name": ["is bad", "is long"]}}, "name: is bad; is long"),
         ({"type": "about:blank", "title": "Nope", "detail": "a"}, "a"),
+        ({"title": "Nope", "status": 400}, "Nope"),
+        ({"error_code": 31, "error_msg": "a"}, "a"),
         ({"fault": "a"}, '{"fault": "a"}'),
         ("a", "a"),
         (["a", ["b"]], "a; b"),
