@@ -25,7 +25,7 @@ def tell_outlets(context: Context, outlets: Iterable[Any], landing: Landing, des
     """Give the task's asset events the landing as their extra.
 
     The event of an `Asset` carries it; to an `AssetAlias`, what landed is added as an asset of its own: a single file
-    under its own address, several under the destination's.
+    under its own address, several under the destination's, and nothing where an empty result landed.
 
     Args:
         context: the running task's.
@@ -39,6 +39,8 @@ def tell_outlets(context: Context, outlets: Iterable[Any], landing: Landing, des
     extra = extra_of(landing)
     for outlet in outlets:
         if isinstance(outlet, AssetAlias):
+            if not landing.files:
+                continue  # nothing is there that could be an asset
             place = landing.files[0].uri if len(landing.files) == 1 else destination
             try:
                 asset = Asset(asset_uri(place))

@@ -23,6 +23,7 @@
     │   ├── ResultChangedError        the file changed while it was read            (retryable)
     │   ├── ResultExpiredError        the store refused the link, and a new one     (retryable)
     │   ├── UnsafeRedirectError       the link leads where it must not
+    │   ├── EmptyResultError          the job succeeded and has no result file
     │   └── ResultTooLargeError       larger than the caller allows
     └── DestinationError              the place to write to refused                 (retryable)
 
@@ -204,6 +205,14 @@ class ResultExpiredError(TransferError):
 class UnsafeRedirectError(TransferError):
     retryable = False
     default_remedy = "Nothing was sent there. Check the connection's host; if it is right, tell the vendor."
+
+
+class EmptyResultError(TransferError):
+    retryable = False
+    default_remedy = (
+        'Check what was asked for. Where a job may have no result, on_empty="skip" skips the task, and on_empty="land" '
+        "replaces what is at the destination with nothing."
+    )
 
 
 class ResultTooLargeError(TransferError):

@@ -52,6 +52,7 @@ def batch_job(  # noqa: PLR0913 the settings of three tasks
     max_xcom_bytes: int = MAX_XCOM_BYTES,
     manifest: bool | None = None,
     if_exists: str = "replace",
+    on_empty: str = "fail",
     sha256: bool = True,
     max_connections: int | None = None,
     outlets: Sequence[Asset | AssetAlias] | None = None,
@@ -79,6 +80,7 @@ def batch_job(  # noqa: PLR0913 the settings of three tasks
         max_xcom_bytes: the most a result may have, in bytes, to go into XCom.
         manifest: whether to write ``_manifest.json``, as for ``DownloadBatchResultsOperator``.
         if_exists: what becomes of an object at the destination, as there.
+        on_empty: what becomes of a job that has no result file, as there.
         sha256: whether to compute the files' SHA-256, as there.
         max_connections: the most to fetch one large file by, as there.
         outlets: the assets that the result is an event of.
@@ -122,6 +124,7 @@ def batch_job(  # noqa: PLR0913 the settings of three tasks
         max_xcom_bytes=max_xcom_bytes,
         manifest=manifest,
         if_exists=if_exists,
+        on_empty=on_empty,
         sha256=sha256,
         max_connections=max_connections,
         partition_key=partition_key,

@@ -40,6 +40,12 @@ IF_EXISTS = _arg(
     default="replace",
     help="What becomes of an object that is at the destination (default: replace)",
 )
+ON_EMPTY = _arg(
+    "--on-empty",
+    choices=("fail", "skip", "land"),
+    default="fail",
+    help="What becomes of a job that has no result file (default: fail)",
+)
 NO_SHA256 = _arg("--no-sha256", action="store_true", help="Do not compute the files' SHA-256")
 MAX_CONNECTIONS = _arg("--max-connections", type=int, help="The most to fetch one large file by (default: 8)")
 
@@ -74,6 +80,7 @@ def get_cli_commands() -> list[GroupCommand]:
                     DESTINATION,
                     ACCEPT_PARTIAL,
                     IF_EXISTS,
+                    ON_EMPTY,
                     NO_SHA256,
                     MAX_CONNECTIONS,
                 ),

@@ -25,6 +25,7 @@ def download(args: Namespace) -> None:
             destination,
             accept_partial=args.accept_partial,
             if_exists=args.if_exists,
+            on_empty=args.on_empty,
             sha256=not args.no_sha256,
             max_connections=args.max_connections,
             progress=progress,

@@ -74,7 +74,7 @@ class Control(Api):
         return json_reply(200, {"requests": [asdict(record) for record in self.world.log.snapshot()]})
 
     async def add_job(self, call: Call) -> Reply:
-        """Add a job: ``{"vendor", "state"?, "filename"?, "result"?: {"bytes", "format", "parts", "seed"}}``."""
+        """Add a job: ``{"vendor", "state"?, "filename"?, "result"?}``, the last with the fields of `ResultSpec`."""
         body = await call.json_object()
         try:
             result = ResultSpec(**body["result"]) if body.get("result") else None

@@ -231,6 +231,11 @@ class EmulatedJob:
         """Return the file name of a part, counted from 1."""
         return self.names.get(part) or self.filename or f"{self.id}-{part}"
 
+    def part_number(self, part: int) -> int | str | None:
+        """Return the number that the vendor shows for a part, counted from 1."""
+        numbers = self.result.part_numbers if self.result else None
+        return part if numbers is None else numbers[part - 1]
+
     @property
     def share(self) -> float:
         """The part of the rows, 0 to 1, that the job got done; below 1 where it was cancelled."""

@@ -10,15 +10,18 @@ from __future__ import annotations
 import hashlib
 import itertools
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import Literal, get_args
 
 from airflow_provider_batchdl.emulator.content import CHUNK, Content
 from airflow_provider_batchdl.emulator.rows import DEFAULT_FORMAT, MEDIA_TYPES, RowShape, row_shape
 
 _COUNTER = b"~~~~~~~~~"
 _TAG = b"^^^^^^^^"
+
+Listing = Literal["files", "null", "missing"]
 
 
 @dataclass(frozen=True)
@@ -28,28 +31,38 @@ class ResultSpec:
     Args:
         bytes: exact size of all parts together; parts differ by one byte at most.
         format: ``csv``, ``jsonl``, ``json`` or ``parquet``; ``None`` is the vendor's usual one.
-        parts: number of files.
+        parts: number of files; 0 makes Batch.com list none, ``"files": []``.
         seed: makes other content of the same size; added to the emulator's seed.
+        part_numbers: the numbers that Batch.com gives the parts, in their order, right or wrong: ``(1, 1, 2)``,
+            ``(2, None, 3)``; 1, 2, 3 … where left out.
+        listing: whether Batch.com shows its ``files`` at all, or ``null`` in their place, or no such member.
 
     Raises:
-        ValueError: for a negative size, fewer than one part or an unknown format.
+        ValueError: for a negative size, a negative number of parts, other than one number for each, or an
+            unknown format or listing.
     """
 
     bytes: int = 100_000
     format: str | None = None
     parts: int = 1
     seed: int = 0
+    part_numbers: Sequence[int | str | None] | None = None
+    listing: Listing = "files"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be made."""
-        if self.bytes < 0 or self.parts < 1:
+        if self.bytes < 0 or self.parts < 0:
             raise ValueError(f"cannot make {self.bytes} bytes in {self.parts} parts")
         if self.format is not None and self.format not in MEDIA_TYPES:
             raise ValueError(f"unknown format {self.format!r}; known: {', '.join(MEDIA_TYPES)}")
+        if self.part_numbers is not None and len(self.part_numbers) != self.parts:
+            raise ValueError(f"{self.parts} parts cannot have the numbers {self.part_numbers}")
+        if self.listing not in get_args(Listing):
+            raise ValueError(f"unknown listing {self.listing!r}; known: {', '.join(get_args(Listing))}")
 
     def part_size(self, part: int) -> int:
         """Return the size in bytes of a part, counted from 1."""
-        share, rest = divmod(self.bytes, self.parts)
+        share, rest = divmod(self.bytes, self.parts or 1)
         return share + (1 if part <= rest else 0)
 
     def format_for(self, vendor: str) -> str:

@@ -203,6 +203,7 @@ class BatchApiHook(ClientHook):
         accept_partial: bool = False,
         manifest: bool | None = None,
         if_exists: str = "replace",
+        on_empty: str = "fail",
         sha256: bool = True,
         max_connections: int | None = None,
         progress: Callable[[], Progress] | None = None,
@@ -216,11 +217,14 @@ class BatchApiHook(ClientHook):
             manifest: whether to write ``_manifest.json``; None for only beside several files, or to ``"skip"``.
             if_exists: ``"replace"`` what is at the destination; raise an ``"error"`` before anything is downloaded; or
                 ``"skip"`` where the manifest there says that it is this job's result, and replace it else.
+            on_empty: for a job that succeeded and lists no result file: ``"fail"`` raises; ``"skip"`` returns an empty
+                landing and touches nothing; ``"land"`` replaces what is at the destination with nothing.
             sha256: whether to compute the files' SHA-256; a checksum that the source declares is checked all the same.
             max_connections: the most to fetch one large file by, 8 where left out; 1 for never more than one.
             progress: makes, for each file, what is told how far it is; lines in the log where left out.
 
         Raises:
+            EmptyResultError: there is no result file, and ``on_empty`` is ``"fail"``.
             DestinationError: something is in the way, or the store refused.
             BatchDlError: what went wrong, typed; nothing partial is left.
         """
@@ -244,6 +248,7 @@ class BatchApiHook(ClientHook):
                     accept_partial=accept_partial,
                     manifest=manifest,
                     if_exists=if_exists,
+                    on_empty=on_empty,
                     sha256=sha256,
                     connections=max_connections,
                     on_landed=landed,
@@ -252,15 +257,17 @@ class BatchApiHook(ClientHook):
                 )
             )
 
-    def fetch(self, job_id: str, *, max_bytes: int, accept_partial: bool = False) -> object:
+    def fetch(self, job_id: str, *, max_bytes: int, accept_partial: bool = False, on_empty: str = "fail") -> object:
         """A small result, parsed: JSON as it is, JSON lines and CSV rows as a list.
 
         Args:
             job_id: the vendor's id of the job.
             max_bytes: the most it may have, in bytes.
             accept_partial: take what a cancelled job left, where the vendor keeps it.
+            on_empty: for a job that succeeded and lists no result file: ``"fail"`` raises, the others return ``[]``.
 
         Raises:
+            EmptyResultError: there is no result file, and ``on_empty`` is ``"fail"``.
             ResultTooLargeError: it is larger; it is not read whole to find out.
             BatchDlError: what else went wrong, typed.
         """
@@ -268,7 +275,9 @@ class BatchApiHook(ClientHook):
 
         with span("download", vendor=self.vendor.name, job_id=str(job_id)):
             return self._repeatable(
-                lambda client: fetch(client, str(job_id), max_bytes=max_bytes, accept_partial=accept_partial)
+                lambda client: fetch(
+                    client, str(job_id), max_bytes=max_bytes, accept_partial=accept_partial, on_empty=on_empty
+                )
             )
 
 

@@ -35,6 +35,9 @@ class DownloadBatchResultsOperator(LandsResults, BaseOperator):
         manifest: whether to write ``_manifest.json``; only beside several files, or to ``"skip"``, where left out.
         if_exists: ``"replace"`` what is at the destination; fail with an ``"error"`` before anything is downloaded; or
             ``"skip"`` the download where the manifest there says that it is this job's result, and replace it else.
+        on_empty: what becomes of a job that succeeded and has no result file: ``"fail"`` the task at once; ``"skip"``
+            it, and leave the destination as it is; or ``"land"`` nothing, in place of what is at the destination. A
+            file of no bytes is a result.
         sha256: whether to compute the files' SHA-256; a checksum that the source declares is checked all the same.
         max_connections: the most to fetch one large file by, where a single one is slower than the worker and the
             source serves parts of it; 8 where left out, 1 for never more than one.
@@ -56,6 +59,7 @@ class DownloadBatchResultsOperator(LandsResults, BaseOperator):
         max_xcom_bytes: int = MAX_XCOM_BYTES,
         manifest: bool | None = None,
         if_exists: str = "replace",
+        on_empty: str = "fail",
         sha256: bool = True,
         max_connections: int | None = None,
         partition_key: str | list[str] | XComArg | None = None,
@@ -69,6 +73,7 @@ class DownloadBatchResultsOperator(LandsResults, BaseOperator):
         self.max_xcom_bytes = max_xcom_bytes
         self.manifest = manifest
         self.if_exists = if_exists
+        self.on_empty = on_empty
         self.sha256 = sha256
         self.max_connections = max_connections
         self.partition_key: str | list[str] | None = partition_key  # type: ignore[assignment] # as above
@@ -78,4 +83,5 @@ class DownloadBatchResultsOperator(LandsResults, BaseOperator):
         """Download."""
         with no_vain_retries(), BatchApiHook.for_connection(self.conn_id) as hook:
             show_link(self, context, hook)
+            self._prepare(context)
             return self._land(context, hook, self.job_id)

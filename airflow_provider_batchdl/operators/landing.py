@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl.assets import add_partitions, checked_partitions, tell_outlets
+from airflow_provider_batchdl.exceptions import EmptyResultError
+from airflow_provider_batchdl.failures import AirflowSkipException
 from airflow_provider_batchdl.lineage import JobLineage, TellsLineage
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ class LandsResults(TellsLineage):
     max_xcom_bytes: int
     manifest: bool | None
     if_exists: str
+    on_empty: str
     sha256: bool
     max_connections: int | None
     partition_key: str | list[str] | None
@@ -31,8 +34,12 @@ class LandsResults(TellsLineage):
         """Refuse what would only show after the download.
 
         Raises:
-            InvalidRequestError: the task's ``partition_key`` is of no use.
+            InvalidRequestError: the task's ``partition_key``, ``if_exists`` or ``on_empty`` is of no use.
         """
+        from airflow_provider_batchdl.transfer.existing import checked_on_empty, checked_policy
+
+        checked_policy(self.if_exists)
+        checked_on_empty(self.on_empty)
         checked_partitions(context, self.outlets, self.partition_key)
 
     def _note_lineage(self, hook: BatchApiHook, job_id: str, landing: Landing | None = None) -> None:
@@ -44,7 +51,7 @@ class LandsResults(TellsLineage):
         self._note_lineage(hook, job_id)
         partitions = checked_partitions(context, self.outlets, self.partition_key)
         if self.destination is None:
-            value = hook.fetch(job_id, max_bytes=self.max_xcom_bytes, accept_partial=self.accept_partial)
+            value = self._fetch(hook, job_id)
             add_partitions(context, self.outlets, partitions)
             return value
         landing = hook.download(
@@ -53,10 +60,28 @@ class LandsResults(TellsLineage):
             accept_partial=self.accept_partial,
             manifest=self.manifest,
             if_exists=self.if_exists,
+            on_empty=self.on_empty,
             sha256=self.sha256,
             max_connections=self.max_connections,
         )
+        if not landing.files and self.on_empty == "skip":
+            raise _skipped(job_id)
         self._note_lineage(hook, job_id, landing)
         tell_outlets(context, self.outlets, landing, str(self.destination))
         add_partitions(context, self.outlets, partitions)
         return landing.to_dict()
+
+    def _fetch(self, hook: BatchApiHook, job_id: str) -> object:
+        on_empty = "land" if self.on_empty == "land" else "fail"
+        try:
+            return hook.fetch(
+                job_id, max_bytes=self.max_xcom_bytes, accept_partial=self.accept_partial, on_empty=on_empty
+            )
+        except EmptyResultError:
+            if self.on_empty == "skip":
+                raise _skipped(job_id) from None
+            raise
+
+
+def _skipped(job_id: str) -> AirflowSkipException:
+    return AirflowSkipException(f"Job {job_id} has no result file.")

@@ -16,7 +16,12 @@ from airflow_provider_batchdl.deferral import (
     wait_in_triggerer,
     wait_on_unless_answered,
 )
-from airflow_provider_batchdl.exceptions import BatchDlError, JobFailedError, UnsupportedOperationError
+from airflow_provider_batchdl.exceptions import (
+    BatchDlError,
+    EmptyResultError,
+    JobFailedError,
+    UnsupportedOperationError,
+)
 from airflow_provider_batchdl.failures import AirflowTaskTimeout, no_vain_retries
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.jobs import JobState
@@ -61,6 +66,7 @@ class BatchJobOperator(LandsResults, BaseOperator):
         max_xcom_bytes: the most a result may have, in bytes, to go into XCom.
         manifest: whether to write ``_manifest.json``; only beside several files, or to ``"skip"``, where left out.
         if_exists: what becomes of an object at the destination, as for ``DownloadBatchResultsOperator``.
+        on_empty: what becomes of a job that succeeded and has no result file, as there.
         sha256: whether to compute the files' SHA-256, as there.
         max_connections: the most to fetch one large file by, as there.
         partition_key: the partitions that the result is of, as there.
@@ -93,6 +99,7 @@ class BatchJobOperator(LandsResults, BaseOperator):
         max_xcom_bytes: int = MAX_XCOM_BYTES,
         manifest: bool | None = None,
         if_exists: str = "replace",
+        on_empty: str = "fail",
         sha256: bool = True,
         max_connections: int | None = None,
         partition_key: str | list[str] | XComArg | None = None,
@@ -113,6 +120,7 @@ class BatchJobOperator(LandsResults, BaseOperator):
         self.max_xcom_bytes = max_xcom_bytes
         self.manifest = manifest
         self.if_exists = if_exists
+        self.on_empty = on_empty
         self.sha256 = sha256
         self.max_connections = max_connections
         self.partition_key: str | list[str] | None = partition_key  # type: ignore[assignment] # as above
@@ -262,6 +270,8 @@ class BatchJobOperator(LandsResults, BaseOperator):
     def _land(self, context: Context, hook: BatchApiHook, job_id: str) -> Any:
         try:
             return super()._land(context, hook, job_id)
+        except EmptyResultError:
+            raise
         except BatchDlError:
             self.log.warning(
                 "Job %s has ended, and its results are still at the vendor. A retry lands them. Clearing this task "

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 MANIFEST = "_manifest.json"
+_REMOVALS = "4d616e6966657374"  # sixteen hex digits, as in the names of partial files
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class Destination:
         """Where the manifest goes: beside an object it carries that object's name, since others may be there."""
         stem = "" if self.is_folder else self.path.rpartition("/")[2].partition(".")[0]
         return self.named(stem + MANIFEST)
+
+    def removals(self) -> Destination:
+        """Where it is noted what a replaced manifest named, while that is removed; `sweep` finds it by its name."""
+        manifest = self.manifest()
+        return self.named(f".{manifest.path.rpartition('/')[2]}.{_REMOVALS}.part")
 
 
 def _sibling(path: str, name: str) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import errno
 import os
+import stat
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow_provider_batchdl.exceptions import InvalidRequestError
-from airflow_provider_batchdl.jobs import Landing
-from airflow_provider_batchdl.redaction import get_logger
-from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error
+from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, special_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -18,12 +17,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_batchdl.transfer.destination import Destination
 
-log = get_logger(__name__)
-
 IfExists = Literal["replace", "error", "skip"]
-
-# A manifest has some 500 bytes for each part; what is larger than this is none of ours.
-LARGEST_MANIFEST = 16 << 20
+OnEmpty = Literal["fail", "skip", "land"]
 
 
 def checked_policy(if_exists: str) -> IfExists:
@@ -32,12 +27,39 @@ def checked_policy(if_exists: str) -> IfExists:
     Raises:
         InvalidRequestError: it is not.
     """
-    for known in get_args(IfExists):
-        if if_exists == known:
-            return known  # type: ignore[no-any-return]
-    raise InvalidRequestError(
-        f"if_exists={if_exists!r} is unknown.", remedy="Use one of " + ", ".join(get_args(IfExists)) + "."
-    )
+    return _one_of(IfExists, "if_exists", if_exists)  # type: ignore[no-any-return]
+
+
+def checked_on_empty(on_empty: str) -> OnEmpty:
+    """``on_empty``, which is one of the three.
+
+    Raises:
+        InvalidRequestError: it is not.
+    """
+    return _one_of(OnEmpty, "on_empty", on_empty)  # type: ignore[no-any-return]
+
+
+def refuse_unusable(place: Destination) -> None:
+    """Nothing, unless a local destination is what no file can have the name of: asked before a job is paid for.
+
+    Raises:
+        DestinationError: it is a FIFO, a device or a socket, or a link to one; a folder, and not written as one; or a
+            file, and written as a folder.
+    """
+    if not is_local(place.fs):
+        return
+    path = place.fs._strip_protocol(place.path)
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 a path of the file system's
+    except (OSError, ValueError):
+        return  # nothing is there, or the sink tells what is wrong
+    if place.is_folder:
+        if not stat.S_ISDIR(mode):
+            raise destination_error(place.uri, "write", NotADirectoryError(errno.ENOTDIR, "it is no folder"))
+    elif stat.S_ISDIR(mode):
+        raise destination_error(place.uri, "write", IsADirectoryError(errno.EISDIR, "the destination is a folder"))
+    elif not stat.S_ISREG(mode):
+        raise special_file(place.uri)
 
 
 def refuse_existing(place: Destination) -> None:
@@ -54,62 +76,46 @@ def refuse_existing(place: Destination) -> None:
         raise already_there(place.uri)
 
 
-def recorded_landing(place: Destination, *, vendor: str, job_id: str, parts: Collection[int | None]) -> Landing | None:
-    """The landing that the manifest at the destination records, where it is this job's and still holds.
-
-    It does where the manifest names this job, all of its parts, each at the place where it would go today, and every
-    object has the recorded size and was last written before the manifest, which comes last.
+def refuse_all_existing(destination: Destination, parts: Collection[int | None], *, manifest: bool) -> None:
+    """Nothing, where nothing is at any name that is known before the first file is asked for.
 
     Args:
-        place: the destination.
-        vendor: the vendor's name.
-        job_id: the vendor's id of the job.
-        parts: the numbers of the job's files; None is that of a single file.
+        destination: where the result goes.
+        parts: the numbers of its files; none for an empty result.
+        manifest: whether it gets a manifest.
 
-    Returns:
-        The landing; None where anything is missing, differs or cannot be read: then only a transfer tells.
+    Raises:
+        DestinationError: an object is there, or the store does not tell.
     """
-    manifest = place.manifest()
-    try:
-        landing = _read(manifest)
-        if landing is None or (landing.vendor, landing.job_id) != (vendor, job_id):
-            return None
-        if not parts or sorted(map(str, parts)) != sorted(str(file.part) for file in landing.files):
-            return None
-        written = manifest.fs.modified(manifest.path)
-        for file in landing.files:
-            name = file.source_name or ""
-            there = place.part(file.part, name)
-            if "/" in name or there.uri != file.uri:
-                return None
-            info = _info(there.fs, there.path)
-            # An object written after the manifest is another job's, whatever its size.
-            if info is None or info.get("size") != file.bytes or there.fs.modified(there.path) > written:
-                return None
-    except Exception as error:  # noqa: BLE001  a store that does not let us look, a manifest that is none
-        log.info("What is at %s cannot be compared with the result: %s.", place.uri, type(error).__name__)
-        return None
-    return landing
+    if manifest:
+        refuse_existing(destination.manifest())
+    if not destination.is_folder:
+        for part in parts or (None,):
+            refuse_existing(destination.part(part, ""))
 
 
-def _read(manifest: Destination) -> Landing | None:
-    info = _info(manifest.fs, manifest.path)
-    if info is None or not 0 < (info.get("size") or 0) <= LARGEST_MANIFEST:
-        return None
-    return Landing.from_dict(json.loads(manifest.fs.cat_file(manifest.path)))
+def is_local(fs: AbstractFileSystem) -> bool:
+    """Whether it is the local disk."""
+    from fsspec.implementations.local import LocalFileSystem
+
+    return isinstance(fs, LocalFileSystem)
+
+
+def _one_of(kind: Any, name: str, value: str) -> Any:
+    if value not in get_args(kind):
+        raise InvalidRequestError(f"{name}={value!r} is unknown.", remedy=f"Use one of {', '.join(get_args(kind))}.")
+    return value
 
 
 def _exists(fs: AbstractFileSystem, path: str) -> bool:
-    from fsspec.implementations.local import LocalFileSystem
-
-    if isinstance(fs, LocalFileSystem):
+    if is_local(fs):
         # A link that leads nowhere is something, too. A folder is told by the sink, in its own words.
         local = fs._strip_protocol(path)
         return os.path.lexists(local) and not os.path.isdir(local)  # noqa: PTH112 a path of the file system's
-    return _info(fs, path) is not None
+    return object_info(fs, path) is not None
 
 
-def _info(fs: AbstractFileSystem, path: str) -> dict[str, Any] | None:
+def object_info(fs: AbstractFileSystem, path: str) -> dict[str, Any] | None:
     """What the store, not its cache, says of the object; None where there is none."""
     fs.invalidate_cache(path.rpartition("/")[0])
     try:

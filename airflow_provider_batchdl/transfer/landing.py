@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
@@ -16,13 +15,21 @@ from airflow_provider_batchdl.transfer import MAX_CONNECTIONS
 from airflow_provider_batchdl.transfer.destination import Destination
 from airflow_provider_batchdl.transfer.ending import leave
 from airflow_provider_batchdl.transfer.engine import Received, Transfer
-from airflow_provider_batchdl.transfer.existing import checked_policy, recorded_landing, refuse_existing
+from airflow_provider_batchdl.transfer.existing import (
+    checked_on_empty,
+    checked_policy,
+    refuse_all_existing,
+    refuse_existing,
+    refuse_unusable,
+)
+from airflow_provider_batchdl.transfer.manifest import recorded_landing, retire, write_manifest
 from airflow_provider_batchdl.transfer.naming import naming
+from airflow_provider_batchdl.transfer.numbering import listed_files
 from airflow_provider_batchdl.transfer.opener import Source
 from airflow_provider_batchdl.transfer.parse import parse_result
 from airflow_provider_batchdl.transfer.progress import Progress, ProgressLines, amount, tell_landing
 from airflow_provider_batchdl.transfer.recording import landed_file, landing_of
-from airflow_provider_batchdl.transfer.sinks import DurableSink, Sink, open_kept, open_sink, write_small
+from airflow_provider_batchdl.transfer.sinks import DurableSink, Sink, open_kept, open_sink
 from airflow_provider_batchdl.transfer.sinks.memory import MemorySink
 from airflow_provider_batchdl.transfer.state import StateStore, partial_key
 from airflow_provider_batchdl.transfer.stream import ResultStream
@@ -57,6 +64,7 @@ def download(
     manifest: bool | None = None,
     sha256: bool = True,
     if_exists: str = "replace",
+    on_empty: str = "fail",
     connections: int | None = None,
     state: StateStore | None = None,
     on_landed: Callable[[Landing], None] | None = None,
@@ -78,7 +86,11 @@ def download(
         if_exists: what becomes of an object that is at the destination. ``"replace"`` replaces it. ``"error"`` raises
             before a byte of it is downloaded, and also where it appears meanwhile; this includes what an earlier,
             failed try published. ``"skip"`` returns the landing that the manifest there records, where it is this
-            job's and the objects are unchanged, and else replaces it.
+            job's and the objects are unchanged, and else replaces it. The manifest of a result that is replaced goes
+            first, and with it the objects that only that result has; see `retire`.
+        on_empty: what becomes of a job that succeeded and lists no result file. ``"fail"`` raises; ``"skip"`` returns
+            an empty landing and touches nothing; ``"land"`` replaces what is at the destination with nothing, and
+            writes the manifest. A file of no bytes is a file, and lands.
         connections: the most to fetch a large file by, where a single one is slower than we are and the server
             serves parts of a file that it vouches for; `MAX_CONNECTIONS` where left out, 1 for never more than one.
         state: where the progress of a large upload is noted, for a next try to go on with it; beside the destination
@@ -88,6 +100,7 @@ def download(
         progress: makes, for each file, what is told how far it is; lines in the log where left out.
 
     Raises:
+        EmptyResultError: there is no result file, and ``on_empty`` is ``"fail"``.
         DestinationError: something is in the way (not retryable), or the store refused.
         BatchDlError: what went wrong, typed; nothing new is visible then, unless it was the store that failed
             between two publications: without a manifest, several files are not complete.
@@ -95,16 +108,19 @@ def download(
     began = time.monotonic()
     policy = checked_policy(if_exists)
     create_only = policy == "error"
+    empty = checked_on_empty(on_empty)
     job = checked_job(client, job_id, accept_partial=accept_partial)
-    files = _numbered(client.vendor.result_files(job))
+    files = listed_files(client.vendor, job, on_empty=empty)
+    if not files and empty == "skip":
+        return landing_of(client, job, (), (), began=began)
+    refuse_unusable(destination)
     if policy == "skip" and (found := _recorded(client, job, destination, files)):
         return found
-    if manifest is None:
-        manifest = len(files) > 1 or policy == "skip"
+    writes_manifest = len(files) != 1 or policy == "skip" if manifest is None else manifest
+    if writes_manifest:
+        refuse_unusable(destination.manifest())
     if create_only:
-        _refuse_existing(destination, files, manifest=manifest)
-    if not files:
-        log.warning("%s lists no result file for job %s: there is nothing to land.", client.vendor.label, job_id)
+        refuse_all_existing(destination, [file.part for file in files], manifest=writes_manifest)
     with section(), ExitStack() as sinks:
         complete = []
         for file in files:
@@ -126,21 +142,25 @@ def download(
             complete.append((sink, received, landed_file(file, sink, received, name_of(received.head))))
             if len(files) > 1:
                 log.info("Received %s of %d files: %s.", len(complete), len(files), amount(received.bytes))
+        landed = tuple(file for _, _, file in complete)
+        tallies = [received.tally for _, received, _ in complete]
+        if not create_only:
+            landing = landing_of(client, job, landed, tallies, began=began)
+            retire(destination, landing, manifest=manifest, writes_manifest=writes_manifest)
         for sink, _, _ in complete:
             sink.publish()
-    landed = tuple(file for _, _, file in complete)
-    landing = landing_of(client, job, landed, [received.tally for _, received, _ in complete], began=began)
-    if manifest:
-        place = destination.manifest()
-        data = json.dumps(landing.to_dict(), indent=2).encode()
-        write_small(place.fs, place.path, place.uri, data, create_only=create_only)
+    landing = landing_of(client, job, landed, tallies, began=began)
+    if writes_manifest:
+        write_manifest(destination, landing, create_only=create_only)
     tell_landing(landing)
     if on_landed is not None:
         on_landed(landing)
     return landing
 
 
-def fetch(client: BatchClient, job_id: str, *, max_bytes: int, accept_partial: bool = False) -> object:
+def fetch(
+    client: BatchClient, job_id: str, *, max_bytes: int, accept_partial: bool = False, on_empty: str = "fail"
+) -> object:
     """A small result, parsed: JSON as it is, JSON lines and CSV rows as a list; several parts as one list.
 
     Args:
@@ -148,14 +168,17 @@ def fetch(client: BatchClient, job_id: str, *, max_bytes: int, accept_partial: b
         job_id: the vendor's id of the job.
         max_bytes: the most that all parts together may have, and a gzip file unpacked.
         accept_partial: take what a cancelled job left, where the vendor keeps it.
+        on_empty: for a job that succeeded and lists no result file: ``"fail"`` raises, the others return ``[]``.
 
     Raises:
+        EmptyResultError: there is no result file, and ``on_empty`` is ``"fail"``.
         ResultTooLargeError: the result is larger; it is not read whole to find out.
         BatchDlError: what else went wrong, typed.
     """
+    empty = checked_on_empty(on_empty)
     job = checked_job(client, job_id, accept_partial=accept_partial)
     values = []
-    for file in client.vendor.result_files(job):
+    for file in listed_files(client.vendor, job, on_empty=empty):
         sink, name_of = MemorySink(), naming(client.vendor, job, file)
         _, received = _receive(client, job, file, lambda head, sink=sink: sink, name_of, max_bytes=max_bytes)  # type: ignore[misc]
         head = received.head
@@ -251,15 +274,6 @@ def _ending(sink: Sink) -> Callable[[type[BaseException] | None, BaseException |
     return lambda kind, error, trace: leave(sink, error)
 
 
-def _refuse_existing(destination: Destination, files: tuple[ResultFile, ...], *, manifest: bool) -> None:
-    """Raise for whatever is in the way at names that are known before the first file is asked for."""
-    if manifest:
-        refuse_existing(destination.manifest())
-    if not destination.is_folder:
-        for file in files:
-            refuse_existing(destination.part(file.part, ""))
-
-
 def _recorded(client: BatchClient, job: Job, destination: Destination, files: tuple[ResultFile, ...]) -> Landing | None:
     """The landing at the destination, where it is this job's."""
     parts = [file.part for file in files]
@@ -268,10 +282,3 @@ def _recorded(client: BatchClient, job: Job, destination: Destination, files: tu
         log.info("The result of job %s is at %s already, unchanged: nothing to do.", job.id, destination.uri)
         return replace(landing, resumed=0, restarted=0)
     return None
-
-
-def _numbered(files: tuple[ResultFile, ...]) -> tuple[ResultFile, ...]:
-    """Several files each have a number, the vendor's or their place in its list; a single one has none."""
-    if len(files) == 1:
-        return files if files[0].part is None else (replace(files[0], part=None),)
-    return tuple(replace(file, part=file.part or place) for place, file in enumerate(files, start=1))

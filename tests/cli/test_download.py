@@ -165,3 +165,16 @@ def test_a_job_that_goes_on(batchdl: Batchdl, connections: Emulator, tmp_path: P
     assert ended.code == 75
     assert "ResultNotReadyError" in ended.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_job_without_a_result_file(batchdl: Batchdl, connections: Emulator, tmp_path: Path) -> None:
+    job = connections.add_job("batchcom", ResultSpec(parts=0))
+    command = ("download", "-c", "batchcom_default", job.id, f"{tmp_path}/out/", "-o", "json")
+    failed = batchdl(*command)
+    assert failed.code == 1
+    assert "EmptyResultError" in failed.err
+    skipped = batchdl(*command, "--on-empty", "skip")
+    assert (skipped.code, json.loads(skipped.out)) == (0, [])
+    assert not (tmp_path / "out").exists()
+    assert batchdl(*command, "--on-empty", "land").code == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["_manifest.json"]

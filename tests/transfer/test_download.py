@@ -170,14 +170,3 @@ def test_the_rows_of_several_parts_become_one_list(emulator: Emulator, client_fo
     landing = download(client, job.id, local(tmp_path, folder=True))
     assert isinstance(rows, list)
     assert len(rows) == sum(file.rows or 0 for file in landing.files)
-
-
-def test_an_export_without_files_lands_nothing(emulator: Emulator, client_for: ClientFor, tmp_path: Path) -> None:
-    job = emulator.add_job("batchcom", state="succeeded", result=ResultSpec(bytes=900, format="jsonl"))
-    export = {"id": job.id, "status": "SUCCESS", "request": {}, "files": []}
-    emulator.add_fault(
-        Fault("status", operation="status", status=200, body=json.dumps(export), content_type="application/json")
-    )
-    landing = download(client_for("batchcom"), job.id, local(tmp_path, folder=True))
-    assert (landing.files, landing.bytes, landing.verified_by) == ((), 0, ("nothing",))
-    assert left_in(tmp_path) == []

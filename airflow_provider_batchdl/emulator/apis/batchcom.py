@@ -131,7 +131,10 @@ class BatchCom(Api):
         if job.message:
             view["error_message"] = job.message  # an inference: no page shows an export that failed
         if job.phase is Phase.SUCCEEDED and job.ended_at is not None:
-            view |= {"completion_date": _moment(job.ended_at), "files": await self._files(call, job)}
+            view["completion_date"] = _moment(job.ended_at)
+            listing = job.result.listing if job.result else "files"
+            if listing != "missing":
+                view["files"] = await self._files(call, job) if listing == "files" else None
         return view
 
     async def _files(self, call: Call, job: EmulatedJob) -> list[dict[str, Any]]:
@@ -141,7 +144,7 @@ class BatchCom(Api):
         for part in range(1, job.parts + 1):
             content = await asyncio.to_thread(job.content, part)
             file_id = f"{job.id.replace('export_', 'file_')}{part:04d}"
-            files.append({"id": file_id, "part": part, "size": content.size, "url": url + file_id})
+            files.append({"id": file_id, "part": job.part_number(part), "size": content.size, "url": url + file_id})
         return files
 
     async def listing(self, call: Call) -> Reply:

@@ -26,6 +26,7 @@ __all__ = [
     "Sink",
     "open_kept",
     "open_sink",
+    "remove_object",
     "write_small",
 ]
 
@@ -245,3 +246,25 @@ def write_small(fs: AbstractFileSystem, path: str, uri: str, data: bytes, *, cre
         return sink.publish()
     finally:
         sink.discard()
+
+
+def remove_object(fs: AbstractFileSystem, path: str) -> None:
+    """Remove one object, where it is there; on a local disk so that it is gone after a power cut, too.
+
+    Args:
+        fs: the fsspec file system, synchronous face.
+        path: the object's path as `fs` names it.
+
+    Raises:
+        Exception: what the store raises where it refuses.
+    """
+    from fsspec.implementations.local import LocalFileSystem
+
+    try:
+        fs.rm_file(path)
+    except FileNotFoundError:
+        return
+    if isinstance(fs, LocalFileSystem):
+        from airflow_provider_batchdl.transfer.sinks import folder
+
+        folder.sync(fs._parent(path))

@@ -153,6 +153,12 @@ def already_there(uri: str) -> DestinationError:
     return DestinationError(f"{clean(uri)} exists already.", remedy=remedy, retryable=False)
 
 
+def special_file(uri: str) -> DestinationError:
+    """The error for a FIFO, a device or a socket, which a result would replace."""
+    remedy = "Give the name of a file; what reads from a pipe can read the file once it is there."
+    return DestinationError(f"{clean(uri)} is a FIFO, a device or a socket.", remedy=remedy, retryable=False)
+
+
 def no_object(uri: str) -> DestinationError:
     """The error for a destination that names a bucket or folder but no object."""
     remedy = "Give a bucket and an object name; end the destination in '/' only to name a folder."

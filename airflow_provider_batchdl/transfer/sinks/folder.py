@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 
 from airflow_provider_batchdl.redaction import get_logger
 
@@ -46,6 +47,15 @@ def rename_unless_taken(path: str, target: str) -> None:
         if os.path.lexists(target):
             raise FileExistsError(errno.EEXIST, "something is there") from None
         os.replace(path, target)
+
+
+def is_special(path: str) -> bool:
+    """Whether `path` leads to something that is neither a file nor a folder: a FIFO, a device, a socket."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def sync(folder: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.parallel.shelf import FileShelf
 from airflow_provider_batchdl.transfer.sinks import ScatteredSink, folder, leftovers, partial
-from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, ended
+from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, ended, special_file
 from airflow_provider_batchdl.transfer.sinks.writeback import Writeback
 from airflow_provider_batchdl.transfer.state import Mark, boot_id
 
@@ -33,7 +33,8 @@ class LocalSink(ScatteredSink):
     A symbolic link at the target is replaced by the new file, as `mv` does; the file it pointed to keeps its old
     content. Writing through it would change a file outside the folder the user named. Links among the parent
     folders are followed as usual. An existing file is replaced with a new one under the worker's umask: readers that
-    have it open keep the old content, and its old mode and owner are not copied.
+    have it open keep the old content, and its old mode and owner are not copied. A FIFO, a device or a socket is not
+    replaced, nor is a link to one.
 
     With `create_only` the file is published by `link`, which never replaces. A file system without hard links is
     asked right before the rename instead, and a warning says so.
@@ -77,6 +78,8 @@ class LocalSink(ScatteredSink):
         self._sealed: os.stat_result | None = None
         if not self._name or os.path.isdir(path):
             raise destination_error(uri, "write", IsADirectoryError(errno.EISDIR, "the destination is a folder"))
+        if folder.is_special(path):
+            raise special_file(uri)
         try:
             try:
                 self._open(key, keep=keep, expected_bytes=expected_bytes)
@@ -222,6 +225,9 @@ class LocalSink(ScatteredSink):
                 partial.remove_state(self._temporary)
             if self._create_only:
                 self._create()
+            elif folder.is_special(self._target):
+                self.discard()
+                raise special_file(self.uri)
             else:
                 os.replace(self._temporary, self._target)
             self._close()
