@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from airflow_provider_batchdl.exceptions import InvalidRequestError
-from airflow_provider_batchdl.redaction import get_logger
+from airflow_provider_batchdl.redaction import excerpt, get_logger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -69,7 +69,7 @@ def checked_partitions(context: Context, outlets: Iterable[Any], keys: str | Seq
     for key in found:
         if not isinstance(key, str) or not key.strip() or len(key) > LONGEST_PARTITION_KEY:
             raise InvalidRequestError(
-                f"The partition_key {str(key)[:40]!r} is not a text of 1 to {LONGEST_PARTITION_KEY} characters.",
+                f"The partition_key {excerpt(key, 40)!r} is not a text of 1 to {LONGEST_PARTITION_KEY} characters.",
                 remedy="Look at the rendered template; leave partition_key out for the partition of the run itself.",
             )
     assets = assets_of(outlets)

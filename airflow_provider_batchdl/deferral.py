@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.jobs import Job
-from airflow_provider_batchdl.redaction import redact
+from airflow_provider_batchdl.redaction import redact_value
 from airflow_provider_batchdl.storable import bounded_text
 
 if TYPE_CHECKING:
@@ -90,10 +90,11 @@ def _answers(event: object, wait: Mapping[str, Any]) -> bool:
 def shown(job: Job) -> dict[str, Any]:
     """The job as it may lie in XCom and in an event: storable, small, and with no secret in the vendor's words.
 
-    Of very many files it has the first, and in ``files_omitted`` how many more there are.
+    Of very many files it has the first, and in ``files_omitted`` how many more there are. A file's id may be a signed
+    URL, and is masked then: who downloads asks for the job again, and has it from there.
     """
-    facts = job.to_dict()
-    facts["message"] = bounded_text(redact(job.message)) if job.message else job.message
+    facts = {**redact_value(job.to_dict()), "id": job.id}
+    facts["message"] = bounded_text(facts["message"]) if job.message else job.message
     ends = accumulate(len(json.dumps(file, ensure_ascii=False).encode()) for file in facts["files"])
     fitting = max(1, sum(end <= LARGEST_FILES for end in ends))
     if fitting < len(job.files):

@@ -36,7 +36,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from airflow_provider_batchdl.redaction import redact
-from airflow_provider_batchdl.storable import bounded_text, storable, storable_number, storable_text
+from airflow_provider_batchdl.storable import bounded_text, storable, storable_number, storable_text, words_of
 
 
 class BatchDlError(Exception):
@@ -69,14 +69,14 @@ class BatchDlError(Exception):
         remedy: str | None = None,
         retry_after: float | None = None,
     ) -> None:
-        self.message = bounded_text(redact(str(message)))
+        self.message = bounded_text(redact(words_of(message)))
         super().__init__(self.message)
         self.vendor = vendor
-        self.job_id = None if job_id is None else storable_text(job_id)
+        self.job_id = None if job_id is None else storable_text(redact(words_of(job_id)))
         self.status = status
-        self.vendor_message = bounded_text(redact(str(vendor_message))) if vendor_message else None
-        self.vendor_code = bounded_text(redact(str(vendor_code))) if vendor_code else None
-        self.remedy = remedy or self.default_remedy
+        self.vendor_message = _said(vendor_message)
+        self.vendor_code = _said(vendor_code)
+        self.remedy = redact(remedy) if remedy else self.default_remedy
         self.retry_after = storable_number(retry_after)
 
     def __str__(self) -> str:
@@ -233,6 +233,10 @@ class DestinationError(BatchDlError):
     def __init__(self, message: str, *, retryable: bool = True, **facts: Any) -> None:
         super().__init__(message, **facts)
         self.retryable = retryable
+
+
+def _said(words: object) -> str | None:
+    return None if words is None else bounded_text(redact(words_of(words))) or None
 
 
 def _by_name(root: type[BatchDlError]) -> dict[str, type[BatchDlError]]:

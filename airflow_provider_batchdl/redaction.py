@@ -1,52 +1,54 @@
 """Keeping secrets out of everything that is logged or raised.
 
-Two nets: the secrets this process has been told of, in every form they take on the wire, and the places where secrets
-are known to stand in URLs and headers, whatever they are.
+Two nets: the secrets this process knows, however they are escaped, and the places where secrets are known to stand in
+URLs and headers, whatever they are. A text is redacted before it is normalised or cut: of a secret that is cut in two
+neither net would know a half.
 """
 
 from __future__ import annotations
 
 import base64
+import html
 import json
 import logging
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote, quote_plus
 
-MASK = "***"
+from airflow_provider_batchdl.escapes import levels, without_blanks
+from airflow_provider_batchdl.secret_places import MASK, Finding, in_places
+from airflow_provider_batchdl.storable import words_of
+
 # Shorter ones would mask parts of ordinary words.
 SHORTEST_SECRET = 5
+# As long as this, a secret is found with blanks inside too: where a vendor wrapped or normalised it.
+LONGEST_WORD = 16
+# A part of a secret from its beginning on, where a vendor has cut it: from here on it is looked at, from there masked.
+SHORTEST_PART = 8
+TELLING_PART = 12
 
-# Each pattern below reads a text once: none may begin a long match at every other character.
-_URL = re.compile(r"\bhttps?://[^\s'\"<>\\]+", re.IGNORECASE)
-# To the last "@" before the path, since a careless password holds one too.
-_USERINFO = re.compile(r"(?<=://)[^/?#\s]*@")
-_QUERY_VALUE = re.compile(r"(?<==)[^&#]+")
-# A request line or a bare target as urllib3 and httpcore log it: "/path?api_key=...".
-_TARGET_QUERY = re.compile(r"\?(?P<query>[^\s'\"?=<>]+=[^\s'\"<>]+)")
-_QUOTE = r"\\?['\"]"
-# Between a name and its value: "name: value", "name=value", {"name": "value"}, (b'name', b'value').
-_COLON = rf"(?:(?:{_QUOTE})?\s*[:=]|{_QUOTE}\s*,)\s*(?:b?{_QUOTE})?"
-_HEADER = re.compile(
-    rf"(?P<name>\b(?:(?:proxy-)?authorization|x-key|x-api-key|x-batch-project)\b{_COLON})"
-    r"(?:(?:bearer|basic|digest|negotiate|token|apikey)\s+)?[^\s'\",;)}\]\\]+",
-    re.IGNORECASE,
-)
-_COOKIE = re.compile(rf"(?P<name>\b(?:set-)?cookie\b{_COLON})[^'\"\r\n]+", re.IGNORECASE)
-# With a digit, or too long for a word: "invalid bearer token" is a message, and stays one.
-_BEARER = re.compile(r"(?<=\bbearer )(?:(?=[^\s\d]*\d)[\w\-.~+/=]{5,}|[\w\-.~+/=]{24,})", re.IGNORECASE)
-_PAIR = re.compile(
-    r"(?P<name>\b(?:api_?key|(?:access|refresh)_token|client_secret"
-    r"|x-(?:amz|goog)-(?:signature|credential|security-token)|signature|sig)"
-    rf"(?:{_QUOTE})?\s*[=:]\s*(?:{_QUOTE})?)[^\s&'\",;)}}\]\\]+",
-    re.IGNORECASE,
-)
 
-# Each form of each secret, and how many of the listeners were told of it.
-_known: dict[str, int] = {}
+@dataclass(slots=True)
+class _Form:
+    """One spelling of a secret; ``heard_by`` is how many of the listeners know it."""
+
+    text: str
+    heard_by: int = 0
+    head: str = ""
+    joined: str = ""
+
+    def __post_init__(self) -> None:
+        self.head, joined = self.text[:SHORTEST_PART], without_blanks(self.text)
+        if len(joined) >= LONGEST_WORD or SHORTEST_SECRET <= len(joined) < len(self.text):
+            self.joined = joined
+
+
+_known: dict[str, _Form] = {}
 # Tokens minted while the process runs, which live for hours: how many use each, and its forms.
-_minted: dict[str, tuple[int, list[str]]] = {}
+_minted: dict[str, tuple[int, list[_Form]]] = {}
 # Of so many minted tokens the listeners hear, and of each only as it is. Airflow's masker never forgets a secret, and
 # compiles all that it knows anew with each. A task's process mints one or two; a triggerer, for months, some each day.
 MOST_MINTED_TOLD = 20
@@ -58,18 +60,20 @@ Airflow's own masker."""
 
 
 def forms(secret: str) -> list[str]:
-    """The ways ``secret`` may stand in a text: as it is, percent-encoded, escaped, and in base64."""
+    """The ways ``secret`` may stand in a text: as it is, percent-encoded, escaped, and in base64.
+
+    Our own redactor undoes escapes, and needs the first, the last, and what an escape in the secret itself reads as.
+    """
     raw = secret.encode(errors="surrogatepass")
     # What is left as it is differs: by the letter, in forms, in httpx's URLs and in a browser's.
     percent = [quote(raw, safe=""), quote_plus(raw), quote(raw, safe="!$&'()*+,;=:@/?"), quote(raw, safe="!'()*")]
     percent += [re.sub(r"%..", lambda match: match[0].lower(), text) for text in percent]
-    escaped = [
-        repr(secret)[1:-1],
-        repr(raw)[2:-1],
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-    ]
-    found = dict.fromkeys((secret, *percent, *escaped, *_in_base64(raw)))
+    strings = [repr(secret), repr(raw)[1:], json.dumps(secret), json.dumps(secret, ensure_ascii=False)]
+    escaped = [text[1:-1] for text in strings]
+    escaped += [escaped[2].replace("/", r"\/"), re.sub("[<>&]", lambda sign: f"\\u{ord(sign[0]):04x}", escaped[3])]
+    escaped += [html.escape(secret), html.escape(secret, quote=False)]
+    plain = (view.text for view in levels(secret))
+    found = dict.fromkeys((*plain, *percent, *escaped, *_in_base64(raw)))
     return [form for form in found if len(form) >= SHORTEST_SECRET]
 
 
@@ -89,10 +93,11 @@ def remember(secret: str | None) -> None:
     """Mask ``secret`` from now on, wherever a text passes :func:`redact`, and tell listeners that do not know it."""
     if not secret or len(secret) < SHORTEST_SECRET:
         return
-    for form in forms(secret):
-        told, _known[form] = _known.get(form, 0), len(on_new_secret)
-        for listener in on_new_secret[told:]:
-            listener(form)
+    for text in forms(secret):
+        form = _known.setdefault(text, _Form(text))
+        heard_by, form.heard_by = form.heard_by, len(on_new_secret)
+        for listener in on_new_secret[heard_by:]:
+            listener(text)
 
 
 def remember_minted(token: str) -> None:
@@ -102,7 +107,7 @@ def remember_minted(token: str) -> None:
         return
     with _lock:
         users, every_form = _minted.get(token, (0, []))
-        _minted[token] = users + 1, every_form or forms(token)
+        _minted[token] = users + 1, every_form or [_Form(text) for text in forms(token)]
         is_told = not users and _minted_told < MOST_MINTED_TOLD
         _minted_told += is_told
     for listener in on_new_secret if is_told else ():
@@ -117,29 +122,110 @@ def forget(token: str) -> None:
             _minted[token] = users - 1, every_form
 
 
-def _every_form() -> list[str]:
+def _every_form() -> list[_Form]:
     with _lock:
-        minted = [form for _, every_form in _minted.values() for form in every_form]
-    return sorted([*_known, *minted], key=len, reverse=True)
+        return [*_known.values(), *(form for _, every_form in _minted.values() for form in every_form)]
 
 
 def redact(text: str) -> str:
     """``text`` without secrets: known ones, user info and query values of URLs, credentials in headers."""
-    for secret in _every_form():
-        if secret in text:
-            text = text.replace(secret, MASK)
-    text = _URL.sub(lambda match: redact_url(match[0]), text)
-    text = _TARGET_QUERY.sub(lambda match: f"?{_QUERY_VALUE.sub(MASK, match['query'])}", text)
-    for named in (_HEADER, _COOKIE, _PAIR):
-        text = named.sub(lambda match: match["name"] + MASK, text)
-    return _BEARER.sub(MASK, text)
+    shown, at = [], 0
+    for start, end, instead in _merged(sorted(_findings(text), key=lambda found: (found[0], -found[1]))):
+        shown += [text[at:start], instead]
+        at = end
+    return "".join((*shown, text[at:])) if at else text
 
 
 def redact_url(url: str) -> str:
     """``url`` without its fragment, the values of its query and its user info masked: names stay, to be of use."""
-    url = _USERINFO.sub(f"{MASK}@", url.partition("#")[0])
-    head, mark, query = url.partition("?")
-    return head + mark + _QUERY_VALUE.sub(MASK, query)
+    return redact(url.partition("#")[0])
+
+
+def redact_value(value: Any) -> Any:
+    """Plain JSON with every text in it redacted."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {name: redact_value(each) for name, each in value.items()}
+    return [redact_value(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def excerpt(value: object, longest: int) -> str:
+    """The beginning of what somebody else said: redacted, then on one line, then cut to ``longest`` characters."""
+    words = " ".join("".join(letter if letter.isprintable() else " " for letter in redact(words_of(value))).split())
+    return words if len(words) <= longest else words[: longest - 1] + "…"
+
+
+def _findings(text: str) -> Iterator[Finding]:
+    known = _every_form()
+    for view in levels(text):
+        for start, end, instead in in_places(view.text, original=view.below is None):
+            yield *view.source(start, end), instead
+        joined = view.without_blanks() if known else view
+        for form in known:
+            if form.head in view.text:
+                yield from ((*view.source(*part), MASK) for part in _parts(view.text, form.text))
+            if form.joined and form.joined in joined.text:
+                yield from ((*joined.source(*whole), MASK) for whole in _wholes(joined.text, form.joined))
+
+
+def _wholes(text: str, secret: str) -> Iterator[tuple[int, int]]:
+    at = text.find(secret)
+    while at >= 0:
+        yield at, at + len(secret)
+        at = text.find(secret, at + len(secret))
+
+
+def _parts(text: str, secret: str) -> Iterator[tuple[int, int]]:
+    """Where ``secret`` stands in ``text``, or its beginning, cut."""
+    head = secret[:SHORTEST_PART]
+    at = text.find(head)
+    while at >= 0:
+        end = at + _common(text, at, secret)
+        found = end == at + len(secret) or _is_cut(text, at, end)
+        if found:
+            yield at, end
+        at = text.find(head, end if found else at + 1)
+
+
+def _common(text: str, at: int, secret: str) -> int:
+    """How many of the secret's characters stand in ``text`` from ``at`` on."""
+    fits, fails = 0, len(secret) + 1
+    while fails - fits > 1:
+        middle = (fits + fails) // 2
+        if text.startswith(secret[:middle], at):
+            fits = middle
+        else:
+            fails = middle
+    return fits
+
+
+def _is_cut(text: str, start: int, end: int) -> bool:
+    """Whether what begins like a secret is one that was cut, rather than a word that begins alike."""
+    length, following = end - start, text[end : end + 3]
+    if length >= LONGEST_WORD:
+        return True
+    random = any(letter.isdigit() for letter in text[start:end])
+    if not following or following[0] in "…*" or following == "...":
+        return random or length >= TELLING_PART
+    return random and not following[0].isalnum()
+
+
+def _merged(findings: list[Finding]) -> Iterator[Finding]:
+    """Findings in order, without those inside others; what overlaps or touches is one."""
+    current: Finding | None = None
+    for start, end, instead in findings:
+        if current is None:
+            current = start, end, instead
+        elif end <= current[1]:
+            continue
+        elif start < current[1] or (start == current[1] and instead == current[2]):
+            current = current[0], end, MASK if instead or current[2] else ""
+        else:
+            yield current
+            current = start, end, instead
+    if current is not None:
+        yield current
 
 
 class RedactingFilter(logging.Filter):
@@ -150,11 +236,18 @@ class RedactingFilter(logging.Filter):
         try:
             text = record.getMessage()
         except Exception:  # noqa: BLE001 logging itself would print the arguments as they are, and go on
-            text = f"{record.msg} {record.args!r}"
+            text = " ".join(map(words_of, (record.msg, *_arguments(record.args))))
         record.msg, record.args = redact(text), None
         if isinstance(record.exc_info, tuple) and record.exc_info[1] is not None:
-            record.exc_text = redact(_FORMATTER.formatException(record.exc_info))
+            try:
+                record.exc_text = redact(_FORMATTER.formatException(record.exc_info))
+            except Exception:  # noqa: BLE001 a traceback shows what is anybody's, too
+                record.exc_text = f"{type(record.exc_info[1]).__name__}, whose traceback cannot be shown"
         return True
+
+
+def _arguments(args: object) -> tuple[object, ...]:
+    return args if isinstance(args, tuple) else tuple(args.items()) if isinstance(args, Mapping) else (args,)
 
 
 _FORMATTER = logging.Formatter()

@@ -68,10 +68,10 @@ def storable(value: Any, depth: int = 0) -> Any:
     if depth >= DEEPEST:
         return None
     if isinstance(value, Mapping):
-        return {storable_text(_text(name)): storable(member, depth + 1) for name, member in value.items()}
+        return {storable_text(words_of(name)): storable(member, depth + 1) for name, member in value.items()}
     if isinstance(value, Sequence | Set) and not isinstance(value, bytes | bytearray):
         return [storable(item, depth + 1) for item in value]
-    return storable_text(_text(value))
+    return storable_text(words_of(value))
 
 
 def _digits(number: int) -> str | None:
@@ -81,7 +81,8 @@ def _digits(number: int) -> str | None:
         return None
 
 
-def _text(value: object) -> str:
+def words_of(value: object) -> str:
+    """``value`` as text, whatever its own ``str()`` does: an error about an error must not end in a third one."""
     try:
         return str(value)
     except Exception:  # noqa: BLE001 whatever a foreign class does there

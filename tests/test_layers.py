@@ -18,7 +18,9 @@ VOCABULARY = {"", "storable", "redaction", "jobs", "exceptions", "waiting", "obs
 # Each layer with what it may import of this package; itself always.
 LAYERS = {
     "storable": set[str](),
-    "redaction": set[str](),
+    "escapes": set[str](),
+    "secret_places": set[str](),
+    "redaction": {"storable", "escapes", "secret_places"},
     "jobs": {"storable"},
     "observers": set[str](),
     "exceptions": {"redaction", "storable"},
@@ -28,7 +30,7 @@ LAYERS = {
     "transfer": VOCABULARY | {"vendors", "client"},
     "emulator": set[str](),
     "metrics": {"jobs", "observers"},
-    "tracing": {"redaction", "jobs"},
+    "tracing": {"redaction", "storable", "jobs"},
     "sections": {"redaction"},
     "hooks": VOCABULARY | {"vendors", "client", "transfer", "metrics", "tracing", "sections"},
 }

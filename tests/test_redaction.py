@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import logging
+import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote, quote_plus, urlencode
@@ -18,7 +20,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_batchdl import redaction
-from airflow_provider_batchdl.redaction import MASK, RedactingFilter, forms, get_logger, redact, redact_url, remember
+from airflow_provider_batchdl.exceptions import BatchDlError
+from airflow_provider_batchdl.redaction import (
+    RedactingFilter,
+    excerpt,
+    forms,
+    get_logger,
+    redact,
+    redact_url,
+    remember,
+)
+from airflow_provider_batchdl.secret_places import MASK
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +90,158 @@ def test_every_url_that_holds_it_is_masked(secret: str) -> None:
         for text in (url, f"GET {url}", f"/p?{urlencode({'k': secret})} HTTP/1.1", repr(url)):
             shown = redact(text)
             assert not any(form in shown for form in wire_forms(secret) if len(form) > 5)
+
+
+KEY = 'rb/9f+Ua&<Q"0"é 😀\'=%41\\n-37c0ffee'
+
+
+def as_json(text: str, upper: bool = False) -> str:
+    """Every character escaped, as some encoders do."""
+    units = text.encode("utf-16-be")
+    codes = (int.from_bytes(units[at : at + 2]) for at in range(0, len(units), 2))
+    return "".join(f"\\u{code:04X}" if upper else f"\\u{code:04x}" for code in codes)
+
+
+def each_byte(text: str, form: str) -> str:
+    return "".join(form.format(byte) for byte in text.encode())
+
+
+ENCODERS: dict[str, Any] = {
+    "as it is": str,
+    "json": lambda text: json.dumps(text)[1:-1],
+    "json of json": lambda text: json.dumps(json.dumps(text))[1:-1],
+    "json of json of json": lambda text: json.dumps(json.dumps(json.dumps(text)))[1:-1],
+    "PHP's json": lambda text: json.dumps(text)[1:-1].replace("/", r"\/"),
+    "Go's json": lambda text: json.dumps(text, ensure_ascii=False)[1:-1]
+    .replace("&", r"\u0026")
+    .replace("<", r"\u003c"),
+    "json, every letter": as_json,
+    "json, every letter, upper": lambda text: as_json(text, upper=True),
+    "html": html.escape,
+    "html of html": lambda text: html.escape(html.escape(text)),
+    "html, decimal": lambda text: "".join(f"&#{ord(letter)};" for letter in text),
+    "html, hex": lambda text: "".join(f"&#x{ord(letter):x};" for letter in text),
+    "html, HEX": lambda text: "".join(f"&#X{ord(letter):04X};" for letter in text),
+    "html, named": lambda text: text.replace("&", "&amp;").replace("/", "&sol;").replace("+", "&plus;"),
+    "url": lambda text: quote(text, safe=""),
+    "url, in part": lambda text: quote(text, safe="/+&='"),
+    "url, lower": lambda text: re.sub("%..", lambda code: code[0].lower(), quote(text, safe="")),
+    "url, every letter": lambda text: each_byte(text, "%{:02x}"),
+    "url, every letter, twice": lambda text: quote(each_byte(text, "%{:02x}")),
+    "form": quote_plus,
+    "url of url": lambda text: quote(quote(text, safe=""), safe=""),
+    "url of url of url": lambda text: quote(quote(quote(text, safe=""), safe=""), safe=""),
+    "url in json": lambda text: json.dumps(quote(text, safe=""))[1:-1],
+    "json in url": lambda text: quote(json.dumps(text)[1:-1]),
+    "json in html": lambda text: html.escape(json.dumps(text)),
+    "html in PHP's json": lambda text: json.dumps(html.escape(text))[1:-1].replace("/", r"\/"),
+    "html in url in json": lambda text: json.dumps(quote(html.escape(text)))[1:-1],
+    "json in url in html": lambda text: html.escape(quote(json.dumps(text)[1:-1], safe="&")),
+    "JavaScript's escape()": lambda text: "".join(f"%u{ord(sign):04x}" if sign < "\uffff" else sign for sign in text),
+    "repr": lambda text: repr(text)[1:-1],
+    "ascii": lambda text: ascii(text)[1:-1],
+    "repr of bytes": lambda text: repr(text.encode())[2:-1],
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "base64 in json": lambda text: base64.b64encode(text.encode()).decode().replace("/", r"\/"),
+    "base64 in a url": lambda text: quote(base64.b64encode(text.encode()).decode(), safe=""),
+    "base64 of user and key": lambda text: base64.b64encode(f"me:{text}".encode()).decode(),
+    "base64, in lines": lambda text: base64.encodebytes(text.encode() * 1).decode(),
+    "blanks normalised": lambda text: " ".join(text.replace(" ", " \t\n ").split()),
+    "blanks hardened": lambda text: text.replace(" ", "\xa0"),
+    "wrapped": lambda text: text[:20] + "\n    " + text[20:],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("encode", ENCODERS.values(), ids=ENCODERS)
+@pytest.mark.parametrize(
+    "key", [KEY, "rb_0123456789abcdef0123456789abcdef01", "eyJhbGciOiJIUzI1NiJ9." + "aZ09-_" * 200]
+)
+def test_no_spelling_of_a_secret_passes(encode: Callable[[str], str], key: str) -> None:
+    remember(key)
+    for text in ("{}", "before {} after", '{{"message": "your key is {}, isn\'t it"}}', "<p>{}</p>", "100%{}\\"):
+        shown = redact(text.format(encode(key)))
+        assert MASK in shown
+        # Of base64, letters at the edges hold bits of the neighbours too.
+        assert len(shown) <= len(text) + len(MASK) + 16, shown
+
+
+@pytest.mark.parametrize("upto", [10, 16, 25, 36])
+@pytest.mark.parametrize("end", ["", "…", "...", " is unknown", '"', "***", "&page=2", "</p>"])
+def test_a_secret_that_somebody_else_has_cut(upto: int, end: str) -> None:
+    key = "rb_0123456789abcdef0123456789abcdef01"
+    remember(key)
+    for spell in (str, lambda text: quote(as_json(text))):
+        assert redact(f"invalid key {spell(key[:upto])}{end}") == f"invalid key {MASK}{end}"
+
+
+@pytest.mark.parametrize(
+    "text", ["password is information", "the inform", "no informality", "information202 is another", "informational…"]
+)
+def test_a_word_that_begins_like_a_secret_stays(text: str) -> None:
+    remember("information2024!")
+    if "202" in text:
+        assert redact(text) == f"{MASK} is another"
+    else:
+        assert redact(text) == text
+
+
+def test_an_escape_at_the_edge_hides_no_secret() -> None:
+    remember("n0_such_secret_41")
+    for text in (r"C:\n0_such_secret_41", "%n0_such_secret_41", "&n0_such_secret_41;", "%2n0_such_secret_41"):
+        assert "such" not in redact(text), text
+
+
+def test_what_is_masked_is_the_secret_and_no_more() -> None:
+    remember("rb_0123456789abcdef")
+    assert redact(r'{"a": "\u00e9t\u00e9 rb_0123456789\u0061bcdef & \/"}') == r'{"a": "\u00e9t\u00e9 *** & \/"}'
+    assert redact("caf%C3%A9%20rb%5F0123456789abcdef%20caf%C3%A9") == "caf%C3%A9%20***%20caf%C3%A9"
+
+
+JWT = "eyJhbGciOiJIUzI1NiJ9." + "eyJzdWIiOiIxIn0" * 100 + "." + "s1gN-_" * 20
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"token {JWT} expired", "token *** expired"),
+        (f"'{JWT[:60]}", "'***"),
+        (f"Bearer {JWT}", "Bearer ***"),
+        ("Bearer  abcDefgh", "Bearer  ***"),
+        (r"Bearer\u0020" + JWT, r"Bearer\u0020***"),
+        ("Bearer%20abc123", "Bearer%20***"),
+        # A signed URL in JSON, in a query, in both.
+        (
+            r"https:\/\/b.example\/k?X-Amz-Date=1\u0026X-Amz-Signature=ab\u0026x=y",
+            r"https:\/\/b.example\/k?X-Amz-Date=***",
+        ),
+        ("/p?url=https%3A%2F%2Fb%2Fk%3FX-Amz-Signature%3Dab", "/p?url=***"),
+        ("see https%3A%2F%2Fb%2Fk%3FX-Amz-Signature%3Dab%26a", "see https%3A%2F%2Fb%2Fk%3FX-Amz-Signature%3D***%26a"),
+        ("https%253A%252F%252Fb%252Fk%253Fsig%253Dab", "https%253A%252F%252Fb%252Fk%253Fsig%253D***"),
+        ("https://b/k?sv=1&amp;sig=ab%2B", "https://b/k?sv=***&amp;sig=***"),
+        ("sig=" + "a" * 5000, "sig=***"),
+    ],
+    ids=lambda text: text[:30],
+)
+def test_places_where_secrets_stand_however_escaped(text: str, shown: str) -> None:
+    assert redact(text) == shown
+
+
+@pytest.mark.parametrize("room", range(1, 70))
+def test_an_excerpt_ends_within_no_secret(room: int) -> None:
+    remember("rb_0123456789 abcdef0123456789abcdef01")
+    for spell in (str, as_json, quote, html.escape):
+        words = excerpt(f"your key\n{spell('rb_0123456789 abcdef0123456789abcdef01')} is not valid", room)
+        assert len(words) <= room
+        assert words.startswith("your key *** is not valid"[: room - 1])
+
+
+class Wordless:
+    """Fails where it is shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+    __repr__ = __str__
 
 
 def test_forms_of_an_ordinary_key_are_few() -> None:
@@ -239,6 +403,32 @@ def test_a_wrong_log_call_breaks_nothing_and_shows_nothing(
     logger.info("one %d", *arguments)
     assert "hush-hush-9" not in handler.texts[0]
     assert "one" in handler.texts[0]
+
+
+@pytest.mark.parametrize("arguments", [(Wordless(),), ({"a": Wordless()},), (Wordless(), Wordless()), ([Wordless()],)])
+@pytest.mark.parametrize("message", ["it is %s", "it is %r", Wordless()])
+def test_what_cannot_be_shown_breaks_no_log_line(
+    heard: tuple[logging.Logger, Heard], message: Any, arguments: tuple[Any, ...]
+) -> None:
+    logger, handler = heard
+    logger.info(message, *arguments)
+    assert len(handler.texts) == 1
+
+
+def test_nor_an_exception_that_cannot_be_shown(heard: tuple[logging.Logger, Heard]) -> None:
+    class WordlessError(Wordless, Exception):
+        pass
+
+    logger, handler = heard
+    try:
+        raise WordlessError("x")
+    except WordlessError:
+        logger.exception("It failed")
+    assert "It failed" in handler.texts[0]
+    assert "WordlessError" in handler.texts[0]
+    error = BatchDlError(Wordless(), vendor_message=Wordless())  # type: ignore[arg-type]
+    assert str(error)
+    assert "Wordless" in error.message
 
 
 def test_exc_info_without_an_exception_is_fine() -> None:

@@ -12,6 +12,7 @@ from airflow_provider_batchdl.cli.connections import Listed, listed_connections
 from airflow_provider_batchdl.cli.session import FAILED, command, fail, show, tell
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.redaction import redact
+from airflow_provider_batchdl.storable import words_of
 
 # A vendor that does not answer takes ten seconds, and need not take them from the others.
 AT_ONCE = 8
@@ -48,6 +49,6 @@ def _test(conn_id: str) -> tuple[bool, str | None, str]:
         conn_type = BaseHook.get_connection(conn_id).conn_type
         hook = BatchApiHook.for_connection(conn_id)
     except AirflowException as error:
-        return False, None, redact(str(error))
+        return False, None, redact(words_of(error))
     good, message = hook.test_connection()
     return good, conn_type, " ".join(message.split())

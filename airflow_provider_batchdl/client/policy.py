@@ -23,7 +23,8 @@ from airflow_provider_batchdl.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_batchdl.observers import Reason, tell_retry
-from airflow_provider_batchdl.redaction import get_logger, redact_url
+from airflow_provider_batchdl.redaction import excerpt, get_logger, redact, redact_url
+from airflow_provider_batchdl.storable import words_of
 from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
 
 log = get_logger(__name__)
@@ -160,7 +161,7 @@ def transport_error(
             job_id=request.job_id,
             remedy="Check the connection's password and extra for line breaks, and that the file is not being written.",
         )
-    reason = str(error) or type(error).__name__
+    reason = words_of(error) or type(error).__name__
     about = getattr(error, "_request", None)
     before = message is not None and about is not None and about is not message
     return VendorUnavailableError(
@@ -176,7 +177,7 @@ def unreadable(vendor: Vendor, error: Exception) -> BatchDlError:
     """The error for a file to submit that cannot be read, or not to its end: the vendor has no whole request."""
     passing = isinstance(error, ConnectionError | TimeoutError)
     kind: type[BatchDlError] = TransferError if passing else InvalidRequestError
-    reason = str(error) or type(error).__name__
+    reason = words_of(error) or type(error).__name__
     return kind(
         f"The file to submit cannot be read: {reason}.",
         vendor=vendor.name,
@@ -196,7 +197,7 @@ def too_large(vendor: Vendor, request: ApiRequest) -> UnexpectedResponseError:
 def name_job(error: BatchDlError, request: ApiRequest | None) -> None:
     """Say in ``error`` which job ``request`` was about: a flow that reads an answer need not know whose it is."""
     if error.job_id is None and request is not None:
-        error.job_id = request.job_id
+        error.job_id = redact(request.job_id) if request.job_id else None
 
 
 def with_body(response: httpx.Response, body: bytes) -> httpx.Response:
@@ -224,7 +225,7 @@ def check_answer(vendor: Vendor, request: ApiRequest, response: httpx.Response, 
     if response.is_success:
         return response
     if response.has_redirect_location:
-        host = redact_url(str(response.headers["location"]))[:200]
+        host = excerpt(response.headers["location"].partition("#")[0], 200)
         raise UnexpectedResponseError(
             f"{vendor.label} redirects the {request.operation} request to {host}.",
             vendor=vendor.name,

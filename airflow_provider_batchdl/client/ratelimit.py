@@ -17,6 +17,7 @@ from threading import Lock
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
 from airflow_provider_batchdl.exceptions import InvalidRequestError, RateLimitedError
+from airflow_provider_batchdl.redaction import excerpt
 from airflow_provider_batchdl.vendors.account import Account
 from airflow_provider_batchdl.vendors.base import RateLimit, Vendor
 from airflow_provider_batchdl.vendors.retry_after import LONGEST_ASKED, retry_after
@@ -133,7 +134,7 @@ def _limits(account: Account) -> tuple[RateLimit, ...]:
             raise ValueError(text)
     except ValueError:
         raise InvalidRequestError(
-            f"The connection's rate_limit {text[:40]!r} is no rate limit.",
+            f"The connection's rate_limit {excerpt(text, 40)!r} is no rate limit.",
             remedy='Set the connection extra "rate_limit" to "requests/seconds", such as "60/60", or leave it out.',
         ) from None
     return (limit,)

@@ -13,6 +13,7 @@ from airflow_provider_batchdl import metrics, redaction
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.hooks.client import ClientHook
 from airflow_provider_batchdl.sections import log_group
+from airflow_provider_batchdl.storable import words_of
 from airflow_provider_batchdl.tracing import note_landing, span
 from airflow_provider_batchdl.vendors.base import Submission
 
@@ -184,14 +185,14 @@ class BatchApiHook(ClientHook):
             with BatchClient(self.vendor, single_try=TEST_SECONDS) as client:
                 return True, client.run(client.vendor.check())
         except (BatchDlError, LookupError) as error:
-            return False, redaction.redact(str(error))
+            return False, redaction.redact(words_of(error))
 
     async def atest_connection(self) -> tuple[bool, str]:
         """As :meth:`test_connection`."""
         try:
             return True, await self._arun(lambda vendor: vendor.check())
         except (BatchDlError, LookupError) as error:
-            return False, redaction.redact(str(error))
+            return False, redaction.redact(words_of(error))
 
     # Results.
 

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 from airflow_provider_batchdl.exceptions import TruncatedDownloadError, UnexpectedResponseError
+from airflow_provider_batchdl.redaction import excerpt
 
 _PIECE = 2**20
 _WBITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
@@ -33,7 +34,7 @@ def decoded(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
         return
     coding = coding.strip().lower()
     if coding not in _WBITS:
-        raise UnexpectedResponseError(f"The server used the content coding {coding[:40]!r} without being asked.")
+        raise UnexpectedResponseError(f"The server used the content coding {excerpt(coding, 40)!r} unasked.")
     decoder = zlib.decompressobj(_WBITS[coding])
     for chunk in chunks:
         data = chunk

@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl import exceptions as exc
+from airflow_provider_batchdl.redaction import redact
 from airflow_provider_batchdl.vendors.retry_after import retry_after
 
 if TYPE_CHECKING:
@@ -242,7 +243,7 @@ def _legible(text: str | None) -> str | None:
     """``text`` on one line, shortened and fit for any log; None where it is no text but some bytes."""
     if text is None:
         return None
-    beginning = text[:LONGEST_TEXT]
+    beginning = redact(text[:LONGEST_TEXT])  # first of all: half a key is known to nobody
     words = " ".join("".join(letter if letter.isprintable() else " " for letter in beginning).split())
     strange = sum(not letter.isprintable() and not letter.isspace() for letter in beginning) + words.count("\ufffd")
     if not words or strange * 10 > len(beginning):

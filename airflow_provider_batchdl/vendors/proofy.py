@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from airflow_provider_batchdl.exceptions import InvalidRequestError, ResultNotReadyError
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
+from airflow_provider_batchdl.redaction import excerpt
 from airflow_provider_batchdl.vendors.auth import QueryKeyAuth
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Upload, Vendor
 from airflow_provider_batchdl.vendors.errors import json_of
@@ -131,7 +132,7 @@ class Proofy(Vendor):
         status = members.get("status")
         if status is not None and self.states.get(str(status)) is not JobState.SUCCEEDED:
             raise ResultNotReadyError(
-                f"Proofy answered the download with status {str(status)[:40]!r} instead of results.",
+                f"Proofy answered the download with status {excerpt(status, 40)!r} instead of results.",
                 vendor=self.name,
                 job_id=job_id,
             )

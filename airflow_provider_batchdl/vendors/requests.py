@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from airflow_provider_batchdl.redaction import redact
+from airflow_provider_batchdl.storable import words_of
 
 # Enough of a request to tell it from others, in an error's message.
 LONGEST_GIST = 300
@@ -102,5 +103,8 @@ class Submission:
             name: f"({len(value)} items)" if isinstance(value, list | tuple | dict) else value
             for name, value in self.request.items()
         }
-        text = redact(json.dumps(brief, default=str))
+        try:
+            text = redact(json.dumps(brief, default=words_of))
+        except (TypeError, ValueError, RecursionError):  # names that are no text, or a value that holds itself
+            text = f"({len(brief)} members)"
         return text if len(text) <= LONGEST_GIST else f"{text[:LONGEST_GIST]}…"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_batchdl import exceptions as exc
 from airflow_provider_batchdl.exceptions import BatchDlError
+from airflow_provider_batchdl.redaction import remember
 from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
 from airflow_provider_batchdl.vendors.errors import LONGEST_MESSAGE, error_from_response, vendor_words
 from tests.client.helpers import vendor_at
@@ -446,3 +449,16 @@ def test_nesting_deeper_than_python_goes() -> None:
             for end in (closing * depth, ""):
                 response = httpx.Response(400, content=(opening * depth + "1" + end).encode())
                 assert len(vendor_words(response)[0] or "") <= LONGEST_MESSAGE
+
+
+@pytest.mark.parametrize("at", range(440, 500, 7))
+@pytest.mark.parametrize("spell", [str, json.dumps, quote], ids=["json", "json in json", "url"])
+def test_a_message_that_is_cut_ends_within_no_secret(at: int, spell: Callable[[str], str]) -> None:
+    """Half a key is known to nobody: what is said is redacted first, and then cut."""
+    key = "rb/" + "0123456789abcdef" * 2 + "Zz"
+    remember(key)
+    answer = httpx.Response(400, json={"message": "x" * at + " " + spell(key) + " and more" * 20})
+    error = error_from_response(answer, vendor="proofy", operation="status")
+    assert error.vendor_message
+    assert "x" * at in error.vendor_message
+    assert "0123" not in error.vendor_message

@@ -6,6 +6,8 @@ import errno
 import re
 
 from airflow_provider_batchdl.exceptions import DestinationError
+from airflow_provider_batchdl.redaction import redact
+from airflow_provider_batchdl.storable import words_of
 
 _USERINFO = re.compile(r"(//[^/@\s:]*):[^/@\s]*@")
 _QUERY = re.compile(r"(://[^\s\"'?]*)\?[^\s\"']*")
@@ -131,7 +133,7 @@ def destination_error(uri: str, doing: str, error: BaseException) -> Destination
     code = store_code(error)
     status = http_status(error)
     # Azure's further lines can show what it computed a signature from.
-    said = clean(str(error)).strip().partition("\n")[0]
+    said = clean(redact(words_of(error))).strip().partition("\n")[0]
     label = " ".join(part for part in (type(error).__name__, code) if part)
     return DestinationError(
         f"{clean(uri)}: cannot {doing}: {label}: {said.rstrip('.')}.",

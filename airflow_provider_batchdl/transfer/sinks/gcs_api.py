@@ -22,6 +22,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
+from airflow_provider_batchdl.redaction import excerpt
 from airflow_provider_batchdl.transfer.sinks.loops import begin
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class GcsError(Exception):
         try:
             said = str(json.loads(answer.body)["error"]["message"])
         except (ValueError, LookupError, TypeError):
-            said = answer.body[:200].decode("utf-8", "replace")
+            said = excerpt(answer.body.decode("utf-8", "replace"), 200)
         return cls(answer.status, said)
 
 
