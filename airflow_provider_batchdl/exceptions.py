@@ -89,6 +89,11 @@ class BatchDlError(Exception):
             text += f" The vendor says: {self.vendor_message!r}."
         return f"{text} {self.remedy}" if self.remedy else text
 
+    def concerns(self, *, vendor: str | None = None, job_id: str | None = None) -> None:
+        """Fill in what is not known of it yet: whose answer it is about, and which job's."""
+        self.vendor = self.vendor or vendor
+        self.job_id = self.job_id or job_id
+
     def to_dict(self) -> dict[str, Any]:
         """The error as small JSON that can be stored, for a trigger's event."""
         return storable({"type": type(self).__name__, **self.__dict__})  # type: ignore[no-any-return]

@@ -6,12 +6,10 @@ Before a byte is sent, the address that a connection really reached is checked, 
 from __future__ import annotations
 
 import contextlib
-import io
 import re
 import socket
 import time
 from collections.abc import Mapping
-from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -23,6 +21,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from airflow_provider_batchdl.client.policy import ssl_context
 from airflow_provider_batchdl.exceptions import UnsafeRedirectError
+from airflow_provider_batchdl.transfer.framing import HEAD_READ, FramedResponse, TimedBytes
 from airflow_provider_batchdl.transfer.redirects import is_forbidden, parse_address
 
 if TYPE_CHECKING:
@@ -30,14 +29,14 @@ if TYPE_CHECKING:
 
     from airflow_provider_batchdl.client import BatchClient
 
+__all__ = ["HEAD_READ", "Connections", "connections_of", "cut", "interrupt"]
+
 CONNECT_TIMEOUT = 10.0
 IDLE_TIMEOUT = 60.0
 MOST_IDLE = 32
 """Connections that are kept for each host between two uses; there may be more at once."""
 # Reads of this size are reads of a body; smaller ones (of headers) may want less than the buffer holds.
 BODY_READ = 64 << 10
-# What a read of headers may take of the body behind them: all of a small one.
-HEAD_READ = 32 << 10
 _NONE = urllib3.Retry.from_int(False, redirect=False)  # what urllib3 would make of a False, for each request
 # So long a read of a body may wait for more than it has.
 GATHER_SECONDS = 0.25
@@ -45,7 +44,7 @@ GATHER_SECONDS = 0.25
 _PLAIN_URL = re.compile(r"(https?://[^/?#@\\]+)((?:/(?!\.)[^/?#]*)+(?:\?[^#]*)?)")
 
 
-class _Gathering(io.RawIOBase):
+class _Gathering(TimedBytes):
     """A socket's bytes, many packets or TLS records to a read, so that what follows is done once for all of them.
 
     TLS brings 16 KiB at a time, and each trip through ``http.client`` and ``urllib3`` costs as much as decrypting that.
@@ -57,6 +56,7 @@ class _Gathering(io.RawIOBase):
         self._sock = sock
         self._file = sock.makefile("rb", buffering=0)  # counts as the socket's user until it is closed
         self._error: OSError | None = None
+        self._due: float | None = None
 
     def readable(self) -> bool:
         return True
@@ -89,38 +89,57 @@ class _Gathering(io.RawIOBase):
     def _receive(self, view: memoryview) -> int:
         if self._error is not None:
             raise self._error
+        if self._due is not None:
+            return self._receive_in_time(view, self._due)
         # An SSLSocket that is not told how much would find out anew for every record.
         return self._sock.recv_into(view, len(view))
+
+    def _receive_in_time(self, view: memoryview, due: float) -> int:
+        patience, left = self._sock.gettimeout(), due - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("what should come in one go came too slowly")
+        self._sock.settimeout(left)
+        try:
+            return self._sock.recv_into(view, len(view))
+        finally:
+            self._sock.settimeout(patience)
+
+    def hurry(self) -> None:
+        """As `TimedBytes.hurry`: a server that drips must not hold us."""
+        patience = self._sock.gettimeout()
+        self._due = None if patience is None else time.monotonic() + patience
+
+    def relax(self) -> None:
+        """As `TimedBytes.relax`."""
+        self._due = None
 
     def close(self) -> None:
         self._file.close()
         super().close()
 
 
-class _Readable:
-    """What ``http.client`` wants of a socket to read a response from."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Gathering(self._sock), HEAD_READ)
-
-
-class _Response(HTTPResponse):
+class _Response(FramedResponse):
     def __init__(self, sock: socket.socket, *args: Any, **arguments: Any) -> None:
-        super().__init__(_Readable(sock), *args, **arguments)  # type: ignore[arg-type]
+        super().__init__(_Gathering(sock), *args, **arguments)
 
 
-class _CheckedConnection(HTTPConnection):
+class _FramedConnection(HTTPConnection):
     response_class = _Response
-    allow_loopback = False
 
     def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3 itself
         sock = self.sock
         response = super().getresponse()
-        response.socket_read_from = sock  # type: ignore[attr-defined]
+        response.socket_read_from = sock if isinstance(sock, socket.socket) else None  # type: ignore[attr-defined]
+        response.framing = getattr(response._original_response, "framing", None)  # type: ignore[attr-defined]
         return response
+
+
+class _FramedTLSConnection(_FramedConnection, HTTPSConnection):
+    pass
+
+
+class _CheckedConnection(_FramedConnection):
+    allow_loopback = False
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
@@ -143,26 +162,23 @@ class _LocalTLSConnection(_CheckedTLSConnection):
     allow_loopback = True
 
 
-class _CheckedPool(HTTPConnectionPool):
-    ConnectionCls = _CheckedConnection
+def _pools(plain: type[HTTPConnection], tls: type[HTTPConnection]) -> dict[str, type[HTTPConnectionPool]]:
+    return {
+        "http": type("_Pool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+        "https": type("_TLSPool", (HTTPSConnectionPool,), {"ConnectionCls": tls}),
+    }
 
 
-class _CheckedTLSPool(HTTPSConnectionPool):
-    ConnectionCls = _CheckedTLSConnection
-
-
-class _LocalPool(HTTPConnectionPool):
-    ConnectionCls = _LocalConnection
-
-
-class _LocalTLSPool(HTTPSConnectionPool):
-    ConnectionCls = _LocalTLSConnection
+_TO_ANYWHERE = _pools(_LocalConnection, _LocalTLSConnection)
+_TO_OTHERS = _pools(_CheckedConnection, _CheckedTLSConnection)
+_TO_PROXIES = _pools(_FramedConnection, _FramedTLSConnection)
 
 
 def interrupt(response: urllib3.BaseHTTPResponse) -> None:
     """End a read of ``response`` that waits in another thread; closing a socket does not wake it.
 
-    Through a proxy nothing can be ended so: the read ends with what comes, or after `IDLE_TIMEOUT`.
+    Through a proxy that is spoken to by TLS nothing can be ended so: the read ends with what comes, or after
+    `IDLE_TIMEOUT`.
     """
     sock = getattr(response, "socket_read_from", None)
     if sock is not None:
@@ -187,11 +203,7 @@ class Connections:
         self._direct = urllib3.PoolManager(
             maxsize=MOST_IDLE, ssl_context=ssl_context(), timeout=_timeout(), retries=False
         )
-        self._direct.pool_classes_by_scheme = (
-            {"http": _LocalPool, "https": _LocalTLSPool}
-            if allow_loopback
-            else {"http": _CheckedPool, "https": _CheckedTLSPool}
-        )
+        self._direct.pool_classes_by_scheme = _TO_ANYWHERE if allow_loopback else _TO_OTHERS
         self._last: tuple[str, HTTPConnectionPool | urllib3.PoolManager] = "", self._direct
         self._proxied: dict[str, urllib3.ProxyManager] = {}
         self._proxies = getproxies()  # once: to read the environment costs a small file a tenth of its time
@@ -252,6 +264,7 @@ class Connections:
                 retries=False,
                 proxy_headers=_proxy_auth(address),
             )
+            self._proxied[proxy].pool_classes_by_scheme = _TO_PROXIES
         return self._proxied[proxy]
 
     def close(self) -> None:

@@ -16,10 +16,11 @@ from airflow_provider_batchdl.exceptions import (
     UnexpectedResponseError,
 )
 from airflow_provider_batchdl.redaction import get_logger
+from airflow_provider_batchdl.transfer.announced import compare_announced
 from airflow_provider_batchdl.transfer.budget import TRY_AGAIN, RetryBudget
 from airflow_provider_batchdl.transfer.checkpoints import examination_of, keep
 from airflow_provider_batchdl.transfer.checksums import worth_noting
-from airflow_provider_batchdl.transfer.decoding import decoded
+from airflow_provider_batchdl.transfer.decoding import decoded, is_stored_coded
 from airflow_provider_batchdl.transfer.ending import leave
 from airflow_provider_batchdl.transfer.examination import Examination
 from airflow_provider_batchdl.transfer.identity import Identity
@@ -64,6 +65,7 @@ class Transfer:
         sink_for: opens the sink once the first response has told the file's name and size.
         filename: what the file will be called, for telling its format.
         inspect: refuses a result that says of itself that it is none; gets the JSON object's scalar members.
+        announced: the size in bytes that the vendor announced, where it did.
         max_bytes: refuse anything larger, before it is read whole.
         sha256: whether to compute it; what the source declares is checked all the same.
         kept: what an earlier try left of this file; it is gone on with where the source still has the same file.
@@ -75,6 +77,7 @@ class Transfer:
     sink_for: Callable[[ResultStream], Sink]
     filename: Callable[[ResultStream], str]
     inspect: Callable[[Mapping[str, object]], None] = lambda members: None
+    announced: int | None = None
     max_bytes: int | None = None
     sha256: bool = True
     kept: DurableSink | None = None
@@ -99,28 +102,29 @@ class Transfer:
         opener = Opener(self.source)
         try:
             self._adopt()
-            self._move(opener)
             try:
-                return self._finished()
+                return self._moved(opener)
             except (TruncatedDownloadError, ChecksumMismatchError) as error:
                 log.warning("What came is not whole (%s); downloading once more, from zero.", error.message)
                 self._head = None
                 self._tally.restarted += 1
-                self._move(opener)
-                return self._finished()
+                return self._moved(opener)
         except BaseException as error:
+            if isinstance(error, BatchDlError):
+                error.concerns(**self._facts())
             if self._sink is not None:
                 leave(self._sink, error, adopted=self._sink is self.kept)
             raise
 
-    def _move(self, opener: Opener) -> None:
+    def _moved(self, opener: Opener) -> tuple[Sink, Received]:
+        """The file, in however many answers it comes."""
         budget = RetryBudget(self.source.client.vendor.name)
         while True:
             try:
                 stream = self._open(opener)
                 if stream is not None:
                     self._take(opener, stream)
-                return
+                return self._finished()
             except TRY_AGAIN as error:
                 wait = budget.pause(error, self._written)
                 log.info("The download broke at byte %d (%s); going on in %.1f s.", self._written, error.message, wait)
@@ -146,23 +150,18 @@ class Transfer:
 
     def _open(self, opener: Opener) -> ResultStream | None:
         stream = opener.open(self._written if self._head or self._mark else 0, self._identity)
+        if stream is not None and is_stored_coded(self.filename(stream), stream.head.codings):
+            stream.keep_coding()
         if self._mark is None:
             return stream
-        if (
-            stream is not None
-            and stream.start == self._written
-            and not stream.coding
-            and self.filename(stream) == self._mark.filename
-        ):
+        goes_on = stream is not None and stream.start == self._written and not stream.coding
+        if stream is not None and goes_on and self.filename(stream) == self._mark.filename:
             log.info("The download goes on at byte %d, where an earlier try was stopped.", self._written)
             self._head, self._mark = stream, None
             self._tally.resumed += 1
             return stream
-        log.info(
-            "An earlier try left %d bytes, but the source has another file now or does not serve the rest alone; "
-            "beginning again, from zero.",
-            self._written,
-        )
+        why = "the source has another file now or does not serve the rest alone"
+        log.info("An earlier try left %d bytes, but %s; beginning again, from zero.", self._written, why)
         self._tally.restarted += 1
         self._drop_kept()
         if stream is None or not stream.start:
@@ -177,7 +176,7 @@ class Transfer:
     @property
     def _identity(self) -> Identity | None:
         if self._mark is not None:
-            return Identity(self._mark.validator, self._mark.total)
+            return Identity(self._mark.validator, self._mark.total, self._mark.headers.get("last-modified"))
         # Decoded bytes have other offsets than those on the wire: such a file begins again.
         return self._head.identity if self._head and not self._head.coding else None
 
@@ -195,6 +194,8 @@ class Transfer:
                 self._keep(sink, chunk)
                 if meter.source_bound and self._divisible(stream, meter.rate):
                     return self._divide(opener, stream, sink, meter)
+            if self._head is not None and self._head is not stream:
+                self._head.ended_with(stream)
         finally:
             stream.close()
 
@@ -255,10 +256,12 @@ class Transfer:
             and not head.coding
             and self._sink.is_worth_keeping(identity.total)
         ):
-            self._sink.remember(Mark(identity.etag, identity.total, filename, worth_noting(head.headers)))
+            noted = worth_noting(head.headers)
+            if identity.modified:
+                noted["last-modified"] = identity.modified
+            self._sink.remember(Mark(identity.etag, identity.total, filename, noted))
         resumable = getattr(self._sink, "next_checkpoint", None) is not None
-        arguments = self._expected(self._begun.headers, filename)
-        self._examination = Examination(**arguments, resumable=resumable)
+        self._examination = Examination(**self._expected(self._begun.headers, filename), resumable=resumable)
 
     def _expected(self, headers: Mapping[str, str], filename: str) -> dict[str, Any]:
         """The arguments of the file's examination."""
@@ -280,6 +283,7 @@ class Transfer:
         if self._sink is None or self._head is None:
             raise UnexpectedResponseError("The download brought no response.", **self._facts())
         verified_by = self._examination.verdict(self._sink.written, self._head)
+        verified_by = compare_announced(self.announced, self._sink.written, self._head, verified_by)
         received = Received(
             bytes=self._sink.written,
             sha256=self._examination.sha256,

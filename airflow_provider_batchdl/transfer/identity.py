@@ -1,15 +1,15 @@
-"""Which file is being read: what the first response says, and whether a later one goes on with it.
+"""Which file is being read, and whether a later answer goes on with it.
 
-Rules of RFC 9110, sections 8.8 (validators), 13.1.5 (If-Range) and 14 (ranges).
+Rules of RFC 9110, sections 8.8 (validators), 13.1.5 (If-Range), 14 (ranges) and 15.3.7 (206).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
+if TYPE_CHECKING:
+    from airflow_provider_batchdl.transfer.head import ResponseHead
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,17 @@ class Identity:
     """One version of one file.
 
     Args:
-        validator: a strong ETag, else ``Last-Modified``, else None. A weak ETag proves nothing about bytes.
+        validator: a strong ETag, else a ``Last-Modified`` that is old enough to be one, else None. A weak ETag proves
+            nothing about bytes.
         total: the file's size in bytes, where it is known.
+        modified: ``Last-Modified`` as it came, where it did.
+        codings: the content codings that its bytes are in; None where that is not known.
     """
 
     validator: str | None
     total: int | None
+    modified: str | None = None
+    codings: tuple[str, ...] | None = None
 
     @property
     def etag(self) -> str | None:
@@ -32,37 +37,17 @@ class Identity:
 
 @dataclass(frozen=True)
 class ContentRange:
-    """``Content-Range: bytes start-end/total``; ``start`` is None in the form ``*/total`` of a 416."""
-
-    start: int | None
-    total: int | None
-
-
-def parse_content_range(text: str | None) -> ContentRange | None:
-    """The parsed header, None where it is missing or malformed."""
-    match = _CONTENT_RANGE.fullmatch((text or "").strip())
-    if match is None:
-        return None
-    start, _, total = match.groups()
-    return ContentRange(int(start) if start else None, None if total == "*" else int(total))
-
-
-def identify(status: int, headers: Mapping[str, str]) -> Identity:
-    """The identity of the file behind a 200 or a 206.
+    """``Content-Range: bytes start-last/total``.
 
     Args:
-        status: the response's status.
-        headers: its headers, with lower-case names.
+        start: the first byte; None in the form ``*/total`` of a 416.
+        end: the byte after the last.
+        total: the file's size; None for ``*``.
     """
-    etag = headers.get("etag", "").strip()
-    strong = etag if len(etag) >= 2 and etag.startswith('"') and etag.endswith('"') else None
-    validator = strong or headers.get("last-modified") or None
-    if status == 206:
-        found = parse_content_range(headers.get("content-range"))
-        return Identity(validator, found.total if found else None)
-    length = headers.get("content-length", "")
-    sized = length.isascii() and length.isdigit() and "transfer-encoding" not in headers
-    return Identity(validator, int(length) if sized else None)
+
+    start: int | None
+    end: int | None
+    total: int | None
 
 
 def range_headers(offset: int, identity: Identity | None, end: int | None = None) -> dict[str, str]:
@@ -77,3 +62,32 @@ def range_headers(offset: int, identity: Identity | None, end: int | None = None
         return {}
     last = "" if end is None else end - 1
     return {"Range": f"bytes={offset}-{last}", "If-Range": identity.validator}
+
+
+def resumed_identity(head: ResponseHead, expected: Identity | None, start: int, end: int | None) -> Identity | None:
+    """The file that a 206 goes on with, None where it may be another, or is not what was asked for.
+
+    It must name the validator that was asked with: a server that leaves it out, or names a weak one, may not have
+    compared it (RFC 9110, section 15.3.7, has it sent). All else that both answers say must be the same.
+
+    Args:
+        head: the 206.
+        expected: the file that is meant.
+        start: the first byte asked for.
+        end: the byte after the last asked for; None for all that follows.
+    """
+    part, found = head.content_range, head.identity
+    if expected is None or expected.validator is None or part is None or head.status != 206 or head.fault:
+        return None
+    total = part.total if expected.total is None else expected.total
+    due = total if end is None else end
+    length = head.framing.length
+    as_asked = part.start == start and part.total == total and due in (None, part.end)
+    whole = length is None or part.end is None or length == part.end - start
+    same = (
+        expected.validator in (found.etag, found.modified if expected.etag is None else None)
+        and (None in (found.modified, expected.modified) or found.modified == expected.modified)
+        and expected.codings in (None, found.codings)
+        and not head.headers.get("content-type", "").lower().startswith("multipart/byteranges")
+    )
+    return replace(expected, total=total) if as_asked and whole and same else None

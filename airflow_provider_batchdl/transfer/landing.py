@@ -215,6 +215,7 @@ def _receive(
         sink_for,
         filename=name_of,
         inspect=lambda members: vendor.check_result(job.id, members),
+        announced=file.size,
         max_bytes=max_bytes,
         sha256=sha256,
         connections=connections,

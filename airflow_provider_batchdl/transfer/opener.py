@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException, InvalidURL
+from itertools import islice
 from threading import Lock
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 import urllib3
@@ -17,6 +19,7 @@ from airflow_provider_batchdl.exceptions import (
     AuthenticationError,
     BatchDlError,
     ResultExpiredError,
+    ResultNotReadyError,
     TransferError,
     UnexpectedResponseError,
     UnsafeRedirectError,
@@ -25,17 +28,26 @@ from airflow_provider_batchdl.exceptions import (
 from airflow_provider_batchdl.observers import tell_retry
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.transfer.connection import connections_of
-from airflow_provider_batchdl.transfer.identity import Identity, identify, parse_content_range, range_headers
+from airflow_provider_batchdl.transfer.decoding import decoded
+from airflow_provider_batchdl.transfer.head import ResponseHead, read_head
+from airflow_provider_batchdl.transfer.identity import Identity, range_headers, resumed_identity
 from airflow_provider_batchdl.transfer.redirects import MOST_HOPS, REDIRECTS, is_loopback_host, next_hop, stays_home
-from airflow_provider_batchdl.transfer.stream import ResultStream, lower
+from airflow_provider_batchdl.transfer.stream import ResultStream, read_small
 from airflow_provider_batchdl.vendors.account import origin
 from airflow_provider_batchdl.vendors.base import ApiRequest
 from airflow_provider_batchdl.vendors.errors import error_from_response
+from airflow_provider_batchdl.vendors.retry_after import retry_after
 
 log = get_logger(__name__)
 
 LARGEST_ERROR_BODY = 64 * 1024
+# What a server says that is still at work on the file (202) or has nothing to give (204).
+_NOT_READY = (202, 204)
 _PER_HOP = frozenset({"host", "connection"})  # urllib3 writes its own for each URL
+
+
+Answer: TypeAlias = tuple[str, urllib3.BaseHTTPResponse, ResponseHead]
+"""The address that answered, its response, and the response's head."""
 
 
 class RangeRefusedError(TransferError):
@@ -95,21 +107,26 @@ class Opener:
         Raises:
             BatchDlError: the vendor or the store refused, typed; retryable ones may be tried again.
         """
-        url, response, headers = self._answer(range_headers(offset, identity, end))
-        found = identify(response.status, headers)
-        if response.status == 206:
-            start = getattr(parse_content_range(headers.get("content-range")), "start", None)
-            if start == offset and _continues(found, identity):
-                return ResultStream(response, url, offset, identity or found, headers)
-        elif response.status == 200:
-            return ResultStream(response, url, 0, found, headers)
-        elif response.status == 416 and identity is not None and _ends_at(offset, identity, headers):
-            response.close()
-            return None
+        asked = range_headers(offset, identity, end)
+        url, response, head = self._answer(asked)
+        same = resumed_identity(head, identity, offset, end) if asked else None
+        if same is not None:
+            return ResultStream(response, url, offset, same, head)
+        if head.status == 200 and head.is_whole and not head.fault:
+            return ResultStream(response, url, 0, head=head)
         response.close()
+        if head.status == 416 and identity is not None and _ends_at(offset, identity, head):
+            return None
+        if head.status in _NOT_READY:
+            raise ResultNotReadyError(
+                f"The download was answered with status {head.status}: there is no result yet.",
+                status=head.status,
+                retry_after=retry_after(head.headers),
+                **self._facts(),
+            )
         if offset:  # another start, another total, another file: trust nothing of it and begin again
             return self.open()
-        raise UnexpectedResponseError(f"The download was answered with status {response.status}.", **self._facts())
+        raise self._unexpected(head)
 
     def open_part(self, start: int, end: int, identity: Identity) -> ResultStream:
         """The bytes from ``start`` to ``end``, exclusive, of the file that is ``identity``.
@@ -118,15 +135,20 @@ class Opener:
             RangeRefusedError: the server sends something else: the whole file, another part, another file.
             BatchDlError: the vendor or the store refused, typed; retryable ones may be tried again.
         """
-        url, response, headers = self._answer(range_headers(start, identity, end))
-        found = parse_content_range(headers.get("content-range"))
-        same = response.status == 206 and _continues(identify(206, headers), identity)
-        if same and found and found.start == start:
-            return ResultStream(response, url, start, identity)
+        url, response, head = self._answer(range_headers(start, identity, end))
+        if resumed_identity(head, identity, start, end) is not None:
+            return ResultStream(response, url, start, identity, head)
         response.close()
-        raise RangeRefusedError(f"A part of the file was asked for; {response.status} came with another.")
+        raise RangeRefusedError(f"A part of the file was asked for; {head.status} came with another.", **self._facts())
 
-    def _answer(self, extra: Mapping[str, str]) -> tuple[str, urllib3.BaseHTTPResponse, dict[str, str]]:
+    def _unexpected(self, head: ResponseHead) -> UnexpectedResponseError:
+        whole = "the Content-Range of a part" if head.status == 200 and not head.is_whole else None
+        why = f": {head.fault or whole}" if head.fault or whole else ""
+        return UnexpectedResponseError(
+            f"The download was answered with status {head.status}{why}.", status=head.status, **self._facts()
+        )
+
+    def _answer(self, extra: Mapping[str, str]) -> Answer:
         link = self._link
         if link is not None:
             try:
@@ -143,7 +165,7 @@ class Opener:
                 return self._ask(extra)
         return self._follow(link[0], "GET", b"", {}, extra)
 
-    def _ask(self, extra: Mapping[str, str]) -> tuple[str, urllib3.BaseHTTPResponse, dict[str, str]]:
+    def _ask(self, extra: Mapping[str, str]) -> Answer:
         """Ask the vendor, and note where it sends us."""
         client, request = self._source.client, self._source.request
         try:
@@ -157,16 +179,12 @@ class Opener:
         self._link = None if stays_home(answer[0], self._home) else [answer[0]]
         return answer
 
-    def _ask_with(
-        self, message: httpx.Request, extra: Mapping[str, str]
-    ) -> tuple[str, urllib3.BaseHTTPResponse, dict[str, str]]:
+    def _ask_with(self, message: httpx.Request, extra: Mapping[str, str]) -> Answer:
         body = message.read() if "content-length" in message.headers else b""
         return self._follow(str(message.url), message.method, body, dict(message.headers.items()), extra)
 
-    def _follow(
-        self, url: str, method: str, body: bytes, ours: Mapping[str, str], extra: Mapping[str, str]
-    ) -> tuple[str, urllib3.BaseHTTPResponse, dict[str, str]]:
-        """The answer at the end of the redirects, with its address and its headers in lower case.
+    def _follow(self, url: str, method: str, body: bytes, ours: Mapping[str, str], extra: Mapping[str, str]) -> Answer:
+        """The answer at the end of the redirects, with its address and its head.
 
         Args:
             url: where to begin.
@@ -180,45 +198,53 @@ class Opener:
             at_home = stays_home(url, self._home)
             headers = {**ours, **bare} if at_home else bare
             response = self._send(method, url, {k: v for k, v in headers.items() if k not in _PER_HOP}, body or None)
-            received = lower(response.headers)
+            head = read_head(response)
             if at_home:
-                self._source.client.note(response.status, received)
-            if response.status in REDIRECTS and "location" in received:
+                self._source.client.note(head.status, head.headers)
+            if head.status in REDIRECTS and head.location:
                 response.close()
-                following = next_hop(url, received["location"], connection_host=self._host)
+                following = self._next_hop(url, head.location)
                 if method != "GET":
-                    if response.status in (307, 308) and not stays_home(following, self._home):
+                    if head.status in (307, 308) and not stays_home(following, self._home):
                         raise UnsafeRedirectError("A redirect would send the request's body to another host.")
-                    method, body = ("GET", b"") if response.status not in (307, 308) else (method, body)
+                    method, body = ("GET", b"") if head.status not in (307, 308) else (method, body)
                 url = following
                 continue
-            if response.status >= 400 and response.status != 416:
-                raise self._refusal(response, at_home=at_home)
-            return url, response, received
+            if head.status >= 400 and head.status != 416:
+                raise self._refusal(response, head, at_home=at_home)
+            return url, response, head
         raise UnsafeRedirectError(f"The download is redirected more than {MOST_HOPS} times.", **self._facts())
+
+    def _next_hop(self, url: str, location: str) -> str:
+        try:
+            return next_hop(url, location, connection_host=self._host)
+        except ValueError:
+            raise self._no_url() from None
+
+    def _no_url(self) -> UnexpectedResponseError:
+        return UnexpectedResponseError("The download is redirected to something that is no URL.", **self._facts())
 
     def _send(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> urllib3.BaseHTTPResponse:
         try:
             return self._connections.send(method, url, headers, body)
-        except (HTTPError, OSError) as error:
+        except (HTTPError, HTTPException, OSError, ValueError) as error:
+            # Names that no resolver takes and ports that are none are found here only.
+            if isinstance(error, InvalidURL | ValueError):
+                raise self._no_url() from None
             raise VendorUnavailableError(
                 f"{origin(url)[1]} cannot be reached for the download: {type(error).__name__}.", **self._facts()
             ) from None
 
-    def _refusal(self, response: urllib3.BaseHTTPResponse, *, at_home: bool) -> BatchDlError:
+    def _refusal(self, response: urllib3.BaseHTTPResponse, head: ResponseHead, *, at_home: bool) -> BatchDlError:
         """The error for a status of 400 or above: the vendor's own at home, the store's elsewhere."""
-        try:
-            body = response.read(LARGEST_ERROR_BODY, decode_content=False)
-        except (HTTPError, OSError):
-            body = b""
-        finally:
-            response.close()
-        answer = httpx.Response(response.status, headers=_readable(response.headers), content=body)
+        body = read_small(response, LARGEST_ERROR_BODY)
+        headers = [(name.encode(), value.encode("latin-1")) for name, value in _readable(head.headers).items()]
+        answer = httpx.Response(head.status, headers=headers, content=_unpacked(body, head))
         if at_home:
             return self._vendor.error(self._source.request, answer)
         # A store answers 403 to a link whose time is over, and 404 or 410 where the file is gone.
-        expired = response.status in (401, 403, 404, 410)
-        unavailable = response.status in (408, 429) or response.status >= 500
+        expired = head.status in (401, 403, 404, 410)
+        unavailable = head.status in (408, 429) or head.status >= 500
         kind = ResultExpiredError if expired else VendorUnavailableError if unavailable else UnexpectedResponseError
         return error_from_response(answer, operation="store", kind=kind, **self._facts())
 
@@ -226,7 +252,7 @@ class Opener:
         return {"vendor": self._vendor.name, "job_id": self._source.request.job_id}
 
 
-def _ends_at(offset: int, identity: Identity, headers: Mapping[str, str]) -> bool:
+def _ends_at(offset: int, identity: Identity, head: ResponseHead) -> bool:
     """Whether an answer 416 says that the file ends where we are.
 
     What we asked for was conditional (If-Range), so the file is still the same. Where its size was not known, the
@@ -234,23 +260,20 @@ def _ends_at(offset: int, identity: Identity, headers: Mapping[str, str]) -> boo
     """
     if identity.total is not None:
         return identity.total == offset
-    found = parse_content_range(headers.get("content-range"))
-    return identity.etag is not None and found is not None and found.start is None and found.total == offset
+    found = head.content_range
+    same = identity.etag is not None and head.identity.etag in (None, identity.etag)
+    return same and found is not None and found.start is None and found.total == offset
 
 
 def _readable(headers: Mapping[str, str]) -> dict[str, str]:
     """Headers without those that describe the body's coding: it was read as it came, and perhaps not whole."""
-    return {
-        name: value
-        for name, value in lower(headers).items()
-        if name not in ("content-encoding", "content-length", "transfer-encoding")
-    }
+    coded = ("content-encoding", "content-length", "transfer-encoding")
+    return {name: value for name, value in headers.items() if name not in coded}
 
 
-def _continues(found: Identity, expected: Identity | None) -> bool:
-    """Whether a 206 is a part of the file expected: nothing that both name may differ."""
-    if expected is None:
-        return False
-    same_total = None in (found.total, expected.total) or found.total == expected.total
-    same_file = None in (found.validator, expected.validator) or found.validator == expected.validator
-    return same_total and same_file
+def _unpacked(body: bytes, head: ResponseHead) -> bytes:
+    """An error's words, which may come packed and need not come whole."""
+    try:
+        return b"".join(islice(decoded([body], ", ".join(head.codings)), 1))
+    except BatchDlError:
+        return body

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
 from airflow_provider_batchdl.exceptions import TransferError
 from airflow_provider_batchdl.transfer.connection import interrupt
-from airflow_provider_batchdl.transfer.decoding import is_coded
+from airflow_provider_batchdl.transfer.head import ResponseHead, read_head
 from airflow_provider_batchdl.transfer.identity import Identity
 
 # One read takes what has come, at most this much (see `connection`): a read of exactly so much would wait for all of
@@ -38,6 +39,8 @@ class ResultStream:
         response: the response, its body not read yet.
         url: what it answers, for the file's name. May hold a signature: never log it.
         start: the byte of the file at which the body starts.
+        identity: the file; what the response says of it, where left out.
+        head: the response's head, where it has been read.
     """
 
     def __init__(
@@ -45,28 +48,42 @@ class ResultStream:
         response: urllib3.BaseHTTPResponse,
         url: str,
         start: int,
-        identity: Identity,
-        headers: dict[str, str] | None = None,
+        identity: Identity | None = None,
+        head: ResponseHead | None = None,
     ) -> None:
         self._response = response
         self.url = url
         self.start = start
-        self.identity = identity
-        self.status = response.status
-        self.headers = lower(response.headers) if headers is None else headers
+        self.head = head or read_head(response)
+        self.identity = identity or self.head.identity
+        self.status = self.head.status
+        self.headers = dict(self.head.headers)
+        self.coding = ", ".join(self.head.codings)
+        """The content codings to be undone; empty for none."""
+        if self.head.framing.length == 0:
+            self.keep_coding()  # an empty file is empty however it is packed
+        self._last: ResultStream | None = None
 
-    @property
-    def coding(self) -> str:
-        """The content coding of the body; empty for none."""
-        coding = self.headers.get("content-encoding", "")
-        return coding if is_coded(coding) else ""
+    def keep_coding(self) -> None:
+        """The file is of its coding itself: its bytes are those on the wire."""
+        self.coding = ""
+        self.headers.pop("content-encoding", None)
+
+    def ended_with(self, last: ResultStream) -> None:
+        """The file that this answer began has come to its end by another one."""
+        self._last = last
+        if self.identity.total is None and not self.coding:
+            self.identity = replace(self.identity, total=last.identity.total)
 
     @property
     def framing(self) -> str | None:
-        """What tells the body's end: ``chunked``, ``content-length``, or None where only the connection's end does."""
-        if self.headers.get("transfer-encoding", "").lower().endswith("chunked"):
-            return "chunked"
-        return "content-length" if "content-length" in self.headers else None
+        """What shows that the file's end is its end: ``chunked``, ``content-length``, or None where nothing does.
+
+        Of a file that came in several answers, the size that is known of it, else the framing of the last of them.
+        """
+        if self.identity.total is not None and not self.coding:
+            return "content-length"
+        return (self._last or self).head.framing.kind
 
     def __iter__(self) -> Iterator[bytes]:
         """The body's bytes as they come.
@@ -112,6 +129,15 @@ def why_from_zero(before: ResultStream, now: ResultStream) -> str:
     return "the source does not serve the rest alone"
 
 
-def lower(headers: Mapping[str, str]) -> dict[str, str]:
-    """``headers`` with lower-case names."""
-    return {name.lower(): value for name, value in headers.items()}
+def read_small(response: urllib3.BaseHTTPResponse, limit: int) -> bytes:
+    """What comes of a response's body within a minute, at most ``limit`` bytes; of a broken one what came before."""
+    due, pieces, left = time.monotonic() + RATE_WINDOW, [], limit
+    try:
+        while left > 0 and time.monotonic() < due and (piece := response.read1(left, decode_content=False)):
+            pieces.append(piece)
+            left -= len(piece)
+    except (HTTPError, OSError):
+        pass  # what came of it has to do
+    finally:
+        response.close()
+    return b"".join(pieces)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def serving(*answers: bytes) -> Iterator[str]:
+def serving(*answers: bytes, pause: float = 0.0) -> Iterator[str]:
     """Answer one connection after another with ``answers``, the last one again and again, and close each.
+
+    Args:
+        answers: what to say.
+        pause: seconds between one byte and the next; 0 for all at once.
 
     Yields:
         The server's base URL, with a final slash.
@@ -26,7 +31,13 @@ def serving(*answers: bytes) -> Iterator[str]:
             with connection, contextlib.suppress(OSError):
                 connection.settimeout(5)
                 connection.recv(65536)
-                connection.sendall(answers[min(number, len(answers) - 1)])
+                said = answers[min(number, len(answers) - 1)]
+                if not pause:
+                    connection.sendall(said)
+                    continue
+                for byte in said:
+                    connection.sendall(bytes([byte]))
+                    time.sleep(pause)
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()

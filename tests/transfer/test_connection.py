@@ -17,7 +17,7 @@ from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.emulator import Emulator
 from airflow_provider_batchdl.transfer import connection, stream
 from airflow_provider_batchdl.transfer.connection import BODY_READ, Connections, _Gathering, connections_of
-from airflow_provider_batchdl.transfer.identity import Identity, identify
+from airflow_provider_batchdl.transfer.head import read_head
 from airflow_provider_batchdl.transfer.stream import InterruptedTransferError, ResultStream
 from airflow_provider_batchdl.vendors import vendor_class
 from airflow_provider_batchdl.vendors.account import Account
@@ -149,8 +149,7 @@ def server() -> Iterator[CountingServer]:
 def opened(connections: Connections, server: CountingServer, path: str) -> ResultStream:
     url = f"http://127.0.0.1:{server.server_port}{path}"
     response = connections.for_url(url).urlopen("GET", url, preload_content=False, retries=False)
-    found: Identity = identify(response.status, {name.lower(): value for name, value in response.headers.items()})
-    return ResultStream(response, url, 0, found)
+    return ResultStream(response, url, 0, head=read_head(response))
 
 
 def test_a_drip_below_the_minimum_rate_is_given_up(server: CountingServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_batchdl.exceptions import TruncatedDownloadError, UnexpectedResponseError
-from airflow_provider_batchdl.transfer.decoding import decoded, is_coded
+from airflow_provider_batchdl.transfer.decoding import codings_of, decoded, is_coded, is_stored_coded
 
 MIB = 1 << 20
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -32,7 +32,9 @@ def test_it_is_undone_in_any_chunking(coding: str, data: bytes, size: int) -> No
     assert b"".join(decoded(chunked(PACKERS[coding](data), size), coding)) == data
 
 
-@pytest.mark.parametrize("coding", ["", "identity", " Identity "])
+@pytest.mark.parametrize(
+    "coding", ["", "identity", " Identity ", "identity, identity", "aws-chunked", "utf-8", "binary", "none", "x" * 5000]
+)
 def test_none_leaves_the_chunks_alone(coding: str) -> None:
     assert list(decoded([b"a", b"", b"b"], coding)) == [b"a", b"", b"b"]
     assert not is_coded(coding)
@@ -70,12 +72,11 @@ def test_an_early_end_is_told(coding: str) -> None:
 @pytest.mark.parametrize(
     ("body", "coding"),
     [
-        (b"email,status\n", "gzip"),
         (gzip.compress(b"a", mtime=0) + b"junk", "gzip"),
         (gzip.compress(b"a", mtime=0)[:-8] + bytes(8), "gzip"),
         (b"anything", "br"),
         (b"anything", "gzip, br"),
-        (b"anything", "x" * 5000),
+        (gzip.compress(b"a", mtime=0), ", ".join(["gzip"] * 4)),
     ],
 )
 def test_what_is_not_of_its_coding_is_refused(body: bytes, coding: str) -> None:
@@ -83,3 +84,46 @@ def test_what_is_not_of_its_coding_is_refused(body: bytes, coding: str) -> None:
         list(decoded([body], coding))
     assert caught.value.remedy
     assert len(caught.value.message) < 200
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "aws-chunked,gzip"])
+@pytest.mark.parametrize("body", [b"email,status\na@example.com,Valid\n", b"a", b'{"rows": []}', b"PAR1" + bytes(90)])
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_what_is_of_no_coding_is_taken_as_it_is(body: bytes, coding: str, size: int) -> None:
+    assert b"".join(decoded(chunked(body, size), coding)) == body
+
+
+@given(data=st.binary(min_size=1, max_size=5000), size=st.integers(100, 700))
+def test_deflate_without_its_envelope_is_undone(data: bytes, size: int) -> None:
+    packer = zlib.compressobj(wbits=-15)
+    packed = packer.compress(data) + packer.flush()
+    assert b"".join(decoded(chunked(packed, size), "deflate")) == data
+
+
+@given(data=st.binary(max_size=500), size=st.integers(1, 700))
+def test_codings_are_undone_from_the_last_to_the_first(data: bytes, size: int) -> None:
+    packed = zlib.compress(gzip.compress(data))
+    assert b"".join(decoded(chunked(packed, size), "x-gzip, identity, deflate")) == data
+
+
+def test_a_packed_block_may_be_filled_up() -> None:
+    packed = gzip.compress(b"a", mtime=0) + bytes(3) + gzip.compress(b"b", mtime=0) + bytes(700)
+    assert b"".join(decoded(chunked(packed, 5), "gzip")) == b"ab"
+
+
+@pytest.mark.parametrize(
+    ("name", "coding", "stored"),
+    [
+        ("x.csv.gz", "gzip", True),
+        ("x.CSV.GZ", "x-gzip", True),
+        ("x.tgz", "gzip", True),
+        ("x.json.zst", "zstd", True),
+        ("x.csv", "gzip", False),
+        ("x.gz", "deflate", False),
+        ("x.gz", "gzip, gzip", False),
+        ("x.gz", "", False),
+        ("gz", "gzip", False),
+    ],
+)
+def test_a_files_name_may_say_that_it_is_packed(name: str, coding: str, stored: bool) -> None:
+    assert is_stored_coded(name, codings_of(coding)) is stored

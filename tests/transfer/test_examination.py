@@ -27,7 +27,6 @@ from airflow_provider_batchdl.exceptions import (
 from airflow_provider_batchdl.transfer import midstate
 from airflow_provider_batchdl.transfer.checksums import worth_noting
 from airflow_provider_batchdl.transfer.examination import LARGEST_SNAPSHOT, VERSION, Examination
-from airflow_provider_batchdl.transfer.identity import identify
 from airflow_provider_batchdl.transfer.stream import ResultStream
 
 ROWS = b"email,status\n" + b"".join(b'"ann%d@corp.example",Valid\r\n' % number for number in range(5_000))
@@ -51,7 +50,7 @@ def declared(content: bytes) -> dict[str, str]:
 def head(headers: Mapping[str, str]) -> ResultStream:
     """The response with these headers."""
     response = SimpleNamespace(status=200, headers=headers)
-    return ResultStream(cast(Any, response), "http://store.example/x", 0, identify(200, headers))
+    return ResultStream(cast(Any, response), "http://store.example/x", 0)
 
 
 def arguments(headers: Mapping[str, str], name: str, **others: Any) -> dict[str, Any]:

@@ -49,9 +49,8 @@ def worth_dividing(stream: ResultStream, left: int, rate: float) -> bool:
         left: bytes that are missing.
         rate: bytes a second that it brings.
     """
-    serves_ranges = stream.status == 206 or stream.headers.get("accept-ranges", "").strip().lower() == "bytes"
     same_file = stream.identity.etag and stream.identity.total and not stream.coding
-    return bool(serves_ranges and same_file and left >= max(WORTH_DIVIDING, rate * WORTH_SECONDS))
+    return bool(stream.head.serves_ranges and same_file and left >= max(WORTH_DIVIDING, rate * WORTH_SECONDS))
 
 
 def fetch_in_parts(
