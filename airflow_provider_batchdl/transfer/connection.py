@@ -22,7 +22,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from airflow_provider_batchdl.client.policy import ssl_context
 from airflow_provider_batchdl.exceptions import UnsafeRedirectError
 from airflow_provider_batchdl.transfer.framing import HEAD_READ, FramedResponse, TimedBytes
-from airflow_provider_batchdl.transfer.redirects import is_forbidden, parse_address
+from airflow_provider_batchdl.transfer.redirects import check_resolved, is_forbidden, parse_address
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -33,8 +33,7 @@ __all__ = ["HEAD_READ", "Connections", "connections_of", "cut", "interrupt"]
 
 CONNECT_TIMEOUT = 10.0
 IDLE_TIMEOUT = 60.0
-MOST_IDLE = 32
-"""Connections that are kept for each host between two uses; there may be more at once."""
+MOST_IDLE = 32  # connections for each host that stay open between two uses; there may be more at once
 # Reads of this size are reads of a body; smaller ones (of headers) may want less than the buffer holds.
 BODY_READ = 64 << 10
 _NONE = urllib3.Retry.from_int(False, redirect=False)  # what urllib3 would make of a False, for each request
@@ -200,6 +199,7 @@ class Connections:
     """
 
     def __init__(self, *, allow_loopback: bool) -> None:
+        self._allow_loopback = allow_loopback
         self._direct = urllib3.PoolManager(
             maxsize=MOST_IDLE, ssl_context=ssl_context(), timeout=_timeout(), retries=False
         )
@@ -254,6 +254,7 @@ class Connections:
         proxy = self._proxies.get(parts.scheme) or self._proxies.get("all")
         if not proxy or proxy_bypass(parts.hostname or ""):
             return self._direct
+        check_resolved(parts.hostname or "", allow_loopback=self._allow_loopback)  # the proxy's peer cannot be seen
         if proxy not in self._proxied:
             address = proxy if "://" in proxy else f"http://{proxy}"
             self._proxied[proxy] = urllib3.ProxyManager(

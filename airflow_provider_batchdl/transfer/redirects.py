@@ -6,9 +6,11 @@ connection's origin, and S3 answers 400 to a pre-signed link that comes with an 
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 import socket
+import threading
 from functools import lru_cache
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
@@ -18,6 +20,7 @@ from airflow_provider_batchdl.vendors.account import origin
 
 MOST_HOPS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+RESOLVE_SECONDS = 2.0
 
 # Where clouds and clusters answer questions about the machine that asks, beyond the link-local 169.254.169.254.
 _METADATA_HOSTS = frozenset(
@@ -122,6 +125,35 @@ def is_loopback_host(host: str) -> bool:
     address = parse_address(host)
     name = host.lower().rstrip(".")
     return address.is_loopback if address else name in _LOOPBACK_HOSTS or name.endswith(".localhost")
+
+
+@lru_cache(maxsize=256)
+def resolved(host: str) -> tuple[Address, ...]:
+    """The addresses of ``host`` as this machine's resolver knows it: what can be checked of what a proxy will reach.
+
+    None where it does not know the name or takes long: behind a proxy that is ordinary, and the proxy's own rules hold.
+    """
+    found: list[Address] = []
+
+    def ask() -> None:
+        with contextlib.suppress(OSError, UnicodeError):
+            found.extend(filter(None, (parse_address(str(info[4][0])) for info in socket.getaddrinfo(host, None))))
+
+    asking = threading.Thread(target=ask, daemon=True, name="batchdl-resolve")  # the resolver itself cannot be stopped
+    asking.start()
+    asking.join(RESOLVE_SECONDS)
+    return tuple(found)
+
+
+def check_resolved(host: str, *, allow_loopback: bool) -> None:
+    """Refuse a ``host`` that a proxy would reach where no result can be, as far as that is known here.
+
+    Raises:
+        UnsafeRedirectError: this machine resolves it to such an address.
+    """
+    for address in resolved(host.rstrip(".")):
+        if is_forbidden(address, allow_loopback=allow_loopback):
+            raise UnsafeRedirectError(f"{host} resolves to {address}, where no result can be.")
 
 
 def next_hop(current: str, location: str, *, connection_host: str) -> str:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import urllib3
 
+from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.exceptions import UnsafeRedirectError
+from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
+from airflow_provider_batchdl.transfer import redirects
 from airflow_provider_batchdl.transfer.connection import Connections
+from airflow_provider_batchdl.transfer.opener import Opener, Source
 from airflow_provider_batchdl.transfer.redirects import next_hop
+from airflow_provider_batchdl.vendors import vendor_class
+from airflow_provider_batchdl.vendors.account import Account
+from tests.support.running import running
 
 HERE = "https://api.vendor.example/v1/results/1"
 
@@ -218,3 +229,72 @@ def test_the_environments_proxy_is_used(
         assert isinstance(connections.for_url(url), urllib3.ProxyManager) is proxied
     finally:
         connections.close()
+
+
+class _Proxy(BaseHTTPRequestHandler):
+    """Redirects what is asked of the vendor, and answers for any other host as if it had been there."""
+
+    def do_GET(self) -> None:
+        server: Any = self.server
+        server.asked.append(self.path)
+        away = urlsplit(self.path).hostname == "api.vendor.example"
+        self.send_response(302 if away else 200)
+        if away:
+            self.send_header("Location", server.location)
+        self.send_header("Content-Length", "0" if away else "6")
+        self.end_headers()
+        if not away:
+            self.wfile.write(b"secret")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    server: Any = ThreadingHTTPServer(("127.0.0.1", 0), _Proxy)
+    server.asked = []
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with running(server):
+        yield server
+
+
+def _download() -> bytes:
+    vendor = vendor_class("revenuebase")(Account("http://api.vendor.example", "a-key-of-no-use"))
+    with BatchClient(vendor) as client:
+        job = Job("41001", JobState.SUCCEEDED, "COMPLETED")
+        request = vendor.result_request(job, ResultFile("41001"))
+        stream = Opener(Source(client, request)).open()
+        assert stream is not None
+        with contextlib.closing(stream):
+            return b"".join(bytes(chunk) for chunk in stream)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "2130706433", "0177.0.0.1", "0x7f000001", "0x7f.1", "127.1", "[::1]",
+    "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "localhost", "localhost.localdomain", "169.254.169.254", "2852039166",
+    "0251.0376.0251.0376", "0xa9fea9fe", "[::ffff:169.254.169.254]", "[::ffff:a9fe:a9fe]", "metadata.google.internal",
+    "metadata.google.internal.", "10.0.0.1", "167772161", "012.0.0.1", "0xa000001", "192.168.1.1", "[::ffff:10.0.0.1]",
+    "100.64.0.1", "0.0.0.0", "0", "[::]", "127%2e0.0.1", "kubernetes.default.svc"])  # fmt: skip # noqa: S104
+def test_a_proxy_is_led_nowhere_that_could_not_be_checked(proxy: Any, host: str) -> None:
+    proxy.location = f"http://{host}/latest/meta-data"
+    with pytest.raises(UnsafeRedirectError):
+        _download()
+    assert {urlsplit(url).hostname for url in proxy.asked} == {"api.vendor.example"}
+
+
+def test_nor_to_a_name_that_this_machine_knows_as_its_own(proxy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name is anybody's, what it resolves to is in the hosts file."""
+    monkeypatch.setattr(redirects, "_LOOPBACK_HOSTS", frozenset())
+    redirects.is_loopback_host.cache_clear()
+    proxy.location = "http://localhost/x"
+    with pytest.raises(UnsafeRedirectError, match="resolves to"):
+        _download()
+    redirects.is_loopback_host.cache_clear()
+
+
+def test_through_a_proxy_an_ordinary_link_is_followed(proxy: Any) -> None:
+    proxy.location = "http://8.8.8.8/bucket/key"
+    assert _download() == b"secret"
+    assert proxy.asked[-1] == "http://8.8.8.8/bucket/key"
