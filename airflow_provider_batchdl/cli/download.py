@@ -39,8 +39,10 @@ def place(destination: str) -> str:
     """The destination as a shell means it: a folder that exists is one, whether or not it is said to end in ``/``."""
     if "://" in destination or not destination.strip():
         return destination
-    path = Path(destination).absolute()
-    return f"{path}/" if destination.endswith("/") or path.is_dir() else str(path)
+    path = Path(destination)
+    if destination.endswith("/") or path.is_dir():
+        return f"{path.resolve()}/"
+    return str(path.parent.resolve() / path.name)
 
 
 def _row(file: LandedFile) -> dict[str, Any]:

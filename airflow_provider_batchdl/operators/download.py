@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow_provider_batchdl.failures import no_vain_retries
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.links import BatchJobLink, show_link
-from airflow_provider_batchdl.operators.landing import LandsResults
+from airflow_provider_batchdl.operators.landing import LandsResults, as_given
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -68,7 +68,7 @@ class DownloadBatchResultsOperator(LandsResults, BaseOperator):
         super().__init__(**kwargs)
         self.conn_id = conn_id
         self.job_id: str = job_id  # type: ignore[assignment] # Airflow resolves it before execute
-        self.destination: str | None = destination  # type: ignore[assignment] # Airflow resolves it before execute
+        self.destination: str | None = as_given(destination)  # Airflow resolves it before execute
         self.accept_partial = accept_partial
         self.max_xcom_bytes = max_xcom_bytes
         self.manifest = manifest

@@ -34,10 +34,16 @@ class LandsResults(TellsLineage):
         """Refuse what would only show after the download.
 
         Raises:
-            InvalidRequestError: the task's ``partition_key``, ``if_exists`` or ``on_empty`` is of no use.
+            InvalidRequestError: the task's ``destination``, ``partition_key``, ``if_exists`` or ``on_empty`` is of no
+                use.
+            DestinationError: the destination cannot be used.
         """
         from airflow_provider_batchdl.transfer.existing import checked_on_empty, checked_policy
 
+        if self.destination is not None:
+            from airflow_provider_batchdl.hooks.storage import destination_at
+
+            destination_at(self.destination)
         checked_policy(self.if_exists)
         checked_on_empty(self.on_empty)
         checked_partitions(context, self.outlets, self.partition_key)
@@ -81,6 +87,16 @@ class LandsResults(TellsLineage):
             if self.on_empty == "skip":
                 raise _skipped(job_id) from None
             raise
+
+
+def as_given(destination: Any) -> Any:
+    """An operator's argument ``destination``, with what Airflow's rendering of templates would drop of it."""
+    if hasattr(destination, "__wrapped__"):  # an ObjectStoragePath; to import it would make every DAG file slow
+        from airflow_provider_batchdl.hooks.storage import was_written_as_folder
+
+        text = str(destination)
+        return f"{text.rstrip('/')}/" if was_written_as_folder(destination) else destination
+    return destination
 
 
 def _skipped(job_id: str) -> AirflowSkipException:

@@ -30,7 +30,7 @@ from airflow_provider_batchdl.links import BatchJobLink, show_link
 from airflow_provider_batchdl.metrics import count_cancel
 from airflow_provider_batchdl.operators.cancel import cancel_unless_ended
 from airflow_provider_batchdl.operators.download import MAX_XCOM_BYTES
-from airflow_provider_batchdl.operators.landing import LandsResults
+from airflow_provider_batchdl.operators.landing import LandsResults, as_given
 from airflow_provider_batchdl.operators.submission import OnUncertainSubmit, Submission, checked
 from airflow_provider_batchdl.sections import log_group
 from airflow_provider_batchdl.tracing import span
@@ -115,7 +115,7 @@ class BatchJobOperator(LandsResults, BaseOperator):
         self.conn_id = conn_id
         self.request: dict[str, Any] | None = request  # type: ignore[assignment] # Airflow resolves it before execute
         self.file: str | None = file  # type: ignore[assignment] # Airflow resolves it before execute
-        self.destination: str | None = destination  # type: ignore[assignment] # Airflow resolves it before execute
+        self.destination: str | None = as_given(destination)  # Airflow resolves it before execute
         self.accept_partial = accept_partial
         self.max_xcom_bytes = max_xcom_bytes
         self.manifest = manifest

@@ -311,3 +311,17 @@ def test_a_store_that_fails_at_any_call_leaves_no_manifest_that_is_wrong(
         mortal.left = -100
         landing = download(client, new.id, place)
         assert len(visible(fs, base)) == len(landing.files) + 1, fail_at
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_pipe_in_the_manifests_place_is_told_before_anything_is_downloaded(
+    emulator: Emulator, client_for: ClientFor, tmp_path: Path, parts: int
+) -> None:
+    os.mkfifo(tmp_path / "x_manifest.json")
+    client, place = client_for("batchcom"), local(tmp_path / "x.jsonl")
+    with pytest.raises(DestinationError, match="FIFO"):
+        download(client, export(emulator, parts).id, place, if_exists="skip")
+    assert "store" not in [request.operation for request in emulator.requests]
+    assert left_in(tmp_path) == []
+    download(client, export(emulator, 1).id, place)
+    assert left_in(tmp_path) == ["x.jsonl"]

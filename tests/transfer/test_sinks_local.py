@@ -184,3 +184,26 @@ def test_a_failing_fsync(fs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_file_addresses(fs: Any, tmp_path: Path) -> None:
     write_small(fs, f"file://{tmp_path}/x y", "x", b"1")
     assert everything(tmp_path) == ["x y"]
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_pipe_is_neither_replaced_nor_written_to(tmp_path: Path, link: bool) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    target = tmp_path / ("link" if link else "pipe")
+    if link:
+        target.symlink_to("pipe")
+    with pytest.raises(DestinationError, match="FIFO") as caught:
+        open_sink(fsspec.filesystem("file"), str(target), str(target))
+    assert not caught.value.retryable
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_pipe_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "x"
+    sink = open_sink(fsspec.filesystem("file"), str(target), str(target))
+    sink.write(b"1")
+    os.mkfifo(target)
+    with pytest.raises(DestinationError, match="FIFO"):
+        sink.publish()
+    assert target.is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
