@@ -31,7 +31,7 @@ from airflow_provider_batchdl.sensors.job import BatchJobSensor
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow.sdk import Asset, AssetAlias
+    from airflow.sdk import Asset, AssetAlias, ObjectStoragePath
     from airflow.sdk.definitions._internal.mixins import DependencyMixin
     from airflow.sdk.definitions.edges import EdgeModifier
 
@@ -46,7 +46,7 @@ def batch_job(  # noqa: PLR0913 the settings of three tasks
     conn_id: str | XComArg,
     request: dict[str, Any] | XComArg | None = None,
     file: str | XComArg | None = None,
-    destination: str | XComArg | None = None,
+    destination: str | ObjectStoragePath | XComArg | None = None,
     *,
     accept_partial: bool = False,
     max_xcom_bytes: int = MAX_XCOM_BYTES,

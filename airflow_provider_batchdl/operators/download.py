@@ -13,7 +13,7 @@ from airflow_provider_batchdl.links import BatchJobLink, show_link
 from airflow_provider_batchdl.operators.landing import LandsResults, as_given
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context, XComArg
+    from airflow.sdk import Context, ObjectStoragePath, XComArg
 
 # What a metadata database bears; object storage is the place for more.
 MAX_XCOM_BYTES = 48 * 1024
@@ -28,8 +28,8 @@ class DownloadBatchResultsOperator(LandsResults, BaseOperator):
     Args:
         conn_id: the account's connection; its type names the vendor.
         job_id: the vendor's id of the job, which must have ended: wait with ``BatchJobSensor``.
-        destination: anything ``ObjectStoragePath`` takes (``s3://aws_conn@bucket/key``, ``file:///...``, a local
-            path); ending in ``/`` a folder for the vendor's file names.
+        destination: anything ``ObjectStoragePath`` takes (``s3://aws_conn@bucket/key``, ``file:///...``, an
+            absolute local path); ending in ``/`` a folder for the vendor's file names.
         accept_partial: take what a cancelled job left, where the vendor keeps it.
         max_xcom_bytes: the most a result may have, in bytes, to go into XCom.
         manifest: whether to write ``_manifest.json``; only beside several files, or to ``"skip"``, where left out.
@@ -54,7 +54,7 @@ class DownloadBatchResultsOperator(LandsResults, BaseOperator):
         *,
         conn_id: str,
         job_id: str | XComArg,
-        destination: str | XComArg | None = None,
+        destination: str | ObjectStoragePath | XComArg | None = None,
         accept_partial: bool = False,
         max_xcom_bytes: int = MAX_XCOM_BYTES,
         manifest: bool | None = None,

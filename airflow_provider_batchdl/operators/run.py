@@ -37,7 +37,7 @@ from airflow_provider_batchdl.tracing import span
 from airflow_provider_batchdl.waiting import Patience
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context, XComArg
+    from airflow.sdk import Context, ObjectStoragePath, XComArg
 
     from airflow_provider_batchdl.jobs import Job
 
@@ -94,7 +94,7 @@ class BatchJobOperator(LandsResults, BaseOperator):
         conn_id: str,
         request: dict[str, Any] | XComArg | None = None,
         file: str | XComArg | None = None,
-        destination: str | XComArg | None = None,
+        destination: str | ObjectStoragePath | XComArg | None = None,
         accept_partial: bool = False,
         max_xcom_bytes: int = MAX_XCOM_BYTES,
         manifest: bool | None = None,
