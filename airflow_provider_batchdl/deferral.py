@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.jobs import Job
 from airflow_provider_batchdl.redaction import redact_value
-from airflow_provider_batchdl.storable import bounded_text
+from airflow_provider_batchdl.storable import bounded_text, storable
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
@@ -80,7 +80,7 @@ def wait_on_unless_answered(operator: BaseOperator, event: object, wait: Mapping
 
 
 def _answers(event: object, wait: Mapping[str, Any]) -> bool:
-    if not isinstance(event, Mapping) or event.get("job_id") != wait["job_id"]:
+    if not isinstance(event, Mapping) or event.get("job_id") != storable(wait["job_id"]):
         return False
     # Ids are the vendor's, and the time that is up may be that of another wait for the same job.
     facts = ("conn_id", "deadline") if event.get("status") == "timeout" else ("conn_id",)

@@ -20,7 +20,7 @@ from urllib.parse import quote, quote_plus
 
 from airflow_provider_batchdl.escapes import levels, without_blanks
 from airflow_provider_batchdl.secret_places import MASK, Finding, in_places
-from airflow_provider_batchdl.storable import words_of
+from airflow_provider_batchdl.storable import storable_text, words_of
 
 # Shorter ones would mask parts of ordinary words.
 SHORTEST_SECRET = 5
@@ -237,10 +237,11 @@ class RedactingFilter(logging.Filter):
             text = record.getMessage()
         except Exception:  # noqa: BLE001 logging itself would print the arguments as they are, and go on
             text = " ".join(map(words_of, (record.msg, *_arguments(record.args))))
-        record.msg, record.args = redact(text), None
+        # No handler can encode half of a surrogate pair, and Airflow's send what is logged to another process.
+        record.msg, record.args = storable_text(redact(text)), None
         if isinstance(record.exc_info, tuple) and record.exc_info[1] is not None:
             try:
-                record.exc_text = redact(_FORMATTER.formatException(record.exc_info))
+                record.exc_text = storable_text(redact(_FORMATTER.formatException(record.exc_info)))
             except Exception:  # noqa: BLE001 a traceback shows what is anybody's, too
                 record.exc_text = f"{type(record.exc_info[1]).__name__}, whose traceback cannot be shown"
         return True

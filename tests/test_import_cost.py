@@ -86,4 +86,4 @@ def test_what_every_airflow_command_loads_is_small() -> None:
         [sys.executable, "-W", "ignore", "-c", probe], capture_output=True, text=True, timeout=120, check=True
     )
     loaded = set(json.loads(done.stdout.splitlines()[-1])) - {"airflow_provider_batchdl"}
-    assert loaded == {f"airflow_provider_batchdl.{name}" for name in ("cli", "cli.definition", "jobs")}
+    assert loaded == {f"airflow_provider_batchdl.{name}" for name in ("cli", "cli.definition", "jobs", "storable")}

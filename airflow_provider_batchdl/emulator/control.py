@@ -74,7 +74,10 @@ class Control(Api):
         return json_reply(200, {"requests": [asdict(record) for record in self.world.log.snapshot()]})
 
     async def add_job(self, call: Call) -> Reply:
-        """Add a job: ``{"vendor", "state"?, "filename"?, "result"?}``, the last with the fields of `ResultSpec`."""
+        """Add a job: ``{"vendor", "state"?, "filename"?, "message"?, "dated"?, "result"?}``.
+
+        The result has the fields of `ResultSpec`.
+        """
         body = await call.json_object()
         try:
             result = ResultSpec(**body["result"]) if body.get("result") else None
@@ -83,6 +86,7 @@ class Control(Api):
             )
         except (TypeError, ValueError) as problem:
             raise BadBodyError(str(problem)) from None
+        job.message, job.dated = body.get("message", job.message), body.get("dated")
         return json_reply(201, job_view(job))
 
     async def add_fault(self, call: Call) -> Reply:

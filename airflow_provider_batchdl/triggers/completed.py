@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Hashable
-from datetime import timedelta
+from collections.abc import AsyncIterator, Hashable, Iterable
+from datetime import UTC, datetime, timedelta
+from statistics import median_low
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
@@ -18,7 +19,8 @@ from airflow_provider_batchdl.exceptions import (
 )
 from airflow_provider_batchdl.jobs import Job, JobState
 from airflow_provider_batchdl.redaction import get_logger
-from airflow_provider_batchdl.triggers.watermark import Watermark
+from airflow_provider_batchdl.storable import storable
+from airflow_provider_batchdl.triggers.watermark import Watermark, believable
 from airflow_provider_batchdl.vendors.listing import ListedJob
 from airflow_provider_batchdl.waiting import Patience
 
@@ -36,6 +38,8 @@ LOOKBACK = timedelta(days=7)
 REST = 300.0
 # Airflow takes events over once a second. Stored before that, a watermark could outlive its events.
 HANDOVER_SECONDS = 5.0
+# Of a list: a hundred thousand jobs, at the vendors' hundred on a page.
+MOST_PAGES = 1000
 
 _without_store_logged: set[str] = set()
 
@@ -93,13 +97,19 @@ class CompletedJobsTrigger(BaseEventTrigger):
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[tuple[ListedJob, ...]]:
         """Yield the account's list, whole, again and again. What goes wrong is logged, and tried again later."""
+        from airflow_provider_batchdl.client.ratelimit import LONGEST_PAUSE
+
         patience = Patience(kwargs["poll_interval"])
         while True:
             try:
                 jobs = await _list_of(kwargs["conn_id"])
             except BatchDlError as error:
                 log.warning("The jobs of connection %s cannot be listed: %s", kwargs["conn_id"], error)
-                await asyncio.sleep(max(error.retry_after or 0.0, patience.pause() if error.retryable else REST))
+                asked = min(error.retry_after or 0.0, LONGEST_PAUSE)
+                await asyncio.sleep(max(asked, patience.pause() if error.retryable else REST))
+            except Exception:
+                log.exception("Listing the jobs of connection %s broke; trying again later.", kwargs["conn_id"])
+                await asyncio.sleep(REST)
             else:
                 yield jobs
                 await asyncio.sleep(patience.pause())
@@ -109,7 +119,8 @@ class CompletedJobsTrigger(BaseEventTrigger):
         mark = await self._load()
         async for listed in shared_stream:
             watch = await _watch_of(self.conn_id)
-            before = mark.to_dict() if mark is not None else None
+            before = None if mark is None else mark.to_dict()
+            mended = mark is not None and mark.astray
             mark = mark or Watermark()
             if watch.vendor.listing is not None and watch.vendor.listing.active_only:
                 succeeded = await self._departed(watch, mark, listed)
@@ -118,11 +129,11 @@ class CompletedJobsTrigger(BaseEventTrigger):
             if before is None:
                 succeeded = []  # what had ended before anybody watched
             for job in succeeded:
-                payload = {"vendor": watch.vendor.name, "job_id": job.id, "state": job.state.value}
+                payload = storable({"vendor": watch.vendor.name, "job_id": job.id, "state": job.state})
                 yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
             if succeeded:
                 await asyncio.sleep(HANDOVER_SECONDS)
-            if mark.to_dict() != before:
+            if mended or mark.to_dict() != before:
                 await self._store(mark)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -175,7 +186,7 @@ class CompletedJobsTrigger(BaseEventTrigger):
     async def _store(self, mark: Watermark) -> None:
         store = self._asset_store()
         if store is not None:
-            await store.aset(self._key, mark.to_dict())
+            await store.aset(self._key, storable(mark.to_dict()))
 
     def _asset_store(self) -> Any:
         store = getattr(self, "asset_state_store", None)
@@ -239,17 +250,27 @@ async def _all_jobs(watch: AccountWatch) -> tuple[ListedJob, ...]:
     jobs: dict[str, ListedJob] = {}
     cursors: set[str] = set()
     cursor: str | None = None
+    now = datetime.now(UTC)
     async with _client_of(watch) as client:
-        while True:
-            page = await watch.page(client, cursor)
+        for _ in range(MOST_PAGES):
+            page, known = await watch.page(client, cursor), len(jobs)
             for each in page.jobs:
                 jobs.setdefault(each.job.id, each)  # a job made meanwhile moves the others down, onto the next page
             cursor = page.following
-            if cursor is None or cursor in cursors or (newest_first and _reaches_back(jobs)):
-                return tuple(jobs.values())
+            if cursor is None or cursor in cursors or len(jobs) == known:
+                break  # the last page, or one without news: a list of these would never end
+            if newest_first and _reaches_back(jobs.values(), page.jobs, now):
+                break
             cursors.add(cursor)
+        else:
+            log.warning(
+                "The list of %s jobs has more than %d pages; reading no further.", watch.vendor.label, MOST_PAGES
+            )
+    return tuple(jobs.values())
 
 
-def _reaches_back(jobs: dict[str, ListedJob]) -> bool:
-    made = [each.created for each in jobs.values() if each.created is not None]
-    return bool(made) and max(made) - min(made) > LOOKBACK
+def _reaches_back(jobs: Iterable[ListedJob], page: Iterable[ListedJob], now: datetime) -> bool:
+    """Whether most jobs of a page were made long before the newest of all: one odd date says nothing."""
+    made = [date for each in jobs if (date := believable(each.created, now))]
+    dates = [date for each in page if (date := believable(each.created, now))]
+    return bool(dates) and median_low(dates) < max(made) - LOOKBACK

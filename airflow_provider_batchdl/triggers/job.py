@@ -11,9 +11,16 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_batchdl.deferral import shown
-from airflow_provider_batchdl.exceptions import AuthenticationError, BatchDlError, UnsupportedOperationError
+from airflow_provider_batchdl.exceptions import (
+    AuthenticationError,
+    BatchDlError,
+    UnexpectedResponseError,
+    UnsupportedOperationError,
+)
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.kills import task_state, undisturbed
+from airflow_provider_batchdl.redaction import get_logger
+from airflow_provider_batchdl.storable import storable
 from airflow_provider_batchdl.triggers.accounts import account_after, account_of
 from airflow_provider_batchdl.triggers.interval import longest_by_default
 
@@ -21,6 +28,8 @@ if TYPE_CHECKING:
     from airflow_provider_batchdl.jobs import Job
     from airflow_provider_batchdl.triggers.waits import Subscription
     from airflow_provider_batchdl.triggers.watch import AccountWatch
+
+log = get_logger(__name__)
 
 # How much longer than the deadline a look may take; less than Airflow's own patience with the trigger.
 LAST_LOOK = 30.0
@@ -30,8 +39,9 @@ class BatchJobTrigger(BaseTrigger):
     """Waits until a job has ended, whichever way, and fires one event.
 
     The event has a ``conn_id``, a ``job_id`` and a ``status``: ``ended`` with the ``job``, ``timeout`` with the
-    ``deadline`` and the ``job`` as last seen (or None), or ``error`` with the ``error``. It is small JSON with neither
-    a URL nor a secret in it. What it means is decided on the worker, by the same function as without deferring.
+    ``deadline`` and the ``job`` as last seen (or None), or ``error`` with the ``error``. It is small JSON that every
+    part of Airflow can store, with neither a URL nor a secret in it. What it means is decided on the worker, by the
+    same function as without deferring.
 
     Args:
         conn_id: the account's connection.
@@ -84,12 +94,24 @@ class BatchJobTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, and fire the one event."""
+        """Wait, and fire the one event: a trigger that ends without one fails its task with no word of the reason."""
         try:
             event = await self._wait()
         except BatchDlError as error:
             event = {"status": "error", "error": error.to_dict()}
-        yield TriggerEvent({"conn_id": self.conn_id, "job_id": self.job_id, **event})  # type: ignore[no-untyped-call]
+        except Exception as error:
+            log.exception("The wait for job %s broke.", self.job_id)
+            event = {"status": "error", "error": self._broken(error).to_dict()}
+        payload = storable({"conn_id": self.conn_id, "job_id": self.job_id, **event})
+        yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
+
+    def _broken(self, error: BaseException) -> BatchDlError:
+        # Not its words: they may be the connection's.
+        return UnexpectedResponseError(
+            f"The wait for the job broke: {type(error).__name__}.",
+            job_id=self.job_id,
+            remedy="Retry the task, and see the triggerer's log; a connection that cannot be read ends a wait so, too.",
+        )
 
     async def _wait(self) -> dict[str, Any]:
         limit = asyncio.timeout(None if self.deadline is None else self._left() + LAST_LOOK)
@@ -118,6 +140,10 @@ class BatchJobTrigger(BaseTrigger):
                 except AuthenticationError as error:
                     refused.append(watch)
                     hook, watch = await account_after(self.conn_id, refused, error)
+                except asyncio.CancelledError as error:
+                    if (task := asyncio.current_task()) is not None and task.cancelling():
+                        raise
+                    raise self._broken(error) from None  # it is the account's loop that was cancelled, not this wait
             self.log.info("The key was refused, and connection %s has another by now: waiting on.", self.conn_id)
 
     @asynccontextmanager
@@ -154,6 +180,8 @@ class BatchJobTrigger(BaseTrigger):
                 self.log.info("Cancelled job %s at the vendor.", self.job_id)
             except UnsupportedOperationError as error:
                 self.log.warning("Job %s goes on at the vendor: %s", self.job_id, error.message)
+            except BatchDlError as error:
+                self.log.warning("Could not cancel job %s; it may still be running: %s", self.job_id, error)
 
     async def _still_deferred(self) -> bool:
         from asgiref.sync import sync_to_async

@@ -28,13 +28,17 @@ class Pace:
 
     def __init__(self, limits: Sequence[RateLimit]) -> None:
         self._cells = [_Cell(limit) for limit in limits]
-        self._held_until = float("-inf")
+        self.held_until = float("-inf")
+        """Until when nothing goes, by the event loop's clock."""
+        self._doubtful = False
+        self._trying = False
+        self._answer = asyncio.Event()
         self._turns = {urgent: asyncio.Lock() for urgent in (False, True)}
 
     def wait(self, now: float, *, urgent: bool = False) -> float:
         """Seconds from ``now`` until the next request may go."""
         ready = max((cell.ready(urgent=urgent) for cell in self._cells), default=now)
-        return max(0.0, ready - now, self._held_until - now)
+        return max(0.0, ready - now, self.held_until - now)
 
     def spend(self, now: float) -> None:
         """A request goes."""
@@ -42,16 +46,40 @@ class Pace:
             cell.spend(now)
 
     async def turn(self, *, urgent: bool = False) -> None:
-        """Wait until a request may go, and spend it. Whoever comes first goes first, the urgent before all others."""
+        """Wait until a request may go, and spend it. Whoever comes first goes first, the urgent before all others.
+
+        After a hold, one request goes alone, and the others when it has been answered well. Each turn ends with
+        :meth:`answered`.
+        """
         loop = asyncio.get_running_loop()
         async with self._turns[urgent]:
-            while wait := self.wait(loop.time(), urgent=urgent):  # noqa: ASYNC110 a span of time, no event
-                await asyncio.sleep(wait)
+            while True:
+                if wait := self.wait(loop.time(), urgent=urgent):
+                    await asyncio.sleep(wait)
+                elif self._trying:
+                    await self._answer.wait()
+                else:
+                    break
+            if self._doubtful:
+                self._trying = True
+                self._answer.clear()
             self.spend(loop.time())
 
+    def answered(self, *, well: bool) -> None:
+        """A request that had its turn is over.
+
+        Args:
+            well: the account is served.
+        """
+        if well:
+            self._doubtful = False
+        self._trying = False
+        self._answer.set()
+
     def hold(self, until: float) -> None:
-        """Let nothing through before ``until``."""
-        self._held_until = max(self._held_until, until)
+        """Let nothing through before ``until``, and then one request to begin with."""
+        self.held_until = max(self.held_until, until)
+        self._doubtful = True
 
 
 class _Cell:

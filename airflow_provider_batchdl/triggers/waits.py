@@ -128,6 +128,19 @@ class Waits:
             else:
                 self.agenda.plan(wait, min(until, wait.deadline), alone=wait.alone)
 
+    def end_overdue(self, now: float) -> None:
+        """The account is left alone: the last look of these would come after their deadline, and is left out."""
+        for wait in self:
+            if now >= wait.deadline and not wait.ended.done():
+                self._end(wait)
+
+    def plan_anew(self, now: float) -> None:
+        """The poll loop starts anew: look again for those whose look was broken off."""
+        self.agenda.passed()
+        for wait in self:
+            if not wait.entry and not wait.ended.done():
+                self._plan(wait, now, alone=wait.alone)
+
     def tell(self, waits: Iterable[Subscription], error: Exception) -> None:
         """End these waits with an error, each with one of its own, since raising changes an exception."""
         for wait in waits:

@@ -2,6 +2,9 @@
 
 It belongs to the account and to the event loop it runs in, not to a trigger: it starts with the first wait, ends with
 the last, and no trigger's end disturbs another's. A wait costs an entry in a heap and a future.
+
+Whatever a poll raises, the loop outlives it: an error is about the job or the list that was asked for, a failed poll of
+these waits and of no others.
 """
 
 from __future__ import annotations
@@ -13,16 +16,10 @@ from contextvars import Context
 from typing import TypeVar
 
 from airflow_provider_batchdl.client import AsyncBatchClient, policy
-from airflow_provider_batchdl.client.ratelimit import limiter_for
-from airflow_provider_batchdl.exceptions import (
-    AuthenticationError,
-    BatchDlError,
-    RateLimitedError,
-    VendorUnavailableError,
-)
+from airflow_provider_batchdl.exceptions import AuthenticationError, BatchDlError
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.triggers.agenda import NEVER
-from airflow_provider_batchdl.triggers.pace import Pace
+from airflow_provider_batchdl.triggers.requests import PacedRequests
 from airflow_provider_batchdl.triggers.tally import Tally
 from airflow_provider_batchdl.triggers.waits import Subscription, Waits
 from airflow_provider_batchdl.vendors.base import Flow, Vendor
@@ -33,16 +30,17 @@ log = get_logger(__name__)
 
 T = TypeVar("T")
 
-# Looks that may be under way at once: a slow answer about one job must not hold up the others.
-LOOKS_AT_ONCE = 4
 # Listed jobs that are gone through before the event loop's other tasks have a turn.
 AT_A_STRETCH = 1000
-# Seconds that one request may take, retries and the vendor's own pauses included.
-LONGEST_LOOK = 300.0
 # Seconds that closing an account's connections may take.
 CLOSING_SECONDS = 5.0
 # Seconds for which a list that cannot be read is not asked for again.
 LIST_REST = 600.0
+# While the account is left alone, seconds between two looks at the deadlines.
+HELD_STEP = 1.0
+# How often the loop itself may break, each time within an hour of its start, before all waits are given up.
+MOST_BREAKS = 5
+BREAKDOWN_SECONDS = 3600.0
 
 
 class AccountWatch:
@@ -54,16 +52,19 @@ class AccountWatch:
 
     def __init__(self, vendor: Vendor) -> None:
         self.vendor = vendor
-        self.refused_at = float("-inf")
-        """When the vendor last refused the account's key, by the event loop's clock."""
         self._tally = Tally(vendor.name)
         self._waits = Waits(lists=vendor.listing is not None, on_end=self._tally.ended)
-        self._pace = Pace(limiter_for(vendor).limits)
-        self._failures = 0
+        self._requests = PacedRequests(vendor, self._answered)
+        self._looks: dict[asyncio.Task[None], list[Subscription]] = {}
         self._list_patience = Patience(0.0)
         self._list_from = 0.0
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def refused_at(self) -> float:
+        """When the vendor last refused the account's key, by the event loop's clock."""
+        return self._requests.refused_at
 
     # What a trigger does.
 
@@ -113,14 +114,27 @@ class AccountWatch:
     # The loop.
 
     async def _run(self) -> None:
+        breakdowns, began = 0, self._now()
         try:
-            async with AsyncBatchClient(self.vendor) as client:
-                await self._look_around(client)
-        except BatchDlError as error:  # the connection lacks something
-            self._waits.tell(self._waits, error)
-        except Exception as error:  # a bug, but whoever waits must not wait for ever
-            log.exception("The shared wait for %s jobs broke.", self.vendor.label)
-            self._waits.tell(self._waits, RuntimeError(f"The shared wait broke: {type(error).__name__}."))
+            while True:
+                try:
+                    async with AsyncBatchClient(self.vendor) as client:
+                        await self._look_around(client)
+                    return
+                except BatchDlError as error:  # the connection lacks something
+                    self._waits.tell(self._waits, error)
+                    return
+                except Exception as error:  # a bug in this loop, but whoever waits must not wait for ever
+                    if self._task is not asyncio.current_task():
+                        return  # nobody waits any more
+                    breakdowns = breakdowns + 1 if self._now() - began < BREAKDOWN_SECONDS else 1
+                    log.exception("Poll loop for %s jobs broke (%d of %d)", self.vendor.label, breakdowns, MOST_BREAKS)
+                    if breakdowns >= MOST_BREAKS:
+                        self._waits.tell(self._waits, self._requests.typed(error))
+                        return
+                await asyncio.sleep(policy.backoff(breakdowns))
+                began = self._now()
+                self._waits.plan_anew(began)
         finally:
             if self._task is asyncio.current_task():
                 self._task = None
@@ -129,27 +143,40 @@ class AccountWatch:
             self._tally.report(len(self._waits), self._now(), last=True)
 
     async def _look_around(self, client: AsyncBatchClient) -> None:
-        loop = asyncio.get_running_loop()
-        looks: set[asyncio.Task[None]] = set()
+        loop, deadlines_at = asyncio.get_running_loop(), NEVER
         try:
             while self._waits:
                 self._news.clear()
-                for look in [look for look in looks if look.done()]:
-                    looks.remove(look)
-                    look.result()
-                free, due = len(looks) < LOOKS_AT_ONCE, self._waits.agenda.next_due()
-                found = self._waits.agenda.take(loop.time(), lists=loop.time() >= self._list_from) if free else None
+                self._reap()
+                now, held = loop.time(), self._requests.pace.held_until
+                if now < held:
+                    if not now < deadlines_at < NEVER:
+                        self._waits.end_overdue(now)
+                        deadlines_at = now + HELD_STEP
+                    await self._sleep_until(min(held, deadlines_at))
+                    continue
+                free, due = self._requests.free_at(self._looks, now), self._waits.agenda.next_due()
+                found = self._waits.agenda.take(now, lists=now >= self._list_from) if free <= now else None
                 if found is None:
-                    await self._sleep_until(due if free else NEVER)
+                    await self._sleep_until(due if free <= now else free)
                 elif isinstance(found, Subscription):
-                    looks.add(loop.create_task(self._look(client, found, due)))
+                    self._looks[loop.create_task(self._look(client, found, due))] = [found]
                 else:
-                    looks.add(loop.create_task(self._list(client, found, due)))
+                    self._looks[loop.create_task(self._list(client, found, due))] = found
             self._task = None  # whoever comes from now on begins anew
         finally:
-            for look in looks:
-                look.cancel()
+            looks, self._looks = self._looks, {}
+            for task in looks:
+                task.cancel()
             await asyncio.gather(*looks, return_exceptions=True)
+
+    def _reap(self) -> None:
+        """Put away the looks that are over. One that broke ends the waits it was for, and no others."""
+        for task in [task for task in self._looks if task.done()]:
+            sought = self._looks.pop(task)
+            error = asyncio.CancelledError() if task.cancelled() else task.exception()
+            if error is not None:
+                self._waits.tell(sought, self._requests.typed(error))
 
     async def _sleep_until(self, moment: float) -> None:
         """Sleep until then, or until there is news: somebody came or went, a look is over."""
@@ -164,13 +191,13 @@ class AccountWatch:
         urgent, wait.left = wait.left, False
         try:
             job = await self.ask(client, self.vendor.get_job(wait.job_id), due=due, urgent=urgent)
+            self._waits.saw(wait.job_id, job, self._now(), listed=False)
         except AuthenticationError as error:
             self._waits.tell(self._waits, error)
-        except BatchDlError as error:
-            self._back_off(error)
-            self._waits.failed(wait, error, self._now())
-        else:
-            self._waits.saw(wait.job_id, job, self._now(), listed=False)
+        except Exception as error:  # noqa: BLE001 whatever it is, it is about this one job
+            typed = self._requests.typed(error)
+            self._requests.back_off(typed)
+            self._waits.failed(wait, typed, self._now())
         finally:
             self._news.set()
 
@@ -190,11 +217,12 @@ class AccountWatch:
                     break
         except AuthenticationError as error:
             self._waits.tell(self._waits, error)
-        except BatchDlError as error:
-            self._list_failed(sought, error)
+        except Exception as error:  # noqa: BLE001 whatever it is, the jobs can be looked at one by one
+            self._list_failed(sought, self._requests.typed(error))
         else:
             self._list_patience.reset()
-            self._waits.not_listed(unseen, self._now())
+            odd = {wait.job_id for wait in sought if not wait.entry and not wait.ended.done()}  # listed, and of no use
+            self._waits.not_listed(unseen | odd, self._now())
         finally:
             self._waits.agenda.passed()
             self._news.set()
@@ -209,7 +237,10 @@ class AccountWatch:
         for number, each in enumerate(page.jobs):
             if number % AT_A_STRETCH == AT_A_STRETCH - 1:
                 await asyncio.sleep(0)
-            self._waits.saw(each.job.id, each.job, self._now(), listed=True)
+            try:
+                self._waits.saw(each.job.id, each.job, self._now(), listed=True)
+            except Exception as error:  # noqa: BLE001 one odd job must not keep the others on the page from being seen
+                self._requests.typed(error)  # which logs it; the job is looked up by itself
         return page
 
     async def ask(
@@ -233,47 +264,28 @@ class AccountWatch:
         Raises:
             BatchDlError: what went wrong, typed.
         """
-        await self._pace.turn(urgent=urgent)
-        try:
-            async with asyncio.timeout(LONGEST_LOOK):
-                value = await client.run(flow)
-        except AuthenticationError:
-            self.refused_at = self._now()
-            raise
-        except TimeoutError:
-            raise VendorUnavailableError("The look took too long.", vendor=self.vendor.name) from None
-        self._failures = 0
-        now = self._now()
+        return await self._requests.ask(client, flow, kind=kind, due=due, urgent=urgent)
+
+    def _answered(self, kind: str, due: float | None, now: float) -> None:
         self._tally.looked(kind, None if due is None else now - due)
         self._tally.report(len(self._waits), now)
-        return value
 
     # Trouble.
 
     def _list_failed(self, sought: list[Subscription], error: BatchDlError) -> None:
-        self._back_off(error)
+        self._requests.back_off(error)
         now = until = self._now()
         self._list_patience.interval = min(wait.shortest for wait in sought)
         try:
             self._list_patience.forgive(error)
         except BatchDlError:
             # No reason to end a wait: looked at one by one, the jobs themselves will show what is wrong.
-            log.warning("The list of %s jobs cannot be read; they are looked at singly: %s", self.vendor.label, error)
+            log.warning("Listing %s jobs keeps failing; polling jobs one by one: %s", self.vendor.label, error)
             self._list_patience.reset()
             self._list_from = now + LIST_REST
         else:
             until += self._list_patience.pause()
         self._waits.put_off(sought, until, now)
-
-    def _back_off(self, error: BatchDlError) -> None:
-        """Leave the whole account alone: after a 429 as long as it says, else from the second failure in a row on."""
-        if not error.retryable:
-            return
-        self._failures += 1
-        if isinstance(error, RateLimitedError):
-            self._pace.hold(self._now() + policy.backoff(self._failures, error.retry_after))
-        elif self._failures > 1:
-            self._pace.hold(self._now() + policy.backoff(self._failures))
 
     @staticmethod
     def _now() -> float:

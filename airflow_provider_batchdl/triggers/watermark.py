@@ -1,17 +1,32 @@
-"""Which jobs have newly succeeded, remembered in little space. No requests, no clock."""
+"""Which jobs have newly succeeded, remembered in little space. No requests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_batchdl.jobs import Job, JobState
 from airflow_provider_batchdl.vendors.listing import ListedJob
+from airflow_provider_batchdl.vendors.matching import parse_time
 
 # A job may show in the vendor's list so much later than others that were made after it.
 MARGIN = timedelta(hours=1)
+# Vendors' clocks and ours differ by less. A job dated later was not made then, nor one dated before any such API was.
+AHEAD = timedelta(days=1)
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def believable(created: datetime | None, now: datetime) -> datetime | None:
+    """When a job was made, if the vendor says so and it can be true; without a zone it is UTC."""
+    if created is None:
+        return None
+    created = created if created.tzinfo else created.replace(tzinfo=UTC)
+    try:
+        return created.astimezone(UTC) if EARLIEST <= created <= now + AHEAD else None
+    except OverflowError:
+        return None
 
 
 @dataclass
@@ -19,23 +34,34 @@ class Watermark:
     """What an account's jobs were like at the last look.
 
     Jobs end in another order than they were made in, so no single time tells which are known. This remembers up to
-    when jobs were made that are known to have ended, but for some that had not, and the few that were made since.
+    when jobs were made that are known to have ended, but for some that had not, and the few that were made since. A job
+    with a date that cannot be true is remembered by its id, as one without.
 
     Args:
         horizon: jobs made before it have ended, or are in ``active``; None where the vendor tells no times.
         active: jobs made before ``horizon`` that had not ended; of a list of active jobs, all.
         ended: jobs made since ``horizon`` that had ended.
+        astray: ``horizon`` was none that can be true, as an older version took it from a job dated 2100: what has ended
+            by the next look, and was not ``active``, has to count as known.
     """
 
     horizon: datetime | None = None
     active: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
+    astray: bool = False
 
-    def news(self, listed: Iterable[ListedJob]) -> list[Job]:
-        """The jobs that have succeeded since the last look (at the first one: all), given a list of all jobs."""
-        listed = list(listed)
+    def news(self, listed: Iterable[ListedJob], now: datetime | None = None) -> list[Job]:
+        """The jobs that have succeeded since the last look (at the first one: all).
+
+        Args:
+            listed: all jobs.
+            now: the time, by which dates are believed or not; the clock's where left out.
+        """
+        now = now or datetime.now(UTC)
+        listed = [ListedJob(each.job, believable(each.created, now)) for each in listed]
         fresh = [each.job for each in listed if each.job.state.is_terminal and not self._known(each)]
         self._remember(listed)
+        self.astray = False
         return [job for job in fresh if job.state is JobState.SUCCEEDED]
 
     def departed(self, listed: Iterable[ListedJob]) -> set[str]:
@@ -58,15 +84,16 @@ class Watermark:
         return {"horizon": horizon, "active": sorted(self.active), "ended": sorted(self.ended)}
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Watermark:
-        """The watermark that :meth:`to_dict` described."""
-        horizon = datetime.fromisoformat(data["horizon"]) if data.get("horizon") else None
-        return cls(horizon, set(data.get("active", ())), set(data.get("ended", ())))
+    def from_dict(cls, data: dict[str, Any], now: datetime | None = None) -> Watermark:
+        """The watermark that :meth:`to_dict` described, ``astray`` where its horizon cannot be true at ``now``."""
+        said = data.get("horizon")
+        horizon = believable(parse_time(said), now or datetime.now(UTC)) if said else None
+        return cls(horizon, set(data.get("active", ())), set(data.get("ended", ())), bool(said) and horizon is None)
 
     def _known(self, each: ListedJob) -> bool:
         if each.job.id in self.active:
             return False
-        return each.job.id in self.ended or self._before_horizon(each)
+        return self.astray or each.job.id in self.ended or self._before_horizon(each)
 
     def _before_horizon(self, each: ListedJob) -> bool:
         return self.horizon is not None and each.created is not None and each.created < self.horizon

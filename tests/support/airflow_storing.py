@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from airflow.jobs.triggerer_job_runner import messages
@@ -18,7 +19,7 @@ except ImportError:  # before Airflow 3.3
 def assert_storable(value: Any) -> None:
     """UTF-8 JSON of the kind that PostgreSQL's ``jsonb`` takes, and the same again when it is read."""
     text = json.dumps(value, allow_nan=False)
-    assert "\\u0000" not in text
+    assert not re.search(r"(?<!\\)(\\\\)*\\u0000", text)  # escaped, and not the words of an escape
     assert json.loads(text) == value
     json.dumps(value, ensure_ascii=False).encode()
 

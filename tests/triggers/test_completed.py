@@ -15,9 +15,13 @@ from typing import Any
 import pytest
 from airflow.sdk import Asset
 
-from airflow_provider_batchdl.emulator import Emulator, Fault
+from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
+from airflow_provider_batchdl.jobs import Job, JobState
 from airflow_provider_batchdl.triggers import completed
 from airflow_provider_batchdl.triggers.completed import CompletedJobsTrigger
+from airflow_provider_batchdl.vendors.base import Flow, answer
+from airflow_provider_batchdl.vendors.batchcom import BatchCom
+from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob
 from tests.support.airflow_features import needs_asset_state_store, needs_shared_streams
 from tests.support.airflow_jobs import count
 from tests.support.leaks import find_secrets
@@ -310,3 +314,87 @@ def test_a_dag_file_with_a_watcher_loads_no_client() -> None:
         [sys.executable, "-W", "ignore", "-c", probe], capture_output=True, text=True, timeout=120, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+ODD_DATES = ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "2100-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00"]
+
+
+@pytest.mark.parametrize("vendor", ["batchcom", "apartmentiq"])
+@pytest.mark.parametrize("dated", [*ODD_DATES, "1999-01-01", "soon"])
+def test_a_job_with_an_odd_date_hides_no_other(connections: Emulator, vendor: str, dated: str) -> None:
+    connections.add_job(vendor).dated = dated
+    store = Store()
+
+    async def story() -> list[str]:
+        told: list[str] = []
+        for _ in range(2):  # a triggerer that is started again
+            async with watching(trigger_for(vendor, store)) as watcher:
+                await looks(connections)
+                later = connections.add_job(vendor)
+                await until(lambda: bool(watcher.events))
+                await looks(connections)
+                assert watcher.ids == [later.id]
+                told += watcher.ids
+        return told
+
+    assert len(set(asyncio.run(story()))) == 2
+
+
+def test_one_odd_date_does_not_end_the_list_early(connections: Emulator) -> None:
+    connections.add_job("apartmentiq", state="running")
+    first = connections.jobs("apartmentiq")[0]
+    for _ in range(150):
+        connections.add_job("apartmentiq", ResultSpec(bytes=1000))
+    connections.jobs("apartmentiq")[-1].dated = "2001-01-01T00:00:00Z"
+
+    async def story() -> None:
+        async with watching(trigger_for("apartmentiq", Store())) as watcher:
+            await looks(connections, 4)
+            first.finish()  # on the second page
+            await until(lambda: watcher.ids == [first.id])
+
+    asyncio.run(story())
+
+
+def test_a_list_without_an_end_is_read_to_a_limit(connections: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose pages show the same jobs under ever new cursors, and one that goes on with other jobs."""
+    monkeypatch.setattr(completed, "MOST_PAGES", 20)
+    job = connections.add_job("batchcom", state="running")
+    numbers = iter(range(10**6))
+
+    def page(cursor: str | None, *, same: bool) -> JobPage:
+        name = "same" if same else f"job {next(numbers)}"
+        shown = ListedJob(Job(name, JobState.RUNNING, "RUNNING"))
+        mine = ListedJob(Job(job.id, JobState.SUCCEEDED if job.phase.is_terminal else JobState.RUNNING, "SUCCESS"))
+        return JobPage((shown, mine), f"cursor {next(numbers)}")
+
+    for same in (True, False):
+
+        async def story(same: bool = same) -> None:
+            monkeypatch.setattr(BatchCom, "list_page", lambda _, cursor=None: answer(page(cursor, same=same)))
+            async with watching(trigger_for("batchcom", Store())) as watcher:
+                await asyncio.sleep(0.3)
+                job.finish()
+                await until(lambda: watcher.ids == [job.id])
+            job.hold("RUNNING")
+
+        asyncio.run(story())
+
+
+def test_what_nobody_foresaw_ends_no_watcher(connections: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = connections.add_job("batchcom", state="running")
+    real, broken = BatchCom.list_page, iter([True, True, True])
+
+    def page(vendor: BatchCom, cursor: str | None = None) -> Flow[JobPage]:
+        if next(broken, False):
+            raise ZeroDivisionError
+        return real(vendor, cursor)
+
+    async def story() -> None:
+        async with watching(trigger_for("batchcom", Store())) as watcher:
+            await looks(connections)
+            monkeypatch.setattr(BatchCom, "list_page", page)
+            job.finish()
+            await until(lambda: watcher.ids == [job.id])
+
+    asyncio.run(story())

@@ -11,7 +11,6 @@ import pytest
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.exceptions import AuthenticationError, VendorUnavailableError
 from airflow_provider_batchdl.triggers.job import BatchJobTrigger
-from airflow_provider_batchdl.triggers.waits import Waits
 from tests.support.airflow_fixtures import Looks
 from tests.support.airflow_jobs import count
 from tests.triggers.waiting import errors, patience, payload_of, statuses, until, waits_for
@@ -149,19 +148,3 @@ def test_a_429_silences_the_whole_account(connections: Emulator) -> None:
     # What was on its way already arrives; from then on there is silence.
     later = [record.time - requests[refused].time for record in requests[refused + 1 :]]
     assert not [wait for wait in later if 0.3 < wait < 1.4]
-
-
-def test_a_bug_in_the_loop_leaves_nobody_waiting(connections: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    jobs = [connections.add_job("proofy", state="running") for _ in range(3)]
-
-    def broken(*_: object, **__: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(Waits, "saw", broken)
-
-    async def story() -> list[Any]:
-        async with patience():
-            outcomes: list[Any] = await asyncio.gather(*waits_for(jobs), return_exceptions=True)
-            return outcomes
-
-    assert {type(outcome) for outcome in asyncio.run(story())} == {RuntimeError}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_batchdl.jobs import Job, JobState
-from airflow_provider_batchdl.triggers.watermark import MARGIN, Watermark
+from airflow_provider_batchdl.triggers.watermark import MARGIN, Watermark, believable
 from airflow_provider_batchdl.vendors.listing import ListedJob
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
@@ -82,3 +83,48 @@ def test_departed_jobs_are_looked_for_until_they_have_left() -> None:
     assert mark.departed([listed("b", JobState.RUNNING), listed("c", JobState.RUNNING)]) == {"a"}
     mark.left("a")
     assert mark.departed([]) == {"b", "c"}
+
+
+NOW = BEGIN + timedelta(days=20)
+ODD_DATES = [
+    datetime(1, 1, 1, tzinfo=UTC),
+    datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))),
+    datetime(1969, 12, 31, tzinfo=UTC),
+    datetime(2100, 1, 1, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, 59, tzinfo=timezone(-timedelta(hours=14))),
+    datetime.max.replace(tzinfo=UTC),
+    datetime.min.replace(tzinfo=UTC),
+]
+
+
+@pytest.mark.parametrize("date", ODD_DATES)
+def test_a_job_with_a_date_that_cannot_be_true_hides_no_other_and_is_told_once(date: datetime) -> None:
+    odd, mark = ListedJob(Job("odd", JobState.SUCCEEDED, "done"), date), Watermark()
+    assert [job.id for job in mark.news([odd], NOW)] == ["odd"]
+    for number in range(3):
+        mark = stored(mark)
+        jobs = [odd, *(listed(str(each), JobState.SUCCEEDED, each * 100) for each in range(number + 1))]
+        assert [job.id for job in mark.news(jobs, NOW)] == [str(number)]
+
+
+def test_a_watermark_that_a_job_dated_2100_led_astray_comes_back() -> None:
+    """Older versions stored it. What is new afterwards is told, and nothing that was known is told again."""
+    bad = {"horizon": "2099-12-31T23:00:00+00:00", "active": ["running"], "ended": ["odd"]}
+    mark = Watermark.from_dict(bad, NOW)
+    odd = ListedJob(Job("odd", JobState.SUCCEEDED, "done"), datetime(2100, 1, 1, tzinfo=UTC))
+    known = [odd, *(listed(str(each), JobState.SUCCEEDED, each * 100) for each in range(5))]
+    ended = listed("running", JobState.SUCCEEDED, 50)
+    assert [job.id for job in mark.news([*known, ended], NOW)] == ["running"]
+    mark = stored(mark)
+    new = listed("new", JobState.SUCCEEDED, 700)
+    assert [job.id for job in mark.news([*known, ended, new], NOW)] == ["new"]
+
+
+@given(st.datetimes(timezones=st.none() | st.timezones()))
+def test_any_date(date: datetime) -> None:
+    made = believable(date, NOW)
+    assert made is None or (made - MARGIN).tzinfo is UTC
+
+
+def test_a_time_without_a_zone_is_utc() -> None:
+    assert believable(BEGIN.replace(tzinfo=None), NOW) == BEGIN
