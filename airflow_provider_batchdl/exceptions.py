@@ -15,6 +15,8 @@
     ├── InvalidRequestError           the vendor (or we, on its behalf) refused the request
     ├── UnsupportedOperationError     this vendor's API cannot do that
     ├── SubmitUncertainError          sent, answer lost, job not found again
+    ├── InputChangedError             a retry would submit something else than the job that it has
+    ├── StateStoreError               what must outlive a try cannot be stored, or read  (retryable)
     ├── VendorUnavailableError        5xx, connection, time-out, a router's page    (retryable)
     ├── UnexpectedResponseError       an answer that makes no sense                 (retryable)
     ├── TransferError                 a download went wrong                         (retryable)
@@ -160,6 +162,18 @@ class SubmitUncertainError(BatchDlError):
         "not, clear the task. It is not submitted again by itself, since that could be billed twice: the operators do "
         'it with on_uncertain_submit="resubmit".'
     )
+
+
+class InputChangedError(BatchDlError):
+    default_remedy = (
+        'Clear the task to submit what it has now; on_changed_input="resubmit" lets a retry do so. Or undo the change: '
+        "a retry then continues with the job that was submitted."
+    )
+
+
+class StateStoreError(BatchDlError):
+    retryable = True
+    default_remedy = "Nothing was sent. Check Airflow's API server, or the destination where the record lies beside it."
 
 
 class VendorUnavailableError(BatchDlError):

@@ -10,7 +10,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow_provider_batchdl.exceptions import BatchDlError, RateLimitedError, VendorUnavailableError
+from airflow_provider_batchdl.exceptions import (
+    BatchDlError,
+    RateLimitedError,
+    SubmitUncertainError,
+    VendorUnavailableError,
+)
 
 try:
     from airflow.sdk import RetryPolicy
@@ -52,7 +57,8 @@ class BatchDlRetryPolicy(RetryPolicy):
             context: the task's context, for its ``retry_delay``.
 
         Returns:
-            Fail, for what no retry can mend. Retry after the vendor's delay, at most a day, where it asked for one.
+            Fail, for what no retry can mend. Retry after the vendor's delay, at most a day, where it asked for one, and
+            when the vendor's list will have decided about a submit without an answer.
             A delay of up to two minutes has been waited out by the client already, several times and in vain: after
             one, the task's own ``retry_delay`` applies if it is longer. The default for all else, errors that are not
             ours included.
@@ -64,7 +70,7 @@ class BatchDlRetryPolicy(RetryPolicy):
             return RetryDecision.default()
         if not error.retryable:
             return RetryDecision.fail(str(error))
-        if isinstance(error, RateLimitedError | VendorUnavailableError) and error.retry_after:
+        if isinstance(error, RateLimitedError | VendorUnavailableError | SubmitUncertainError) and error.retry_after:
             return _retry_after(error, error.retry_after, context)
         return RetryDecision.default()
 
@@ -114,4 +120,4 @@ def _retry_after(error: BatchDlError, seconds: float, context: Context | None) -
     if seconds <= LONGEST_WAIT and own is not None and own.total_seconds() > seconds:
         return RetryDecision.default()
     delay = timedelta(seconds=min(seconds, LONGEST_ASKED))
-    return RetryDecision.retry(delay, f"The vendor asks to come again in {seconds:.0f} s: {error.message}")
+    return RetryDecision.retry(delay, f"A retry is of use in {seconds:.0f} s: {error.message}")

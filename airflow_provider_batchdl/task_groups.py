@@ -22,8 +22,8 @@ from airflow.sdk import BaseOperator, XComArg, task_group
 from airflow.sdk.definitions.xcom_arg import PlainXComArg
 
 from airflow_provider_batchdl.assets import assets_of
+from airflow_provider_batchdl.operators.choices import OnChangedInput, OnUncertainSubmit
 from airflow_provider_batchdl.operators.download import MAX_XCOM_BYTES, DownloadBatchResultsOperator
-from airflow_provider_batchdl.operators.submission import OnUncertainSubmit
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from airflow_provider_batchdl.retries import BatchDlRetryPolicy
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
@@ -62,6 +62,7 @@ def batch_job(  # noqa: PLR0913 the settings of three tasks
     timeout: float | timedelta = TIMEOUT,
     deferrable: bool = True,
     on_uncertain_submit: OnUncertainSubmit = "fail",
+    on_changed_input: OnChangedInput = "fail",
     retries: int | None = None,
     pool: str | None = None,
 ) -> XComArg:
@@ -91,6 +92,7 @@ def batch_job(  # noqa: PLR0913 the settings of three tasks
         timeout: seconds to wait for the job; a day where left out.
         deferrable: wait in the triggerer rather than on a worker.
         on_uncertain_submit: as for ``SubmitBatchJobOperator``.
+        on_changed_input: as there.
         retries: of each task; what ``default_args`` or Airflow's configuration say where left out, and three where
             they say none. On Airflow 3.3 with ``BatchDlRetryPolicy``, unless ``default_args`` have another policy.
         pool: the pool of all three tasks; one that includes deferred ones bounds how many wait. Tasks that end a
@@ -103,7 +105,12 @@ def batch_job(  # noqa: PLR0913 the settings of three tasks
     _refuse_mapped({name: value for name, value in locals().items() if name not in MAPPABLE})
     common: dict[str, Any] = {"conn_id": conn_id, "weight_rule": "upstream"} | ({"pool": pool} if pool else {})
     submit = SubmitBatchJobOperator(
-        task_id="submit", request=request, file=file, on_uncertain_submit=on_uncertain_submit, **common
+        task_id="submit",
+        request=request,
+        file=file,
+        on_uncertain_submit=on_uncertain_submit,
+        on_changed_input=on_changed_input,
+        **common,
     )
     wait = BatchJobSensor(
         task_id="wait",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -52,6 +53,17 @@ class ClientHook(BaseHook):
             # Airflow masks secrets by asking the supervisor, and waits for the answer.
             self.vendor = await without_blocking(vendor_for, await aget_connection(self.conn_id))
         return self.vendor
+
+    @property
+    def account_fingerprint(self) -> str:
+        """What names the account at the vendor, and so whose jobs an id is of, without giving anything away.
+
+        It outlives a replaced key. Where the vendor has no name for an account but its key (Revenuebase, Proofy), the
+        connection's id stands for it.
+        """
+        who = self.vendor.account_name
+        facts = (self.vendor.name, self.vendor.account.base_url, *(("name", who) if who else ("conn", self.conn_id)))
+        return hashlib.blake2b("\0".join(facts).encode(errors="surrogatepass"), digest_size=12).hexdigest()
 
     @property
     def poll_interval(self) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from airflow_provider_batchdl.deferral import shown
-from airflow_provider_batchdl.exceptions import InvalidRequestError
+from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError, JobNotFoundError
 from airflow_provider_batchdl.failures import no_vain_retries
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.links import BatchJobLink, show_link
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
     from airflow_provider_batchdl.jobs import Job
+    from airflow_provider_batchdl.operators.job_record import JobRecord
 
 log = get_logger(__name__)
 
@@ -66,3 +67,36 @@ def cancel_unless_ended(hook: BatchApiHook, job_id: str) -> Job:
             raise
     log.info("Asked the vendor to cancel job %s: %s.", job.id, job.vendor_state)
     return job
+
+
+def supersede(hook: BatchApiHook, record: JobRecord, *, cancels: bool, event: str) -> None:
+    """Cancel what was submitted before and is not wanted any more, where that is possible.
+
+    Whatever becomes of it, the new job is submitted: this raises none of our errors. A try that ends before has stored
+    nothing, so the next one comes here again.
+
+    Args:
+        hook: the account.
+        record: what was submitted.
+        cancels: whether it may be cancelled.
+        event: why it is not wanted: "this task was cleared".
+    """
+    if record.job_id is None:
+        log.warning(
+            "Before %s, it began to submit at %s and did not learn the job's id. If the vendor has the job, it goes "
+            "on.",
+            event,
+            record.submitted_at,
+        )
+    elif not cancels:
+        log.info("Job %s of before %s is left as it is.", record.job_id, event)
+    elif not record.is_of(hook):
+        # The same id may be another job there.
+        log.warning("Job %s goes on: it was submitted through connection %s.", record.job_id, record.conn_id)
+    else:
+        try:
+            cancel_unless_ended(hook, record.job_id)
+        except JobNotFoundError:
+            log.info("Job %s of before %s is gone at the vendor.", record.job_id, event)
+        except BatchDlError as error:
+            log.warning("Job %s of before %s goes on: %s", record.job_id, event, error)

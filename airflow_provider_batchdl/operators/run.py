@@ -29,9 +29,15 @@ from airflow_provider_batchdl.kills import task_state
 from airflow_provider_batchdl.links import BatchJobLink, show_link
 from airflow_provider_batchdl.metrics import count_cancel
 from airflow_provider_batchdl.operators.cancel import cancel_unless_ended
+from airflow_provider_batchdl.operators.choices import (
+    OnChangedInput,
+    OnUncertainSubmit,
+    checked,
+    parse_on_changed_input,
+)
 from airflow_provider_batchdl.operators.download import MAX_XCOM_BYTES
 from airflow_provider_batchdl.operators.landing import LandsResults, as_given
-from airflow_provider_batchdl.operators.submission import OnUncertainSubmit, Submission, checked
+from airflow_provider_batchdl.operators.submission import Submission
 from airflow_provider_batchdl.sections import log_group
 from airflow_provider_batchdl.tracing import span
 from airflow_provider_batchdl.waiting import Patience
@@ -81,6 +87,8 @@ class BatchJobOperator(LandsResults, BaseOperator):
             worker or triggerer that goes away leaves the job alone: the retry goes on with it.
         on_uncertain_submit: where a submit was sent, its answer was lost and the job cannot be found: ``fail``, with
             an error that says what to look for, or ``resubmit``, at the risk of paying twice.
+        on_changed_input: where a retry finds another request, file or account than this task has submitted: ``fail``,
+            with an error that names what changed, or ``resubmit``, as a clear does.
     """
 
     template_fields: Sequence[str] = ("conn_id", "request", "file", "destination", "partition_key")
@@ -109,6 +117,7 @@ class BatchJobOperator(LandsResults, BaseOperator):
         durable: bool = True,
         cancel_on_kill: bool = True,
         on_uncertain_submit: OnUncertainSubmit = "fail",
+        on_changed_input: OnChangedInput = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -130,6 +139,7 @@ class BatchJobOperator(LandsResults, BaseOperator):
         self.durable = durable
         self.cancel_on_kill = cancel_on_kill
         self.on_uncertain_submit = checked(on_uncertain_submit)
+        self.on_changed_input = parse_on_changed_input(on_changed_input)
         self.vendor_url: str | None = None
         self._waiting = False
         self._told: str | None = None
@@ -145,6 +155,7 @@ class BatchJobOperator(LandsResults, BaseOperator):
             self._note_lineage(hook, job.id)
             self._told = job.vendor_state
             if not hook.has_results(job, accept_partial=self.accept_partial):
+                submission.store_again()
                 if self.deferrable:
                     self._defer(context, job.id)
                 self._wait(context, hook, job.id, submission)
@@ -155,11 +166,13 @@ class BatchJobOperator(LandsResults, BaseOperator):
         with no_vain_retries(JobFailedError), BatchApiHook.for_connection(self.conn_id) as hook:
             show_link(self, context, hook)
             wait_on_unless_answered(self, event, wait)
+            submission = self._submission(context)
+            submission.check_account(hook)
             context["ti"].xcom_push(key="job_id", value=event["job_id"])
             self._note_lineage(hook, event["job_id"])
             job = ended_job(event)
             if job is None:
-                self._give_up(hook, event["job_id"], self._submission(context))
+                self._give_up(hook, event["job_id"], submission)
             else:
                 self._tell(job)
                 hook.has_results(job, accept_partial=self.accept_partial)
@@ -171,6 +184,7 @@ class BatchJobOperator(LandsResults, BaseOperator):
             durable=self.durable,
             cancel_superseded=self.cancel_on_kill,
             on_uncertain=self.on_uncertain_submit,
+            on_changed=self.on_changed_input,
         )
 
     def _wait(self, context: Context, hook: BatchApiHook, job_id: str, submission: Submission) -> None:

@@ -3,24 +3,34 @@
 A *generation* begins with the task's first try and with every clear by a user; automatic retries, crashes and
 restarts stay within it. Airflow raises ``max_tries`` by every clear and by nothing else, so it names the generation.
 
-What must survive lies in Airflow's ``task_state_store`` (3.3 and later): first the intent, with the key that finds
-the job again, then the job's id; and the ids of the jobs before it, none of which may be taken for it. Before 3.3
-there is no such place, and a retry submits again.
+What must survive is a :class:`JobRecord`: first the intent, stored right before the submit's first byte goes, with the
+key that finds the job again; then the job's id, as soon as the vendor has said it; and the ids of the jobs before it,
+none of which may be taken for it. It lies in Airflow's ``task_state_store`` (3.3 and later).
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_batchdl.exceptions import BatchDlError, JobNotFoundError, SubmitUncertainError
+from airflow_provider_batchdl.exceptions import (
+    BatchDlError,
+    InputChangedError,
+    JobNotFoundError,
+    StateStoreError,
+    SubmitUncertainError,
+)
 from airflow_provider_batchdl.jobs import Job, JobState
 from airflow_provider_batchdl.metrics import count_submit
-from airflow_provider_batchdl.operators.cancel import cancel_unless_ended
+from airflow_provider_batchdl.operators.cancel import supersede
+from airflow_provider_batchdl.operators.choices import OnChangedInput, OnUncertainSubmit, checked
+from airflow_provider_batchdl.operators.inputs import changed, fingerprint, input_changed
+from airflow_provider_batchdl.operators.job_record import STATE_KEY, JobRecord, RecordStore
+from airflow_provider_batchdl.operators.uncertain import NOT_LISTED_SECONDS, decide_later, lists_all
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.vendors.base import Submission as VendorSubmission
 
@@ -29,46 +39,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_batchdl.hooks.base import BatchApiHook
 
+__all__ = ["NOT_LISTED_SECONDS", "STATE_KEY", "OnUncertainSubmit", "Submission", "checked"]
+
 log = get_logger(__name__)
-
-STATE_KEY = "batchdl_job"
-
-OnUncertainSubmit: TypeAlias = Literal["fail", "resubmit"]
-
-
-def checked(choice: str) -> OnUncertainSubmit:
-    """An operator's ``on_uncertain_submit``.
-
-    Raises:
-        ValueError: there is no such choice.
-    """
-    for known in get_args(OnUncertainSubmit):
-        if choice == known:
-            return known  # type: ignore[no-any-return]
-    raise ValueError(f'on_uncertain_submit is "fail" or "resubmit", not {choice!r}.')
-
-
-@dataclass(frozen=True)
-class _State:
-    """What is stored: the intent while ``job_id`` is None, the job after.
-
-    ``earlier`` are the jobs that the task submitted before, through the same connection; ``given_up`` says that this
-    one is among them as well.
-    """
-
-    generation: int
-    key: str
-    submitted_at: str
-    job_id: str | None = None
-    conn_id: str | None = None
-    earlier: Sequence[str] = ()
-    given_up: bool = False
-
-    def jobs(self, conn_id: str) -> list[str]:
-        """All that the task has submitted through that connection. Another's ids may be the same for other jobs."""
-        if self.conn_id != conn_id:
-            return []
-        return [*self.earlier, *([self.job_id] if self.job_id else [])]
 
 
 class Submission:
@@ -80,6 +53,8 @@ class Submission:
         cancel_superseded: whether to cancel the job of an earlier generation, where it still runs.
         on_uncertain: what to do where a submit was sent, its answer was lost, and the job cannot be found: ``fail``,
             or ``resubmit`` at the risk of paying twice.
+        on_changed: what to do where a retry finds another request, file or account than it submitted: ``fail``, or
+            ``resubmit``.
     """
 
     def __init__(
@@ -89,19 +64,24 @@ class Submission:
         durable: bool = True,
         cancel_superseded: bool = False,
         on_uncertain: OnUncertainSubmit = "fail",
+        on_changed: OnChangedInput = "fail",
     ) -> None:
-        self._store: Any = context.get("task_state_store") if durable else None
+        store: Any = context.get("task_state_store") if durable else None
+        self._store = RecordStore(store)
         self._generation = int(getattr(context["ti"], "max_tries", 0) or 0)
-        self._forgetful = durable and self._store is None
+        self._forgetful = durable and store is None
         self._cancel_superseded = cancel_superseded
         self._resubmits = on_uncertain == "resubmit"
-        self._state: _State | None = None
+        self._resubmits_changed = on_changed == "resubmit"
+        self._state: JobRecord | None = None
+        self._unstored: JobRecord | None = None
 
     def ensure(self, hook: BatchApiHook, request: Mapping[str, Any] | None, file: str | None) -> Job:
         """The job of this generation: the one submitted before, or a new one.
 
         Raises:
             SubmitUncertainError: this or an earlier try may have submitted it, and it cannot be found.
+            InputChangedError: an earlier try submitted something else.
             BatchDlError: what else went wrong, typed.
         """
         if self._forgetful:
@@ -110,79 +90,56 @@ class Submission:
         state = self._state = self._load()
         job = None
         if state and state.generation != self._generation:
-            self._supersede(hook, state)
-        elif state and state.job_id:
-            job = None if state.given_up else self._reconnected(hook, state.job_id)
-        elif state:
-            job = self._adopted(hook, state, request, file)
+            supersede(hook, state, cancels=self._cancel_superseded, event="this task was cleared")
+        elif state and not state.given_up:
+            job = self._continued(hook, state, request, file)
         return job or self._submitted(hook, request, file)
 
     @property
     def is_durable(self) -> bool:
         """Whether the next try will know of the job."""
-        return self._store is not None
+        return bool(self._store)
 
     def give_up(self) -> None:
         """Make the next try submit a new job, which this one is not taken for."""
-        state = self._load()
+        state = self._state or self._load()
         if state is not None:
-            self._save(replace(state, given_up=True))
+            self._try_save(replace(state, given_up=True))
 
-    def _submitted(self, hook: BatchApiHook, request: dict[str, Any], file: str | None) -> Job:
-        try:
-            return self._submitted_once(hook, request, file)
-        except SubmitUncertainError as error:
-            if not self._resubmits:
-                raise
-            log.warning("%s Submitting again, which may be billed twice, as on_uncertain_submit says.", error.message)
-        try:
-            return self._submitted_once(hook, request, file)
-        except SubmitUncertainError as error:
-            error.retryable = True  # the next try goes on in the same way, within the task's retries
-            raise
+    def store_again(self) -> None:
+        """Store the job's id where that failed before. Never raises."""
+        if self._unstored is not None and self._try_save(self._unstored, once=True):
+            self._unstored = None
 
-    def _submitted_once(self, hook: BatchApiHook, request: dict[str, Any], file: str | None) -> Job:
-        before, conn_id = self._state, str(hook.conn_id)
-        earlier = before.jobs(conn_id) if before else []
-        key, now = uuid.uuid4().hex[:12], datetime.now(UTC)
-        intent = _State(self._generation, key, now.isoformat(), conn_id=conn_id, earlier=earlier)
-        self._save(intent)
-        try:
-            job = hook.submit_job(request, file, key=key, earlier=earlier)
-        except SubmitUncertainError:
-            raise
-        except BatchDlError:
-            self._save(before)  # it was surely not accepted
-            raise
-        log.info("Submitted job %s (%s).", job.id, job.vendor_state)  # first, in case that it cannot be stored
-        self._save(replace(intent, job_id=job.id))
-        count_submit(hook.vendor.name)  # last: to find a StatsD host may take long, and the id must not wait for it
-        return job
+    def check_account(self, hook: BatchApiHook) -> None:
+        """Refuse to continue with a job at another account than it was submitted to.
 
-    def _supersede(self, hook: BatchApiHook, state: _State) -> None:
-        """A user cleared the task: what it submitted before is not wanted any more.
-
-        Whatever comes of it, the new job is submitted. A try that ends before has stored nothing, so the next one
-        comes here again.
+        Raises:
+            InputChangedError: the connection leads to another account by now.
         """
-        if state.job_id is None:
-            log.warning(
-                "Before this task was cleared, it began to submit at %s and did not learn the job's id. If the vendor "
-                "has the job, it goes on.",
-                state.submitted_at,
-            )
-        elif not self._cancel_superseded:
-            log.info("Job %s of before this task was cleared is left as it is.", state.job_id)
-        elif state.conn_id not in (None, hook.conn_id):
-            # The same id may be another job there.
-            log.warning("Job %s goes on: it was submitted through connection %s.", state.job_id, state.conn_id)
-        else:
-            try:
-                cancel_unless_ended(hook, state.job_id)
-            except JobNotFoundError:
-                log.info("Job %s of before this task was cleared is gone at the vendor.", state.job_id)
-            except BatchDlError as error:
-                log.warning("Job %s of before this task was cleared goes on: %s", state.job_id, error)
+        state = self._load()
+        if state is not None and state.job_id and not state.is_of(hook):
+            raise self._other_account(hook, state)
+
+    # An earlier try's job.
+
+    def _continued(self, hook: BatchApiHook, state: JobRecord, request: dict[str, Any], file: str | None) -> Job | None:
+        """The job of an earlier try of this generation; None where a new one is in order."""
+        if not state.is_of(hook):
+            if not self._resubmits_changed:
+                raise self._other_account(hook, state)
+            supersede(hook, state, cancels=self._cancel_superseded, event="the account changed")
+            return None
+        job = self._reconnected(hook, state.job_id) if state.job_id else None
+        if state.job_id and job is None:
+            return None
+        parts = changed(state.inputs, fingerprint(request, file, state.key)) if state.inputs else []
+        if not parts:
+            return job or self._adopted(hook, state, request, file)
+        if not self._resubmits_changed:
+            raise input_changed(hook.vendor.name, state, " and ".join(parts))
+        supersede(hook, state, cancels=self._cancel_superseded, event=f"{' and '.join(parts)} changed")
+        return None
 
     def _reconnected(self, hook: BatchApiHook, job_id: str) -> Job | None:
         """The job of an earlier try, unless it failed or is gone: then a new one is in order."""
@@ -197,8 +154,8 @@ class Submission:
         log.info("Reconnected to job %s of an earlier try (%s).", job.id, job.vendor_state)
         return job
 
-    def _adopted(self, hook: BatchApiHook, state: _State, request: dict[str, Any], file: str | None) -> Job | None:
-        """The job of a try that ended between its submit and the answer."""
+    def _adopted(self, hook: BatchApiHook, state: JobRecord, request: dict[str, Any], file: str | None) -> Job | None:
+        """The job of a try that ended between its submit and the answer; None where one may be submitted."""
         vendor, submitted_at = hook.vendor, datetime.fromisoformat(state.submitted_at)
         lost = SubmitUncertainError(
             f"An earlier try began to submit to {vendor.label} and did not learn the job's id; no such job is found. "
@@ -206,36 +163,121 @@ class Submission:
             vendor=vendor.name,
         )
         try:
-            job = hook.find_submitted(
-                request, file, key=state.key, submitted_at=submitted_at, earlier=state.jobs(str(hook.conn_id))
-            )
+            job = hook.find_submitted(request, file, key=state.key, submitted_at=submitted_at, earlier=state.jobs(hook))
         except BatchDlError:
             log.warning("%s", lost.message)  # the vendor cannot be asked, and this may be the last try
             raise
         if job is not None:
-            self._save(replace(state, job_id=job.id))
+            self._try_save(replace(state, job_id=job.id))
             log.warning("Found job %s, submitted by an earlier try that did not learn its id.", job.id)
             return job
-        if not self._resubmits:
-            raise lost
-        log.warning("%s Submitting again, which may be billed twice, as on_uncertain_submit says.", lost.message)
+        if self._resubmits:
+            log.warning("%s Submitting again, which may be billed twice, as on_uncertain_submit says.", lost.message)
+            return None
+        left = NOT_LISTED_SECONDS - state.seconds_unanswered()
+        if not lists_all(hook) or left > 0:
+            raise decide_later(lost, left) if lists_all(hook) else lost
+        log.warning(
+            "%s lists all jobs and, %.0f minutes after the submit, not this one: it was not accepted. Submitting it.",
+            vendor.label,
+            state.seconds_unanswered() / 60,
+        )
         return None
 
-    def _load(self) -> _State | None:
-        stored = self._store.get(STATE_KEY) if self._store is not None else None
-        if not stored:
-            return None
-        known = {field.name for field in fields(_State)}
-        return _State(**{name: value for name, value in stored.items() if name in known})
+    @staticmethod
+    def _other_account(hook: BatchApiHook, state: JobRecord) -> InputChangedError:
+        what = f"the account (connection {state.conn_id!r} then, {hook.conn_id!r} now)"
+        return input_changed(hook.vendor.name, state, what)
 
-    def _save(self, state: _State | None) -> None:
+    # A new job.
+
+    def _submitted(self, hook: BatchApiHook, request: dict[str, Any], file: str | None) -> Job:
+        try:
+            return self._submitted_once(hook, request, file)
+        except SubmitUncertainError as error:
+            if not self._resubmits:
+                if self.is_durable and lists_all(hook):
+                    raise decide_later(error, NOT_LISTED_SECONDS) from error
+                raise
+            log.warning("%s Submitting again, which may be billed twice, as on_uncertain_submit says.", error.message)
+        try:
+            return self._submitted_once(hook, request, file)
+        except SubmitUncertainError as error:
+            error.retryable = True  # the next try continues in the same way, within the task's retries
+            raise
+
+    def _submitted_once(self, hook: BatchApiHook, request: dict[str, Any], file: str | None) -> Job:
+        before = self._state
+        earlier, key = before.jobs(hook) if before else [], uuid.uuid4().hex[:12]
+        intent = JobRecord(
+            self._generation,
+            key,
+            datetime.now(UTC).isoformat(),
+            conn_id=str(hook.conn_id),
+            earlier=earlier,
+            account=hook.account_fingerprint,
+            inputs=fingerprint(request, file, key) if self._store else None,
+        )
+        journal = _Journal(self, before, intent)
+        try:
+            job = hook.submit_job(request, file, key=key, earlier=earlier, journal=journal)
+        except SubmitUncertainError:
+            self._try_save(replace(journal.intent, lost_at=datetime.now(UTC).isoformat()), once=True)
+            raise
+        except BatchDlError:
+            journal.turned_away()  # it was surely not accepted
+            raise
+        log.info("Submitted job %s (%s).", job.id, job.vendor_state)  # first, in case that it cannot be stored
+        record = replace(journal.intent, job_id=job.id)
+        if not self._try_save(record):
+            self._unstored = record
+            log.error(
+                "The id of job %s could not be stored. This try continues with it; should it fail, the next one has to "
+                "find the job. If that fails, too, give the id to BatchJobSensor and DownloadBatchResultsOperator.",
+                job.id,
+            )
+        count_submit(hook.vendor.name)  # last: to find a StatsD host may take long, and the id must not wait for it
+        return job
+
+    # The record.
+
+    def _load(self) -> JobRecord | None:
+        return self._store.load()
+
+    def _save(self, state: JobRecord | None) -> None:
+        self._store.save(state)
         self._state = state
-        if self._store is None:
-            return
-        if state is None:
-            self._store.delete(STATE_KEY)
-        else:
-            self._store.set(STATE_KEY, asdict(state))
+
+    def _try_save(self, state: JobRecord | None, *, once: bool = False) -> bool:
+        """Store what must not fail the task; whether that was possible."""
+        try:
+            if once:
+                self._store.save(state, once=True)
+            else:
+                self._save(state)
+        except StateStoreError as error:
+            log.warning("%s", error.message)
+            return False
+        finally:
+            self._state = state
+        return True
+
+
+class _Journal:
+    """Stores the intent right before the submit's first byte goes, and takes it back where the vendor turns it away."""
+
+    def __init__(self, submission: Submission, before: JobRecord | None, intent: JobRecord) -> None:
+        self._submission, self._before, self.intent = submission, before, intent
+        self._noted = False
+
+    def sending(self) -> None:
+        self._noted = True  # also where it fails: a store may take what it does not confirm
+        self.intent = replace(self.intent, submitted_at=datetime.now(UTC).isoformat())
+        self._submission._save(self.intent)
+
+    def turned_away(self) -> None:
+        if self._noted:
+            self._noted = not self._submission._try_save(self._before)
 
 
 @cache

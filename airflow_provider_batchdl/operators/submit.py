@@ -11,7 +11,13 @@ from airflow_provider_batchdl.failures import no_vain_retries
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.lineage import JobLineage, TellsLineage
 from airflow_provider_batchdl.links import BatchJobLink, show_link
-from airflow_provider_batchdl.operators.submission import OnUncertainSubmit, Submission, checked
+from airflow_provider_batchdl.operators.choices import (
+    OnChangedInput,
+    OnUncertainSubmit,
+    checked,
+    parse_on_changed_input,
+)
+from airflow_provider_batchdl.operators.submission import Submission
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -32,6 +38,8 @@ class SubmitBatchJobOperator(TellsLineage, BaseOperator):
             not wait.
         on_uncertain_submit: where a submit was sent, its answer was lost and the job cannot be found: ``fail``, with
             an error that says what to look for, or ``resubmit``, at the risk of paying twice.
+        on_changed_input: where a retry finds another request, file or account than this task has submitted: ``fail``,
+            with an error that names what changed, or ``resubmit``, as a clear does.
     """
 
     template_fields: Sequence[str] = ("conn_id", "request", "file")
@@ -48,6 +56,7 @@ class SubmitBatchJobOperator(TellsLineage, BaseOperator):
         durable: bool = True,
         cancel_on_kill: bool = True,
         on_uncertain_submit: OnUncertainSubmit = "fail",
+        on_changed_input: OnChangedInput = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -57,6 +66,7 @@ class SubmitBatchJobOperator(TellsLineage, BaseOperator):
         self.durable = durable
         self.cancel_on_kill = cancel_on_kill
         self.on_uncertain_submit = checked(on_uncertain_submit)
+        self.on_changed_input = parse_on_changed_input(on_changed_input)
         self.vendor_url: str | None = None
 
     def execute(self, context: Context) -> str:
@@ -68,6 +78,7 @@ class SubmitBatchJobOperator(TellsLineage, BaseOperator):
                 durable=self.durable,
                 cancel_superseded=self.cancel_on_kill,
                 on_uncertain=self.on_uncertain_submit,
+                on_changed=self.on_changed_input,
             )
             job = submission.ensure(hook, self.request, self.file)
             self._lineage = JobLineage.of(self, hook.vendor, job.id, file=self.file, submits_only=True)

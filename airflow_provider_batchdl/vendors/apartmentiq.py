@@ -24,7 +24,7 @@ from airflow_provider_batchdl.vendors.auth import BearerAuth
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor
 from airflow_provider_batchdl.vendors.errors import json_of, vendor_words
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing
-from airflow_provider_batchdl.vendors.matching import is_echo_of, parse_time
+from airflow_provider_batchdl.vendors.matching import CLOCK_TOLERANCE, is_echo_of, parse_time
 from airflow_provider_batchdl.vendors.oauth2 import OAuth2ClientCredentials
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_text
 from airflow_provider_batchdl.vendors.refusals import folded, has_quota
@@ -151,14 +151,23 @@ class ApartmentIQ(Vendor):
         return ApiRequest("download", "GET", f"{self._path(job.id)}/results", job_id=job.id)
 
     def candidates(self, submission: Submission, delay: float) -> Flow[list[Job]]:
-        """The jobs of the same request made since; the newest come first, so one page is enough."""
-        response, items, _ = yield from self._page(1, delay)
-        return [
-            self._read(response, "list", item)
-            for item in items
-            if isinstance(item, dict)
-            and is_echo_of(item, submission.request, item.get("created_at"), submission.submitted_at)
-        ]
+        """The jobs of the same request made since: newest first, so the page with an older one is the last."""
+        found: list[Job] = []
+        known: set[str] = set()
+        page, since = 1, submission.submitted_at - CLOCK_TOLERANCE
+        while True:
+            response, items, last = yield from self._page(page, delay)
+            news = [item for item in items if isinstance(item, dict) and str(item.get("job_id")) not in known]
+            made = [parse_time(item.get("created_at")) for item in news]
+            found += [
+                self._read(response, "list", item)
+                for item, when in zip(news, made, strict=True)
+                if is_echo_of(item, submission.request, when, submission.submitted_at)
+            ]
+            known.update(str(item.get("job_id")) for item in news)
+            if page >= last or not news or any(when is not None and when < since for when in made):
+                return found
+            page, delay = page + 1, 0.0
 
     def is_own_error(self, response: httpx.Response) -> bool:
         """``{"error": ..., "message"?: ...}`` or ``{"errors": ...}``; some 403s are empty, and the 429 is text."""

@@ -87,6 +87,11 @@ class Vendor(ABC):
         """What the vendor counts requests by, as a name that gives no secret away: the credentials, each for itself."""
         return self.account.fingerprint
 
+    @property
+    def account_name(self) -> str | None:
+        """What the vendor knows the account by, whichever key it has; None where it is only known by its key."""
+        return self.account.login
+
     # What the API can do; the first four are what a vendor must have.
 
     @abstractmethod

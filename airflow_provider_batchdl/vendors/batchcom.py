@@ -70,6 +70,11 @@ class BatchCom(Vendor):
         """
         return replace(self.account, login=None, secret=self.account.text("project_key") or "").fingerprint
 
+    @property
+    def account_name(self) -> str | None:
+        """The project: exports are its own, whichever key asks."""
+        return self.account.text("project_key")
+
     def auth(self) -> httpx.Auth:
         """The REST API key as Bearer, and the project key in ``X-Batch-Project``."""
         project = self.account.text("project_key")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,11 @@ def assert_tells(outcome: Outcome, api: ExecutionApi, vendor: str) -> None:
     assert not any(address in str(outcome.error) for address in ADDRESSES)
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+LISTS_ALL = ["batchcom", "apartmentiq"]
+LISTS_LESS = [vendor for vendor in VENDORS if vendor not in LISTS_ALL]
+
+
+@pytest.mark.parametrize("vendor", LISTS_LESS)
 @needs_task_state_store
 def test_a_lost_answer_fails_and_says_what_to_check(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str
@@ -93,7 +98,7 @@ def test_a_lost_answer_fails_and_says_what_to_check(
         assert str(job.filename) in str(outcome.error)
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", LISTS_LESS)
 @needs_task_state_store
 def test_a_retry_after_an_unknown_outcome_fails_and_says_what_to_check(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str
@@ -101,6 +106,71 @@ def test_a_retry_after_an_unknown_outcome_fails_and_says_what_to_check(
     die_after_submit(api, connections, lambda: make(**work(vendor, tmp_path)))
     outcome = api.run(lambda: make(**work(vendor, tmp_path)), try_number=2)
     assert_tells(outcome, api, vendor)
+    assert count(connections, "submit") == 1
+
+
+def minutes_pass(api: ExecutionApi, minutes: float) -> None:
+    """What was stored was stored so much earlier."""
+    record = api.store[STORED]
+    for name in ("submitted_at", "lost_at"):
+        if record[name]:
+            record[name] = (datetime.fromisoformat(record[name]) - timedelta(minutes=minutes)).isoformat()
+
+
+@pytest.mark.parametrize("vendor", LISTS_ALL)
+@pytest.mark.parametrize("status", [500, 502, None])
+@needs_task_state_store
+def test_what_a_list_of_all_jobs_does_not_show_for_minutes_is_submitted_by_a_retry(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str, status: int | None
+) -> None:
+    """An outage must not end in tasks that only a person can mend."""
+    page = {"body": "<html>", "content_type": "text/html"} if status == 503 else {}
+    lost = Fault("status", operation="submit", status=status, **page) if status else Fault("reset", operation="submit")  # type: ignore[arg-type]
+    connections.add_fault(lost)
+    outcome = api.run(lambda: make(**work(vendor, tmp_path)))
+    assert outcome.kind == ("up_for_retry", "SubmitUncertainError")
+    assert "5 minutes after the submit" in str(outcome.error)
+    assert isinstance(outcome.error, SubmitUncertainError)
+    assert outcome.error.retry_after == submission.NOT_LISTED_SECONDS
+    # Too soon: it may still show.
+    minutes_pass(api, 4)
+    outcome = api.run(lambda: make(**work(vendor, tmp_path)), try_number=2)
+    assert outcome.kind == ("up_for_retry", "SubmitUncertainError")
+    assert isinstance(outcome.error, SubmitUncertainError)
+    assert 50 < (outcome.error.retry_after or 0) <= 60
+    minutes_pass(api, 1)
+    assert api.run(lambda: make(**work(vendor, tmp_path)), try_number=3).state == "success"
+    assert count(connections, "submit") == 2
+    assert len(connections.jobs(vendor)) == 1
+
+
+@pytest.mark.parametrize("vendor", LISTS_ALL)
+@needs_task_state_store
+def test_what_shows_in_the_list_after_minutes_is_adopted(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str
+) -> None:
+    connections.add_fault(Fault("status", operation="submit", status=502, processed=True))
+    connections.add_fault(
+        Fault("status", operation="list", status=200, body=EMPTY_LIST, content_type="application/json")
+    )
+    assert api.run(lambda: make(**work(vendor, tmp_path))).kind == ("up_for_retry", "SubmitUncertainError")
+    # The job was made when it was made: only the task's clock is put forward.
+    api.store[STORED]["lost_at"] = (datetime.now(UTC) - timedelta(minutes=9)).isoformat()
+    assert api.run(lambda: make(**work(vendor, tmp_path)), try_number=2).state == "success"
+    assert len(connections.jobs(vendor)) == 1
+
+
+@pytest.mark.parametrize("vendor", LISTS_ALL)
+@needs_task_state_store
+def test_a_list_that_cannot_be_read_shows_nothing(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str
+) -> None:
+    connections.add_fault(Fault("reset", operation="submit"))
+    connections.add_fault(Fault("status", operation="list", status=500, times=100))
+    assert api.run(lambda: make(**work(vendor, tmp_path))).kind == ("up_for_retry", "SubmitUncertainError")
+    minutes_pass(api, 60)
+    outcome = api.run(lambda: make(**work(vendor, tmp_path)), try_number=2)
+    assert outcome.kind == ("up_for_retry", "VendorUnavailableError")
     assert count(connections, "submit") == 1
 
 
@@ -194,9 +264,10 @@ def test_what_was_surely_not_taken_is_no_question(
     assert count(connections, "submit") == 1
 
 
-def test_there_are_two_choices(make: Make) -> None:
-    with pytest.raises(ValueError, match=r'"fail" or "resubmit", not \'maybe\''):
-        make(conn_id="proofy_default", request={}, on_uncertain_submit="maybe")
+@pytest.mark.parametrize("name", ["on_uncertain_submit", "on_changed_input"])
+def test_there_are_two_choices(make: Make, name: str) -> None:
+    with pytest.raises(ValueError, match=rf'{name} is "fail" or "resubmit", not \'maybe\''):
+        make(conn_id="proofy_default", request={}, **{name: "maybe"})
 
 
 def test_a_long_request_is_cut_and_an_address_with_a_signature_is_masked(connections: Emulator) -> None:

@@ -1,0 +1,140 @@
+"""What a task instance stores of its submit, so that another try, in another process, can continue with the job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from airflow_provider_batchdl.exceptions import BatchDlError, StateStoreError
+from airflow_provider_batchdl.redaction import get_logger
+
+if TYPE_CHECKING:
+    from airflow_provider_batchdl.hooks.base import BatchApiHook
+
+T = TypeVar("T")
+
+log = get_logger(__name__)
+
+STATE_KEY = "batchdl_job"
+# Seconds between attempts to use the store; a restart of Airflow's API server takes about as long.
+STORE_PAUSES = (1.0, 4.0)
+
+
+class JsonStore(Protocol):
+    """Where small JSON outlives a try; Airflow's ``task_state_store`` is one."""
+
+    def get(self, key: str) -> Any:
+        """What was set; None where nothing was."""
+
+    def set(self, key: str, value: dict[str, Any]) -> None:
+        """Store it in place of what was there."""
+
+    def delete(self, key: str) -> None:
+        """Forget it; nothing happens where there is nothing."""
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """The intent while ``job_id`` is None, the job after.
+
+    Args:
+        generation: which clear of the task it is of.
+        key: the submission's token, which finds its job by an upload's name.
+        submitted_at: when the submit's first byte went, ISO 8601.
+        job_id: the vendor's id.
+        conn_id: the connection it went through.
+        earlier: the jobs that the task submitted before, to the same account.
+        given_up: this job is among them as well: the next try submits another.
+        account: what names the account at the vendor; None in records of older versions.
+        inputs: digests of what was submitted, by part; None in records of older versions.
+        lost_at: when it was found that no answer comes, ISO 8601; None where the process ended before.
+    """
+
+    generation: int
+    key: str
+    submitted_at: str
+    job_id: str | None = None
+    conn_id: str | None = None
+    earlier: Sequence[str] = ()
+    given_up: bool = False
+    account: str | None = None
+    inputs: dict[str, str] | None = None
+    lost_at: str | None = None
+
+    def is_of(self, hook: BatchApiHook) -> bool:
+        """Whether it went to the account that ``hook`` asks. Another's ids may be the same for other jobs."""
+        if self.account is None:
+            return self.conn_id in (None, hook.conn_id)
+        return self.account == hook.account_fingerprint
+
+    def jobs(self, hook: BatchApiHook) -> list[str]:
+        """All that the task has submitted to that account."""
+        if not self.is_of(hook):
+            return []
+        return [*self.earlier, *([self.job_id] if self.job_id else [])]
+
+    def seconds_unanswered(self) -> float:
+        """How long the vendor has had time to list the job of a submit without an answer."""
+        return (datetime.now(UTC) - datetime.fromisoformat(self.lost_at or self.submitted_at)).total_seconds()
+
+
+class RecordStore:
+    """One task instance's record in a store whose failures are typed and, where they pass, waited out.
+
+    Args:
+        store: where it lies; None where nothing outlives a try.
+    """
+
+    def __init__(self, store: JsonStore | None) -> None:
+        self._store = store
+
+    def __bool__(self) -> bool:
+        return self._store is not None
+
+    def load(self) -> JobRecord | None:
+        """The record; members of a newer version are ignored.
+
+        Raises:
+            StateStoreError: the store does not answer.
+        """
+        store = self._store
+        stored = None if store is None else _several_times("read", lambda: store.get(STATE_KEY))
+        if not stored:
+            return None
+        known = {each.name for each in fields(JobRecord)}
+        return JobRecord(**{name: value for name, value in stored.items() if name in known})
+
+    def save(self, record: JobRecord | None, *, once: bool = False) -> None:
+        """Store the record; None removes it.
+
+        Args:
+            record: what to store.
+            once: do not try again.
+
+        Raises:
+            StateStoreError: the store refused; what it has now is not known.
+        """
+        store = self._store
+        if store is None:
+            return
+        if record is None:
+            _several_times("written", lambda: store.delete(STATE_KEY), once=once)
+        else:
+            _several_times("written", lambda: store.set(STATE_KEY, asdict(record)), once=once)
+
+
+def _several_times(what: str, action: Callable[[], T], *, once: bool = False) -> T:
+    pauses = iter(() if once else STORE_PAUSES)
+    while True:
+        try:
+            return action()
+        except Exception as error:
+            pause = next(pauses, None)
+            if pause is None:
+                reason = error.message if isinstance(error, BatchDlError) else str(error) or type(error).__name__
+                raise StateStoreError(f"The task's record of its job cannot be {what}: {reason}.") from error
+            log.warning("The task's record of its job could not be %s, retrying in %.0f s: %s", what, pause, error)
+        time.sleep(pause)
