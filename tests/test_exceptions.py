@@ -43,7 +43,7 @@ def printed_tree() -> dict[str, tuple[str, bool]]:
 def test_the_printed_tree_is_the_real_one() -> None:
     real = {kind.__name__: (kind.__bases__[0].__name__, kind.retryable) for kind in kinds() if kind is not BatchDlError}
     assert printed_tree() == real
-    assert len(real) == 23
+    assert len(real) == 25
     assert BatchDlError.retryable is False
 
 

@@ -10,7 +10,7 @@ from tenacity import AsyncRetrying
 
 from airflow_provider_batchdl.client import policy
 from airflow_provider_batchdl.client.ratelimit import limiter_for
-from airflow_provider_batchdl.client.sending import Sending, SubmitJournal
+from airflow_provider_batchdl.client.sending import Sending, SubmitJournal, journaled
 from airflow_provider_batchdl.client.sync import Opener, open_local, opened
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Vendor
@@ -46,7 +46,7 @@ class AsyncBatchClient:
             request = next(flow)
             while True:
                 try:
-                    response = await self.send(request, journal)
+                    response = await self.send(journaled(request, journal))
                 except BatchDlError as error:
                     request = flow.throw(error)
                 else:
@@ -58,9 +58,9 @@ class AsyncBatchClient:
             policy.name_job(error, request)
             raise
 
-    async def send(self, request: ApiRequest, journal: SubmitJournal | None = None) -> httpx.Response:
+    async def send(self, request: ApiRequest) -> httpx.Response:
         """Send one request, again where that is safe; the response is a success and its body has been read."""
-        sending = Sending(None if request.repeatable else journal)
+        sending = Sending(request.journal)
         await asyncio.sleep(request.delay)
         retrying = AsyncRetrying(**policy.retry_options(request, sending))
         return await retrying(self._send_once, request, sending)

@@ -13,7 +13,7 @@ from tenacity import Retrying
 
 from airflow_provider_batchdl.client import policy
 from airflow_provider_batchdl.client.ratelimit import limiter_for
-from airflow_provider_batchdl.client.sending import Sending, SubmitJournal
+from airflow_provider_batchdl.client.sending import Sending, SubmitJournal, journaled
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Upload, Vendor
 
@@ -83,7 +83,7 @@ class BatchClient:
             request = next(flow)
             while True:
                 try:
-                    response = self.send(request, journal)
+                    response = self.send(journaled(request, journal))
                 except BatchDlError as error:
                     request = flow.throw(error)
                 else:
@@ -95,9 +95,9 @@ class BatchClient:
             policy.name_job(error, request)
             raise
 
-    def send(self, request: ApiRequest, journal: SubmitJournal | None = None) -> httpx.Response:
+    def send(self, request: ApiRequest) -> httpx.Response:
         """Send one request, again where that is safe; the response is a success and its body has been read."""
-        sending = Sending(None if request.repeatable else journal)
+        sending = Sending(request.journal)
         if self._single_try:
             return self._send_once(request, sending)
         time.sleep(request.delay)

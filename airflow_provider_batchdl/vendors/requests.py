@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Protocol
 
 from airflow_provider_batchdl.redaction import redact
 from airflow_provider_batchdl.storable import words_of
@@ -41,6 +41,16 @@ class Upload:
     content_type: str
 
 
+class SubmitJournal(Protocol):
+    """Is told when a request that may not be repeated goes out. Called on the thread that sends, and may block."""
+
+    def sending(self) -> None:
+        """The request's first byte goes next; with a ``BatchDlError`` raised here, none goes."""
+
+    def turned_away(self) -> None:
+        """It was surely not accepted, and is sent again after a pause."""
+
+
 @dataclass(frozen=True)
 class ApiRequest:
     """One HTTP request, before authentication.
@@ -56,6 +66,7 @@ class ApiRequest:
         job_id: the job concerned, for errors.
         repeatable: False where sending it twice could be billed twice.
         delay: seconds to wait before it is sent.
+        journal: is told when it goes out.
     """
 
     operation: str
@@ -67,6 +78,7 @@ class ApiRequest:
     job_id: str | None = None
     repeatable: bool = True
     delay: float = 0.0
+    journal: SubmitJournal | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

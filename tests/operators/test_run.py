@@ -275,6 +275,7 @@ def test_a_kill_cancels_nothing_where_that_is_not_wanted_or_not_possible(
     looks.before_next(mark, mark)
     api.run(lambda: run(**work("proofy", tmp_path), deferrable=False, cancel_on_kill=False))
     assert not connections.jobs("proofy")[0].cancelled
+    api.store.clear()
     outcome = api.run(lambda: run(**work("batchcom", tmp_path), deferrable=False))
     assert isinstance(outcome.error, RuntimeError)
 
