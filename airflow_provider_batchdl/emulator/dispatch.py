@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Iterable
@@ -23,7 +24,7 @@ from airflow_provider_batchdl.emulator.exchange import (
 )
 from airflow_provider_batchdl.emulator.faults import Fault
 from airflow_provider_batchdl.emulator.records import RequestRecord
-from airflow_provider_batchdl.emulator.wire import RAW_KINDS, deliver, deliver_harmed, raw_wire
+from airflow_provider_batchdl.emulator.wire import RAW_KINDS, deliver, deliver_harmed, packed, raw_wire
 from airflow_provider_batchdl.emulator.world import World
 
 logger = logging.getLogger(__name__)
@@ -81,6 +82,8 @@ class Dispatcher:
         else:
             await _drain(call)
         api.dress(call, reply)
+        if fault and fault.kind == "coding":
+            reply = await asyncio.to_thread(packed, reply, fault)
         if fault and fault.kind in RAW_KINDS:
             await deliver_harmed(scope, reply, record, fault)
         else:
@@ -149,7 +152,7 @@ def _replacement(fault: Fault, api: Api) -> Reply | None:
         reply = api.error(status, "Injected fault")
     else:
         reply = _routers_reply(status, fault.shape)
-    reply.headers.extend(fault.headers.items())
+    reply.headers.extend((name, value) for name, value in fault.headers.items() if value is not None)
     if fault.retry_after is not None:
         wait = fault.retry_after
         text = wait if isinstance(wait, str) else str(int(wait)) if float(wait).is_integer() else str(wait)

@@ -25,6 +25,10 @@ FaultKind = Literal[
     "expired_link",
     "bitflip",
     "checksum",
+    "headers",
+    "interim",
+    "coding",
+    "wrong_size",
 ]
 
 Shape = Literal["vendor", "html", "text", "empty"]
@@ -50,7 +54,7 @@ class Fault:
     ``reset``               the connection is dropped (TCP reset) after the request and before any answer
     ``cut``                 the connection ends in mid-body, its framing correct so far (``after_bytes``, ``abort``)
     ``stall``               silence (``after_bytes``, ``seconds``, ``before_headers``), then the rest
-    ``drip``                a slow body (``bytes_per_second``)
+    ``drip``                a slow body (``bytes_per_second``), or a slow head (``before_headers``)
     ``wrong_length``        Content-Length is off by ``length_delta`` (declared minus real)
     ``no_length``           no length, no chunks, the close ends the body (``after_bytes`` cuts it short unseen)
     ``chunked_eof``         a chunked body without its last chunk (``after_bytes``)
@@ -61,6 +65,10 @@ class Fault:
     ``expired_link``        403 XML as S3 answers for a stale link (``code``)
     ``bitflip``             one bit of the body is wrong (``at_byte`` or ``after_bytes``, ``declare_checksum``)
     ``checksum``            no harm: true Content-MD5 and x-amz-checksum-sha256 headers are declared
+    ``headers``             the answer under another head (``headers``, ``status``, ``chunked``, ``after_bytes``)
+    ``interim``             ``100 Continue`` again and again before the answer (``seconds``)
+    ``coding``              the body comes packed, and says so (``coding``; ``headers`` to say something else)
+    ``wrong_size``          Batch.com announces files of another size (``length_delta``: announced minus real)
     ======================  ==========================================================================================
 
     Args:
@@ -71,17 +79,19 @@ class Fault:
         times: how many requests to harm; must be at least 1.
         after: how many matching requests to let through first.
         processed: the request is carried out, only its answer is lost or replaced (``reset``, ``status``, ``html``).
-        status: HTTP status for ``status`` (default 503) and ``redirect`` (default 302).
+        status: HTTP status for ``status`` (default 503), ``redirect`` (default 302) and ``headers`` (the real one).
         shape: who gives a ``status`` answer: ``vendor`` in its own error shape (default), or something in its place,
             a router, firewall or proxy, with ``html``, ``text`` or an ``empty`` body.
         body: body of a ``status`` answer, in place of the shape's.
-        headers: extra headers of a ``status`` answer.
+        headers: extra headers of a ``status`` answer. Of a ``headers`` or ``coding`` one, those that stand in place of
+            the real ones, ``None`` for none, several lines as one text with line breaks, any byte as ISO-8859-1:
+            ``{"content-length": "-1"}``, ``{"transfer-encoding": "gzip, chunked"}``, ``{"etag": None}``.
         content_type: content type of a ``status`` answer's ``body``.
         retry_after: ``Retry-After`` of a ``status`` answer: seconds, or an HTTP date as text.
         after_bytes: body bytes sent before the harm; ``None`` is 0 for ``cut`` and ``stall``, the whole body for
-            ``no_length`` and ``chunked_eof``, and ``at_byte`` for ``bitflip``.
-        seconds: length of a ``stall`` in real seconds.
-        before_headers: a ``stall`` comes before the status line.
+            ``no_length``, ``chunked_eof`` and ``headers``, and ``at_byte`` for ``bitflip``.
+        seconds: length of a ``stall`` or ``interim`` in real seconds.
+        before_headers: a ``stall`` comes before the status line; a ``drip`` begins with it.
         bytes_per_second: speed of a ``drip``.
         length_delta: declared minus real length, in bytes.
         abort: a ``cut`` ends with a TCP reset rather than an orderly close.
@@ -90,6 +100,8 @@ class Fault:
         code: S3 error code of an ``expired_link``: ``AccessDenied`` or ``ExpiredToken``.
         at_byte: offset in the whole file of the flipped bit.
         declare_checksum: a ``bitflip`` comes with the true content's checksums.
+        chunked: the body of a ``headers`` answer is in chunks, whatever its head says.
+        coding: ``gzip``, ``deflate`` (zlib's format) or ``raw-deflate`` (what many servers send as ``deflate``).
 
     Raises:
         ValueError: for an unknown kind or shape, a ``redirect`` without ``location``, ``times`` < 1 or ``after`` < 0.
@@ -105,7 +117,7 @@ class Fault:
     status: int | None = field(default=None, kw_only=True)
     shape: Shape = field(default="vendor", kw_only=True)
     body: bytes | str | None = field(default=None, kw_only=True)
-    headers: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    headers: Mapping[str, str | None] = field(default_factory=dict, kw_only=True)
     content_type: str | None = field(default=None, kw_only=True)
     retry_after: float | str | None = field(default=None, kw_only=True)
     after_bytes: int | None = field(default=None, kw_only=True)
@@ -119,6 +131,8 @@ class Fault:
     code: str = field(default="AccessDenied", kw_only=True)
     at_byte: int = field(default=0, kw_only=True)
     declare_checksum: bool = field(default=False, kw_only=True)
+    chunked: bool = field(default=False, kw_only=True)
+    coding: Literal["gzip", "deflate", "raw-deflate"] = field(default="gzip", kw_only=True)
 
     def __post_init__(self) -> None:
         """Refuse what could never harm anything."""

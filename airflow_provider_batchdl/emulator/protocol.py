@@ -47,14 +47,29 @@ class RawWire:
         await self._protocol.flow.drain()
         return not self.closed
 
-    async def head(self, status: int, headers: Iterable[tuple[str, str]]) -> bool:
-        """Write a status line and headers, with ``Connection: close``."""
+    async def head(self, status: int, headers: Iterable[tuple[str, str]], *, bytes_per_second: int = 0) -> bool:
+        """Write a status line and headers, with ``Connection: close``.
+
+        Args:
+            status: the status code.
+            headers: names and values; one of several lines becomes as many headers.
+            bytes_per_second: how slowly; 0 for at once.
+        """
         try:
             phrase = http.HTTPStatus(status).phrase
         except ValueError:
             phrase = ""
-        lines = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {value}" for name, value in headers), "connection: close"]
-        return await self.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+        fields = [f"{name}: {line}" for name, value in headers for line in value.split("\n")]
+        data = ("\r\n".join([f"HTTP/1.1 {status} {phrase}", *fields, "connection: close"]) + "\r\n\r\n").encode(
+            "latin-1"
+        )
+        if not bytes_per_second:
+            return await self.write(data)
+        for byte in data:
+            if not await self.write(bytes([byte])):
+                return False
+            await asyncio.sleep(1 / bytes_per_second)
+        return True
 
     def close(self) -> None:
         """End the connection in order: what was written still goes out."""

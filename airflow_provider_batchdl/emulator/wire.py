@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
+import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 from starlette.types import Scope, Send
 
+from airflow_provider_batchdl.emulator.content import BytesContent
 from airflow_provider_batchdl.emulator.exchange import Headers, Reply
 from airflow_provider_batchdl.emulator.faults import Fault
 from airflow_provider_batchdl.emulator.protocol import SCOPE_KEY, RawWire
 from airflow_provider_batchdl.emulator.records import RequestRecord
 
 _STEP_SECONDS = 0.05
-RAW_KINDS = frozenset({"cut", "stall", "drip", "wrong_length", "no_length", "chunked_eof"})
-"""Faults of the body's framing or timing."""
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
+RAW_KINDS = frozenset(
+    {"cut", "stall", "drip", "wrong_length", "no_length", "chunked_eof", "headers", "interim", "coding"}
+)
+"""Faults of the head, or of the body's framing or timing."""
 
 
 def raw_wire(scope: Scope) -> RawWire:
@@ -71,8 +77,12 @@ async def deliver_harmed(scope: Scope, reply: Reply, record: RequestRecord, faul
     wire = raw_wire(scope)
     if fault.kind == "stall" and fault.before_headers:
         await asyncio.sleep(fault.seconds)
-    record.status = reply.status
-    chunked = fault.kind == "chunked_eof" or (reply.chunked and fault.kind not in ("no_length", "wrong_length"))
+    if fault.kind == "interim" and not await _interim(wire, fault.seconds):
+        return
+    record.status = (fault.kind == "headers" and fault.status) or reply.status
+    named = {name.lower(): value for name, value in fault.headers.items()}
+    framed = fault.kind in ("no_length", "wrong_length") or not named.keys().isdisjoint(_FRAMING)
+    chunked = fault.kind == "chunked_eof" or fault.chunked or (reply.chunked and not framed)
     length: int | None = reply.length
     if fault.kind == "wrong_length":
         length = max(0, reply.length + fault.length_delta)
@@ -81,7 +91,11 @@ async def deliver_harmed(scope: Scope, reply: Reply, record: RequestRecord, faul
     headers = _headers(reply, length=length)
     if chunked:
         headers.append(("transfer-encoding", "chunked"))
-    if not await wire.head(reply.status, headers):
+    if fault.kind in ("headers", "coding"):
+        headers = [(name, value) for name, value in headers if name.lower() not in named]
+        headers += [(name, value) for name, value in named.items() if value is not None]
+    slow = fault.bytes_per_second if fault.kind == "drip" and fault.before_headers else 0
+    if not await wire.head(record.status, headers, bytes_per_second=slow):
         return
     if scope["method"] != "HEAD":
         await _body(wire, reply, record, fault, chunked=chunked)
@@ -89,6 +103,31 @@ async def deliver_harmed(scope: Scope, reply: Reply, record: RequestRecord, faul
         wire.abort()
     else:
         wire.close()
+
+
+def packed(reply: Reply, fault: Fault) -> Reply:
+    """Return an answer with its body packed, as the fault ``coding`` wants it; the body has to fit into memory.
+
+    A part of a file stays as it is: its ``Content-Range`` would speak of other bytes.
+    """
+    if reply.status != 200:
+        return reply
+    wbits = {"gzip": 31, "deflate": 15, "raw-deflate": -15}[fault.coding]
+    packer = zlib.compressobj(wbits=wbits)
+    body = b"".join([*map(packer.compress, reply.pieces()), packer.flush()])
+    name = "gzip" if fault.coding == "gzip" else "deflate"
+    content = BytesContent(body, reply.content.content_type)
+    return replace(reply, content=content, start=0, stop=None, headers=[*reply.headers, ("content-encoding", name)])
+
+
+async def _interim(wire: RawWire, seconds: float) -> bool:
+    """Say that the answer is to come, for a while; return whether anybody still listens."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if not await wire.write(b"HTTP/1.1 100 Continue\r\n\r\n"):
+            return False
+        await asyncio.sleep(_STEP_SECONDS)
+    return True
 
 
 class _Pace:
@@ -137,7 +176,7 @@ def _stop_of(fault: Fault) -> int | None:
     """Return after how many bytes the body ends early."""
     if fault.kind == "cut":
         return fault.after_bytes or 0
-    return fault.after_bytes if fault.kind in ("no_length", "chunked_eof") else None
+    return fault.after_bytes if fault.kind in ("no_length", "chunked_eof", "headers") else None
 
 
 def _splits(fault: Fault) -> int | None:

@@ -110,8 +110,6 @@ class Transfer:
                 self._tally.restarted += 1
                 return self._moved(opener)
         except BaseException as error:
-            if isinstance(error, BatchDlError):
-                error.concerns(**self._facts())
             if self._sink is not None:
                 leave(self._sink, error, adopted=self._sink is self.kept)
             raise

@@ -13,7 +13,7 @@ from airflow_provider_batchdl.jobs import Job, Landing, ResultFile
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.transfer import MAX_CONNECTIONS
 from airflow_provider_batchdl.transfer.destination import Destination
-from airflow_provider_batchdl.transfer.ending import leave
+from airflow_provider_batchdl.transfer.ending import leave, names_the_job
 from airflow_provider_batchdl.transfer.engine import Received, Transfer
 from airflow_provider_batchdl.transfer.existing import (
     checked_on_empty,
@@ -55,6 +55,7 @@ def checked_job(client: BatchClient, job_id: str, *, accept_partial: bool = Fals
     return job
 
 
+@names_the_job
 def download(
     client: BatchClient,
     job_id: str,
@@ -158,6 +159,7 @@ def download(
     return landing
 
 
+@names_the_job
 def fetch(
     client: BatchClient, job_id: str, *, max_bytes: int, accept_partial: bool = False, on_empty: str = "fail"
 ) -> object:

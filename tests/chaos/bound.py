@@ -15,7 +15,9 @@ HEADERS = 2 * HEAD_READ
 """The headers of one request and its redirect, and what is read along with those of an answer that is not used."""
 
 _BREAKS = frozenset({"cut", "abort", "reset", "status", "stall"})
-_WITHOUT_NOTE = frozenset({"weak_etag", "chunked_eof", "no_length", "wrong_length"})
+_WITHOUT_NOTE = frozenset(
+    {"weak_etag", "chunked_eof", "no_length", "wrong_length", "no_validator", "dated", "two_lengths", "packed_chunks"}
+)
 
 
 def wire_bound(schedule: Schedule, tries: Sequence[Outcome]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from hypothesis import strategies as st
 
@@ -26,19 +26,32 @@ SMALLEST = 1 << 10
 Where = Literal["disk", "s3"]
 Drawn = TypeVar("Drawn")
 
+HEADS: dict[str, dict[str, Any]] = {
+    "no_validator": {"headers": {"etag": None}},
+    "dated": {"headers": {"etag": None, "date": "Tue, 14 Nov 2023 22:13:20 GMT"}},
+    "no_range": {"headers": {"content-range": None}},
+    "odd_bytes": {"headers": {"x-odd": "caf\xe9", "server": "\xff"}},
+    "two_lengths": {"headers": {"content-length": "1, 2"}},
+    "packed_chunks": {"headers": {"transfer-encoding": "gzip, chunked", "content-length": None}, "chunked": True},
+    "not_ready": {"status": 202, "headers": {"retry-after": "0"}},
+    "no_part": {"status": 207},
+}
+"""Heads that an answer of the store may have, by names of our own."""
+
 
 @dataclass(frozen=True)
 class Harm:
     """One request for the file, or for the job, suffers a fault.
 
     Attributes:
-        kind: which, by the emulator's name; ``abort`` is a ``cut`` that ends with a TCP reset.
+        kind: which, by the emulator's name; ``abort`` is a ``cut`` that ends with a TCP reset, those of `HEADS` are
+            ``headers``.
         at: body bytes before the harm, or the byte with the wrong bit; where the kind has such a place.
         after: how many requests for the file go unharmed first.
         of: ``file``, or ``job`` for the question for the job's state.
     """
 
-    kind: FaultKind | Literal["abort"]
+    kind: str
     at: int = 0
     after: int = 0
     of: Literal["file", "job"] = "file"
@@ -46,7 +59,9 @@ class Harm:
     def fault(self, vendor: str) -> Fault:
         """The emulator's fault."""
         operation = "status" if self.of == "job" else "store" if vendor in STORED else "download"
-        kind: FaultKind = "cut" if self.kind == "abort" else self.kind
+        if self.kind in HEADS:
+            return Fault("headers", operation=operation, after=self.after, **HEADS[self.kind])
+        kind = cast("FaultKind", "cut" if self.kind == "abort" else self.kind)
         return Fault(
             kind,
             operation=operation,
@@ -115,13 +130,13 @@ SIZES = {
 }
 PARALLEL_SIZES = {"disk": [3 * MIB, 6 * MIB + 1], "s3": [*around(PART), 2 * PART + 7]}
 
-BREAKS: list[FaultKind | Literal["abort"]] = ["cut", "abort"]
-ANYWHERE: list[FaultKind | Literal["abort"]] = ["reset", "status", "html"]
-IN_A_STORE: list[FaultKind | Literal["abort"]] = [
+BREAKS: list[str] = ["cut", "abort"]
+ANYWHERE: list[str] = ["reset", "status", "html"]
+IN_A_STORE: list[str] = [
     "chunked_eof", "expired_link", "changed_file", "ignore_range", "wrong_range", "weak_etag",
-    "wrong_length",
+    "wrong_length", *HEADS,
 ]  # fmt: skip
-DECLARED: list[FaultKind | Literal["abort"]] = ["bitflip", "no_length"]
+DECLARED: list[str] = ["bitflip", "no_length"]
 """Which only a checksum tells for certain: what ends unseen after a line looks whole."""
 
 

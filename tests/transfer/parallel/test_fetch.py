@@ -104,6 +104,14 @@ def test_a_capped_source_is_read_by_several_connections(
         ([Fault("ignore_range", operation="store", times=20)], True, True),
         ([Fault("wrong_range", operation="store", times=20)], True, True),
         ([Fault("changed_file", operation="store", after=1)], True, True),
+        ([Fault("headers", operation="store", after=1, headers={"etag": None}, times=20)], True, True),
+        ([Fault("headers", operation="store", after=1, headers={"content-encoding": "gzip"}, times=20)], True, True),
+        ([Fault("headers", operation="store", after=1, headers={"content-length": "7"})], True, False),
+        (
+            [Fault("headers", operation="store", after=1, headers={"content-range": "bytes 0-9/*"})],
+            True,
+            True,
+        ),
     ],
     ids=lambda value: "-".join(fault.kind for fault in value) if isinstance(value, list) else "",
 )
