@@ -82,7 +82,7 @@ def get_provider_info() -> dict[str, Any]:
                 "REST API key",
                 "https://api.batch.com",
                 project_key=_text("Project key", "Required; your Batch.com dashboard shows it.", secret=True),
-                api_version=_text("API version", "Of the path, like 2.10.", default="2.10"),
+                api_version=_text("API version", "Of the path, like 2.11.", default="2.11"),
             ),
             _connection(
                 "apartmentiq",

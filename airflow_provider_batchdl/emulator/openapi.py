@@ -18,7 +18,7 @@ _SCHEMES: dict[str, Any] = {
 _PATH_TYPES: dict[str, Any] = {
     "process_id": {"type": "integer"},
     "job_id": {"type": "string", "format": "uuid"},
-    "version": {"enum": ["2.10", "2.13"]},
+    "version": {"enum": ["2.11", "2.13"]},
 }
 _PROJECT = {"name": "X-Batch-Project", "in": "header", "required": True, "schema": {"type": "string"}}
 

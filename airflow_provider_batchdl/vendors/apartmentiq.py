@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urljoin
@@ -22,11 +23,12 @@ from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors.account import base_url
 from airflow_provider_batchdl.vendors.auth import BearerAuth
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor
+from airflow_provider_batchdl.vendors.cancelling import cancel
 from airflow_provider_batchdl.vendors.errors import json_of, vendor_words
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing
 from airflow_provider_batchdl.vendors.matching import CLOCK_TOLERANCE, is_echo_of, parse_time
 from airflow_provider_batchdl.vendors.oauth2 import OAuth2ClientCredentials
-from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_text
+from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_list, as_text
 from airflow_provider_batchdl.vendors.refusals import folded, has_quota
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 JOBS = "/bulk_api/jobs"
 PAGE_SIZE = 100
+# A job shows its request among members of its own.
+REQUEST_MEMBERS = frozenset({"report_type", "output_format", "start_date", "end_date", "property_ids", "callback_url"})
 
 
 class ApartmentIQ(Vendor):
@@ -43,6 +47,7 @@ class ApartmentIQ(Vendor):
     label = "ApartmentIQ"
     default_host = "https://data.apartmentiq.io/apartmentiq/api/v1"
     docs_url = "https://developers.apartmentiq.io"
+    id_member = "job_id"
     states: ClassVar[Mapping[str, JobState]] = {
         "submitted": JobState.RUNNING,  # the one word for all that comes before the end
         "succeeded": JobState.SUCCEEDED,
@@ -90,7 +95,8 @@ class ApartmentIQ(Vendor):
     def get_job(self, job_id: str) -> Flow[Job]:
         """Look at one job."""
         response = yield ApiRequest("status", "GET", self._path(job_id), job_id=job_id)
-        return self._read(response, "status", self.read_json("status", response))
+        job = self._read(response, "status", self.read_json("status", response))
+        return self.same_job(str(uuid.UUID(job_id)), job, "status", response)
 
     def list_jobs(self) -> Flow[list[Job]]:
         """All jobs, newest first."""
@@ -100,8 +106,7 @@ class ApartmentIQ(Vendor):
             response, items, last = yield from self._page(page)
             # A job made meanwhile moves the others down, onto the next page; a page without news would never end.
             known = len(jobs)
-            for item in items:
-                job = self._read(response, "list", item)
+            for job in self.read_items(items, partial(self._read, response, "list")):
                 jobs.setdefault(job.id, job)
             if page >= last or len(jobs) == known:
                 return list(jobs.values())
@@ -111,30 +116,26 @@ class ApartmentIQ(Vendor):
         """Up to a hundred jobs, newest first; the cursor is the page's number."""
         page = int(cursor or 1)
         response, items, last = yield from self._page(page)
-        jobs = tuple(
-            ListedJob(self._read(response, "list", item), parse_time(item.get("created_at"))) for item in items
+        jobs = self.read_items(
+            items, lambda item: ListedJob(self._read(response, "list", item), parse_time(item.get("created_at")))
         )
-        return JobPage(jobs, str(page + 1) if jobs and page < last else None)
+        return JobPage(tuple(jobs), str(page + 1) if items and page < last else None)
 
     def _page(self, page: int, delay: float = 0.0) -> Flow[tuple[httpx.Response, list[Any], int]]:
         params: dict[str, str | int] = {"page": page, "per_page": PAGE_SIZE}
         response = yield ApiRequest("list", "GET", JOBS, params=params, delay=delay)
         try:
             body = self.read_json("list", response)
-            return response, list(body["jobs"]), as_int(body["pagination"]["total_pages"])
+            return response, as_list(body["jobs"]), as_int(body["pagination"]["total_pages"])
         except (KeyError, TypeError, ValueError) as error:
             raise self.malformed("list", response, repr(error)) from error
 
     def cancel_job(self, job_id: str) -> Flow[Job]:
-        """Cancel a job; one already cancelled is looked at instead."""
-        try:
-            response = yield ApiRequest("cancel", "DELETE", self._path(job_id), job_id=job_id)
-        except InvalidRequestError:
-            job = yield from self.get_job(job_id)
-            if job.state is JobState.CANCELLED:
-                return job
-            raise
-        return self._read(response, "cancel", self.read_json("cancel", response))
+        """Cancel a job; one already cancelled is polled instead."""
+        request = ApiRequest("cancel", "DELETE", self._path(job_id), job_id=job_id)
+        return cancel(
+            self, request, job_id, lambda answer: self._read(answer, "cancel", self.read_json("cancel", answer))
+        )
 
     def check(self) -> Flow[str]:
         """List one account."""
@@ -145,6 +146,11 @@ class ApartmentIQ(Vendor):
         except (KeyError, TypeError) as error:
             raise self.malformed("check", response, repr(error)) from error
         return "ApartmentIQ accepts the credentials."
+
+    def expected_format(self, job: Job, file: ResultFile) -> str | None:
+        """What was asked for: ``csv``, ``jsonl`` or ``parquet``."""
+        suffix = (file.name or "").rpartition(".")[2].lower()
+        return suffix if suffix in ("csv", "jsonl", "parquet") else None
 
     def result_request(self, job: Job, file: ResultFile) -> ApiRequest:
         """Ask for the link: the answer is a 302."""
@@ -162,7 +168,7 @@ class ApartmentIQ(Vendor):
             found += [
                 self._read(response, "list", item)
                 for item, when in zip(news, made, strict=True)
-                if is_echo_of(item, submission.request, when, submission.submitted_at)
+                if is_echo_of(item, submission.request, when, submission.submitted_at, known=REQUEST_MEMBERS)
             ]
             known.update(str(item.get("job_id")) for item in news)
             if page >= last or not news or any(when is not None and when < since for when in made):
@@ -193,10 +199,10 @@ class ApartmentIQ(Vendor):
 
     def _read(self, response: httpx.Response, operation: str, item: Any) -> Job:
         try:
-            job_id, word = as_id(item["job_id"]), str(item["status"])
-            name = f"{item['report_type']}-{job_id}.{item['output_format']}" if "output_format" in item else None
-        except (KeyError, TypeError) as error:
+            job_id, (state, word) = as_id(item["job_id"]), self.read_state(operation, item.get("status"))
+        except (AttributeError, KeyError, TypeError) as error:
             raise self.malformed(operation, response, repr(error)) from error
-        state = self.state_of(word)
+        report, suffix = as_text(item.get("report_type")), as_text(item.get("output_format"))
+        name = f"{report or 'report'}-{job_id}.{suffix}" if suffix else None
         files = (ResultFile(job_id, name),) if state is JobState.SUCCEEDED else ()
         return Job(job_id, state, word, message=as_text(item.get("error_message")), files=files)

@@ -13,6 +13,8 @@ means and throws that into the flow, which may catch it.
 
 from __future__ import annotations
 
+import json
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
@@ -27,11 +29,11 @@ from airflow_provider_batchdl.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
-from airflow_provider_batchdl.redaction import get_logger
-from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, vendor_words
+from airflow_provider_batchdl.redaction import excerpt, get_logger
+from airflow_provider_batchdl.vendors.answers import Answers
 from airflow_provider_batchdl.vendors.listing import JobPage, Listing
-from airflow_provider_batchdl.vendors.refusals import kind_by_words, kind_in_success
 from airflow_provider_batchdl.vendors.requests import ApiRequest, RateLimit, Submission, Upload
+from airflow_provider_batchdl.vendors.states import fold, named_states
 
 if TYPE_CHECKING:
     import httpx
@@ -51,7 +53,9 @@ ADOPTION_DELAYS = (0.0, 2.0, 5.0)
 # By these a server says that it did not act on a POST; a 302 or 303 may come after it did.
 _NOT_TAKEN = frozenset({301, 307, 308, *range(400, 500)})
 
-_unknown_states_logged: set[tuple[str, str]] = set()
+# Which unknown states were logged, and in which hour.
+_unknown_states_logged: set[tuple[str, str, int]] = set()
+_MOST_LOGGED = 1000
 
 
 def answer(value: T) -> Flow[T]:
@@ -60,7 +64,7 @@ def answer(value: T) -> Flow[T]:
     return value
 
 
-class Vendor(ABC):
+class Vendor(Answers, ABC):
     """One vendor's API, as seen with one account."""
 
     name: ClassVar[str]
@@ -70,7 +74,8 @@ class Vendor(ABC):
     default_host: ClassVar[str]
     docs_url: ClassVar[str]
     states: ClassVar[Mapping[str, JobState]]
-    """The vendor's words for a job's state; any other word counts as running."""
+    """The vendor's words for a job's state, in any case; the connection's extra ``states`` may name more. Any other
+    word counts as running."""
     poll_interval: ClassVar[float]
     """Seconds between looks at one job that the vendor's limits bear."""
     rate_limits: ClassVar[tuple[RateLimit, ...]]
@@ -81,6 +86,8 @@ class Vendor(ABC):
 
     def __init__(self, account: Account) -> None:
         self.account = account
+        named = named_states(account.extra.get("states"), self.name)
+        self._states = {**{fold(word): state for word, state in self.states.items()}, **named}
 
     @property
     def rate_limit_scope(self) -> str:
@@ -165,57 +172,40 @@ class Vendor(ABC):
 
     # What its answers mean.
 
-    def error(self, request: ApiRequest, response: httpx.Response) -> BatchDlError:
-        """The typed error for a response of status 400 or above, whose body has been read.
-
-        What :meth:`is_own_error` does not know came from a router, firewall or proxy: for a refusal (4xx) that is
-        ``VendorUnavailableError``, and a 503 leaves it open whether the vendor acted on the request.
-        """
-        own = self.is_own_error(response)
-        return error_from_response(
-            response,
-            vendor=self.name,
-            operation=request.operation,
-            job_id=request.job_id,
-            kind=kind_by_words(response) or self.error_kind(request, response) if own else None,
-            own=own,
-        )
-
-    def is_own_error(self, response: httpx.Response) -> bool:
-        """Whether the body of an error has a shape in which the vendor itself says errors; by default, any JSON.
-
-        A vendor overrides it with the shapes that it documents: what answers in its place speaks JSON at times.
-        """
-        return bool(json_of(response))
-
-    def error_kind(self, request: ApiRequest, response: httpx.Response) -> type[BatchDlError] | None:
-        """The type of an error in the vendor's own shape, where its words tell more than the status; else None."""
-        return None
-
     def state_of(self, word: str) -> JobState:
-        """The state behind the vendor's word. An unknown one counts as running, and is logged once."""
-        state = self.states.get(word)
+        """The state behind the vendor's word. An unknown one counts as running, and is logged once an hour."""
+        state = self.known_state(word)
         if state is None:
-            if (self.name, word) not in _unknown_states_logged:
-                _unknown_states_logged.add((self.name, word))
-                log.warning("%s reports the unknown job state %r; it counts as running.", self.label, word)
-            return JobState.RUNNING
-        return state
+            self._log_unknown(word)
+        return state or JobState.RUNNING
+
+    def known_state(self, word: object) -> JobState | None:
+        """The state behind a word, None where it is none that the vendor or the connection names."""
+        return self._states.get(fold(word)) if isinstance(word, str) else None
+
+    def _log_unknown(self, word: str) -> None:
+        word = excerpt(word, 80)
+        seen = (self.name, word, int(time.monotonic() // 3600))
+        if seen in _unknown_states_logged:
+            return
+        if len(_unknown_states_logged) >= _MOST_LOGGED:
+            _unknown_states_logged.clear()
+        _unknown_states_logged.add(seen)
+        log.warning(
+            "%s reports the unknown job state %r; it counts as running. If the job has ended, say so in the "
+            'connection\'s extra: {"states": {%s: "failed"}}.',
+            self.label,
+            word,
+            json.dumps(word),
+        )
 
     def result_files(self, job: Job) -> tuple[ResultFile, ...]:
         """The files of a job that has results."""
         return job.files or (ResultFile(id=job.id),)
 
-    def check_result(self, job_id: str, members: Mapping[str, object]) -> None:
-        """Refuse a result that says of itself that it is none.
-
-        Args:
-            job_id: the job whose result it is.
-            members: the top-level scalar members, where the result is a JSON object.
-
-        Raises:
-            ResultNotReadyError: the result says it is not complete.
-        """
+    def expected_format(self, job: Job, file: ResultFile) -> str | None:
+        """What a result file should be, as the suffix of its name: ``csv``, ``json``, …; None where that is open."""
+        return None
 
     def has_results(self, job: Job, *, accept_partial: bool = False) -> bool:
         """Whether a wait for ``job`` is over: the one decision of sensor, trigger and operators.
@@ -281,28 +271,3 @@ class Vendor(ABC):
     def to_check(self, submission: Submission) -> str:
         """The sentence that tells a person what to look for after an uncertain submit."""
         return f"Look at {self.label} for {self.clue(submission)}."
-
-    def read_json(self, operation: str, response: httpx.Response) -> Any:
-        """The body of a successful response, which must be JSON.
-
-        Raises:
-            UnexpectedResponseError: it is not.
-        """
-        try:
-            return response.json()
-        except (ValueError, RecursionError) as error:
-            raise self.malformed(operation, response, "the body is not JSON") from error
-
-    def malformed(self, operation: str, response: httpx.Response, reason: object) -> BatchDlError:
-        """The error for a successful response that lacks what it must have, or says of itself that it is an error."""
-        body = json_of(response)
-        words, code = vendor_words(response) if isinstance(body, dict) else (None, None)
-        kind = kind_in_success(body, operation, words or "")
-        said = "something unexpected" if kind is None else "an error"
-        return (kind or UnexpectedResponseError)(
-            f"{self.label} answered the {operation} request with {said}: {reason}.",
-            vendor=self.name,
-            status=response.status_code,
-            vendor_message=words,
-            vendor_code=code,
-        )

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,14 +22,14 @@ from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, S
 from airflow_provider_batchdl.vendors.errors import json_of
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing
 from airflow_provider_batchdl.vendors.matching import is_echo_of, parse_time
-from airflow_provider_batchdl.vendors.reading import as_id, as_size, as_text
+from airflow_provider_batchdl.vendors.reading import as_cursor, as_id, as_list, as_size, as_text
 
 if TYPE_CHECKING:
     import httpx
 
     from airflow_provider_batchdl.vendors.account import Account
 
-DEFAULT_VERSION = "2.10"
+DEFAULT_VERSION = "2.11"
 PAGE_SIZE = 100
 
 
@@ -103,14 +104,15 @@ class BatchCom(Vendor):
     def get_job(self, job_id: str) -> Flow[Job]:
         """Look at one export."""
         response = yield self._call("status", "/exports/view", params={"id": job_id}, job_id=job_id)
-        return self._read(response, "status", self.read_json("status", response))
+        job = self._read(response, "status", self.read_json("status", response))
+        return self.same_job(job_id, job, "status", response)
 
     def list_jobs(self) -> Flow[list[Job]]:
         """All exports that the vendor still lists (three or four months, by its own two statements)."""
         jobs: dict[str, Job] = {}
         for response, item in (yield from self._pages()):
-            job = self._read(response, "list", item)
-            jobs.setdefault(job.id, job)
+            for job in self.read_items([item], partial(self._read, response, "list")):
+                jobs.setdefault(job.id, job)
         return list(jobs.values())
 
     def _pages(self, delay: float = 0.0) -> Flow[list[tuple[httpx.Response, Any]]]:
@@ -132,16 +134,16 @@ class BatchCom(Vendor):
         response = yield self._call("list", "/exports/list", params=params, delay=delay)
         try:
             page = self.read_json("list", response)
-            following = as_text(page.get("next_from")) if page.get("has_more") else None
-            return response, list(page["exports"]), following
+            following = as_cursor(page.get("next_from")) if page.get("has_more") else None
+            return response, as_list(page["exports"]), following
         except (AttributeError, KeyError, TypeError) as error:
             raise self.malformed("list", response, repr(error)) from error
 
     def list_page(self, cursor: str | None = None) -> Flow[JobPage]:
         """Up to a hundred exports."""
         response, items, following = yield from self._page(cursor)
-        jobs = tuple(ListedJob(self._read(response, "list", item), _made(item)) for item in items)
-        return JobPage(jobs, following)
+        jobs = self.read_items(items, lambda item: ListedJob(self._read(response, "list", item), _made(item)))
+        return JobPage(tuple(jobs), following)
 
     def check(self) -> Flow[str]:
         """List one export."""
@@ -155,6 +157,10 @@ class BatchCom(Vendor):
     def result_files(self, job: Job) -> tuple[ResultFile, ...]:
         """The files that the export lists; an empty export may list none."""
         return job.files
+
+    def expected_format(self, job: Job, file: ResultFile) -> str | None:
+        """JSON, says the vendor; one client read an array, another JSON lines."""
+        return "json"
 
     def result_request(self, job: Job, file: ResultFile) -> ApiRequest:
         """Ask for a link: the answer is a 307."""
@@ -185,14 +191,18 @@ class BatchCom(Vendor):
 
     def _read(self, response: httpx.Response, operation: str, item: Any) -> Job:
         try:
-            export_id, word = as_id(item["id"]), str(item["status"])
+            export_id, (state, word) = as_id(item["id"]), self.read_state(operation, item["status"])
+            # `files` is required, but some members "only exist at SUCCESS": there, `[]` is empty and null is no answer.
+            listed = item["files"] if state is JobState.SUCCEEDED else item.get("files") or []
             files = tuple(
                 ResultFile(as_id(file["id"]), f"{export_id}.json", as_size(file.get("size")), as_size(file.get("part")))
-                for file in item.get("files") or ()
+                for file in as_list(listed)
             )
         except (AttributeError, KeyError, TypeError) as error:
             raise self.malformed(operation, response, repr(error)) from error
-        return Job(export_id, self.state_of(word), word, message=as_text(item.get("error_message")), files=files)
+        words = as_text(item.get("error_message") or item.get("error_msg"))
+        code = as_text(item.get("error_code"))
+        return Job(export_id, state, word, message=f"{code}: {words}" if code and words else words or code, files=files)
 
 
 def _made(item: Mapping[str, Any]) -> datetime | None:

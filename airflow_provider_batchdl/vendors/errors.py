@@ -160,6 +160,12 @@ def vendor_words(response: httpx.Response) -> tuple[str | None, str | None]:
     return _legible(message), _legible(code)
 
 
+def words_of(body: Any) -> tuple[str | None, str | None]:
+    """The message and the error code in parsed JSON, each None where there is none that can be told from data."""
+    message, code = _from_json(body)
+    return _legible(message), _legible(code)
+
+
 def json_of(response: httpx.Response) -> Any:
     """The body of an error as JSON, None where it is none."""
     try:

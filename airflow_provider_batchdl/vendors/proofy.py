@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from airflow_provider_batchdl.exceptions import InvalidRequestError, ResultNotReadyError
+from airflow_provider_batchdl.exceptions import InvalidRequestError
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
-from airflow_provider_batchdl.redaction import excerpt
 from airflow_provider_batchdl.vendors.auth import QueryKeyAuth
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Upload, Vendor
+from airflow_provider_batchdl.vendors.cancelling import cancel
 from airflow_provider_batchdl.vendors.errors import json_of
-from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_text
+from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_text, unwrapped
 
 if TYPE_CHECKING:
     import httpx
@@ -101,14 +101,16 @@ class Proofy(Vendor):
         """Delete a job, which is Proofy's way to cancel it.
 
         What the answer's body holds is not documented. Where it tells a state that we know, a job that had ended
-        before is reported as what it is.
+        before is reported as what it is; else the job is polled, and one that is gone was cancelled.
         """
-        response = yield ApiRequest("cancel", "DELETE", self._path(job_id), job_id=job_id)
-        body = json_of(response)
-        word = body.get("status") if isinstance(body, dict) else None
-        if not isinstance(word, str) or word not in self.states:
-            word = "cancelled"
-        return Job(job_id, self.states[word], word)
+        request = ApiRequest("cancel", "DELETE", self._path(job_id), job_id=job_id)
+        return cancel(self, request, job_id, lambda answer: self._cancelled(job_id, answer))
+
+    def _cancelled(self, job_id: str, response: httpx.Response) -> Job:
+        job = self._read(response, "cancel", job_id=job_id)
+        if self.known_state(job.vendor_state) is None:
+            raise self.malformed("cancel", response, "its status is none of a job's")
+        return job
 
     def get_balance(self) -> Flow[int | None]:
         """Credits left; addresses found ``unknown`` cost none."""
@@ -129,13 +131,14 @@ class Proofy(Vendor):
 
     def check_result(self, job_id: str, members: Mapping[str, object]) -> None:
         """A 200 may say ``{"status": "processing", "list": []}``: only ``ready`` is a result."""
-        status = members.get("status")
-        if status is not None and self.states.get(str(status)) is not JobState.SUCCEEDED:
-            raise ResultNotReadyError(
-                f"Proofy answered the download with status {excerpt(status, 40)!r} instead of results.",
-                vendor=self.name,
-                job_id=job_id,
-            )
+        super().check_result(job_id, members)
+        status = unwrapped(dict(members), self.id_member).get("status")
+        if status is not None and self.known_state(status) is not JobState.SUCCEEDED:
+            raise self.not_ready(job_id, str(status))
+
+    def expected_format(self, job: Job, file: ResultFile) -> str | None:
+        """JSON for a list of addresses (vendor's document); for a file that is not documented."""
+        return None if job.id.startswith(FILE_PREFIX) else "json"
 
     def clue(self, submission: Submission) -> str:
         """An upload's name, or the request: this API has no list to look in."""
@@ -155,13 +158,16 @@ class Proofy(Vendor):
         return f"/verify/{kind}/{quote(bare, safe='')}"
 
     def _read(self, response: httpx.Response, operation: str, *, prefix: str = "", job_id: str | None = None) -> Job:
+        prefix = FILE_PREFIX if (job_id or "").startswith(FILE_PREFIX) else prefix
         body = self.read_json(operation, response)
         try:
-            word = str(body["status"])
-            job_id = job_id or prefix + as_id(body["id"])
-        except (KeyError, TypeError) as error:
+            # What a status answers is not documented, and may lack the id; a submit's has it.
+            found = prefix + as_id(body["id"]) if job_id is None or body.get("id") is not None else job_id
+            state, word = self.read_state(operation, body.get("status"))
+        except (AttributeError, KeyError, TypeError) as error:
             raise self.malformed(operation, response, repr(error)) from error
-        return Job(job_id, self.state_of(word), word, message=as_text(body.get("message")))
+        job = Job(found, state, word, message=as_text(body.get("message")))
+        return job if job_id is None else self.same_job(job_id, job, operation, response)
 
     def _invalid(self, message: str) -> InvalidRequestError:
         return InvalidRequestError(message, vendor=self.name)

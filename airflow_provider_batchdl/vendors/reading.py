@@ -36,6 +36,49 @@ def as_id(value: Any) -> str:
     return value
 
 
+def as_word(value: Any) -> str:
+    """A vendor's word for a state.
+
+    Raises:
+        TypeError: it is no text, or blank: ``null`` says nothing about a job.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise TypeError(f"{type(value).__name__} is no state" if value != "" else "an empty text is no state")
+    return value
+
+
+def as_list(value: Any) -> list[Any]:
+    """A list.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(value, list):
+        raise TypeError(f"{type(value).__name__} is no list")
+    return value
+
+
+def as_cursor(value: Any) -> str | None:
+    """Where a list goes on, None where it does not.
+
+    Raises:
+        TypeError: it is neither text nor a number.
+    """
+    return None if value is None or value == "" else as_id(value)
+
+
+def unwrapped(body: Any, id_member: str) -> Any:
+    """``body`` with the members of the object in its ``data`` or ``result``, where it has no id of its own.
+
+    Third parties show Proofy's single results in such a wrapper; what else the wrapper says stays.
+    """
+    if isinstance(body, dict) and id_member not in body:
+        for name in ("data", "result"):
+            if isinstance(body.get(name), dict):
+                return {**body, **body[name]}
+    return body
+
+
 def as_text(value: Any) -> str | None:
     """What the vendor says about a job, None where it says nothing.
 

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl import exceptions as exc
-from airflow_provider_batchdl.vendors.errors import json_of, kind_of, phrase, vendor_words
+from airflow_provider_batchdl.vendors.errors import json_of, phrase, vendor_words
 
 if TYPE_CHECKING:
     import httpx
@@ -21,6 +21,18 @@ _NO_CREDITS = (
     "insufficient balance",
     "insufficient fund",
 )
+# fmt: off
+_OF_ERRORS = frozenset({
+    "error", "errors", "error_code", "error_message", "error_msg", "error_description", "message", "msg", "code",
+    "status", "statusCode", "title", "type", "detail", "details", "instance", "success", "ok", "data", "result",
+    "quota_limit", "quota_usage", "request_id", "timestamp", "path",
+})
+_OF_JOBS = frozenset({
+    "id", "job_id", "process_id", "filename", "current_status", "progress", "list", "files", "scope", "request",
+    "created_at", "updated_at", "last_updated", "request_date", "requested_at", "start_date", "end_date",
+    "completion_date", "report_type", "output_format", "property_ids", "callback_url",
+})
+# fmt: on
 _REFUSED = frozenset({400, 402, 403, 409, 422, 429})
 _STATUSES = {phrase(status).lower(): int(status) for status in HTTPStatus if status >= HTTPStatus.BAD_REQUEST}
 
@@ -48,33 +60,47 @@ def has_quota(response: httpx.Response) -> bool:
     return isinstance(body, dict) and "quota_limit" in body
 
 
-def kind_in_success(body: object, operation: str, words: str) -> type[exc.BatchDlError] | None:
-    """The type of error that the body of a *successful* answer tells of, None where it tells of none.
+def status_within(body: object) -> int | None:
+    """The HTTP status that the body of a successful answer would have come with, had it said its error by that.
 
-    Proofy's older API answers errors as 200 ``{"error": true, "message": ...}``. Where neither a status nor words that
-    we know say which error it is, a submit counts as refused and anything else as an answer that makes no sense.
-
-    Args:
-        body: the parsed body, or its top-level members.
-        operation: what was asked.
-        words: the body's words.
+    The status it names, in a number or by its standard words ("Unauthorized"); 400 where it names none; None where it
+    is no error at all.
     """
     if not isinstance(body, Mapping):
         return None
-    words = folded(words)
-    if any(wording in words for wording in _NO_CREDITS):
-        return exc.InsufficientCreditsError
-    status = _STATUSES.get(words.strip(" ."))
-    if status is None and not is_error(body):
-        return None
-    status = status or next(filter(None, (_status(body.get(name)) for name in ("status", "code", "error_code"))), None)
-    if status is not None:
-        return kind_of(status, operation)
-    return exc.InvalidRequestError if operation == "submit" else exc.UnexpectedResponseError
+    said = (body.get(name) for name in ("message", "detail", "error", "error_message"))
+    by_words = next(
+        filter(None, (_STATUSES.get(folded(each).strip(" .")) for each in said if isinstance(each, str))), None
+    )
+    if by_words is not None or not _is_error(body):
+        return by_words
+    numbers = (_status(body.get(name)) for name in ("status", "code", "error_code", "statusCode"))
+    return next(filter(None, numbers), int(HTTPStatus.BAD_REQUEST))
 
 
-def is_error(body: Mapping[str, Any]) -> bool:
-    """Whether a JSON object says of itself that it is an error."""
+def is_bare_error(body: Mapping[str, Any]) -> bool:
+    """Whether a JSON object has only such members as errors have, one of words among them: no row of data has."""
+    words = (
+        "error",
+        "errors",
+        "error_code",
+        "error_message",
+        "error_msg",
+        "message",
+        "detail",
+        "title",
+        "success",
+        "ok",
+    )
+    return set(body) <= _OF_ERRORS and any(name in body for name in words)
+
+
+def is_bare_job(body: Mapping[str, Any]) -> bool:
+    """Whether a JSON object has only such members as a job's status has."""
+    return set(body) <= _OF_ERRORS | _OF_JOBS
+
+
+def _is_error(body: Mapping[str, Any]) -> bool:
     named = (body.get(name) for name in ("error", "errors", "error_code"))
     return any(named) or any(body.get(name) is False for name in ("success", "ok"))
 

@@ -30,9 +30,10 @@ from airflow_provider_batchdl.vendors.base import (
     Upload,
     Vendor,
 )
+from airflow_provider_batchdl.vendors.cancelling import cancel
 from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, vendor_words
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing
-from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_text
+from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_list, as_text
 from airflow_provider_batchdl.vendors.refusals import folded
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class Revenuebase(Vendor):
     label = "Revenuebase"
     default_host = "https://api.revenuebase.ai"
     docs_url = "https://docs.revenuebase.ai/api-reference/jobs/download-batch-job-results"
+    id_member = "process_id"
     states: ClassVar[Mapping[str, JobState]] = {
         "QUEUED": JobState.PENDING,
         "PROCESSING QUEUED": JobState.PENDING,  # only in the answer to a submit
@@ -158,7 +160,8 @@ class Revenuebase(Vendor):
     def get_job(self, job_id: str) -> Flow[Job]:
         """Look at one job."""
         response = yield self._routes["status"].request("status", self._checked(job_id))
-        return self._read(response, "status", self.read_json("status", response))
+        job = self._read(response, "status", self.read_json("status", response))
+        return self.same_job(str(int(job_id)), job, "status", response)
 
     def list_jobs(self) -> Flow[list[Job]]:
         """The queued and processing jobs: the vendor lists no others."""
@@ -173,22 +176,17 @@ class Revenuebase(Vendor):
         route = self._routes["list"]
         response = yield ApiRequest("list", route.method, route.path, delay=delay)
         try:
-            return [self._read(response, "list", item) for item in self.read_json("list", response)["processes"]]
+            items = as_list(self.read_json("list", response)["processes"])
         except (KeyError, TypeError) as error:
             raise self.malformed("list", response, repr(error)) from error
+        return self.read_items(items, lambda item: self._read(response, "list", item))
 
     def cancel_job(self, job_id: str) -> Flow[Job]:
-        """Cancel a job; one already cancelled or cancelling is looked at instead."""
-        call = self._routes["cancel"].request("cancel", self._checked(job_id))
-        try:
-            response = yield call
-        except InvalidRequestError:
-            # Looked at rather than read from the message, whose words are documented nowhere.
-            job = yield from self.get_job(job_id)
-            if job.state is JobState.CANCELLED or job.vendor_state == "CANCELLING":
-                return job
-            raise
-        return self._read(response, "cancel", self.read_json("cancel", response))
+        """Cancel a job; one already cancelled or cancelling is polled instead, since the refusal's words may vary."""
+        request = self._routes["cancel"].request("cancel", self._checked(job_id))
+        return cancel(
+            self, request, job_id, lambda answer: self._read(answer, "cancel", self.read_json("cancel", answer))
+        )
 
     def get_balance(self) -> Flow[int | None]:
         """Credits left; one goes for each address found Valid or Invalid."""
@@ -207,6 +205,11 @@ class Revenuebase(Vendor):
     def result_request(self, job: Job, file: ResultFile) -> ApiRequest:
         """The file streams from the API itself, with its name in ``Content-Disposition``."""
         return self._routes["download"].request("download", self._checked(job.id))
+
+    def expected_format(self, job: Job, file: ResultFile) -> str | None:
+        """That of the upload, which the job's name tells: ``csv`` or ``json`` (vendor's document)."""
+        suffix = (job.name or "").rpartition(".")[2].lower()
+        return suffix if f".{suffix}" in _CONTENT_TYPES else None
 
     def candidates(self, submission: Submission, delay: float) -> Flow[list[Job]]:
         """The active job whose upload's name carries the submission's key."""
@@ -245,7 +248,7 @@ class Revenuebase(Vendor):
 
     def error_kind(self, request: ApiRequest, response: httpx.Response) -> type[BatchDlError] | None:
         """A 400 has many meanings here; the documents give a code and a sentence for each, and either may come."""
-        if response.status_code != HTTPStatus.BAD_REQUEST or request.job_id is None:
+        if response.status_code != HTTPStatus.BAD_REQUEST or request.operation not in ("status", "cancel", "download"):
             return None
         words = folded(*vendor_words(response))
         for kind, wordings in _KINDS_OF_400.items():
@@ -255,11 +258,11 @@ class Revenuebase(Vendor):
 
     def _read(self, response: httpx.Response, operation: str, body: Any) -> Job:
         try:
-            word = str(body.get("current_status") or body["status"])
             job_id, name = str(as_int(as_id(body["process_id"]))), as_text(body.get("filename"))
+            state, word = self.read_state(operation, body.get("current_status") or body.get("status"))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise self.malformed(operation, response, repr(error)) from error
-        return Job(job_id, self.state_of(word), word, message=as_text(body.get("message")), name=name)
+        return Job(job_id, state, word, message=as_text(body.get("message")), name=name)
 
     def _checked(self, job_id: str) -> str:
         if not job_id.isascii() or not job_id.isdigit() or len(job_id) > LONGEST_ID:

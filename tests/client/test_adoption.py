@@ -9,7 +9,7 @@ from airflow_provider_batchdl.exceptions import SubmitUncertainError
 from airflow_provider_batchdl.vendors.base import ADOPTION_DELAYS, ApiRequest
 from tests.client.helpers import REQUESTS, Face, operations, vendor_of
 
-LISTS = {"batchcom": "/2.10/exports/list", "apartmentiq": "/bulk_api/jobs"}
+LISTS = {"batchcom": "/2.11/exports/list", "apartmentiq": "/bulk_api/jobs"}
 BY_REQUEST = pytest.mark.parametrize("name", LISTS)
 ENDED = pytest.mark.parametrize(
     ("name", "ends"), [("batchcom", "fail"), ("apartmentiq", "fail"), ("apartmentiq", "cancel")]
@@ -53,3 +53,39 @@ def test_one_that_is_known_to_be_of_an_earlier_submission_is_not_taken(
     emulator.add_fault(Fault("reset", operation="submit"))
     with pytest.raises(SubmitUncertainError):
         face.submit(vendor, REQUESTS[name], earlier=[other.id])
+
+
+WIDER = {
+    "batchcom": {
+        "export_type": "ATTRIBUTES",
+        "attributes": ["$region", "$email_address", "firstname", "lastname"],
+        "identifiers": ["installation_ids", "custom_id"],
+    },
+    "apartmentiq": {**REQUESTS["apartmentiq"], "property_ids": [1204, 1201, 1203, 1202]},
+}
+
+
+@BY_REQUEST
+def test_its_own_is_known_in_whatever_order_the_vendor_shows_the_request(
+    emulator: Emulator, face: Face, name: str
+) -> None:
+    emulator.add_fault(Fault("reset", operation="submit", processed=True))
+    job = face.submit(vendor_of(emulator, name), WIDER[name])
+    (there,) = emulator.jobs(name)
+    assert job.id == there.id
+
+
+NARROWER = [
+    ("batchcom", {"filter": {"segment": "VIP"}}),
+    ("apartmentiq", {"callback_url": "https://elsewhere.example/done"}),
+]
+
+
+@pytest.mark.parametrize(("name", "more"), NARROWER)
+def test_one_of_a_narrower_request_is_somebody_elses(
+    emulator: Emulator, face: Face, name: str, more: dict[str, object]
+) -> None:
+    emulator.world.add_job(name, request={**REQUESTS[name], **more})
+    emulator.add_fault(Fault("reset", operation="submit"))
+    with pytest.raises(SubmitUncertainError):
+        face.submit(vendor_of(emulator, name), REQUESTS[name])

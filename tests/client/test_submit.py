@@ -95,7 +95,7 @@ def test_batchcom_submits_an_export(emulator: Emulator, face: Face, version: str
     assert (job.state, job.vendor_state) == (JobState.PENDING, "CREATED")
     (there,) = emulator.jobs("batchcom")
     assert (there.id, there.input) == (job.id, EXPORT)
-    assert emulator.requests[0].path == f"/batchcom/{version or '2.10'}/profiles/export"
+    assert emulator.requests[0].path == f"/batchcom/{version or '2.11'}/profiles/export"
 
 
 @pytest.mark.parametrize("pasted", [False, True])

@@ -37,7 +37,7 @@ def client(emulator: Emulator, vendor: str) -> httpx.Client:
         headers = {"Authorization": f"Bearer {account.password}", "X-Batch-Project": account.extra["project_key"]}
     else:
         headers["Authorization"] = f"Bearer {emulator.access_token}"
-    suffix = "/2.10" if vendor == "batchcom" else ""
+    suffix = "/2.11" if vendor == "batchcom" else ""
     return httpx.Client(base_url=emulator.urls[vendor] + suffix, headers=headers, params=params, timeout=10, verify=TLS)
 
 

@@ -97,7 +97,7 @@ def test_credentials(emulator: Emulator, batchcom: httpx.Client) -> None:
     assert batchcom.get("/exports/list", headers={"Authorization": "Bearer wrong"}).status_code == 401
     assert batchcom.get("/exports/list", headers={"X-Batch-Project": "project_other"}).status_code == 401
     key = emulator.credentials["batchcom"].password
-    bare = get(f"{emulator.urls['batchcom']}/2.10/exports/list", headers={"Authorization": f"Bearer {key}"})
+    bare = get(f"{emulator.urls['batchcom']}/2.11/exports/list", headers={"Authorization": f"Bearer {key}"})
     assert (bare.status_code, bare.json()["error_code"]) == (400, "MISSING_PARAMETER")
 
 

@@ -234,7 +234,14 @@ def test_reading_members(reader: Callable[[Any], Any], value: Any, expected: Any
     [(name, word, state) for name in VENDORS for word, state in vendor_named(name).states.items()],
 )
 def test_every_documented_state(name: str, word: str, state: JobState) -> None:
-    body = {"id": "export_1", "job_id": UUID, "process_id": 41001, "status": word, "current_status": word}
+    body = {
+        "id": JOB_ID[name],
+        "job_id": UUID,
+        "process_id": 41001,
+        "status": word,
+        "current_status": word,
+        "files": [],
+    }
     job = drive(vendor_named(name).get_job(JOB_ID[name]), lambda _: body)
     assert (job.state, job.vendor_state) == (state, word)
 
@@ -284,7 +291,7 @@ def test_the_one_decision(name: str) -> None:
             vendor.has_results(cancelled, accept_partial=True)
 
 
-@pytest.mark.parametrize("status", ["processing", "Ready", "", "x" * 1000, 5, True])
+@pytest.mark.parametrize("status", ["processing", "Unready", "", "x" * 1000, 5, True])
 def test_only_proofys_ready_is_a_result(status: Any) -> None:
     with pytest.raises(ResultNotReadyError) as caught:
         vendor_named("proofy").check_result("1", {"status": status})
@@ -300,7 +307,10 @@ SINCE = datetime(2026, 7, 7, 12, 0, tzinfo=UTC)
     ("echoed", "created", "found"),
     [
         (EXPORT, "2026-07-07T12:00:05Z", True),
-        ({**EXPORT, "more": 1}, "2026-07-07T12:00:05Z", True),
+        ({**EXPORT, "filter": {"segment": "VIP"}}, "2026-07-07T12:00:05Z", False),  # somebody's, of fewer profiles
+        ({**EXPORT, "more": 1}, "2026-07-07T12:00:05Z", False),
+        ({**EXPORT, "filter": None, "events": [], "more": {}, "sample": False}, "2026-07-07T12:00:05Z", True),
+        ({"filter": None}, "2026-07-07T12:00:05Z", False),  # nothing is equal
         (EXPORT, "2026-07-07T11:58:30Z", True),  # their clock is behind
         (EXPORT, "2026-07-07T11:57:59Z", False),
         (EXPORT, "2026-07-07T14:00:05+02:00", True),
@@ -309,7 +319,9 @@ SINCE = datetime(2026, 7, 7, 12, 0, tzinfo=UTC)
         (EXPORT, None, False),
         (EXPORT, 1783425605, False),
         ({**EXPORT, "attributes": ["$other"]}, "2026-07-07T12:00:05Z", False),
-        ({"export_type": "ATTRIBUTES"}, "2026-07-07T12:00:05Z", False),
+        ({"export_type": "ATTRIBUTES"}, "2026-07-07T12:00:05Z", True),  # what it lacks does not count
+        ({"attributes": ["$region"]}, "2026-07-07T12:00:05Z", True),
+        ({"export_type": "EVENTS"}, "2026-07-07T12:00:05Z", False),
         (None, "2026-07-07T12:00:05Z", False),
         ([], "2026-07-07T12:00:05Z", False),
     ],
@@ -317,6 +329,46 @@ SINCE = datetime(2026, 7, 7, 12, 0, tzinfo=UTC)
 def test_is_echo_of(echoed: Any, created: Any, found: bool) -> None:
     assert is_echo_of(echoed, EXPORT, created, SINCE) is found
     assert not is_echo_of(echoed, {}, created, SINCE)  # nothing asked for is in every job
+
+
+@pytest.mark.parametrize(
+    ("sent", "echoed", "equal"),
+    [
+        (["a", "b"], ["b", "a"], True),
+        (["a", "b"], ["b", "a", "b"], True),
+        (["a", "b"], ["a"], False),
+        (["a"], ["a", "b"], False),
+        (("a", "b"), ["b", "a"], True),
+        ([1201, 1202], ["1202", "1201"], True),
+        (1201, "1201", True),
+        (1201, 1202, False),
+        (7.0, 7, True),
+        (True, "true", True),
+        (True, False, False),
+        (None, [], True),
+        ("2026-01-01", "2026-01-01T00:00:00Z", True),
+        ("2026-01-01", "2026-01-01T00:00:00.000+00:00", True),
+        ("2026-01-01T02:00:00+02:00", "2026-01-01T00:00:00Z", True),
+        ("2026-01-01 00:00:00", "2026-01-01T00:00:00Z", True),
+        ("2026-01-01", "2026-01-02", False),
+        ("2026-01-01", "2026-01-01T12:00:00Z", False),
+        ("now", "2026-07-07T12:00:04Z", True),
+        ("now", "2026-07-06T12:00:04Z", False),
+        ({"segment": "VIP", "more": None}, {"segment": "VIP"}, True),
+        ({"segment": "VIP"}, {"segment": "VIP", "country": "FR"}, False),
+        ({"any": [{"a": 1}, {"b": 2}]}, {"any": [{"b": 2}, {"a": 1}]}, True),
+        ("ATTRIBUTES", "attributes", False),
+    ],
+)  # fmt: skip
+def test_values_are_compared_by_what_they_mean(sent: Any, echoed: Any, equal: bool) -> None:
+    request, echo = {"kind": "x", "member": sent}, {"member": echoed, "kind": "x"}
+    assert is_echo_of(echo, request, "2026-07-07T12:00:05Z", SINCE) is equal
+
+
+def test_where_a_job_and_its_request_are_one_object_only_the_requests_members_count() -> None:
+    item = {**REPORT, "status": "submitted", "job_id": UUID, "error_message": "x", "queue": 5}
+    assert is_echo_of(item, REPORT, "2026-07-07T12:00:05Z", SINCE, known=REPORT)
+    assert not is_echo_of(item, {"report_type": "property"}, "2026-07-07T12:00:05Z", SINCE, known=REPORT)
 
 
 @given(st.text() | st.integers() | st.none())

@@ -116,6 +116,7 @@ class ApartmentIQ(Api):
             "job_id": job.id,
             "status": job.vendor_state,
             **{name: request.get(name) for name in names},
+            "property_ids": sorted(request["property_ids"]),  # in an order of its own, as Batch.com shows its lists
             "error_message": message,
             "created_at": job.dated or _moment(job.submitted_at),
             "updated_at": _moment(job.changed_at),

@@ -15,6 +15,7 @@ from typing import Any
 
 from airflow_provider_batchdl.emulator.apis.batchcom_requests import problem_of, recipe_for
 from airflow_provider_batchdl.emulator.downloads import result_content
+from airflow_provider_batchdl.emulator.echo import in_own_order
 from airflow_provider_batchdl.emulator.exchange import (
     Api,
     BadBodyError,
@@ -127,7 +128,8 @@ class BatchCom(Api):
         if job.phase is not Phase.QUEUED:
             view["start_date"] = _moment(job.started_at)
         # PROFILE_ATTRIBUTES is the only scope that the vendor's pages show.
-        view |= {"scope": f"PROFILE_{request['export_type']}", "status": job.vendor_state, "request": request}
+        view |= {"scope": f"PROFILE_{request['export_type']}", "status": job.vendor_state}
+        view["request"] = in_own_order(request)
         if job.message:
             view["error_message"] = job.message  # an inference: no page shows an export that failed
         if job.phase is Phase.SUCCEEDED and job.ended_at is not None:

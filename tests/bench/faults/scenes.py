@@ -119,7 +119,7 @@ def arranged(column: Column, size: int, strike: Strike, *, speed: int | None = N
 def _play_batchcom(column: Column, scene: Scene, hosts: contextlib.ExitStack) -> None:
     emulator, account = scene.emulator, scene.emulator.credentials["batchcom"]
     file_id = scene.job.id.replace("export_", "file_", 1) + "0001"
-    api = f"{emulator.urls['batchcom']}/2.10/exports/download?id={file_id}"
+    api = f"{emulator.urls['batchcom']}/2.11/exports/download?id={file_id}"
     headers = {"Authorization": f"Bearer {account.password}", "X-Batch-Project": str(account.extra["project_key"])}
     if column.scene == "other_host":
         scene.heard = []
