@@ -12,26 +12,25 @@ ANNOUNCED = "announced-size"
 """The word for it in ``verified_by``."""
 
 
-def compare_announced(announced: int | None, size: int, head: ResultStream, proofs: tuple[str, ...]) -> tuple[str, ...]:
-    """``proofs`` with the announced size, where it is one of them.
+def compare_announced(announced: int | None, size: int, head: ResultStream) -> tuple[str, ...]:
+    """The word for the announced size, where it proves the file; else none.
 
     Args:
         announced: the size in bytes that the vendor announced, where it did.
         size: how many bytes came.
         head: the response that began the file.
-        proofs: what else proves it whole.
 
     Raises:
         TruncatedDownloadError: less came than was announced: what the source has of the file may be all that came, and
             still not be all of the file.
     """
     if announced is None:
-        return proofs
+        return ()
     if announced in (size, head.head.framing.length if head.coding else None):
-        return (*(proof for proof in proofs if proof != "nothing"), ANNOUNCED)
+        return (ANNOUNCED,)
     sizes = f"{size} bytes came of a file that the vendor announced with {announced}"
     # Of a file that comes packed, nobody knows which of its sizes the vendor meant.
     if size < announced and not head.head.codings:
         raise TruncatedDownloadError(f"{sizes}.")
     log.warning("%s.", sizes)
-    return proofs
+    return ()

@@ -229,7 +229,7 @@ class _Crc:
         return self.digest().hex()
 
     def restore(self, state: object, size: int) -> None:
-        self._value = int.from_bytes(raw(self._size, least=self._size).load(state), "big")
+        self._value = int.from_bytes(raw(state, self._size), "big")
 
 
 class _CrcFunction(Protocol):

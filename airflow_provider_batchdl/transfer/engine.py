@@ -16,18 +16,18 @@ from airflow_provider_batchdl.exceptions import (
     UnexpectedResponseError,
 )
 from airflow_provider_batchdl.redaction import get_logger
-from airflow_provider_batchdl.transfer.announced import compare_announced
 from airflow_provider_batchdl.transfer.budget import TRY_AGAIN, RetryBudget
 from airflow_provider_batchdl.transfer.checkpoints import examination_of, keep
 from airflow_provider_batchdl.transfer.checksums import worth_noting
 from airflow_provider_batchdl.transfer.decoding import decoded, is_stored_coded
 from airflow_provider_batchdl.transfer.ending import leave
-from airflow_provider_batchdl.transfer.examination import Examination
+from airflow_provider_batchdl.transfer.examination import Examination, UnprovenError
 from airflow_provider_batchdl.transfer.identity import Identity
 from airflow_provider_batchdl.transfer.opener import Opener, RangeRefusedError, Source
 from airflow_provider_batchdl.transfer.parallel.division import Tally, fetch_in_parts, here, worth_dividing
 from airflow_provider_batchdl.transfer.parallel.growth import Meter
 from airflow_provider_batchdl.transfer.progress import Progress, ProgressLines
+from airflow_provider_batchdl.transfer.rereading import Readings
 from airflow_provider_batchdl.transfer.sinks import DurableSink, Sink
 from airflow_provider_batchdl.transfer.state import Mark
 from airflow_provider_batchdl.transfer.stream import InterruptedTransferError, ResultStream, why_from_zero
@@ -44,7 +44,7 @@ class Received:
         sha256: hex digest; None where it was turned off.
         head: the response it was identified by.
         rows: records counted, where known.
-        verified_by: what proved it whole; ``nothing`` where nothing could.
+        verified_by: what proved it whole, and what its content adds.
         tally: how often the transfer broke, and how many connections it had.
     """
 
@@ -64,7 +64,7 @@ class Transfer:
         source: where it comes from.
         sink_for: opens the sink once the first response has told the file's name and size.
         filename: what the file will be called, for telling its format.
-        inspect: refuses a result that says of itself that it is none; gets the JSON object's scalar members.
+        inspect: refuses a result that says of itself that it is none; gets the members of a JSON object.
         announced: the size in bytes that the vendor announced, where it did.
         max_bytes: refuse anything larger, before it is read whole.
         sha256: whether to compute it; what the source declares is checked all the same.
@@ -89,6 +89,7 @@ class Transfer:
     _begun: ResultStream | None = field(default=None, init=False)
     _tally: Tally = field(default_factory=Tally, init=False)
     _examination: Examination = field(init=False)
+    _readings: Readings = field(default_factory=Readings, init=False)
 
     def run(self) -> tuple[Sink, Received]:
         """Move the bytes.
@@ -103,16 +104,24 @@ class Transfer:
         try:
             self._adopt()
             try:
-                return self._moved(opener)
+                return self._received(opener)
             except (TruncatedDownloadError, ChecksumMismatchError) as error:
-                log.warning("What came is not whole (%s); downloading once more, from zero.", error.message)
+                log.warning("Download incomplete or corrupt (%s); restarting from byte 0.", error.message)
                 self._head = None
                 self._tally.restarted += 1
-                return self._moved(opener)
+                return self._received(opener)
         except BaseException as error:
             if self._sink is not None:
                 leave(self._sink, error, adopted=self._sink is self.kept)
             raise
+
+    def _received(self, opener: Opener) -> tuple[Sink, Received]:
+        """The verified file. What nothing proves is read a second time, and two equal readings prove it."""
+        try:
+            return self._moved(opener)
+        except UnprovenError:
+            self._readings.prove(self._examination.reading, self._written, opener)
+            return self._finished(self._examination.proven_by_reading_again())
 
     def _moved(self, opener: Opener) -> tuple[Sink, Received]:
         """The file, in however many answers it comes."""
@@ -135,7 +144,8 @@ class Transfer:
             return
         self._sink, self._mark = self.kept, self.kept.mark
         try:
-            self._examination = examination_of(self.kept, self._expected(self._mark.headers, self._mark.filename))
+            arguments = self._expected(self._mark.headers, self._mark.filename, framed=True)
+            self._examination = examination_of(self.kept, arguments)
         except (BatchDlError, ValueError) as error:
             log.info("What an earlier try left is of no use (%s); beginning again, from zero.", error)
             self._tally.restarted += 1
@@ -259,17 +269,13 @@ class Transfer:
                 noted["last-modified"] = identity.modified
             self._sink.remember(Mark(identity.etag, identity.total, filename, noted))
         resumable = getattr(self._sink, "next_checkpoint", None) is not None
-        self._examination = Examination(**self._expected(self._begun.headers, filename), resumable=resumable)
+        arguments = self._expected(self._begun.headers, filename, framed=head.framing is not None)
+        self._examination = Examination(**arguments, resumable=resumable)
 
-    def _expected(self, headers: Mapping[str, str], filename: str) -> dict[str, Any]:
+    def _expected(self, headers: Mapping[str, str], filename: str, *, framed: bool) -> dict[str, Any]:
         """The arguments of the file's examination."""
-        return {
-            "headers": headers,
-            "filename": filename,
-            "sha256": self.sha256,
-            "inspect": self.inspect,
-            "facts": self._facts(),
-        }
+        about = {"sha256": self.sha256, "inspect": self.inspect, "facts": self._facts()}
+        return {"headers": headers, "filename": filename, "framed": framed, **about}
 
     def _refuse_size(self, size: int | None) -> None:
         if self.max_bytes is not None and size is not None and size > self.max_bytes:
@@ -277,20 +283,12 @@ class Transfer:
                 f"The result is larger than the {self.max_bytes:,} bytes allowed.", **self._facts()
             )
 
-    def _finished(self) -> tuple[Sink, Received]:
+    def _finished(self, verified_by: tuple[str, ...] = ()) -> tuple[Sink, Received]:
         if self._sink is None or self._head is None:
             raise UnexpectedResponseError("The download brought no response.", **self._facts())
-        verified_by = self._examination.verdict(self._sink.written, self._head)
-        verified_by = compare_announced(self.announced, self._sink.written, self._head, verified_by)
-        received = Received(
-            bytes=self._sink.written,
-            sha256=self._examination.sha256,
-            head=self._head,
-            verified_by=verified_by,
-            rows=self._examination.rows,
-            tally=self._tally,
-        )
-        return self._sink, received
+        size, head, found = self._sink.written, self._head, self._examination
+        verified_by = verified_by or found.verdict(size, head, self.announced)
+        return self._sink, Received(size, found.sha256, head, found.rows, verified_by, self._tally)
 
     def _facts(self) -> dict[str, Any]:
         return {"vendor": self.source.client.vendor.name, "job_id": self.source.request.job_id}

@@ -111,9 +111,9 @@ class MidstateHash:
             ValueError: it is none; nothing is changed then.
         """
         members = exactly(state, {"chain", "tail"})
-        chain = raw(self._layout.size, least=self._layout.size).load(members["chain"])
+        chain = raw(members["chain"], self._layout.size)
         left = size % self._layout.block
-        tail = raw(left, least=left).load(members["tail"])
+        tail = raw(members["tail"], left)
         width = ctypes.sizeof(self._layout.word)
         bits, ones = size * 8, (1 << 8 * width) - 1
         if bits >> 16 * width:

@@ -9,16 +9,23 @@ import json
 import zlib
 
 from airflow_provider_batchdl.exceptions import ResultTooLargeError, UnexpectedResponseError
-from airflow_provider_batchdl.transfer.content import kind_of
-from airflow_provider_batchdl.transfer.content.base import BOM, refuse_markup
+from airflow_provider_batchdl.transfer.content import head, kind_of, suffix_of
+from airflow_provider_batchdl.transfer.content.base import BOM
+from airflow_provider_batchdl.transfer.content.delimited import HEADER, delimiter_of
 
 REST = "_rest"
 """Key under which the fields beyond the header of a CSV row stand, as a list."""
 _DESTINATION = "Set a destination, so that the file goes to storage as it is."
-_DELIMITERS = ",;\t|"
+_BINARY_TYPES = ("image/", "audio/", "video/", "font/", "application/pdf", "application/vnd.", "application/msword")
+_BINARY_SUFFIXES = frozenset({
+    "7z", "avro", "bz2", "doc", "docx", "feather", "jpeg", "jpg", "orc", "pdf", "png", "ppt", "pptx", "rar", "sqlite",
+    "tar", "tgz", "xls", "xlsx", "xz", "zst",
+})  # fmt: skip
 
 
-def parse_result(data: bytes, *, content_type: str | None, filename: str | None, max_bytes: int) -> object:
+def parse_result(
+    data: bytes, *, content_type: str | None, filename: str | None, max_bytes: int, expected: str | None = None
+) -> object:
     """Parse a whole, small result.
 
     Args:
@@ -26,6 +33,8 @@ def parse_result(data: bytes, *, content_type: str | None, filename: str | None,
         content_type: the response's Content-Type.
         filename: the file's name; its suffix goes before the type.
         max_bytes: the most that a gzip file may unpack to; packed, it may have had a thousandth of that.
+        expected: what the vendor says that its files are, where name and type tell less: with `jsonl`, a `.json` or
+            undeclared file is a list of its lines however many there are, or the array that it consists of.
 
     Returns:
         JSON as it is; JSON lines, also those inside a `.json`, as a list; CSV as a list of dicts of strings by
@@ -34,22 +43,33 @@ def parse_result(data: bytes, *, content_type: str | None, filename: str | None,
 
     Raises:
         ResultTooLargeError: a gzip file unpacks to more than `max_bytes`.
-        UnexpectedResponseError: the data is not what it is declared to be, or no text (Parquet, zip).
+        UnexpectedResponseError: the data is not what it is declared to be, or no text (PDF, Parquet, zip, …).
     """
     kind = kind_of(content_type, filename)
     if kind == "gzip":
         name = (filename or "").removesuffix(".gz")
         unpacked = _unpacked(data, max_bytes)
-        told = "." in name or kind_of(content_type, None) == "gzip"  # of the inner file its name tells, if anything
-        inner = None if told else content_type
-        return parse_result(unpacked, content_type=inner, filename=name, max_bytes=max_bytes)
-    if kind in {"parquet", "zip"} or data[:4] in {b"PAR1", b"PK\x03\x04"}:
-        raise UnexpectedResponseError(f"A {kind or 'binary'} file cannot be returned as values.", remedy=_DESTINATION)
-    refuse_markup(data, kind or "a result")
+        declared = "." in name or kind_of(content_type, None) == "gzip"  # what is inside its name says, if anything
+        inner = None if declared else content_type
+        return parse_result(unpacked, content_type=inner, filename=name, max_bytes=max_bytes, expected=expected)
+    _refuse_binary(data, kind, content_type, filename)
+    head.refuse_page(data)
     text = _text(data)
+    if kind == "csv" and not head.is_table(data[: head.HEAD]):
+        raise UnexpectedResponseError("The result was declared as CSV but is JSON or XML.", remedy=_DESTINATION)
+    if expected == "jsonl" and kind in (None, "json"):
+        return _lines_or_array(text)
     if kind == "csv" or (kind is None and not _looks_like_json(text)):
         return _rows(text)
     return _lines(text) if kind == "jsonl" else _json(text)
+
+
+def _refuse_binary(data: bytes, kind: str | None, content_type: str | None, filename: str | None) -> None:
+    media, suffix = (content_type or "").strip().lower(), suffix_of(filename)
+    declared = kind is None and (media.startswith(_BINARY_TYPES) or suffix in _BINARY_SUFFIXES)
+    if declared or kind in {"parquet", "zip"} or head.magic(data) is not None:
+        what = suffix if declared and suffix else kind or "binary"
+        raise UnexpectedResponseError(f"A {what} file cannot be returned as values.", remedy=_DESTINATION)
 
 
 def _unpacked(data: bytes, max_bytes: int) -> bytes:
@@ -94,6 +114,14 @@ def _loads(text: str) -> object:
     return value
 
 
+def _lines_or_array(text: str) -> list[object]:
+    try:
+        value = _loads(text)
+    except ValueError:
+        return _lines(text)
+    return value if isinstance(value, list) else [value]
+
+
 def _lines(text: str) -> list[object]:
     try:
         # Only line feeds end a line: U+2028 and others that `splitlines` knows may stand inside JSON strings.
@@ -109,8 +137,7 @@ def _not_json(error: ValueError) -> UnexpectedResponseError:
 
 
 def _rows(text: str) -> list[dict[str, object]]:
-    first = text.partition("\n")[0]
-    delimiter = max(_DELIMITERS, key=first.count)
+    delimiter = delimiter_of(text[:HEADER].encode("utf-8", "replace"))
     try:
         # Python's limit of 128 KiB a field stands: raising it is global to the process.
         records = [record for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if record]
@@ -122,15 +149,17 @@ def _rows(text: str) -> list[dict[str, object]]:
 
 def _header(names: list[str]) -> list[str]:
     """The column names, all different and none empty."""
-    header: list[str] = []
+    taken: dict[str, None] = {REST: None}  # in their order
+    numbers: dict[str, int] = {}
     for position, name in enumerate(names, start=1):
         base = name.strip() or f"column_{position}"
-        unique, number = base, 1
-        while unique in header or unique == REST:
+        unique, number = base, numbers.get(base, 1)
+        while unique in taken:
             number += 1
             unique = f"{base}_{number}"
-        header.append(unique)
-    return header
+        numbers[base] = number
+        taken[unique] = None
+    return list(taken)[1:]
 
 
 def _row(header: list[str], record: list[str]) -> dict[str, object]:

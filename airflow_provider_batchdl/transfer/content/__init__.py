@@ -1,18 +1,21 @@
-"""The content's own end: does a JSON, CSV, gzip, … document of undeclared length stop where it should.
+"""What a file's content tells: a page in the result's place, rows, and where nothing else proves it, its own end.
 
-Every check works incrementally in constant memory, in any chunking.
+Everything works incrementally in constant memory, in any chunking.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_batchdl.transfer.content.base import ContentCheck
+from airflow_provider_batchdl.exceptions import TruncatedDownloadError, UnexpectedResponseError
+from airflow_provider_batchdl.transfer.content import head
+from airflow_provider_batchdl.transfer.content.base import Blocks, Look, Unlooked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from airflow_provider_batchdl.transfer.content.base import ContentCheck
 
-__all__ = ["ContentCheck", "check_for"]
+__all__ = ["Content", "Look", "kind_of"]
 
 _BY_SUFFIX = {
     "json": "json",
@@ -49,7 +52,7 @@ def kind_of(content_type: str | None, filename: str | None) -> str | None:
 
     The file name's suffix comes first: stores often serve everything as `application/octet-stream` or `text/csv`.
     """
-    suffix = _suffix(filename)
+    suffix = suffix_of(filename)
     media = (content_type or "").partition(";")[0].strip().lower()
     if suffix in _BY_SUFFIX:
         # A ".json" that is declared as JSON lines is believed.
@@ -57,41 +60,122 @@ def kind_of(content_type: str | None, filename: str | None) -> str | None:
     return _BY_TYPE.get(media) or ("json" if media.endswith("+json") else None)
 
 
-def _suffix(filename: str | None) -> str:
+def suffix_of(filename: str | None) -> str:
+    """What stands behind the name's last dot, in lower case."""
     return (filename or "").rpartition(".")[2].lower() if "." in (filename or "") else ""
 
 
-def check_for(content_type: str | None, filename: str | None) -> ContentCheck:
-    """The check that fits what the response and the file name declare.
+class Content:
+    """Sees all bytes of one file in their order.
 
     Args:
         content_type: the response's Content-Type, parameters allowed.
-        filename: the file's name; `.csv.gz` is checked as gzip and, inside it, as CSV.
-
-    Returns:
-        A new check; where nothing is known about the content, one that only refuses web pages and error messages.
+        filename: the file's name; inside a `.csv.gz` is CSV.
+        proven: whether something else proves the bytes. Then the content may only show a page in the result's place,
+            and is checked for what costs little; else its own end has to be found, exactly.
     """
-    kind = kind_of(content_type, filename)
+
+    def __init__(self, content_type: str | None, filename: str | None, *, proven: bool) -> None:
+        self._kind = kind_of(content_type, filename)
+        self._filename = filename or ""
+        self._proven = proven
+        self._head = bytearray()
+        self._size = 0
+        self._check: ContentCheck | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            UnexpectedResponseError: the file is a page or a store's error message.
+        """
+        self._size += len(data)
+        if len(self._head) < head.SMALL:
+            self._head += data[: head.SMALL - len(self._head)]
+        if self._check is not None:
+            self._check.feed(data)
+        elif self._size >= head.HEAD:
+            self._begin().feed(bytes(self._head) + data[len(data) - (self._size - len(self._head)) :])
+
+    def finish(self) -> Look:
+        """What the content says, now that there is no more.
+
+        Raises:
+            UnexpectedResponseError: the file is a page or a store's error message.
+        """
+        check = self._check
+        if check is None:
+            check = self._begin()
+            check.feed(bytes(self._head))
+        look = check.finish()
+        if self._size <= head.SMALL:
+            look = replace(look, members={**look.members, **head.small_object(bytes(self._head))})
+        if not self._size and not self._proven:
+            return replace(look, error=TruncatedDownloadError("The download is empty, and nothing says that it is."))
+        return look
+
+    def snapshot(self) -> dict[str, Any] | None:
+        """The state as small JSON, for another process to resume the check; None where it would have to begin anew."""
+        state = self._check.snapshot() if isinstance(self._check, Blocks) else None
+        return state and {"kind": self._kind, "check": state}
+
+    def resume(self, state: dict[str, Any] | None) -> None:
+        """Expect what follows the bytes that `snapshot` was taken after; without a state, it is not checked."""
+        self._size = head.SMALL + 1
+        self._check = Unlooked()
+        if state is not None:
+            self._check = check = _text_check(state["kind"], proven=True)
+            check.restore(state["check"])
+
+    def _begin(self) -> ContentCheck:
+        """The check of what the first bytes are; `feed` has them."""
+        start = bytes(self._head[: head.HEAD])
+        if suffix_of(self._filename) not in {"html", "htm"}:
+            head.refuse_page(start)
+        self._check = self._proven_check(start) if self._proven else self._exact_check(start)
+        return self._check
+
+    def _proven_check(self, start: bytes) -> ContentCheck:
+        """What the first bytes contradict is not checked: it lands, and nobody can count its rows."""
+        if self._kind == "csv" and head.is_table(start):
+            return _text_check("csv", proven=True)
+        if self._kind in {"json", "jsonl"} and head.is_text(start):
+            return _text_check(self._kind, proven=True)
+        if self._kind == "parquet" and head.magic(start) == "parquet":
+            return _container_check("parquet", self._filename)
+        return Unlooked()
+
+    def _exact_check(self, start: bytes) -> ContentCheck:
+        found = head.magic(start)
+        if found in {"gzip", "zip", "parquet"}:
+            return _container_check(found, self._filename)
+        if self._kind in {"gzip", "zip", "parquet"}:
+            return Unlooked(Look(error=_not_what_it_is(self._kind, start)))
+        if not head.is_text(start):
+            return Unlooked()
+        if self._kind in {"json", "jsonl"} or (self._kind == "csv" and head.is_table(start)):
+            return _text_check(self._kind, proven=False)
+        return Unlooked(Look(end="open"))
+
+
+def _text_check(kind: str, *, proven: bool) -> Blocks:
+    from airflow_provider_batchdl.transfer.content import delimited, document, lines
+
+    if kind == "csv":
+        return delimited.CsvCheck()
+    return document.JsonCheck(proven=proven) if kind == "json" else lines.JsonLinesCheck(proven=proven)
+
+
+def _container_check(kind: str, filename: str) -> ContentCheck:
+    from airflow_provider_batchdl.transfer.content import containers, parquet
+
     if kind == "gzip":
-        from airflow_provider_batchdl.transfer.content.containers import GzipCheck
-
-        inner = kind_of(None, (filename or "").rpartition(".")[0])
-        return GzipCheck(_maker(inner)() if inner and inner != "gzip" else None)
-    if kind is None:
-        from airflow_provider_batchdl.transfer.content.unknown import UnknownCheck
-
-        return UnknownCheck(may_be_page=_suffix(filename) in {"html", "htm"})
-    return _maker(kind)()
+        inner = filename.removesuffix(".gz") if suffix_of(filename) == "gz" else ""
+        return containers.GzipCheck(Content(None, inner, proven=True))
+    return containers.ZipCheck() if kind == "zip" else parquet.ParquetCheck()
 
 
-def _maker(kind: str) -> Callable[[], ContentCheck]:
-    from airflow_provider_batchdl.transfer.content import containers, delimited, json_document, lines
-
-    makers: dict[str, Callable[[], ContentCheck]] = {
-        "json": json_document.JsonCheck,
-        "jsonl": lines.JsonLinesCheck,
-        "csv": delimited.CsvCheck,
-        "zip": containers.ZipCheck,
-        "parquet": containers.ParquetCheck,
-    }
-    return makers[kind]
+def _not_what_it_is(kind: str, start: bytes) -> TruncatedDownloadError | UnexpectedResponseError:
+    if len(start) < 4:
+        return TruncatedDownloadError(f"The {kind} content has only {len(start)} bytes.")
+    return UnexpectedResponseError(f"The download was declared as {kind} but is not.")

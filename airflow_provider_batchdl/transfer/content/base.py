@@ -1,116 +1,126 @@
-"""What all content checks share: the protocol, small constant memory, and a look at the first bytes."""
+"""What all content checks share: what they say at the end, and blocks of one size whatever the network's chunks are."""
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from typing import ClassVar, Literal, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol
 
-from airflow_provider_batchdl.exceptions import TruncatedDownloadError, UnexpectedResponseError
-from airflow_provider_batchdl.transfer.snapshots import COUNT, Field, Resumable, Stateful, buffer, optional
+from airflow_provider_batchdl.exceptions import BatchDlError
 
-SLICE = 128 << 10
-"""Bytes looked at in one go; bounds what a check holds whatever the caller's chunks are."""
-HEAD = 256
-"""First bytes kept until it is known that they are no page or error document."""
-
+BLOCK = 256 << 10
+"""Bytes checked in one go: they fit a core's cache, and nothing that is found depends on how they arrived."""
+MOST = 4 << 20
+"""Bytes of one record that a check holds; of a file with longer ones it does not count the rest."""
+MOST_STORED = 8 << 10
+"""Bytes of an unfinished line that are worth storing for another process to resume with."""
 BOM = b"\xef\xbb\xbf"
-_MARKUP = re.compile(rb"(?i)\s*<(?:!doctype|html|head|body|\?xml|error|!--)")
+
+End = Literal["own", "open", "none"]
+"""`own`: the format marks its own end, and it is there. `open`: the format may end after any line, or what marks the
+end was not checked: only a second reading proves it. `none`: nothing is known of such content."""
 
 
-Evidence = Literal["strong", "line", "weak", "none"]
-"""`strong`: any cut would have shown. `line`: one exactly at a line's end would not. `weak`: nor one inside the last
-value, which has no line break behind it; without another proof (length, checksum) take such content for cut. `none`:
-nothing is known about the format."""
+@dataclass(frozen=True)
+class Look:
+    """What a file's content says of itself, known at its end.
 
-
-class ContentCheck(Resumable, Protocol):
-    """Watches a download and says at its end whether the content is complete.
-
-    Empty content is never complete. Where the vendor itself declares 0 bytes there is nothing to ask.
-
-    Its snapshot, taken before `finish`, is for a new check of the same format. It can hold the beginning of a record.
+    Args:
+        word: what it adds to `verified_by`; None for nothing.
+        rows: records counted; None where the format does not tell, or not for certain.
+        members: members of a JSON object, for the vendor to judge.
+        end: what its end is worth where nothing else proves the bytes.
+        error: why the content is not whole or not what it is declared to be; where the bytes are proven, a warning.
     """
 
-    name: str
-    """`json`, `jsonl`, `csv`, `gzip`, `zip`, `parquet` or `unknown`."""
-
-    @property
-    def evidence(self) -> Evidence:
-        """What a passed `finish` is worth; known after it."""
-
-    @property
-    def rows(self) -> int | None:
-        """Records counted, known after `finish`; None where the format does not tell."""
-
-    def feed(self, data: bytes | memoryview) -> None:
-        """Look at the next bytes, in any chunking. May raise what `finish` raises, earlier."""
-
-    def finish(self) -> None:
-        """Judge the end.
-
-        Raises:
-            TruncatedDownloadError: the content stops before its own end.
-            UnexpectedResponseError: it is not what it claims to be.
-            ChecksumMismatchError: the format's own checksum does not fit (gzip).
-        """
+    word: str | None = None
+    rows: int | None = None
+    members: Mapping[str, object] = field(default_factory=dict)
+    end: End = "none"
+    error: BatchDlError | None = None
 
 
-class TextCheck(Stateful, ABC):
-    """A check of UTF-8 text: drops the byte order mark and refuses markup before the format's own look."""
+class ContentCheck(Protocol):
+    """Sees a file's bytes in their order, in any chunking and in constant memory."""
 
-    FIELDS: ClassVar[Mapping[str, Field]] = {"_head": optional(buffer(HEAD)), "bytes_seen": COUNT}
-    name = "text"
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+
+    def finish(self) -> Look:
+        """What they say, now that there are no more."""
+
+
+class Blocks(ABC):
+    """A check that works on blocks of `BLOCK` bytes; only the last one is smaller."""
+
+    STATE: ClassVar[tuple[str, ...]] = ()
+    """Attributes that another process needs to resume, plain JSON each; none where that is not possible."""
 
     def __init__(self) -> None:
-        self.evidence: Evidence = "strong"
-        self._head: bytearray | None = bytearray()
-        self.bytes_seen = 0
+        self._waiting = bytearray()
+        self._is_first = True
+        self._tail = b""
+        """The line that has not ended."""
 
-    def feed(self, data: bytes | memoryview) -> None:
-        """Look at the next bytes."""
-        for piece in slices(data):
-            self.bytes_seen += len(piece)
-            if self._head is None:
-                self._text(piece)
-                continue
-            self._head += piece
-            if len(self._head) >= HEAD:
-                self._open()
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        waiting = self._waiting
+        waiting += data
+        while len(waiting) >= BLOCK:
+            self._pass_on(bytes(memoryview(waiting)[:BLOCK]))
+            del waiting[:BLOCK]
 
-    def finish(self) -> None:
-        """Judge the end; see `ContentCheck.finish`."""
-        if not self.bytes_seen:
-            raise TruncatedDownloadError(f"The download is empty; no {self.name} is.")
-        if self._head is not None:
-            self._open()
-        self._end()
+    def snapshot(self) -> dict[str, Any] | None:
+        """The state as small JSON, which holds the beginning of a record; None where there is none."""
+        if cut := self._waiting.rfind(b"\n") + 1:
+            self._pass_on(bytes(self._waiting[:cut]))
+            del self._waiting[:cut]
+        line = self._tail + self._waiting
+        if self._is_first or not self.STATE or len(line) > MOST_STORED:
+            return None
+        return {"line": line.hex(), **{name: getattr(self, name) for name in self.STATE}}
 
-    def _open(self) -> None:
-        head, self._head = bytes(self._head or b"").removeprefix(BOM), None
-        refuse_markup(head, self.name)
-        self._text(head)
+    def restore(self, state: dict[str, Any]) -> None:
+        """Resume with what `snapshot` returned."""
+        for name in self.STATE:
+            setattr(self, name, state[name])
+        self._waiting[:] = bytes.fromhex(state["line"])
+        self._is_first = False
+
+    def _flush(self) -> None:
+        """Pass on the last block, which may be empty."""
+        self._pass_on(bytes(self._waiting))
+        self._waiting.clear()
+
+    def _pass_on(self, block: bytes) -> None:
+        if self._is_first:
+            self._is_first = False
+            block = block.removeprefix(BOM)
+            self._begin(block)
+        self._block(block)
+
+    def _begin(self, first: bytes) -> None:
+        """Learn from the first block, which has no byte order mark."""
 
     @abstractmethod
-    def _text(self, piece: bytes) -> None:
-        """Look at the next bytes, which begin with neither a byte order mark nor markup."""
+    def _block(self, block: bytes) -> None:
+        """Take the next block."""
 
     @abstractmethod
-    def _end(self) -> None:
-        """Judge the end of a file that is not empty."""
+    def finish(self) -> Look:
+        """What the bytes say, now that there are no more."""
 
 
-def slices(data: bytes | memoryview) -> Iterator[bytes]:
-    """`data` in pieces of at most `SLICE` bytes."""
-    view = memoryview(data).cast("B")
-    for start in range(0, len(view), SLICE):
-        yield bytes(view[start : start + SLICE])
+class Unlooked:
+    """Content of which only the first bytes are looked at, if at all."""
 
+    def __init__(self, look: Look | None = None) -> None:
+        self._look = look or Look()
 
-def refuse_markup(head: bytes, declared: str) -> None:
-    """Raise `UnexpectedResponseError` where `head` begins an HTML page or an XML error document."""
-    if _MARKUP.match(head.removeprefix(BOM)):
-        raise UnexpectedResponseError(
-            f"The download was declared as {declared} but is an HTML or XML document (an error or login page?)."
-        )
+    def feed(self, data: bytes) -> None:
+        """Nothing to do."""
+
+    def finish(self) -> Look:
+        """What is known of such content from its beginning."""
+        return self._look

@@ -1,151 +1,233 @@
-"""CSV: quotes across chunk borders, the last record complete, records counted."""
+"""CSV: records counted and the last one judged, as Python's `csv` reads them.
+
+Almost all of the work is done on what `bytes.translate` leaves of a block: quotes, line breaks and delimiters. Where
+quotes stand only where RFC 4180 has them, a line with an even number of them begins and ends in the same field, and
+one with an odd number is the first or the last of a field of several lines. A block with another line is read by `csv`.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
 import re
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Iterator
+from functools import cached_property
 
-from airflow_provider_batchdl.exceptions import TruncatedDownloadError, UnexpectedResponseError
-from airflow_provider_batchdl.transfer.content.base import TextCheck
-from airflow_provider_batchdl.transfer.snapshots import COUNT, FLAG, Field, buffer, optional, raw
+from airflow_provider_batchdl.exceptions import TruncatedDownloadError
+from airflow_provider_batchdl.transfer.content.base import MOST, Blocks, Look
 
 DELIMITERS = b",;\t|"
-MAX_QUOTES = 64 << 10
-"""Longest run of nothing but quotes that is taken for CSV."""
-MAX_RECORD = 4 << 20
-"""Longest header line in bytes, and most fields in a record."""
+SMALL = 32 << 10
+"""Bytes of a file that `csv` reads as a whole, broken quoting and all."""
+HEADER = 64 << 10
+"""Bytes in which the header is looked for."""
 
-# A quote opens a field only where the field begins (RFC 4180 §2.5); elsewhere, as in `5" pipe`, it is text.
-_OPENING = re.compile(rb'(?<![^,;\t|\r\n])"')
-_QUOTED = re.compile(rb'(?<![^,;\t|\r\n])"[^"]*+(?:""[^"]*+)*+"')
-_INSIDE = re.compile(rb'[^"]*+(?:""[^"]*+)*+')
+_QUOTED = re.compile(rb'"[^"]*(?:"|$)')
+_RETURNS = bytes.maketrans(b"\r", b"\n")
 
 
-class CsvCheck(TextCheck):
-    """RFC 4180 with any of the four usual delimiters, line breaks with or without a carriage return.
+class CsvCheck(Blocks):
+    """RFC 4180 with any of the four usual delimiters and line breaks of any kind.
 
-    Complete means: no quote is open, and the file ends with a line break or its last record has as many fields as
-    the header. A cut exactly at a line's end cannot be seen, nor, where the last record has no line break, one
-    inside its last field: `evidence` tells these apart.
+    Its word is `csv-end`: no quote is open, and the file ends with a line break or its last record has as many fields
+    as the header. A cut exactly at a line's end shows nowhere, nor one inside the last field.
     """
 
-    FIELDS: ClassVar[Mapping[str, Field]] = {
-        **TextCheck.FIELDS,
-        "_records": COUNT,
-        "_inside": FLAG,
-        "_before": raw(1),
-        "_held": raw(MAX_QUOTES, only=b'"'),
-        "_header": optional(raw(MAX_RECORD)),
-        "_tail": buffer(MAX_RECORD),
-    }
-    name = "csv"
+    STATE = ("_records", "_inside", "_lost", "_by_csv", "_returns", "_pairs", "_delimiter", "_fields")
 
     def __init__(self) -> None:
         super().__init__()
-        self.rows: int | None = None
         self._records = 0
         self._inside = False
-        self._before = b"\n"
-        self._held = b""
-        # Of the header, as of the record that has not ended, no more is kept than what counts its fields.
-        self._header: bytes | None = None
-        self._tail = bytearray()
+        self._lost = False  # a record or a field is longer than is held
+        self._by_csv = False  # the file is small, or a quote stands where RFC 4180 has none: `csv` reads all lines
+        self._returns = False  # lines end with a carriage return alone
+        self._pairs: bool | None = None  # whether all lines of the first block end with CR LF; None before it
+        self._before = (b"", 0, False)  # the lines before these, and what was found when they began
+        self._delimiter = ","
+        self._fields = 0
+        self._row = b""
 
-    def _open(self) -> None:
-        if bytes(self._head or b"").lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b'{"', b'[{"')):
-            raise UnexpectedResponseError("The download was declared as csv but is JSON (an error message?).")
-        super()._open()
+    @cached_property
+    def _drop(self) -> bytes:
+        """All bytes but those that make the structure."""
+        return bytes(each for each in range(256) if chr(each) not in '"\r\n' + self._delimiter)
 
-    def _text(self, piece: bytes) -> None:
-        data = self._held + piece
-        # Whether a quote at the end closes a field or is the first of an escaped pair, the next bytes tell.
-        body = data.rstrip(b'"')
-        self._held = data[len(body) :]
-        if len(self._held) > MAX_QUOTES:
-            raise UnexpectedResponseError("The download was declared as csv but holds nothing but quotes for long.")
-        self._scan(body)
+    def _begin(self, first: bytes) -> None:
+        self._returns = b"\n" not in first and b"\r" in first
+        self._delimiter = delimiter_of(first[:HEADER])
+        try:
+            header = next((record for record in _reader(first[:HEADER], self._delimiter) if record), [])
+        except csv.Error:
+            header = []
+        self._fields = len(header)
 
-    def _scan(self, data: bytes) -> None:
-        """Take `data`, at whose end no quote is undecided."""
+    def _block(self, block: bytes) -> None:
+        if self._lost:
+            return
+        # Of "\r\n" it makes a line break and a blank line, which is no record.
+        data = self._tail + (block.translate(_RETURNS) if self._returns else block)
+        cut = data.rfind(b"\n") + 1
+        self._tail = data[cut:]
+        if cut and not self._by_csv:
+            before = data[:cut], self._records, self._inside
+            self._body(data[:cut])
+            self._before = before
+            self._pairs = bool(self._pairs)
+        elif cut:
+            self._scan(data[:cut])
+        if len(self._tail) > MOST:
+            self._lost = True
+
+    def finish(self) -> Look:
+        """What the table says."""
+        self._by_csv = self._by_csv or (self._is_first and len(self._waiting) <= SMALL)
+        self._flush()
+        whole = self._lost or not self._tail.strip(b"\r") or self._judge_tail()
+        if self._lost:
+            return Look(end="open")
         if self._inside:
-            found = _INSIDE.match(data)
-            end = found.end() if found else 0
-            if end == len(data):
+            return Look(error=TruncatedDownloadError("The download ends inside a quoted CSV field, or one is broken."))
+        look = Look("csv-end" if self._records and whole else None, max(0, self._records - 1), end="open")
+        if whole:
+            return look
+        error = TruncatedDownloadError("The last CSV record has no line break and not as many fields as the header.")
+        return Look(look.word, look.rows, end="open", error=error)
+
+    def _judge_tail(self) -> bool:
+        """Count the last record, which has no line break; False where it has another number of fields."""
+        began_here = not self._inside
+        self._scan(self._tail)
+        if not began_here or self._inside or self._lost:
+            return True
+        last = [record for record in _reader(self._tail, self._delimiter) if record]
+        return len(last[-1]) == self._fields
+
+    def _body(self, body: bytes) -> None:
+        """Take whole lines."""
+        kept = body.translate(None, self._drop)
+        if b"\r" in kept and not self._all_in_pairs(body, kept):
+            self._scan(body)
+            return
+        kept = kept.replace(b"\r\n", b"\n")
+        may_be_blank = kept[:1] == b"\n" or b"\n\n" in kept
+        quotes = kept.translate(None, self._delimiter.encode()) if b'"' in kept else b""
+        if quotes and not self._inside and self._row:
+            rows, rest = divmod(len(quotes), len(self._row))
+            if not rest and quotes == self._row * rows:  # every row as the last one was
+                self._records += rows
                 return
-            self._inside = False
-            self._before = b"0"
-            data = data[end + 1 :]
-        if not data:
+        odd = self._odd_lines(quotes).split(b'"')
+        if len(odd) == 1:
+            if not self._inside:
+                self._records += kept.count(b"\n") - (_blank(body.split(b"\n")[:-1]) if may_be_blank else 0)
             return
-        text = self._before + data
-        if b'"' in data:
-            text = _QUOTED.sub(b"0", text)
-            opening = _OPENING.search(text)
-            if opening:
-                self._inside = True
-                # The open field stands as a character, so that a record of that field alone is no blank line.
-                text = text[: opening.start()] + b"0"
-        self._before = data[-1:]
-        self._take(text[1:])
-
-    def _take(self, text: bytes) -> None:
-        """Take text free of quoted fields: every line break ends a record, every delimiter a field."""
-        lines = text.split(b"\n")
-        last = lines.pop()
-        if lines:
-            lines[0] = bytes(self._tail) + lines[0]
-            self._records += _filled(lines)
-            if self._header is None:
-                first = next((line for line in lines if line.strip(b"\r")), None)
-                self._header = None if first is None else bytes(_fields_only(first))
-            self._tail.clear()
-        self._tail += last if self._header is None else _fields_only(last)
-        if len(self._tail) > MAX_RECORD:
-            raise UnexpectedResponseError("The download was declared as csv but goes on without a line break.")
-
-    def _end(self) -> None:
-        held, self._held = self._held, b""
-        # At the end a run of quotes is decided; any character that means nothing to CSV says so to the scan.
-        self._scan(held + b"0" if held else b"")
-        if self._inside:
-            raise TruncatedDownloadError(
-                "The download ends inside a quoted CSV field: it was cut, or its quoting is broken."
-            )
-        self.evidence = "line"
-        if self._tail.strip(b"\r"):
-            self.evidence = "line" if held else "weak"
-            self._judge_last_record()
-            self._records += 1
-        self.rows = max(0, self._records - 1)
-
-    def _judge_last_record(self) -> None:
-        if self._header is None:
+        found = self._between(body.split(b"\n"), odd, may_be_blank=may_be_blank)
+        if found is None:
+            # A field that seemed to end in the lines before may have gone on.
+            self._by_csv = True
+            lines, self._records, self._inside = self._before
+            self._scan(lines + body)
             return
-        expected, found = _field_count(self._header, self._header), _field_count(bytes(self._tail), self._header)
-        if found != expected:
-            raise TruncatedDownloadError(
-                f"The last CSV record of the download has {found} of {expected} fields and no line break."
-            )
+        self._records += found
+        self._inside ^= len(odd) % 2 == 0
+
+    def _all_in_pairs(self, body: bytes, kept: bytes) -> bool:
+        """Whether each carriage return is followed by a line feed.
+
+        Exactly, but where each line of the first block ends so, and here each seems to: what is kept of a line does not
+        show what stands between the two.
+        """
+        returns = kept.count(b"\r")
+        all_lines = kept.count(b"\r\n") == returns == kept.count(b"\n")
+        if all_lines and self._pairs:
+            return True
+        exact = body.count(b"\r\n") == returns
+        if self._pairs is None:
+            self._pairs = exact and all_lines
+        return exact
+
+    def _odd_lines(self, quotes: bytes) -> bytes:
+        """Line breaks, and one quote for each line with an odd number of them."""
+        if not quotes:
+            return quotes
+        if self._row and self._row in quotes:
+            quotes = quotes.replace(self._row, b"\n")
+        else:
+            row = quotes[quotes.rfind(b"\n", 0, -1) + 1 :]
+            self._row = row if len(row) % 2 and len(row) > 1 else b""
+        return quotes.replace(b'""', b"")
+
+    def _between(self, lines: list[bytes], odd: list[bytes], *, may_be_blank: bool) -> int | None:
+        """Records that end outside of quotes; None where an odd line neither opens nor closes a field of several."""
+        at, found, inside = 0, 0, self._inside
+        for number, breaks in enumerate(odd):
+            end = at + len(breaks)
+            if not inside:
+                found += len(breaks) - (_blank(lines[at:end]) if may_be_blank else 0)
+            at = end
+            if number < len(odd) - 1 and not self._toggles(lines[at], inside):
+                return None
+            inside = not inside
+        return found
+
+    def _toggles(self, line: bytes, inside: bool) -> bool:
+        if inside:
+            end = line.find(b'"') + 1
+            if line[end : end + 1] in (b"", b"\r", self._delimiter.encode()):
+                return True
+        else:
+            start = line.rfind(b'"')
+            if not start or line[start - 1 : start] == self._delimiter.encode():
+                return True
+        try:
+            return _read(line, self._delimiter, inside)[1] is not inside
+        except csv.Error:
+            return False
+
+    def _scan(self, text: bytes) -> None:
+        """Let `csv` read whole lines, or the last one."""
+        try:
+            found, self._inside = _read(text, self._delimiter, self._inside)
+        except csv.Error:  # a field above the limit of 128 KiB, which is global to the process
+            self._lost = True
+        else:
+            self._records += found
 
 
-def _filled(lines: list[bytes]) -> int:
-    return len(lines) - lines.count(b"") - lines.count(b"\r")
+def delimiter_of(start: bytes) -> str:
+    """The delimiter of a table that begins so: the one that its header has most of, outside of quotes."""
+    header = _QUOTED.sub(b"0", start).lstrip(b"\r\n").replace(b"\r", b"\n").partition(b"\n")[0]
+    most = max(DELIMITERS, key=header.count)
+    return chr(most)
 
 
-def _fields_only(text: bytes) -> bytearray:
-    """A line of any length kept as its delimiters and one character where there is anything at all.
-
-    A carriage return alone stays one: whether it is all that the line holds, the next bytes tell.
-    """
-    if not text.strip(b"\r"):
-        return bytearray(text)
-    return bytearray(b"0" + text.translate(None, _OTHERS))
+def _blank(lines: list[bytes]) -> int:
+    return lines.count(b"") + lines.count(b"\r")
 
 
-def _field_count(line: bytes, header: bytes) -> int:
-    delimiter = max(DELIMITERS, key=header.count)
-    return line.count(delimiter) + 1
+class _Lines:
+    """The lines of a text for a reader, and whether it has asked for more than there are."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = io.StringIO(text, newline="")
+        self.exhausted = False
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._lines
+        self.exhausted = True
 
 
-_OTHERS = bytes(set(range(256)) - set(DELIMITERS))
+def _reader(text: bytes, delimiter: str) -> Iterator[list[str]]:
+    return csv.reader(io.StringIO(text.decode("latin-1"), newline=""), delimiter=delimiter)
+
+
+def _read(text: bytes, delimiter: str, inside: bool) -> tuple[int, bool]:
+    """How many records end in `text`, and whether a quoted field is open behind it."""
+    # A quote in front stands for the field that is open there.
+    lines = _Lines('"' * inside + text.decode("latin-1"))
+    found, is_open = 0, False
+    for record in csv.reader(lines, delimiter=delimiter):
+        is_open = lines.exhausted  # it ended because there is no more
+        found += bool(record) and not is_open
+    return found, is_open

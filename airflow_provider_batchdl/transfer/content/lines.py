@@ -1,125 +1,114 @@
-"""JSON lines (NDJSON): the first and the last line parse, the others are counted."""
+"""JSON lines (NDJSON): counted where something else proves the file, each one parsed where nothing does."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import ClassVar
 
-from airflow_provider_batchdl.exceptions import TruncatedDownloadError, UnexpectedResponseError
-from airflow_provider_batchdl.transfer.content.base import TextCheck
-from airflow_provider_batchdl.transfer.snapshots import COUNT, Field, buffer, raw
+import msgspec
 
-MAX_LINE = 8 << 20
-"""Longest line that is kept to be parsed; of a longer one only the last byte is judged."""
-_WHOLE = b"null"
+from airflow_provider_batchdl.exceptions import BatchDlError, TruncatedDownloadError, UnexpectedResponseError
+from airflow_provider_batchdl.transfer.content.base import MOST, Blocks, Look
+
+# All but what lines are counted by: one of which nothing else is left is blank, or no more than a number or word.
+_DROP = bytes(each for each in range(256) if each not in b'\n{["')
+_VALUE = msgspec.json.Decoder(msgspec.Raw)
 
 
-class JsonLinesCheck(TextCheck):
+class JsonLinesCheck(Blocks):
     """One JSON value a line.
 
-    Weak evidence: a cut exactly at a line's end cannot be seen; the lines between the first and the last are
-    counted, not parsed.
+    Its word is `jsonl-end`: the last line is a whole value. A cut exactly at a line's end does not show.
+
+    Args:
+        proven: whether something else proves the file. Then lines are counted, and the first and last one of each
+            block are parsed, of the first block all.
     """
 
-    FIELDS: ClassVar[Mapping[str, Field]] = {
-        **TextCheck.FIELDS,
-        "_count": COUNT,
-        "_open_line": buffer(MAX_LINE),
-        "_open_length": COUNT,
-        "_last": raw(MAX_LINE),
-        "_last_length": COUNT,
-    }
-    name = "jsonl"
+    STATE = ("_rows", "_any", "_sampled", "_long")
 
-    def __init__(self) -> None:
+    def __init__(self, *, proven: bool) -> None:
         super().__init__()
-        self.rows: int | None = None
-        self._count = 0
-        self._open_line = bytearray()
-        self._open_length = 0
-        self._last = b""
-        self._last_length = 0
+        self._proven = proven
+        self._sampled = False
+        self._rows: int | None = 0
+        self._any = False
+        self._long = False  # in a line of which no more is held
 
-    def snapshot(self) -> dict[str, object] | None:
-        """The state as JSON; without the last whole line where that parses, as it then does at the end too."""
-        if self._count and _parses(self._last, self._last_length):
-            self._last, self._last_length = _WHOLE, len(_WHOLE)
-        return super().snapshot()
+    def _block(self, block: bytes) -> None:
+        if self._long:
+            _, found, block = block.partition(b"\n")
+            if not found:
+                return
+            self._long = False
+            self._count(1)
+        data = self._tail + block
+        cut = data.rfind(b"\n") + 1
+        self._tail = data[cut:]
+        if cut:
+            self._body(data[:cut])
+        if len(self._tail) > MOST:
+            self._tail, self._long = b"", True
 
-    def _text(self, piece: bytes) -> None:
-        first, newline, rest = piece.partition(b"\n")
-        self._extend(first)
-        if not newline:
+    def _count(self, rows: int | None) -> None:
+        self._any = self._any or rows != 0
+        self._rows = None if self._rows is None or rows is None else self._rows + rows
+
+    def _body(self, body: bytes) -> None:
+        if self._rows is None:
             return
-        self._close_line()
-        lines = rest.split(b"\n")
-        tail = lines.pop()
-        if lines:
-            self._close_whole_lines(lines)
-        self._extend(tail)
-
-    def _extend(self, data: bytes) -> None:
-        self._open_length += len(data)
-        # The end matters where a line is too long to keep: its last byte is judged.
-        self._open_line += data
-        if len(self._open_line) > MAX_LINE:
-            del self._open_line[: -MAX_LINE // 2]
-
-    def _close_line(self) -> None:
-        line, length = bytes(self._open_line), self._open_length
-        self._open_line.clear()
-        self._open_length = 0
-        if not line.strip():
+        if not self._proven or not self._sampled:
+            self._sampled = True
+            self._count(_parsed(body))
             return
-        if self._count == 0 and not _parses(line, length):
-            raise UnexpectedResponseError(f"The first line of the download is not JSON: {_shown(line)}.")
-        self._count += 1
-        self._last, self._last_length = line, length
+        last = body[body.rfind(b"\n", 0, -1) + 1 :]
+        whole = _parsed(body[: body.find(b"\n")]) is not None and _parsed(last) is not None
+        self._count(_lines(body) if whole else None)
 
-    def _close_whole_lines(self, lines: list[bytes]) -> None:
-        if self._count == 0:
-            for number, line in enumerate(lines):
-                self._extend(line)
-                self._close_line()
-                if self._count:
-                    self._close_whole_lines(lines[number + 1 :])
-                    return
-            return
-        filled = [line for line in lines if line and not line.isspace()]
-        if filled:
-            self._count += len(filled)
-            self._last = filled[-1]
-            self._last_length = len(self._last)
-
-    def _end(self) -> None:
-        # A number without a line break may have lost digits; every other value shows its own end.
-        self.evidence = "weak" if self._open_line.rstrip()[-1:].isdigit() else "line"
-        if self._count == 0 and self._open_line.strip() and not _parses(bytes(self._open_line), self._open_length):
-            raise _looks_cut(bytes(self._open_line))
-        self._close_line()
-        if self._count == 0:
-            raise TruncatedDownloadError("The download holds no JSON line.")
-        if not _parses(self._last, self._last_length):
-            raise _looks_cut(self._last)
-        self.rows = self._count
+    def finish(self) -> Look:
+        """What the lines say."""
+        self._flush()
+        if self._long:
+            self._count(1)
+            return Look(rows=self._rows, end="open")
+        last = self._tail.strip()
+        if last:
+            if not is_value(last):
+                return Look(error=_cut(last))
+            self._count(1)
+        error: BatchDlError | None = None
+        if self._rows is None:
+            error = UnexpectedResponseError("The download was declared as JSON lines, and not each of them is JSON.")
+        word = "jsonl-end" if self._any and self._rows is not None else None
+        return Look(word, self._rows, end="open", error=error if self._proven else None)
 
 
-def _looks_cut(line: bytes) -> TruncatedDownloadError:
-    return TruncatedDownloadError(f"The last JSON line of the download is incomplete; it ends in {_shown(line, -60)}.")
-
-
-def _parses(line: bytes, length: int) -> bool:
-    if length > len(line):
-        return line.rstrip()[-1:] in b'}]"'
+def is_value(text: bytes) -> bool:
+    """Whether `text` is one JSON value; NaN and other things that Python takes are no cut."""
     try:
-        json.loads(line)
+        json.loads(text)
     except (ValueError, RecursionError):
         return False
     return True
 
 
-def _shown(line: bytes, start: int = 0) -> str:
-    """A short piece for a message. Result lines hold people's data: only the structure is shown, not the values."""
-    text = line.strip()[start:][:60].decode("utf-8", "replace")
-    return repr("".join("x" if char.isalnum() else char for char in text))
+def _parsed(text: bytes) -> int | None:
+    """The number of values in whole lines; None where one of them is none."""
+    try:
+        return len(_VALUE.decode_lines(text))
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _lines(body: bytes) -> int:
+    """The lines that are not blank."""
+    kept = body.translate(None, _DROP)
+    if kept[:1] == b"\n" or b"\n\n" in kept:
+        return sum(1 for line in body.split(b"\n") if line and not line.isspace())
+    return kept.count(b"\n")
+
+
+def _cut(line: bytes) -> TruncatedDownloadError:
+    """The error for an incomplete line. Lines hold people's data: only the structure is shown, not the values."""
+    text = line[-60:].decode("utf-8", "replace")
+    shown = repr("".join("x" if char.isalnum() else char for char in text))
+    return TruncatedDownloadError(f"The last JSON line of the download is incomplete; it ends in {shown}.")

@@ -1,47 +1,46 @@
-"""Gzip, zip and Parquet: complete files pass, cut and damaged ones are told."""
+"""Gzip, zip and Parquet: complete files pass, cut and damaged ones are said where nothing else proves them."""
 
 from __future__ import annotations
 
 import gzip
 import io
 import zipfile
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_batchdl.exceptions import ChecksumMismatchError
-from airflow_provider_batchdl.transfer.content import check_for
 from airflow_provider_batchdl.transfer.content.containers import ZipCheck
+from airflow_provider_batchdl.transfer.content.parquet import ParquetCheck, rows_of
 from tests.transfer.content.strategies import sizes
-from tests.transfer.content.verdicts import cut_at, gzip_check, judge, verdict
+from tests.transfer.content.verdicts import cut_at, judged, look, look_at
 
 
-@given(st.lists(st.binary(max_size=200), min_size=1, max_size=3), sizes, st.integers(0, 5))
-def test_gzip_members(members: list[bytes], cuts: list[int], padding: int) -> None:
+@given(st.lists(st.binary(max_size=200), min_size=1, max_size=3), st.integers(0, 5), st.sampled_from([1, 7, None]))
+def test_gzip_members(members: list[bytes], padding: int, step: int | None) -> None:
     data = b"".join(gzip.compress(member) for member in members)
-    assert judge_gzip(data + b"\0" * padding, cuts) == "ok"
-    assert judge_gzip(data[:-1], cuts) == "TruncatedDownloadError"
+    assert judged("x.gz", data + b"\0" * padding, step=step) == "own"
+    assert judged("x.gz", data[:-1], step=step) == "TruncatedDownloadError"
 
 
 def test_damaged_gzip() -> None:
     data = bytearray(gzip.compress(b"x" * 1000))
     data[-6] ^= 1
-    with pytest.raises(ChecksumMismatchError):
-        gzip_check().feed(bytes(data))
+    assert judged("x.gz", bytes(data)) == "ChecksumMismatchError"
 
 
 def test_a_small_bomb_costs_little() -> None:
     packed = gzip.compress(b"[" + b"0," * 30_000_000 + b"0]")
-    check = check_for("application/gzip", "x.json.gz")
-    check.feed(packed)
-    check.finish()
-    assert check.rows == 30_000_001
+    assert look("x.json.gz", packed, proven=False).rows == 30_000_001
 
 
-def test_csv_inside_gzip() -> None:
-    check = check_for(None, "x.csv.gz")
-    assert verdict(check, [gzip.compress(b"a,b\n1,2\n")])[:3] == ("ok", "gzip", 1)
+@pytest.mark.parametrize(
+    ("inner", "rows"), [(b"a,b\n1,2\n", 1), (b'a,b\n1,"2', None), (b"a,b\n1", 1), (b"", 0), (b"\xff\xfe\x00\n", None)]
+)
+def test_what_is_inside_is_judged_as_if_it_were_proven(inner: bytes, rows: int | None) -> None:
+    found = look("x.csv.gz", gzip.compress(inner), proven=False)
+    assert (found.word, found.rows, found.end) == ("gzip", rows, "own")
 
 
 @given(st.binary(max_size=300), st.binary(max_size=40), sizes, st.data())
@@ -51,24 +50,65 @@ def test_zip(content: bytes, comment: bytes, cuts: list[int], data: st.DataObjec
         archive.writestr("a.csv", content)
         archive.comment = comment
     whole = buffer.getvalue()
-    assert verdict(ZipCheck(), cut_at(whole, cuts))[0] == "ok"
+    assert look_at(ZipCheck(), cut_at(whole, cuts)).end == "own"
     cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
-    assert verdict(ZipCheck(), cut_at(cut, cuts))[0] == "TruncatedDownloadError"
+    assert judged("x.zip", cut) == "TruncatedDownloadError"
 
 
-def test_parquet() -> None:
+def parquet(rows: int, **options: Any) -> bytes:
     pa = pytest.importorskip("pyarrow")
     import pyarrow.parquet as pq
 
     buffer = io.BytesIO()
-    pq.write_table(pa.table({"a": list(range(1000))}), buffer)
-    data = buffer.getvalue()
-    for size in (1, 7, None):
-        assert judge("parquet", data, size)[:2] == ("ok", "parquet")
-        for cut in (3, 4, 11, len(data) // 2, len(data) - 4, len(data) - 1):
-            assert judge("parquet", data[:cut], size)[0] == "TruncatedDownloadError"
-    assert judge("parquet", b"x" * 50)[0] == "UnexpectedResponseError"
+    table = pa.table({"a": list(range(rows)), "b": [{"c": [str(n)], "d": {"e": 1.5}} for n in range(rows)]})
+    pq.write_table(table.replace_schema_metadata({"k": "v" * 300}), buffer, **options)
+    return buffer.getvalue()
 
 
-def judge_gzip(data: bytes, cuts: list[int]) -> str:
-    return verdict(gzip_check(), cut_at(data, cuts))[0]
+@settings(max_examples=25, deadline=None)
+@given(
+    rows=st.integers(0, 3000),
+    options=st.fixed_dictionaries(
+        {
+            "version": st.sampled_from(["1.0", "2.4", "2.6"]),
+            "compression": st.sampled_from(["none", "snappy", "gzip", "zstd"]),
+            "row_group_size": st.sampled_from([10, 1000, 100_000]),
+            "data_page_version": st.sampled_from(["1.0", "2.0"]),
+            "write_statistics": st.booleans(),
+        }
+    ),
+    step=st.sampled_from([1, 7, 1000, None]),
+)
+def test_parquet_has_the_rows_that_pyarrow_wrote(rows: int, options: dict[str, Any], step: int | None) -> None:
+    data = parquet(rows, **options)
+    for proven in (True, False):
+        found = look("x.parquet", data, proven=proven, step=step)
+        assert (found.word, found.rows, found.end) == ("parquet", rows, "own")
+
+
+def test_cut_parquet() -> None:
+    data = parquet(1000)
+    for cut in (1, 3, 4, 11, len(data) // 2, len(data) - 4, len(data) - 1):
+        assert judged("x.parquet", data[:cut]) == "TruncatedDownloadError"
+        assert look("x.parquet", data[:cut], proven=True).word is None
+    assert judged("x.parquet", b"x" * 50) == "UnexpectedResponseError"
+
+
+def test_a_large_footer_is_not_held() -> None:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"a": [1]}).replace_schema_metadata({"k": "v" * (2 << 20)}), buffer)
+    found = look_at(ParquetCheck(), [buffer.getvalue()])
+    assert (found.word, found.rows) == ("parquet", None)
+
+
+@given(st.binary(max_size=200))
+def test_a_footer_of_anything_is_no_crash(footer: bytes) -> None:
+    found = rows_of(footer)
+    assert found is None or found >= 0
+
+
+def test_a_footer_that_claims_endless_lists_is_no_work() -> None:
+    assert rows_of(b"\x19\xf1" + b"\xff" * 8 + b"\x7f") is None

@@ -1,4 +1,4 @@
-"""JSON lines: complete ones pass, a cut inside a line is told, in any chunking."""
+"""JSON lines: counted where the file is proven, all parsed where it is not."""
 
 from __future__ import annotations
 
@@ -6,42 +6,83 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_batchdl.exceptions import TruncatedDownloadError
-from airflow_provider_batchdl.transfer.content.lines import MAX_LINE, JsonLinesCheck
+from airflow_provider_batchdl.transfer.content import base
+from airflow_provider_batchdl.transfer.content.base import BLOCK, MOST
+from airflow_provider_batchdl.transfer.content.lines import JsonLinesCheck
 from tests.transfer.content.strategies import documents, sizes, values
-from tests.transfer.content.verdicts import chunked, judge, verdict
+from tests.transfer.content.verdicts import cut_at, in_steps, judged, look, look_at
 
 
-@given(st.lists(values, min_size=1, max_size=10), sizes, st.sampled_from(["\n", "\r\n", "\n\n"]), st.booleans())
-def test_complete(rows: list[Any], cuts: list[int], newline: str, final: bool) -> None:
+@pytest.mark.parametrize("proven", [True, False])
+@pytest.mark.parametrize("block", [10, BLOCK])
+@given(
+    st.lists(values, min_size=1, max_size=10), sizes, st.sampled_from(["\n", "\r\n", "\n\n", "\n \n"]), st.booleans()
+)
+def test_complete(proven: bool, block: int, rows: list[Any], cuts: list[int], newline: str, final: bool) -> None:
     data = (newline.join(json.dumps(row) for row in rows) + newline * final).encode()
-    assert verdict(JsonLinesCheck(), chunked(data, cuts))[:3] == ("ok", "jsonl", len(rows))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "BLOCK", block)
+        found = look_at(JsonLinesCheck(proven=proven), cut_at(data, cuts))
+    assert (found.word, found.rows, found.error) == ("jsonl-end", len(rows), None)
 
 
-@given(st.lists(documents, min_size=1, max_size=5), st.data())
-def test_a_cut_inside_a_line_is_told(rows: list[Any], data: st.DataObject) -> None:
-    lines = [json.dumps(row).encode() for row in rows]
-    cut = data.draw(st.integers(1, len(lines[-1]) - 1))
-    text = b"\n".join([*lines[:-1], lines[-1][:cut]])
-    assert verdict(JsonLinesCheck(), chunked(text, data.draw(sizes)))[0] == "TruncatedDownloadError"
+@settings(max_examples=20)
+@given(st.lists(documents, min_size=1, max_size=3))
+def test_a_cut_inside_a_line_is_refused_and_one_behind_it_needs_a_second_reading(
+    rows: list[Any],
+) -> None:
+    text = "\n".join(json.dumps(row) for row in rows).encode()
+    for cut in range(1, len(text)):
+        whole = text[cut : cut + 1] == b"\n" or text[cut - 1 : cut] == b"\n"
+        assert judged("x.jsonl", text[:cut]) == ("read-twice" if whole else "TruncatedDownloadError")
 
 
-def test_first_line_must_parse() -> None:
-    assert judge("jsonl", b"email,status\na,b\n")[0] == "UnexpectedResponseError"
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"email,status\na,b\n",
+        json.dumps([{"a": 1}, {"a": 2}], indent=2).encode(),
+        b'{"a": 1}\nno\n',
+        b'{"a": NaN}\n',
+        b"\x80\x81\n\x82\n",
+    ],
+)
+def test_lines_that_are_no_json_land_without_a_number(data: bytes) -> None:
+    found = look("x.jsonl", data, proven=True)
+    assert (found.word, found.rows) == (None, None)
 
 
-def test_an_overlong_line() -> None:
-    line = b'{"a":"' + b"x" * (MAX_LINE + 5) + b'"}'
-    assert judge("jsonl", b"{}\n" + line) == ("ok", "jsonl", 2, None)
-    assert judge("jsonl", b"{}\n" + line[:-2])[0] == "TruncatedDownloadError"
+@pytest.mark.parametrize("step", [1 << 20, 50_021])
+def test_several_blocks(step: int) -> None:
+    rows = [json.dumps({"n": n, "tags": ["a\\", '"', "{[\n"]}) for n in range(30_000)]
+    data = "\n".join([*rows[:20_000], "", "  ", *rows[20_000:]]).encode()
+    assert len(data) > 3 * BLOCK
+    for proven in (True, False):
+        assert look_at(JsonLinesCheck(proven=proven), in_steps(data, step)).rows == 30_000
+
+
+def test_a_pretty_document_behind_good_lines_is_no_jsonl() -> None:
+    data = b'{"a": 1}\n' * 60_000 + json.dumps([{"a": 1}] * 60_000, indent=1).encode()
+    assert look("x.jsonl", data, proven=True).rows is None
+
+
+def test_an_overlong_line_is_counted_and_not_held() -> None:
+    line = b'{"a":"' + b"x" * (MOST + 2 * BLOCK) + b'"}\n'
+    for proven in (True, False):
+        found = look_at(JsonLinesCheck(proven=proven), in_steps(b"{}\n" + line * 2 + b"{}\n", 1 << 20))
+        assert found.rows == 4
+        assert look_at(JsonLinesCheck(proven=proven), in_steps(b"{}\n" + line[:-1], 1 << 20)).rows == 2
 
 
 def test_messages_show_no_values() -> None:
-    check = JsonLinesCheck()
-    check.feed(b'{}\n{"email":"ann@corp.example')
-    with pytest.raises(TruncatedDownloadError) as caught:
-        check.finish()
-    assert "ann" not in str(caught.value)
+    error = look("x.jsonl", b'{}\n{"email":"ann@corp.example', proven=False).error
+    assert isinstance(error, TruncatedDownloadError)
+    assert "ann" not in str(error)
+
+
+def test_latin_1_in_a_line_is_no_reason_not_to_count_it() -> None:
+    assert look("x.jsonl", b'{"a": "\xe9"}\n{"a": 1}\n', proven=True).rows == 2

@@ -1,14 +1,12 @@
-"""What a check says of content that comes in pieces."""
+"""What the content says of itself when it arrives in pieces."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from airflow_provider_batchdl.exceptions import BatchDlError
-from airflow_provider_batchdl.transfer.content import ContentCheck, check_for
-from airflow_provider_batchdl.transfer.content.base import HEAD
-
-Verdict = tuple[str, str, int | None, object]
+from airflow_provider_batchdl.transfer.content import Content, Look
+from airflow_provider_batchdl.transfer.content.base import ContentCheck
 
 
 def cut_at(data: bytes, sizes: Iterable[int]) -> list[bytes]:
@@ -20,26 +18,29 @@ def cut_at(data: bytes, sizes: Iterable[int]) -> list[bytes]:
     return [*chunks, data[at:]]
 
 
-def chunked(data: bytes, sizes: Iterable[int]) -> list[bytes]:
-    """Text cut likewise, behind blank lines: the first bytes are held together, only later ones come as they are."""
-    return [b"\n" * HEAD, *cut_at(data, sizes)]
+def in_steps(data: bytes, step: int) -> list[bytes]:
+    """`data` in chunks of one size."""
+    return [data[at : at + step] for at in range(0, len(data), step)]
 
 
-def verdict(check: ContentCheck, chunks: Iterable[bytes]) -> Verdict:
+def look_at(check: ContentCheck, chunks: Iterable[bytes]) -> Look:
+    """What a check says of all chunks."""
+    for chunk in chunks:
+        check.feed(chunk)
+    return check.finish()
+
+
+def look(name: str | None, data: bytes, *, proven: bool, step: int | None = None, media: str | None = None) -> Look:
+    """What is said of a whole file of that name."""
+    return look_at(Content(media, name, proven=proven), in_steps(data, step or max(1, len(data))))
+
+
+def judged(name: str, data: bytes, *, step: int | None = None) -> str:
+    """What becomes of a file that nothing proves: `own`, `read-twice`, or the class of its error."""
     try:
-        for chunk in chunks:
-            check.feed(chunk)
-        check.finish()
+        found = look(name, data, proven=False, step=step)
     except BatchDlError as error:
-        return type(error).__name__, "", None, None
-    return "ok", check.name, check.rows, getattr(check, "members", None)
-
-
-def judge(kind: str, data: bytes, size: int | None = None) -> Verdict:
-    check = check_for(None, f"x.{kind}")
-    step = size or max(1, len(data))
-    return verdict(check, [data[at : at + step] for at in range(0, len(data), step)])
-
-
-def gzip_check() -> ContentCheck:
-    return check_for("application/gzip", None)
+        return type(error).__name__
+    if found.error is not None:
+        return type(found.error).__name__
+    return {"own": "own", "open": "read-twice", "none": "refused"}[found.end]

@@ -1,0 +1,162 @@
+"""JSON: one value, validated in full by msgspec, of a large array block by block.
+
+A block ends before an item that begins as the first one does (`{"first key"`), behind a comma. Whether that comma is
+the array's own, msgspec says: in brackets, the block is an array or none. So what is counted is exact.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+import msgspec
+
+from airflow_provider_batchdl.exceptions import BatchDlError, TruncatedDownloadError, UnexpectedResponseError
+from airflow_provider_batchdl.transfer.content.base import MOST, Blocks, Look
+from airflow_provider_batchdl.transfer.content.lines import JsonLinesCheck, is_value
+
+TRIES = 8
+"""Ends of a block that are tried before it grows."""
+
+_VALUE = msgspec.json.Decoder(msgspec.Raw)
+_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_SPACE = b" \t\r\n"
+_STRING = rb'"(?:[^"\\]|\\.)*+"'
+_SCALAR = rb"(?:" + _STRING + rb"|[-+.\w]++)"
+# An object's scalar members up to its first array, or the array alone.
+_START = re.compile(
+    rb"\s*(?:\{\s*(?:" + _STRING + rb"\s*:\s*" + _SCALAR + rb"\s*,\s*)*+" + _STRING + rb"\s*:\s*)?\[\s*", re.DOTALL
+)
+_FIRST = re.compile(rb"\{\s*" + _STRING + rb"|\[|\{")
+
+
+class JsonCheck(Blocks):
+    """One JSON value and nothing but white space behind it; of several, one a line, JSON lines under a wrong name.
+
+    Its word is `json`: the whole is valid, by RFC 8259 (no NaN). `rows` is the length of the array, or of the only
+    array directly in the object. Of what is larger than a few MiB and no such array, only the last byte is known.
+    """
+
+    def __init__(self, *, proven: bool) -> None:
+        super().__init__()
+        self._proven = proven
+        self._rest = bytearray()
+        self._start: bytes | None = None  # all that comes before the array's first item
+        self._item = b""  # what each item begins with
+        self._rows = 0
+        self._lost = False
+        self._last = b""
+        self._lines: JsonLinesCheck | None = None
+
+    def _block(self, block: bytes) -> None:
+        if self._lines is not None:
+            self._lines.feed(block)
+            return
+        self._last = block.rstrip(_SPACE)[-1:] or self._last
+        if self._lost:
+            return
+        self._rest += block
+        if self._start is None and not self._open():
+            return
+        while len(self._rest) >= len(block) and self._take():
+            pass
+        self._lost = len(self._rest) > MOST
+        if self._lost:
+            self._rest.clear()
+
+    def _open(self) -> bool:
+        """Find the array; else the value waits for its end, as long as it is small."""
+        start = bytes(self._rest)
+        if _is_lines(start):
+            self._lines = self._as_lines(start)
+            return False
+        found = _START.match(start)
+        first = _FIRST.match(start, found.end()) if found else None
+        self._start = start[: found.end()] if found else b""
+        self._item = first[0] if first else b","
+        del self._rest[: len(self._start)]
+        return True
+
+    def _as_lines(self, start: bytes) -> JsonLinesCheck:
+        check = JsonLinesCheck(proven=self._proven)
+        check.feed(start)
+        return check
+
+    def _take(self) -> bool:
+        """Take items off the rest, as many as are whole; False where none is."""
+        if not self._start:
+            return False
+        rest, end = self._rest, len(self._rest)
+        for _ in range(TRIES):
+            at = rest.rfind(self._item, 0, end)
+            if at < 0:
+                return False
+            end = at
+            if self._item == b",":
+                at += 1
+            items = bytes(memoryview(rest)[:at]).rstrip(_SPACE)
+            if items[-1:] != b",":
+                continue
+            count = _count(b"[" + items[:-1] + b"]")
+            if count is not None:
+                self._rows += count
+                del rest[:at]
+                return True
+        return False
+
+    def finish(self) -> Look:
+        """What the document says."""
+        self._flush()
+        if self._lines is not None:
+            return self._lines.finish()
+        if self._lost:
+            cut = self._last not in (b"}", b"]", b'"')
+            return Look(end="open", error=_truncated() if cut else None)
+        rest = bytes(self._rest)
+        try:
+            return self._valid(rest)
+        except (msgspec.DecodeError, RecursionError) as error:
+            return self._invalid(rest, str(error))
+
+    def _valid(self, rest: bytes) -> Look:
+        whole = (self._start or b"") + rest
+        kind = whole.lstrip(_SPACE)[:1]
+        if kind == b"[":
+            return Look("json", self._rows + len(_ITEMS.decode(whole)), end="own")
+        if kind != b"{":
+            _VALUE.decode(whole)
+            # A number may have lost its last digits.
+            return Look("json", end="open" if whole.rstrip(_SPACE)[-1:].isdigit() else "own")
+        values = {name: bytes(value) for name, value in _MEMBERS.decode(whole).items()}
+        arrays = [value for value in values.values() if value[:1] == b"["]
+        rows = self._rows + len(_ITEMS.decode(arrays[0])) if len(arrays) == 1 else None
+        scalars = {name: json.loads(value) for name, value in values.items() if value[:1] not in (b"[", b"{")}
+        return Look("json", rows, scalars, end="own")
+
+    def _invalid(self, rest: bytes, why: str) -> Look:
+        whole = (self._start or b"") + rest
+        error: BatchDlError = _truncated()
+        at_its_end = why.startswith("Input data was truncated") or why.endswith(f"(byte {len(whole)})")
+        if is_value(whole):  # to Python it is, with NaN in it
+            return Look(end="open")
+        if not at_its_end:
+            error = UnexpectedResponseError("The download was declared as JSON but is not valid.")
+        return Look(error=error)
+
+
+def _truncated() -> TruncatedDownloadError:
+    return TruncatedDownloadError("The JSON of the download ends before its last bracket.")
+
+
+def _count(array: bytes) -> int | None:
+    try:
+        return len(_ITEMS.decode(array))
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _is_lines(start: bytes) -> bool:
+    """Whether a first line is a JSON value of its own, and more follows."""
+    line, _, more = start.lstrip(_SPACE).partition(b"\n")
+    return bool(more.strip()) and is_value(line)

@@ -1,0 +1,71 @@
+"""The first bytes of a file: a page or an error message in the result's place, and which format they are of."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from airflow_provider_batchdl.exceptions import UnexpectedResponseError
+from airflow_provider_batchdl.transfer.content.base import BOM
+
+HEAD = 4096
+"""Bytes in which a page or a store's error message shows."""
+SMALL = 64 << 10
+"""Largest whole file that may be an error object."""
+
+_PROLOGUE = rb"(?is)\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
+# `<headline>` may be the header of a CSV, and `<body>` too: a page has more of them.
+_PAGE = re.compile(
+    _PROLOGUE + rb"<(?:!doctype\s+html\b|html(?=[\s>])|head(?:\s[^>]*)?>\s*<|body(?:\s[^>]*)?>\s*[^\s,;\t|])"
+)
+# What S3, Azure, Google and those who speak their languages answer with; a report may have such a root, without these.
+_STORE_ERROR = re.compile(_PROLOGUE + rb"<(?:error|errorresponse)(?:\s[^>]*)?>.{0,200}?<(?:code|message)>")
+# The browsers' names for text of two or four bytes a character.
+_WIDE = (b"\xff\xfe", b"\xfe\xff")
+_JSON = re.compile(rb'\s*(?:\{\s*["}]|\[\s*[\[{"\]])')
+_MAGIC = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"PAR1": "parquet", b"PARE": "parquet"}
+_OTHER_MAGIC = (
+    *(b"%PDF-", b"\x89PNG", b"\xff\xd8\xff", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd"),
+    *(b"Obj\x01", b"\xd0\xcf\x11\xe0", b"Rar!"),
+)
+
+
+def refuse_page(head: bytes) -> None:
+    """Raise `UnexpectedResponseError` where a file that begins with `head` is a page or a store's error message."""
+    start = head[:HEAD].removeprefix(BOM)
+    if start.startswith(_WIDE):
+        start = start.decode("utf-16", "replace").encode("utf-8", "replace")
+    if _PAGE.match(start) or _STORE_ERROR.match(start):
+        raise UnexpectedResponseError(
+            "The download is an HTML page or an error message of the store (an error or login page?), no result."
+        )
+
+
+def small_object(whole: bytes) -> dict[str, object]:
+    """The members of a file that is one small JSON object, as an error message is; else none."""
+    if len(whole) > SMALL or not whole.removeprefix(BOM).lstrip().startswith(b"{"):
+        return {}
+    try:
+        value = json.loads(whole.removeprefix(BOM))
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def magic(head: bytes) -> str | None:
+    """The format that the first bytes name: `gzip`, `zip`, `parquet`, or `other` for one that is none of ours."""
+    for mark, kind in _MAGIC.items():
+        if head.startswith(mark):
+            return kind
+    return "other" if head.startswith(_OTHER_MAGIC) else None
+
+
+def is_text(head: bytes) -> bool:
+    """Whether the first bytes may be text in which a line break is one byte."""
+    return magic(head) is None and b"\0" not in head and not head.startswith(_WIDE)
+
+
+def is_table(head: bytes) -> bool:
+    """Whether the first bytes may be those of a CSV: text that is neither JSON nor XML."""
+    start = head.removeprefix(BOM)
+    return is_text(head) and not _JSON.match(start) and not start.lstrip().startswith((b"<?xml", b"<!"))

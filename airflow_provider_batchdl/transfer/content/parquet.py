@@ -1,0 +1,119 @@
+"""Parquet: its two marks, and the number of rows from its footer."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from airflow_provider_batchdl.exceptions import TruncatedDownloadError
+from airflow_provider_batchdl.transfer.content.base import Look
+
+KEPT = 1 << 20
+"""Last bytes kept. Of a file with a larger footer, rows are not counted."""
+
+# Types of Thrift's compact protocol.
+_FALSE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 2, 8, 9, 10, 11, 12
+_SIZES = {1: 1, _FALSE: 1, 3: 1, 7: 8}
+_NUM_ROWS = 3
+
+
+class ParquetCheck:
+    """`PAR1` at both ends and a footer that fits in between (https://parquet.apache.org/docs/file-format/)."""
+
+    def __init__(self) -> None:
+        self._first = b""
+        self._last: deque[bytes] = deque()
+        self._held = 0
+        self._size = 0
+
+    def feed(self, data: bytes) -> None:
+        """Remember the ends."""
+        if len(self._first) < 4:
+            self._first += data[: 4 - len(self._first)]
+        self._size += len(data)
+        self._last.append(data)
+        self._held += len(data)
+        while self._held - len(self._last[0]) >= KEPT:
+            self._held -= len(self._last.popleft())
+
+    def finish(self) -> Look:
+        """Judge the end."""
+        last = b"".join(self._last)[-KEPT:]
+        size = int.from_bytes(last[-8:-4], "little")
+        if self._size < 12 or last[-4:] != self._first or not 0 < size <= self._size - 12:
+            return Look(error=TruncatedDownloadError("The parquet content ends before its footer."))
+        readable = self._first == b"PAR1" and size + 8 <= len(last)
+        return Look("parquet", rows_of(last[-8 - size : -8]) if readable else None, end="own")
+
+
+def rows_of(footer: bytes) -> int | None:
+    """`num_rows` of a `FileMetaData` (https://github.com/apache/parquet-format); None where it cannot be read."""
+    try:
+        return _Thrift(footer).number(_NUM_ROWS)
+    except (IndexError, ValueError, RecursionError):
+        return None
+
+
+class _Thrift:
+    """Reads a struct of Thrift's compact protocol; what is not wanted is skipped.
+
+    https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def number(self, wanted: int) -> int | None:
+        """The integer in the field `wanted` of the struct that begins here; None where there is none."""
+        field = 0
+        while head := self._byte():
+            field = field + (head >> 4) if head >> 4 else self._signed()
+            if field == wanted:
+                value = self._signed()
+                return value if value >= 0 else None
+            self._skip(head & 15)
+        return None
+
+    def _byte(self) -> int:
+        self._at += 1
+        return self._data[self._at - 1]
+
+    def _unsigned(self) -> int:
+        value = shift = 0
+        while (byte := self._byte()) & 0x80:
+            value |= (byte & 0x7F) << shift
+            shift += 7
+        return value | byte << shift
+
+    def _signed(self) -> int:
+        value = self._unsigned()
+        return value >> 1 ^ -(value & 1)
+
+    def _elements(self, size: int) -> range:
+        if size > len(self._data):  # each has a byte at least
+            raise ValueError("no such list fits")
+        return range(size)
+
+    def _skip(self, kind: int, *, element: bool = False) -> None:
+        if kind in _SIZES:
+            self._at += _SIZES[kind] if element or kind > _FALSE else 0  # in a struct, a boolean's type is its value
+        elif kind == _BINARY:
+            size = self._unsigned()
+            self._at += size
+        elif kind in (_LIST, _SET):
+            head = self._byte()
+            for _ in self._elements(head >> 4 if head >> 4 < 15 else self._unsigned()):
+                self._skip(head & 15, element=True)
+        elif kind == _MAP:
+            if size := self._unsigned():
+                kinds = self._byte()
+                for _ in self._elements(size):
+                    self._skip(kinds >> 4, element=True)
+                    self._skip(kinds & 15, element=True)
+        elif kind == _STRUCT:
+            while head := self._byte():
+                if not head >> 4:
+                    self._signed()
+                self._skip(head & 15)
+        else:
+            self._unsigned()

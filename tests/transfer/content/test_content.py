@@ -1,0 +1,155 @@
+"""Pages and error messages, content that is not what its name says, and what is worth what."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+from airflow_provider_batchdl.exceptions import UnexpectedResponseError
+from airflow_provider_batchdl.transfer.content import kind_of
+from airflow_provider_batchdl.transfer.content.head import SMALL
+from tests.transfer.content.strategies import NO_PAGES, PAGES
+from tests.transfer.content.verdicts import judged, look
+
+NAMES = ["x.csv", "x.json", "x.jsonl", "x.parquet", "x.zip", "x.csv.gz", "x.xml", "x.txt", "x.bin", None]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "filename", "name"),
+    [
+        ("application/json; charset=utf-8", None, "json"),
+        ("application/problem+json", None, "json"),
+        ("application/x-ndjson", "x.json", "jsonl"),
+        ("application/octet-stream", "a/b.JSONL", "jsonl"),
+        ("text/csv", "x.parquet", "parquet"),
+        ("TEXT/CSV", None, "csv"),
+        (None, "x.tsv", "csv"),
+        (None, "x.csv.gz", "gzip"),
+        ("application/zip", "x", "zip"),
+        ("text/plain", "x.txt", None),
+        (None, None, None),
+    ],
+)
+def test_kind_of(content_type: str | None, filename: str | None, name: str | None) -> None:
+    assert kind_of(content_type, filename) == name
+
+
+@pytest.mark.parametrize("proven", [True, False])
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_or_a_stores_error_is_refused_whatever_it_is_called(page: bytes, name: str | None, proven: bool) -> None:
+    for step in (1, 1000, None):
+        with pytest.raises(UnexpectedResponseError, match="login page"):
+            look(name, page, proven=proven, step=step)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("other", NO_PAGES)
+def test_nothing_else_is_refused_where_the_bytes_are_proven(other: bytes, name: str | None) -> None:
+    for step in (1, 1000, None):
+        look(name, other, proven=True, step=step)
+
+
+def test_a_page_is_no_error_where_a_page_is_wanted() -> None:
+    for page in PAGES:
+        assert look("x.html", page, proven=True).rows is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "text", [b'{"error": "no", "code": 5}', b'\xef\xbb\xbf\n{\n  "error": "no",\n  "code": 5\n}\n']
+)
+def test_a_small_object_is_shown_to_the_vendor_whatever_it_is_called(text: bytes, name: str | None) -> None:
+    for step in (1, None):
+        assert look(name, text, proven=True, step=step).members == {"error": "no", "code": 5}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"error": "no"}\n{"error": null}\n',
+        b'[{"error": "no"}]',
+        b"error,message\n1,2\n",
+        b'{"error": "no", "rows": "' + b"x" * SMALL + b'"}',
+        b"{not JSON}",
+    ],
+)
+def test_a_result_that_speaks_of_errors_is_none(text: bytes) -> None:
+    for name in ("x.jsonl", "x.csv", None):
+        assert look(name, text, proven=True).members == {}
+
+
+FOREIGN = [
+    b"PK\x03\x04" + bytes(50),
+    gzip.compress(b"a\nb\n", mtime=0),
+    b"PAR1xxxx\n\nPAR1",
+    b"%PDF-1.7\n1\n2\n",
+    b"\xff\xfe" + "a,b\n1,2\n".encode("utf-16-le"),
+    b"\xfe\xff" + "a,b\n1,2\n".encode("utf-16-be"),
+    "a,b\n1,2\n".encode("utf-16-le"),
+    b"a,b\n1\x00,2\n",
+]
+
+
+@pytest.mark.parametrize(
+    "data", [*FOREIGN, b'[{"a": 1},\n{"a": 2}]\n', b'{"a": 1}\n{"a": 2}\n', b"<?xml version='1.0'?>\n<a/>\n"]
+)
+def test_foreign_content_of_a_table_only_takes_the_word_and_the_rows(data: bytes) -> None:
+    found = look("x.csv", data, proven=True)
+    assert (found.word, found.rows, found.error) == (None, None, None)
+
+
+@pytest.mark.parametrize("data", FOREIGN)
+@pytest.mark.parametrize("name", ["x.json", "x.jsonl"])
+def test_foreign_content_of_json_only_takes_the_word_and_the_rows(data: bytes, name: str) -> None:
+    found = look(name, data, proven=True)
+    assert (found.word, found.rows) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["x.csv.gz", "x.gz", "x.zip", "x.bin", "x.txt", "x.pdf", None])
+def test_what_proven_bytes_are_not_looked_into_for(name: str | None) -> None:
+    found = look(name, gzip.compress(b"a,b\n1,2\n", mtime=0), proven=True)
+    assert (found.word, found.rows, found.error) == (None, None, None)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_an_empty_result_where_something_says_so(name: str | None) -> None:
+    found = look(name, b"", proven=True)
+    assert found.word is None
+    assert not found.rows
+    assert judged(name or "", b"") == "TruncatedDownloadError"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "worth"),
+    [
+        ("x.json", b"[1]", "own"),
+        ("x.json", b'"x"', "own"),
+        ("x.json", b"12", "read-twice"),
+        ("x.json", b'{"a":1}\n{"a":2}', "read-twice"),
+        ("x.json", b'{"a":NaN}', "read-twice"),
+        ("x.json", b'{"a":1', "TruncatedDownloadError"),
+        ("x.json", b"[1] x", "UnexpectedResponseError"),
+        ("x.jsonl", b"1\n23\n", "read-twice"),
+        ("x.jsonl", b'{\n"a": 1\n}\n', "read-twice"),
+        ("x.jsonl", b'{"a": "\xe9"}\n', "read-twice"),
+        ("x.jsonl", b'{"a": 1}\n{"a"', "TruncatedDownloadError"),
+        ("x.csv", b"a,b\n1,2\n", "read-twice"),
+        ("x.csv", b"a,b\n1,2", "read-twice"),
+        ("x.csv", b'a,b\n1,"2', "TruncatedDownloadError"),
+        ("x.csv", b"a,b\n1", "TruncatedDownloadError"),
+        ("x.csv", b'"a', "TruncatedDownloadError"),
+        ("x.txt", b"anything", "read-twice"),
+        ("x", b"anything", "read-twice"),
+        ("x.csv", b'{"a": 1}', "read-twice"),
+        ("x.bin", bytes(100), "refused"),
+        ("x.gz", b"anything", "UnexpectedResponseError"),
+        ("x.zip", b"PK", "TruncatedDownloadError"),
+        ("x.bin", gzip.compress(b"x", mtime=0), "own"),
+        ("x.csv", gzip.compress(b"x", mtime=0)[:-1], "TruncatedDownloadError"),
+    ],
+)
+def test_what_an_end_is_worth_where_nothing_else_proves_the_file(name: str, data: bytes, worth: str) -> None:
+    for step in (1, None):
+        assert judged(name, data, step=step) == worth

@@ -1,0 +1,152 @@
+"""JSON: what is valid passes with its rows, what is cut or invalid is said, in any chunking and block by block."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_batchdl.transfer.content import base, document
+from airflow_provider_batchdl.transfer.content.base import BLOCK, MOST, Look
+from airflow_provider_batchdl.transfer.content.document import JsonCheck
+from tests.transfer.content.strategies import documents, scalars, sizes, values
+from tests.transfer.content.verdicts import cut_at, in_steps, judged, look, look_at
+
+
+def looked(data: bytes, cuts: list[int], *, block: int = BLOCK, proven: bool = True) -> Look:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "BLOCK", block)
+        return look_at(JsonCheck(proven=proven), cut_at(data, cuts))
+
+
+def rows_of(value: Any) -> int | None:
+    """What `rows` means: the array's length, or that of the only array directly in the object."""
+    if isinstance(value, list):
+        return len(value)
+    arrays = [each for each in value.values() if isinstance(each, list)] if isinstance(value, dict) else []
+    return len(arrays[0]) if len(arrays) == 1 else None
+
+
+@pytest.mark.parametrize("block", [5, 16, BLOCK])
+@given(documents, sizes, st.booleans(), st.sampled_from([None, 0, 2]))
+def test_what_is_whole_passes_with_its_rows(
+    block: int, value: Any, cuts: list[int], ascii_only: bool, indent: int | None
+) -> None:
+    data = json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode()
+    found = looked(data, cuts, block=block)
+    assert (found.word, found.rows, found.end, found.error) == ("json", rows_of(value), "own", None)
+    if isinstance(value, dict):
+        expected = {name: each for name, each in value.items() if not isinstance(each, (list, dict))}
+        assert found.members == expected
+    assert looked(b"\xef\xbb\xbf" + data + b"\r\n \n", cuts).rows == rows_of(value)
+
+
+@pytest.mark.parametrize("block", [8, 64, BLOCK])
+@settings(max_examples=20)
+@given(
+    items=st.lists(st.dictionaries(st.sampled_from(["id", "x"]), values, max_size=3), max_size=12),
+    head=st.sampled_from(["[", '{"status": "ready", "n": 12.5, "list": [', '{"a\\"b": null,\n"list":\n[ ']),
+    tail=st.sampled_from(["", ', "more": 1', ', "more": {"list": [1]}']),
+    comma=st.sampled_from([",", ", ", ",\n  "]),
+    cuts=sizes,
+)
+def test_arrays_of_objects_block_by_block(
+    block: int, items: list[Any], head: str, tail: str, comma: str, cuts: list[int]
+) -> None:
+    text = head + comma.join(json.dumps({"id": n, **item}) for n, item in enumerate(items)) + "]"
+    text += "" if head == "[" else tail + "}"
+    found = looked(text.encode(), cuts, block=block)
+    assert (found.word, found.rows) == ("json", len(items))
+    for cut in range(0, len(text), 5):
+        assert looked(text[:cut].encode(), cuts, block=block).end != "own"
+
+
+@settings(max_examples=30)
+@given(documents, st.booleans())
+def test_every_cut_is_refused(value: Any, ascii_only: bool) -> None:
+    text = json.dumps(value, ensure_ascii=ascii_only).encode()
+    for cut in range(len(text)):
+        assert judged("x.json", text[:cut]) == "TruncatedDownloadError"
+
+
+@pytest.mark.parametrize("step", [7, 1000, 300_000, None])
+def test_several_blocks(step: int | None) -> None:
+    rows = [
+        {"email": f"u{n}@x.example", "tags": ["a\\", '"', "{["], "n": {"email": [n, [], {}]}} for n in range(12_000)
+    ]
+    data = json.dumps({"status": "done", "list": rows, "total": 12_000, "more": {"x": [1]}}).encode()
+    assert len(data) > 3 * BLOCK
+    if step == 7:
+        data = json.dumps({"status": "done", "list": rows[:500], "total": 1}).encode()
+    found = look("x.json", data, proven=False, step=step)
+    assert (found.word, found.rows) == ("json", 500 if step == 7 else 12_000)
+    assert found.members["status"] == "done"
+    assert judged("x.json", data[:-1], step=step) == "TruncatedDownloadError"
+    assert judged("x.json", data[: len(data) // 2], step=step) == "TruncatedDownloadError"
+
+
+@pytest.mark.parametrize(
+    "text", ["[1] x", "{} {}", "[1][2]", "[1]]", '{"a":1}}', "[1},", "{]", '{"a":1]', '{"a":[1}', "tru x"]
+)
+def test_junk_lands_where_it_is_proven_and_is_refused_elsewhere(text: str) -> None:
+    for step in (1, None):
+        found = look("x.json", text.encode(), proven=True, step=step)
+        assert (found.word, found.rows) == (None, None)
+        assert judged("x.json", text.encode(), step=step) == "UnexpectedResponseError"
+
+
+def test_nan_only_costs_the_word() -> None:
+    found = look("x.json", b'[{"a": NaN}, {"a": -Infinity}]', proven=True)
+    assert (found.word, found.rows, found.error) == (None, None, None)
+
+
+@given(st.lists(st.dictionaries(st.text("ab", max_size=5), scalars, max_size=4), min_size=2, max_size=8), sizes)
+def test_json_lines_under_a_json_name(rows: list[Any], cuts: list[int]) -> None:
+    data = "\n".join(json.dumps(row) for row in rows).encode()
+    for ending in (b"", b"\n", b"\r\n\n"):
+        for block in (12, BLOCK):
+            found = looked(data + ending, cuts, block=block)
+            assert (found.word, found.rows, found.end) == ("jsonl-end", len(rows), "open")
+    assert judged("x.json", data[:-1]) == "TruncatedDownloadError"
+
+
+@pytest.mark.parametrize("value", ["x" * (MOST + 2 * BLOCK), {f"id{n}": {"v": [n]} for n in range(400_000)}])
+def test_what_is_large_and_no_array_is_not_held(value: object) -> None:
+    data = json.dumps(value).encode()
+    found = look_at(JsonCheck(proven=True), in_steps(data, 1 << 20))
+    assert (found.word, found.rows, found.end, found.error) == (None, None, "open", None)
+    assert judged("x.json", data[:-1], step=1 << 20) == "TruncatedDownloadError"
+
+
+@pytest.mark.parametrize(
+    "item", ["1", '"a, b"', "[1, [2, 3]]", '{"k": [{"k": 1}, {"k": 2}]}', "null", "{}", '{"k": {"k": 1}}']
+)
+def test_large_arrays_of_anything(item: str) -> None:
+    number = 2 * MOST // len(item)
+    data = ("[" + ", ".join([item] * number) + "]").encode()
+    assert look_at(JsonCheck(proven=True), in_steps(data, 1 << 20)).rows == number
+
+
+def test_the_number_of_tries_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where every end of a block is inside an item, the block grows, and then nothing more is held."""
+    tried: list[int] = []
+    real = document._count
+
+    def count(array: bytes) -> int | None:
+        tried.append(len(array))
+        return real(array)
+
+    monkeypatch.setattr(document, "_count", count)
+    data = b'[{"k": [' + b'{"k": 1}, ' * 900_000 + b"1]}]"
+    assert look_at(JsonCheck(proven=True), in_steps(data, 1 << 20)).end == "open"
+    assert len(tried) <= document.TRIES * (MOST // BLOCK + 2)
+
+
+def test_deep_nesting_is_no_crash() -> None:
+    data = b"[" * 200_000 + b"]" * 200_000
+    look("x.json", data, proven=True)
+    look("x.jsonl", data + b"\n", proven=True)
+    assert judged("x.json", data) in {"read-twice", "UnexpectedResponseError"}
