@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_batchdl.exceptions import InvalidRequestError
 from airflow_provider_batchdl.redaction import excerpt, get_logger
+from airflow_provider_batchdl.storable import is_storable_text, storable, storable_text
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -67,7 +68,8 @@ def checked_partitions(context: Context, outlets: Iterable[Any], keys: str | Seq
         return []
     found: list[Any] = [keys] if isinstance(keys, str) else list(keys)
     for key in found:
-        if not isinstance(key, str) or not key.strip() or len(key) > LONGEST_PARTITION_KEY:
+        sound = isinstance(key, str) and key.strip() and len(key) <= LONGEST_PARTITION_KEY and is_storable_text(key)
+        if not sound:
             raise InvalidRequestError(
                 f"The partition_key {excerpt(key, 40)!r} is not a text of 1 to {LONGEST_PARTITION_KEY} characters.",
                 remedy="Look at the rendered template; leave partition_key out for the partition of the run itself.",
@@ -123,7 +125,7 @@ def extra_of(landing: Landing) -> dict[str, Any]:
         extra["rows"] = sum(count or 0 for count in rows)
     if None not in digests:
         extra["sha256"] = digests
-    return extra
+    return storable(extra)  # type: ignore[no-any-return]
 
 
 def asset_uri(place: str) -> str:
@@ -132,6 +134,7 @@ def asset_uri(place: str) -> str:
     Args:
         place: a destination as `ObjectStoragePath` takes it, a local path among them.
     """
+    place = storable_text(place)
     # In a key they are letters; Airflow would drop what follows the one, and sort what follows the other.
     return bare_uri(place).replace("?", "%3F").replace("#", "%23")
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_batchdl.assets import assets_of, bare_uri
+from airflow_provider_batchdl.storable import storable_text
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.jobs import Landing
@@ -46,7 +47,7 @@ class JobLineage:
     def of(cls, task: Any, vendor: Vendor, job_id: str, **more: Any) -> JobLineage:
         """The lineage of what ``task`` did with the account of ``vendor``; ``more`` as for the class."""
         source = f"{vendor.name}://{urlsplit(vendor.account.base_url).netloc}"
-        return cls(source, str(job_id), tuple(task.inlets), tuple(task.outlets), **more)
+        return cls(source, storable_text(job_id), tuple(task.inlets), tuple(task.outlets), **more)
 
     def facets(self) -> Any:
         """An ``OperatorLineage``; None where Airflow's OpenLineage provider is not installed."""
@@ -108,7 +109,7 @@ def dataset_name(place: str) -> tuple[str, str]:
     Args:
         place: its address as `ObjectStoragePath` takes it, a local path among them.
     """
-    scheme, _, rest = bare_uri(place).partition("://")
+    scheme, _, rest = bare_uri(storable_text(place)).partition("://")
     if scheme in ("http", "https"):
         rest = re.split("[?#]", rest, maxsplit=1)[0]  # what stands there may be a signature
     store, _, key = rest.partition("/")

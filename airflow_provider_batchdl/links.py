@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperatorLink
 
+from airflow_provider_batchdl.storable import storable_text
+
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
     from airflow.sdk.types import TaskInstanceKey
@@ -20,7 +22,7 @@ class BatchJobLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """The address, empty until the task has read its connection."""
-        return str(getattr(operator, "vendor_url", None) or "")
+        return storable_text(getattr(operator, "vendor_url", None) or "")
 
 
 def show_link(operator: Any, context: Context, hook: BatchApiHook) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_batchdl.redaction import redact
-from airflow_provider_batchdl.storable import words_of
+from airflow_provider_batchdl.storable import storable_text, words_of
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.jobs import Landing
@@ -48,7 +48,7 @@ def span(name: str, **attributes: Value) -> Iterator[Note]:
         try:
             yield note
         except BaseException as error:
-            message = redact(words_of(error))
+            message = storable_text(redact(words_of(error)))
             current.add_event("exception", {"exception.type": type(error).__name__, "exception.message": message})
             current.set_status(trace.Status(trace.StatusCode.ERROR, f"{type(error).__name__}: {message}"))
             raise
@@ -68,4 +68,4 @@ def note_landing(note: Note, landing: Landing) -> None:
 
 
 def _safe(value: Value) -> Value:
-    return redact(value) if isinstance(value, str) else value
+    return storable_text(redact(value)) if isinstance(value, str) else value

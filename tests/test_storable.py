@@ -11,15 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_batchdl.assets import asset_uri, extra_of
 from airflow_provider_batchdl.deferral import LARGEST_FILES, shown
 from airflow_provider_batchdl.exceptions import BatchDlError, RateLimitedError
 from airflow_provider_batchdl.jobs import Job, JobState, LandedFile, Landing, ResultFile
+from airflow_provider_batchdl.lineage import dataset_name
 from airflow_provider_batchdl.storable import DEEPEST, LONGEST_MESSAGE, storable, storable_text
 from airflow_provider_batchdl.vendors.reading import as_id, as_text
 
 # All of Unicode, halves of surrogate pairs and U+0000 among it; often just these.
 texts = st.text(st.characters() | st.sampled_from("\ud83d\ude00\udfff\x00"), max_size=30)
 numbers = st.integers() | st.integers(2**62, 2**200) | st.floats()
+sizes = st.integers(0)
 values = st.recursive(
     st.none() | st.booleans() | numbers | texts,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4) | st.tuples(inner, inner),
@@ -75,6 +78,14 @@ def test_what_can_be_stored_stays_as_it_is(value: Any) -> None:
 @given(jobs | landings | result_files)
 def test_jobs_and_landings(value: Any) -> None:
     assert_stored_as_it_is(value.to_dict())
+
+
+@given(st.builds(Landing, texts, texts, st.lists(st.builds(LandedFile, texts, sizes, texts, rows=sizes)), sizes, sizes))
+def test_asset_events_and_lineage(landing: Landing) -> None:
+    assert_stored_as_it_is(extra_of(landing))
+    for file in landing.files:
+        assert_stored_as_it_is(list(dataset_name(f"s3://bucket/{file.uri}")))
+        assert_stored_as_it_is(asset_uri(f"s3://bucket/{file.uri}"))
 
 
 @given(jobs)

@@ -8,12 +8,16 @@ from airflow_provider_batchdl.assets import add_partitions, checked_partitions, 
 from airflow_provider_batchdl.exceptions import EmptyResultError
 from airflow_provider_batchdl.failures import AirflowSkipException
 from airflow_provider_batchdl.lineage import JobLineage, TellsLineage
+from airflow_provider_batchdl.redaction import get_logger
+from airflow_provider_batchdl.storable import storable
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_batchdl.hooks.base import BatchApiHook
     from airflow_provider_batchdl.jobs import Landing
+
+log = get_logger(__name__)
 
 
 class LandsResults(TellsLineage):
@@ -59,7 +63,7 @@ class LandsResults(TellsLineage):
         if self.destination is None:
             value = self._fetch(hook, job_id)
             add_partitions(context, self.outlets, partitions)
-            return value
+            return _as_stored(value, job_id)
         landing = hook.download(
             job_id,
             self.destination,
@@ -97,6 +101,18 @@ def as_given(destination: Any) -> Any:
         text = str(destination)
         return f"{text.rstrip('/')}/" if was_written_as_folder(destination) else destination
     return destination
+
+
+def _as_stored(value: object, job_id: str) -> object:
+    """A result as an XCom can hold it."""
+    stored = storable(value)
+    if stored != value:
+        log.warning(
+            "The result of job %s has what Airflow cannot store (NaN, U+0000, half of a surrogate pair, a very large "
+            "number); it is replaced in XCom. Set a destination to have the result as it is.",
+            job_id,
+        )
+    return stored
 
 
 def _skipped(job_id: str) -> AirflowSkipException:

@@ -66,9 +66,9 @@ def test_it_is_there_before_the_vendor_is_asked_anything_and_stays(
     seen: list[Any] = []
     job, send = connections.add_job(vendor), BatchClient.send
 
-    def noting(client: BatchClient, request: ApiRequest) -> Any:
+    def noting(client: BatchClient, request: ApiRequest, *more: Any) -> Any:
         seen.append(api.pushed("task", KEY))
-        return send(client, request)
+        return send(client, request, *more)
 
     monkeypatch.setattr(BatchClient, "send", noting)
     outcome = api.run(lambda: make(vendor, job.id, tmp_path))
