@@ -23,6 +23,7 @@ from airflow_provider_batchdl.vendors.errors import json_of
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing
 from airflow_provider_batchdl.vendors.matching import is_echo_of, parse_time
 from airflow_provider_batchdl.vendors.reading import as_cursor, as_id, as_list, as_size, as_text
+from airflow_provider_batchdl.vendors.states import fold
 
 if TYPE_CHECKING:
     import httpx
@@ -62,6 +63,8 @@ class BatchCom(Vendor):
                 remedy=f'Set the connection extra "api_version" to one like "{DEFAULT_VERSION}", or leave it out.',
             )
         self._prefix = f"/{version}"
+        # A word of the vendor's other export API (MEP), whose files end after a month; here it is inferred (medium).
+        self._states.setdefault(fold("EXPIRED"), JobState.FAILED)
 
     @property
     def rate_limit_scope(self) -> str:
