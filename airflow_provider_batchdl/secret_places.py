@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 MASK = "***"
 Finding = tuple[int, int, str]
@@ -37,6 +38,12 @@ _PAIR = re.compile(
     rf"(?:{_QUOTE})?\s*[=:]\s*(?:{_QUOTE})?)[^\s&'\",;)}}\]\\]+",
     re.IGNORECASE,
 )
+# Query parameters by whose value alone somebody may read what a URL leads to.
+_SIGNATURE = re.compile(
+    r"[?&;](?!x-amz-signedheaders)[\w.-]*(?:sig|credential|token|secret|passw|key|policy|auth|hash|hmac)[\w.-]*="
+    r"(?P<short>[^&#\s'\"]{8,})|[?&;][\w.-]+=(?P<long>[^&#\s'\"]{24,})",
+    re.IGNORECASE,
+)
 _NAMED = (_HEADER, _COOKIE, _PAIR, _BEARER, _JWT)
 
 
@@ -64,3 +71,12 @@ def in_places(text: str, *, original: bool) -> Iterator[Finding]:
 
 def _values(text: str, start: int, end: int) -> Iterator[Finding]:
     return ((*value.span(), MASK) for value in _QUERY_VALUE.finditer(text, start, end))
+
+
+def signatures(text: str) -> Iterator[str]:
+    """What gives access to the URLs in ``text``: passwords, and the signatures and tokens in their queries."""
+    for url in _URL.finditer(text):
+        for user in _USERINFO.finditer(url[0]):
+            yield unquote(user[0].rstrip("@").partition(":")[2])
+        for found in _SIGNATURE.finditer(url[0]):
+            yield from dict.fromkeys((value := found["short"] or found["long"], unquote(value)))

@@ -46,7 +46,7 @@ def vendor_for(connection: Connection) -> Vendor:
         login=connection.login or None,
         extra=extra,
     )
-    _mask(account.secret, *(value for name, value in extra.items() if _is_secret(name)))
+    mask(account.secret, *(value for name, value in extra.items() if _is_secret(name)))
     if not account.secret:
         raise InvalidRequestError(
             f"The Airflow connection {connection.conn_id!r} has no password.",
@@ -60,7 +60,7 @@ def _is_secret(name: str) -> bool:
     return any(word in name.lower() for word in _SECRET_WORDS) and name != "token_url"
 
 
-def _mask(*secrets: object) -> None:
+def mask(*secrets: object) -> None:
     """Tell our redactor and Airflow's about the secrets, in all their forms."""
     if _tell_airflow not in redaction.on_new_secret:
         redaction.on_new_secret.append(_tell_airflow)

@@ -11,6 +11,7 @@ from airflow_provider_batchdl.failures import no_vain_retries
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.links import BatchJobLink, show_link
 from airflow_provider_batchdl.operators.landing import LandsResults, as_given
+from airflow_provider_batchdl.rendering import HidesSignatures
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath, XComArg
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 MAX_XCOM_BYTES = 48 * 1024
 
 
-class DownloadBatchResultsOperator(LandsResults, BaseOperator):
+class DownloadBatchResultsOperator(HidesSignatures, LandsResults, BaseOperator):
     """Downloads a job's results: to object storage, or, without a destination, parsed into XCom.
 
     The destination holds the whole, verified result or nothing. Returns the ``Landing`` as a dict, or the parsed

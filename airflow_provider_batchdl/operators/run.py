@@ -38,6 +38,7 @@ from airflow_provider_batchdl.operators.choices import (
 from airflow_provider_batchdl.operators.download import MAX_XCOM_BYTES
 from airflow_provider_batchdl.operators.landing import LandsResults, as_given
 from airflow_provider_batchdl.operators.submission import Submission
+from airflow_provider_batchdl.rendering import HidesSignatures
 from airflow_provider_batchdl.sections import log_group
 from airflow_provider_batchdl.tracing import span
 from airflow_provider_batchdl.waiting import Patience
@@ -56,7 +57,7 @@ class _KilledError(BaseException):
     """Ends a wait from within ``on_kill``, which Airflow calls in a signal handler."""
 
 
-class BatchJobOperator(LandsResults, BaseOperator):
+class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
     """Submits a job, waits for it and downloads its results, as one durable task.
 
     A retry goes on where the last try stopped: it reconnects to the job (Airflow 3.3 and later) and, where that has

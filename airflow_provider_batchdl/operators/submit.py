@@ -18,12 +18,13 @@ from airflow_provider_batchdl.operators.choices import (
     parse_on_changed_input,
 )
 from airflow_provider_batchdl.operators.submission import Submission
+from airflow_provider_batchdl.rendering import HidesSignatures
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
 
-class SubmitBatchJobOperator(TellsLineage, BaseOperator):
+class SubmitBatchJobOperator(HidesSignatures, TellsLineage, BaseOperator):
     """Submits a job, once for each generation of the task instance, and returns its id.
 
     A retry reconnects to the job that was submitted (Airflow 3.3 and later); a clear by a user submits a new one.

@@ -196,3 +196,36 @@ def test_airflows_default_for_deferring(monkeypatch: pytest.MonkeyPatch, operato
     with DAG("dag", schedule=None, default_args={"deferrable": True}):
         made = operator
         assert made(**arguments).deferrable is True
+
+
+SIGNED = (
+    "https://bucket.example/people.csv?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F20260101"
+    "&X-Amz-Signature=0123456789abcdef0123456789abcdef&X-Amz-Date=20260101T000000Z"
+)
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+@pytest.mark.parametrize("make", [SubmitBatchJobOperator, BatchJobOperator])
+def test_a_signed_url_goes_to_the_vendor_and_is_not_shown(
+    connections: Emulator, api: ExecutionApi, make: Any, mapped: bool
+) -> None:
+    api.conf = {"url": SIGNED, "password": "https://me:hunter2hunter2@files.example/a.csv"}
+    request = {
+        "file_name": "people.csv",
+        "file_url": "{{ dag_run.conf['url'] }}",
+        "also": [{"url": "{{ dag_run.conf['password'] }}"}],
+    }
+    common = {"task_id": "task", "conn_id": "proofy_default"}
+
+    def made() -> Any:
+        return make.partial(**common).expand(request=[request]) if mapped else make(**common, request=request)
+
+    outcome = api.run_to_end(made, **({"map_index": 0} if mapped else {}))
+    assert outcome.state == "success", outcome.error
+    [job] = connections.jobs("proofy")
+    assert job.request["file_url"] == SIGNED
+    shown = str(api.rendered)
+    assert "people.csv" in shown
+    for secret in ("0123456789abcdef", "AKIDEXAMPLE", "hunter2"):
+        assert secret not in shown
+        assert secret not in str(api.xcoms)
