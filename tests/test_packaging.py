@@ -16,6 +16,8 @@ from typing import Any
 
 import jsonschema
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 from airflow_provider_batchdl import __version__
 from airflow_provider_batchdl.provider_info import get_provider_info
@@ -32,9 +34,9 @@ def canonical(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", name[0]).lower()
 
 
-def pinned() -> dict[str, str]:
-    """Each requirement of dev.txt with its hashes, by package."""
-    text = re.sub(r"^\s*#.*\n", "", (ROOT / "requirements" / "dev.txt").read_text(), flags=re.MULTILINE)
+def pinned(name: str = "dev.txt") -> dict[str, str]:
+    """Each requirement of a compiled file with its hashes, by package."""
+    text = re.sub(r"^\s*#.*\n", "", (ROOT / "requirements" / name).read_text(), flags=re.MULTILINE)
     entries = re.split(r"(?<!\\)\n(?=\S)", text.strip())
     return {canonical(entry): entry for entry in entries}
 
@@ -104,8 +106,34 @@ def test_what_the_package_asks_for_is_what_we_test_with(wheel: zipfile.ZipFile) 
     assert required <= pinned().keys()
 
 
-def test_every_requirement_is_pinned_and_hashed() -> None:
-    requirements = pinned()
+RANGES = [
+    Requirement(text)
+    for texts in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+    for text in texts
+]
+
+
+@pytest.mark.parametrize("wanted", RANGES, ids=str)
+def test_a_lower_bound_is_what_the_tests_run_on(wanted: Requirement) -> None:
+    """`make compat-min` runs on the lowest that the resolver finds: a bound below that would be a guess."""
+    [lowest] = [Version(each.version) for each in wanted.specifier if each.operator == ">="]
+    tested = re.search(r"==([^ ]+)", pinned("compat-min.txt")[canonical(wanted.name)])
+    assert tested
+    assert Version(tested[1]).release[: len(lowest.release)] == lowest.release
+
+
+def test_older_installers_find_what_belongs_together_for_s3() -> None:
+    """pip 23.2 tries every release of boto3 against aiobotocore's botocore, unless that names the one for it."""
+    extra = [Requirement(text) for text in PROJECT["optional-dependencies"]["s3"]]
+    assert {each.name: each.extras for each in extra} == {
+        "aiobotocore": {"boto3"},
+        "apache-airflow-providers-amazon": {"s3fs"},
+    }
+
+
+@pytest.mark.parametrize("name", ["dev.txt", "compat-min.txt"])
+def test_every_requirement_is_pinned_and_hashed(name: str) -> None:
+    requirements = pinned(name)
     assert len(requirements) > 100
     for entry in requirements.values():
         assert re.match(
@@ -118,7 +146,7 @@ def test_requirements_hold_all_that_was_asked_for() -> None:
     assert {canonical(line) for line in asked} <= pinned().keys()
 
 
-@pytest.mark.parametrize("name", ["dev.in", "dev.txt"])
+@pytest.mark.parametrize("name", ["dev.in", "dev.txt", "compat-min.in", "compat-min.txt"])
 def test_requirements_name_no_place_to_fetch_from(name: str) -> None:
     text = (ROOT / "requirements" / name).read_text()
     assert "://" not in text

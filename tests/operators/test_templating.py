@@ -220,7 +220,7 @@ def test_a_signed_url_goes_to_the_vendor_and_is_not_shown(
     def made() -> Any:
         return make.partial(**common).expand(request=[request]) if mapped else make(**common, request=request)
 
-    outcome = api.run_to_end(made, **({"map_index": 0} if mapped else {}))
+    outcome = api.run_to_end(made, map_index=0 if mapped else -1)
     assert outcome.state == "success", outcome.error
     [job] = connections.jobs("proofy")
     assert job.request["file_url"] == SIGNED
