@@ -6,12 +6,13 @@ import random
 import ssl
 from collections.abc import Callable
 from functools import cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from http.cookiejar import CookieJar
 from typing import Any
 
 import httpx
 from tenacity import RetryCallState, stop_after_attempt
 
+from airflow_provider_batchdl.client.answers import ahide_location, hide_location
 from airflow_provider_batchdl.client.ratelimit import LONGEST_PAUSE, LONGEST_WAIT
 from airflow_provider_batchdl.client.sending import Sending
 from airflow_provider_batchdl.exceptions import (
@@ -19,11 +20,10 @@ from airflow_provider_batchdl.exceptions import (
     InvalidRequestError,
     RateLimitedError,
     TransferError,
-    UnexpectedResponseError,
     VendorUnavailableError,
 )
 from airflow_provider_batchdl.observers import Reason, tell_retry
-from airflow_provider_batchdl.redaction import excerpt, get_logger, redact, redact_url
+from airflow_provider_batchdl.redaction import get_logger, redact_url
 from airflow_provider_batchdl.storable import words_of
 from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
 
@@ -31,8 +31,9 @@ log = get_logger(__name__)
 
 ATTEMPTS = 5
 BACKOFF_CAP = 30.0
-# Control answers are small; whatever is larger is not one.
-LARGEST_ANSWER = 64 * 2**20
+# Bytes. A job's answer may repeat its request, with a hundred thousand ids; a page of a list, those of many jobs.
+LARGEST_ANSWER = 8 * 2**20
+LARGEST_LIST = 32 * 2**20
 TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=60.0)
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -100,15 +101,26 @@ def ssl_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def client_options() -> dict[str, Any]:
+class _NoCookies(CookieJar):
+    """Takes no cookie: two accounts may share a process, and a cookie of one must not speak for the other."""
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        """Take none, and do not even read them."""
+
+
+def client_options(*, is_async: bool) -> dict[str, Any]:
     """What the sync and the async ``httpx`` client have in common."""
     return {
         "verify": ssl_context(),
         "timeout": TIMEOUT,
         "follow_redirects": False,  # by hand, or not at all: credentials stay on the connection's origin
-        # Two accounts may share a process; a cookie of one must not speak for the other.
-        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        "headers": {"User-Agent": user_agent(), "Accept": "application/json, */*;q=0.5"},
+        "event_hooks": {"response": [ahide_location if is_async else hide_location]},
+        "cookies": _NoCookies(),
+        "headers": {
+            "User-Agent": user_agent(),
+            "Accept": "application/json, */*;q=0.5",
+            "Accept-Encoding": "identity",  # few bytes gained, and a few could become gigabytes
+        },
     }
 
 
@@ -132,9 +144,11 @@ def build_request(
     body: dict[str, Any] = {} if request.json is None else {"json": request.json}
     try:
         return build(request.method, url, params=dict(request.params or {}) or None, files=files, **body)
-    except (httpx.InvalidURL, TypeError, ValueError, RecursionError) as error:
+    except BatchDlError:
+        raise  # the file to submit cannot be read
+    except Exception as error:  # the request is the user's, and whatever it is made of may raise what it likes
         raise InvalidRequestError(
-            f"The {request.operation} request cannot be made: {error}.",
+            f"The {request.operation} request cannot be made: {words_of(error) or type(error).__name__}.",
             vendor=vendor.name,
             job_id=request.job_id,
             remedy="Check the task's request, which must be plain JSON (a date as text), and the connection's host.",
@@ -183,57 +197,3 @@ def unreadable(vendor: Vendor, error: Exception) -> BatchDlError:
         vendor=vendor.name,
         remedy="Check the task's file, and the connection to the store it is in.",
     )
-
-
-def too_large(vendor: Vendor, request: ApiRequest) -> UnexpectedResponseError:
-    """The error for an answer that no control call has."""
-    return UnexpectedResponseError(
-        f"{vendor.label}'s answer to the {request.operation} request is larger than {LARGEST_ANSWER:,} bytes.",
-        vendor=vendor.name,
-        job_id=request.job_id,
-    )
-
-
-def name_job(error: BatchDlError, request: ApiRequest | None) -> None:
-    """Say in ``error`` which job ``request`` was about: a flow that reads an answer need not know whose it is."""
-    if error.job_id is None and request is not None:
-        error.job_id = redact(request.job_id) if request.job_id else None
-
-
-def with_body(response: httpx.Response, body: bytes) -> httpx.Response:
-    """``response`` with its decoded body in memory, as if it had been read whole."""
-    headers = [
-        (name, value)
-        for name, value in response.headers.multi_items()
-        if name not in ("content-encoding", "content-length", "transfer-encoding")
-    ]
-    return httpx.Response(response.status_code, headers=headers, content=body, request=response.request)
-
-
-def check_answer(vendor: Vendor, request: ApiRequest, response: httpx.Response, *, sent: bool = True) -> httpx.Response:
-    """``response``, whose body has been read, if it is a success.
-
-    Args:
-        vendor: who answered.
-        request: what was asked.
-        response: the answer.
-        sent: whether all of the request may have been sent.
-
-    Raises:
-        BatchDlError: what it means otherwise.
-    """
-    if response.is_success:
-        return response
-    if response.has_redirect_location:
-        host = excerpt(response.headers["location"].partition("#")[0], 200)
-        raise UnexpectedResponseError(
-            f"{vendor.label} redirects the {request.operation} request to {host}.",
-            vendor=vendor.name,
-            job_id=request.job_id,
-            status=response.status_code,
-            remedy="It is not followed, since the key must stay on the connection's host. Set the host to the new one.",
-        )
-    error = vendor.error(request, response)
-    if isinstance(error, VendorUnavailableError) and not sent:
-        error.maybe_processed = False  # answered before the vendor had the whole request
-    raise error

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from airflow_provider_batchdl.client.limits import ANSWER_SECONDS, limit
 from airflow_provider_batchdl.vendors.requests import ApiRequest, SubmitJournal
 
 __all__ = ["Sending", "SubmitJournal", "journaled"]
@@ -33,10 +34,13 @@ class Sending:
 
     Args:
         journal: is told when its first byte goes.
+        answer_seconds: how long its answer may take.
     """
 
-    def __init__(self, journal: SubmitJournal | None = None) -> None:
+    def __init__(self, journal: SubmitJournal | None = None, *, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._journal = journal
+        self._answer_seconds = answer_seconds
+        self._is_async = False
         self._unsent = False
         self._told = False
 
@@ -51,12 +55,17 @@ class Sending:
             self._told = False
             self._journal.turned_away()
 
+    def of_credentials(self) -> Sending:
+        """What watches a request that this one's credentials need."""
+        return Sending(answer_seconds=self._answer_seconds)
+
     def watch(self, message: httpx.Request, *, is_async: bool = False) -> None:
         """Watch ``message`` being sent, by the sync client or the async one."""
-        self._unsent = False
+        self._unsent, self._is_async = False, is_async
         message.extensions["trace"] = self._atrace if is_async else self._trace
 
     def _trace(self, event: str, info: dict[str, Any]) -> None:
+        limit(event, info, self._answer_seconds, is_async=self._is_async)
         request = info.get("request")
         if getattr(request, "method", b"") == b"CONNECT":
             return  # to a proxy, about the way there

@@ -31,6 +31,7 @@ from airflow_provider_batchdl.exceptions import (
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.redaction import excerpt, get_logger
 from airflow_provider_batchdl.vendors.answers import Answers
+from airflow_provider_batchdl.vendors.flows import answer, guarded
 from airflow_provider_batchdl.vendors.listing import JobPage, Listing
 from airflow_provider_batchdl.vendors.requests import ApiRequest, RateLimit, Submission, Upload
 from airflow_provider_batchdl.vendors.states import fold, named_states
@@ -56,12 +57,6 @@ _NOT_TAKEN = frozenset({301, 307, 308, *range(400, 500)})
 # Which unknown states were logged, and in which hour.
 _unknown_states_logged: set[tuple[str, str, int]] = set()
 _MOST_LOGGED = 1000
-
-
-def answer(value: T) -> Flow[T]:
-    """A flow that asks nothing."""
-    yield from ()
-    return value
 
 
 class Vendor(Answers, ABC):
@@ -98,8 +93,6 @@ class Vendor(Answers, ABC):
     def account_name(self) -> str | None:
         """What the vendor knows the account by, whichever key it has; None where it is only known by its key."""
         return self.account.login
-
-    # What the API can do; the first four are what a vendor must have.
 
     @abstractmethod
     def auth(self) -> httpx.Auth:
@@ -170,8 +163,6 @@ class Vendor(Answers, ABC):
         """What a person can recognise the job of ``submission`` by, in the vendor's dashboard: "a job with …"."""
         return f"a job made at {submission.time()} or up to a few minutes later, with the request {submission.gist()}"
 
-    # What its answers mean.
-
     def state_of(self, word: str) -> JobState:
         """The state behind the vendor's word. An unknown one counts as running, and is logged once an hour."""
         state = self.known_state(word)
@@ -234,8 +225,6 @@ class Vendor(Answers, ABC):
         """The error for something this API cannot do."""
         return UnsupportedOperationError(f"{self.label}'s API cannot {what}.", vendor=self.name, job_id=job_id)
 
-    # Policy that is the same for every vendor.
-
     def submit_once(self, submission: Submission) -> Flow[Job]:
         """Submit, and where the answer is lost look the job up instead of sending it again.
 
@@ -243,7 +232,7 @@ class Vendor(Answers, ABC):
             SubmitUncertainError: the request may have been accepted, and the job cannot be found.
         """
         try:
-            return (yield from self.submit(submission))
+            return (yield from guarded(self, self.submit(submission)))
         except VendorUnavailableError as error:
             if not error.maybe_processed:
                 raise
@@ -253,7 +242,7 @@ class Vendor(Answers, ABC):
                 raise
             lost = error
         try:
-            job = yield from self.find_submitted(submission)
+            job = yield from guarded(self, self.find_submitted(submission))
         except BatchDlError as error:
             log.warning("Could not look for the job whose submit was not answered: %s", error)
             job = None

@@ -7,6 +7,9 @@ from datetime import datetime
 
 from airflow_provider_batchdl.jobs import Job
 
+# Of a hundred jobs each. Whoever follows a list stops here: a cursor that always changes would never end.
+MOST_PAGES = 500
+
 
 @dataclass(frozen=True)
 class Listing:

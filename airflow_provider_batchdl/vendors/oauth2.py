@@ -103,7 +103,6 @@ class OAuth2ClientCredentials(httpx.Auth):
                 token = self._token.usable(refused)
                 if token is None:
                     answer = yield self._token_request()
-                    answer.read()
                     token = self._keep(answer)
             response = yield self._with_token(request, token)
             if response.status_code != httpx.codes.UNAUTHORIZED:
@@ -118,7 +117,6 @@ class OAuth2ClientCredentials(httpx.Auth):
                 token = self._token.usable(refused)
                 if token is None:
                     answer = yield self._token_request()
-                    await answer.aread()
                     token = self._keep(answer)
             response = yield self._with_token(request, token)
             if response.status_code != httpx.codes.UNAUTHORIZED:
@@ -126,7 +124,8 @@ class OAuth2ClientCredentials(httpx.Auth):
             refused = token
 
     def _token_request(self) -> httpx.Request:
-        return httpx.Request("POST", self._token_url, data=self._form, headers={"Accept": "application/json"})
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        return httpx.Request("POST", self._token_url, data=self._form, headers=headers)
 
     @staticmethod
     def _with_token(request: httpx.Request, token: str) -> httpx.Request:

@@ -6,15 +6,17 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+Answer = bytes | Callable[[socket.socket], None]
 
 
 @contextlib.contextmanager
-def serving(*answers: bytes, pause: float = 0.0) -> Iterator[str]:
+def serving(*answers: Answer, pause: float = 0.0) -> Iterator[str]:
     """Answer one connection after another with ``answers``, the last one again and again, and close each.
 
     Args:
-        answers: what to say.
+        answers: what to say, or what is to be done with the connection once something was received on it.
         pause: seconds between one byte and the next; 0 for all at once.
 
     Yields:
@@ -31,11 +33,14 @@ def serving(*answers: bytes, pause: float = 0.0) -> Iterator[str]:
             with connection, contextlib.suppress(OSError):
                 connection.settimeout(5)
                 connection.recv(65536)
-                said = answers[min(number, len(answers) - 1)]
-                if not pause:
-                    connection.sendall(said)
+                answer = answers[min(number, len(answers) - 1)]
+                if not isinstance(answer, bytes):
+                    answer(connection)
                     continue
-                for byte in said:
+                if not pause:
+                    connection.sendall(answer)
+                    continue
+                for byte in answer:
                     connection.sendall(bytes([byte]))
                     time.sleep(pause)
 

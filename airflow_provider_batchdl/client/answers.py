@@ -1,0 +1,105 @@
+"""Reading an answer, so that nothing in it does harm.
+
+Its body is bounded while it is decoded, and no library acts on its headers before we do.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import httpx
+
+# What servers use although `identity` is asked for (RFC 9110, section 8.4.1). Any other word counts as none: what is no
+# JSON then is found out by whoever reads it.
+_WBITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+_AS_RECEIVED = "batchdl.headers"
+# These are not true of the body any more, once it has been read.
+_OF_THE_WIRE = (b"content-encoding", b"content-length", b"transfer-encoding")
+
+
+class UnreadableAnswerError(Exception):
+    """An answer cannot be read, for a reason in plain words. Not typed yet: it is not known what it answers."""
+
+
+def hide_location(response: httpx.Response) -> None:
+    """Keep ``httpx`` from making a request of ``Location``, which it does even where it is not to follow it.
+
+    It raises over one that is no URL, and the answer would be lost. A response hook for the sync client.
+    """
+    response.extensions[_AS_RECEIVED] = response.headers
+    response.headers = httpx.Headers([pair for pair in response.headers.raw if pair[0].lower() != b"location"])
+
+
+async def ahide_location(response: httpx.Response) -> None:
+    """The same for the async client."""
+    hide_location(response)
+
+
+class Answer:
+    """An answer while its body is received.
+
+    Args:
+        response: the answer's head.
+        largest: the most bytes that the body may have, coded and decoded.
+
+    Raises:
+        UnreadableAnswerError: the body is coded more than once, as no control answer is.
+    """
+
+    def __init__(self, response: httpx.Response, largest: int) -> None:
+        self._response, self._largest = response, largest
+        self._wire, self._body = 0, bytearray()
+        codings = [word.strip().lower() for word in response.headers.get("content-encoding", "").split(",")]
+        known = [coding for coding in codings if coding in _WBITS]
+        if len(known) > 1:
+            raise UnreadableAnswerError("it is compressed more than once")
+        self._coding = known[0] if known else None
+        self._decoder = self._new_decoder()
+
+    def _new_decoder(self) -> Any:
+        return zlib.decompressobj(_WBITS[self._coding]) if self._coding else None
+
+    def feed(self, chunk: bytes) -> None:
+        """Take a piece of the body as it was sent.
+
+        Raises:
+            UnreadableAnswerError: it is too large.
+            httpx.DecodingError: it is not coded as it says.
+        """
+        self._wire += len(chunk)
+        if self._decoder is None:
+            self._take(chunk)
+            return
+        data = chunk
+        while data:
+            if self._decoder.eof:  # gzip allows one member after another
+                self._decoder = self._new_decoder()
+            try:
+                self._take(self._decoder.decompress(data, self._largest + 1 - len(self._body)))
+            except zlib.error as error:
+                raise self._wrongly_coded(f"it is not {self._coding}, as it says: {error}") from None
+            data = self._decoder.unconsumed_tail or self._decoder.unused_data
+
+    def _take(self, piece: bytes) -> None:
+        self._body += piece
+        if max(len(self._body), self._wire) > self._largest:
+            raise UnreadableAnswerError(f"it is larger than {self._largest:,} bytes")
+
+    def _wrongly_coded(self, words: str) -> httpx.DecodingError:
+        return httpx.DecodingError(words, request=self._response.request)
+
+    def whole(self) -> httpx.Response:
+        """The answer with its decoded body in memory, as if it had been read whole, and with all its headers.
+
+        Raises:
+            httpx.DecodingError: the coded body ends early.
+        """
+        if self._decoder is not None and self._wire and not self._decoder.eof:
+            raise self._wrongly_coded(f"its {self._coding} body ends early")
+        received: httpx.Headers = self._response.extensions.get(_AS_RECEIVED, self._response.headers)
+        # As bytes: as text, they could not be put back where one of them is not ASCII.
+        headers = [pair for pair in received.raw if pair[0].lower() not in _OF_THE_WIRE]
+        return httpx.Response(
+            self._response.status_code, headers=headers, content=bytes(self._body), request=self._response.request
+        )

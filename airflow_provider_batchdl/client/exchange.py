@@ -1,0 +1,117 @@
+"""One request of a flow and the answer to it, up to what both mean: the same for the sync and the async client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from airflow_provider_batchdl.client import policy
+from airflow_provider_batchdl.client.answers import Answer, UnreadableAnswerError
+from airflow_provider_batchdl.client.limits import AnswerLimitError
+from airflow_provider_batchdl.client.sending import Sending
+from airflow_provider_batchdl.exceptions import BatchDlError, UnexpectedResponseError, VendorUnavailableError
+from airflow_provider_batchdl.redaction import excerpt, get_logger
+from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
+
+log = get_logger(__name__)
+
+LONGEST_WORDS = 300
+
+
+class Exchange:
+    """A request under way, with those that its credentials need before it.
+
+    Args:
+        vendor: who is asked.
+        request: what is asked.
+        message: the same, as it is to be sent.
+        sending: watches ``message`` being sent.
+        is_async: whether the async client sends it.
+    """
+
+    def __init__(
+        self, vendor: Vendor, request: ApiRequest, message: httpx.Request, sending: Sending, *, is_async: bool = False
+    ) -> None:
+        self._vendor, self._request, self._message, self._sending = vendor, request, message, sending
+        self._is_async = is_async
+        self._out = message
+        self._status: int | None = None
+
+    def starts(self, out: httpx.Request) -> None:
+        """``out`` is sent next: ``message``, or one that its credentials need."""
+        self._out, self._status = out, None
+        # A token's request is watched, too, since that limits what its answer may take; but it is no submit's first.
+        sending = self._sending if out is self._message else self._sending.of_credentials()
+        sending.watch(out, is_async=self._is_async)
+
+    def answer(self, response: httpx.Response) -> Answer:
+        """What the body of ``response`` goes into while it is received."""
+        self._status = response.status_code
+        is_list = self._request.operation == "list" and self._out is self._message
+        return Answer(response, policy.LARGEST_LIST if is_list else policy.LARGEST_ANSWER)
+
+    @contextmanager
+    def typed(self) -> Iterator[None]:
+        """Turn whatever is raised over this request or its answer into a typed error about it.
+
+        The request's own trouble is typed where it arises; what is left is what HTTP libraries, codecs and readers
+        raise over an answer, which may be anything.
+        """
+        try:
+            yield
+        except BatchDlError:
+            raise
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise policy.transport_error(
+                self._vendor, self._request, error, self._message, sent=self._sending.whole
+            ) from None
+        except Exception as error:  # noqa: BLE001 see above
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, error: Exception) -> BatchDlError:
+        label, operation = self._vendor.label, self._request.operation
+        words = excerpt(error, LONGEST_WORDS)
+        if not isinstance(error, UnreadableAnswerError | AnswerLimitError):
+            log.debug("The %s request to %s failed", operation, label, exc_info=error)
+            words = f"{type(error).__name__}: {words}" if words else type(error).__name__
+        if self._out is not self._message or not self._sending.whole:
+            what = "token" if self._out is not self._message else operation
+            return VendorUnavailableError(
+                f"The {operation} request was not sent to {label}: its {what} request failed ({words}).",
+                vendor=self._vendor.name,
+                job_id=self._request.job_id,
+                status=self._status,
+                maybe_processed=False,
+            )
+        return UnexpectedResponseError(
+            f"{label}'s answer to the {operation} request cannot be read: {words}.",
+            vendor=self._vendor.name,
+            job_id=self._request.job_id,
+            status=self._status,
+        )
+
+    def checked(self, response: httpx.Response) -> httpx.Response:
+        """``response``, whose body has been read, if it is a success.
+
+        Raises:
+            BatchDlError: what it means otherwise.
+        """
+        if response.is_success:
+            return response
+        if response.has_redirect_location:
+            host = excerpt(response.headers["location"].partition("#")[0], 200)
+            raise UnexpectedResponseError(
+                f"{self._vendor.label} redirects the {self._request.operation} request to {host}.",
+                vendor=self._vendor.name,
+                job_id=self._request.job_id,
+                status=response.status_code,
+                remedy=(
+                    "It is not followed, since the key must stay on the connection's host. Set the host to the new one."
+                ),
+            )
+        error = self._vendor.error(self._request, response)
+        if isinstance(error, VendorUnavailableError) and not self._sending.whole:
+            error.maybe_processed = False  # answered before the vendor had the whole request
+        raise error
