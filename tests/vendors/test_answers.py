@@ -15,7 +15,7 @@ from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors import answers, base
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow
 from tests.client.helpers import EXPORT, REPORT, REQUESTS, VENDORS, submission, vendor_at
-from tests.vendors.test_flows import JOB_ID, UUID, drive, flows_of, vendor_named
+from tests.vendors.test_flows import JOB_ID, UUID, always, drive, flows_of, vendor_named
 
 ID_MEMBER = {"revenuebase": "process_id", "proofy": "id", "batchcom": "id", "apartmentiq": "job_id"}
 RUNNING = {"revenuebase": "PROCESSING", "proofy": "processing", "batchcom": "RUNNING", "apartmentiq": "submitted"}
@@ -123,7 +123,7 @@ def test_a_submit_without_a_status_keeps_the_id(name: str) -> None:
     for more in ({}, {"status": None}, {"status": ""}, {"status": 5}):
         for job_id in (41001, "41001"):
             body = {ID_MEMBER[name]: job_id, **more}
-            job = drive(vendor_named(name).submit(submission(REQUESTS[name], file)), lambda _, body=body: body)
+            job = drive(vendor_named(name).submit(submission(REQUESTS[name], file)), always(body))
             assert (job.id, job.state) == ("41001", JobState.PENDING)
 
 
@@ -133,7 +133,7 @@ def test_an_unknown_word_is_warned_of_again_every_hour(
 ) -> None:
     monkeypatch.setattr(base, "_unknown_states_logged", set())
     now = [0.0]
-    monkeypatch.setattr(base.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("airflow_provider_batchdl.vendors.base.time.monotonic", lambda: now[0])
     vendor = vendor_named(name)
     for hour in range(3):
         now[0] = hour * 3600.0 + 1
@@ -198,15 +198,23 @@ def test_a_list_of_files_is_there_empty_or_malformed() -> None:
     assert len(drive(vendor.get_job("export_1"), lambda _: shown("batchcom", "SUCCESS", files=one)).files) == 1
     assert drive(vendor.get_job("export_1"), lambda _: shown("batchcom", "SUCCESS", files=[])).files == ()
     assert drive(vendor.get_job("export_1"), lambda _: shown("batchcom", "RUNNING")).files == ()
-    for more in ({}, {"files": None}, {"files": {}}, {"files": "x"}, {"files": [{}]}, {"files": [None]}):
+    without: list[dict[str, Any]] = [
+        {},
+        {"files": None},
+        {"files": {}},
+        {"files": "x"},
+        {"files": [{}]},
+        {"files": [None]},
+    ]
+    for more in without:
         with pytest.raises(exc.UnexpectedResponseError):
-            drive(vendor.get_job("export_1"), lambda _, more=more: shown("batchcom", "SUCCESS", **more))
+            drive(vendor.get_job("export_1"), always(shown("batchcom", "SUCCESS", **more)))
 
 
 def test_the_reason_of_a_failed_export_has_its_code() -> None:
     for member in ("error_message", "error_msg"):
         item = shown("batchcom", "ERROR", error_code="X1", **{member: "Too many"})
-        job = drive(vendor_named("batchcom").get_job("export_1"), lambda _, item=item: item)
+        job = drive(vendor_named("batchcom").get_job("export_1"), always(item))
         assert job.message == "X1: Too many"
 
 
