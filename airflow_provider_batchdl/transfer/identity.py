@@ -87,7 +87,8 @@ def resumed_identity(head: ResponseHead, expected: Identity | None, start: int, 
     same = (
         expected.validator in (found.etag, found.modified if expected.etag is None else None)
         and (None in (found.modified, expected.modified) or found.modified == expected.modified)
-        and expected.codings in (None, found.codings)
+        # A part need not repeat what the first answer said of the whole, its coding included.
+        and (not found.codings or expected.codings in (None, found.codings))
         and not head.headers.get("content-type", "").lower().startswith("multipart/byteranges")
     )
     return replace(expected, total=total) if as_asked and whole and same else None

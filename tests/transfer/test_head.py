@@ -209,6 +209,12 @@ class TestResumedIdentity:
         assert resumed_identity(head(206, **plain, last_modified=date(9e5)), expected, 40, None) is None
         assert resumed_identity(head(206, **plain), expected, 40, None) is None
 
+    def test_a_part_need_not_repeat_the_coding(self) -> None:
+        expected = Identity(ETAG, 100, date(9e6), ("gzip",))
+        for coding in ({}, {"content_encoding": "x-gzip"}):
+            assert resumed_identity(head(206, **self.GOOD, **coding), expected, 40, None) == expected
+        assert resumed_identity(head(206, **self.GOOD, content_encoding="br"), expected, 40, None) is None
+
     def test_a_size_is_learned(self) -> None:
         expected = Identity(ETAG, None)
         found = resumed_identity(head(206, etag=ETAG, content_range="bytes 40-99/100"), expected, 40, None)

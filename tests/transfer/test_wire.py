@@ -7,6 +7,7 @@ import time
 import zlib
 from email.utils import formatdate
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -216,6 +217,22 @@ class TestHeads:
         assert time.monotonic() - began < 20
 
 
+class TestOldServers:
+    def test_chunks_under_an_old_version(self, land: Landed) -> None:
+        assert "chunked" in land(answer(chunks(WHOLE), "Transfer-Encoding: chunked", version="1.0")).verified_by
+        assert land.content == WHOLE
+        land.path.unlink()
+        land.refused(answer(chunks(WHOLE)[:-9], "Transfer-Encoding: chunked", version="1.0"), error=TransferError)
+
+    @pytest.mark.parametrize(
+        "said",
+        [WHOLE, b"", b"HTTP/1.1 abc OK\r\n\r\n", b"HTTP/2 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000,
+         b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n", b"\xff" * 90],
+    )  # fmt: skip
+    def test_what_is_no_answer(self, land: Landed, said: bytes) -> None:
+        land.refused(said, error=VendorUnavailableError)
+
+
 class TestStatus:
     @pytest.mark.parametrize("status", ["202 Accepted", "204 No Content"])
     def test_not_ready(self, land: Landed, status: str) -> None:
@@ -239,6 +256,30 @@ class TestStatus:
         with pytest.raises(BatchDlError) as caught:
             download(client_for("revenuebase"), job.id, local(tmp_path / "x"))
         assert (caught.value.vendor_message, caught.value.job_id) == ("Job must have status", job.id)
+
+
+class TestAtHome:
+    """Answers of the vendor's own origin, which the account's limits are learned from, too."""
+
+    ODD: ClassVar = dict.fromkeys(
+        ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "x-ratelimit-reset-after", "retry-after",
+         "etag", "server", "content-disposition", "x-any", "date", "set-cookie"],
+        "\xff\xe9\x85;,=",
+    )  # fmt: skip
+
+    @pytest.mark.parametrize("vendor", ["revenuebase", "proofy", "batchcom", "apartmentiq"])
+    @pytest.mark.parametrize("status", [None, 202, 400, 404, 409, 429, 503])
+    def test_any_bytes_in_any_header(
+        self, emulator: Emulator, client_for: ClientFor, tmp_path: Path, vendor: str, status: int | None
+    ) -> None:
+        job = emulator.add_job(vendor, result=ResultSpec(bytes=3000), state="succeeded")
+        emulator.add_fault(Fault("headers", operation="download", headers=self.ODD, status=status, times=99))
+        if status is None:
+            assert download(client_for(vendor), job.id, local(tmp_path / "x")).bytes > 0
+            return
+        with pytest.raises(BatchDlError) as caught:
+            download(client_for(vendor), job.id, local(tmp_path / "x"))
+        assert (caught.value.vendor, caught.value.job_id, left_in(tmp_path)) == (vendor, job.id, [])
 
 
 VALIDATED = ['ETag: "v1"', "Accept-Ranges: bytes"]
