@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
     RateLimitedError,
+    ResultNotReadyError,
     SubmitUncertainError,
     VendorUnavailableError,
 )
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 # An exception that wraps an exception that wraps …: no more than a person would read.
 DEEPEST_CAUSE = 10
+# Errors whose delay is the vendor's word on when the same will go well.
+_THEIR_DELAY = (RateLimitedError, VendorUnavailableError, ResultNotReadyError, SubmitUncertainError)
 
 
 class BatchDlRetryPolicy(RetryPolicy):
@@ -70,7 +73,7 @@ class BatchDlRetryPolicy(RetryPolicy):
             return RetryDecision.default()
         if not error.retryable:
             return RetryDecision.fail(str(error))
-        if isinstance(error, RateLimitedError | VendorUnavailableError | SubmitUncertainError) and error.retry_after:
+        if isinstance(error, _THEIR_DELAY) and error.retry_after:
             return _retry_after(error, error.retry_after, context)
         return RetryDecision.default()
 

@@ -36,6 +36,8 @@ _SUFFIXES = {
 
 def codings_of(text: str) -> tuple[str, ...]:
     """The codings that a ``Content-Encoding`` names, in the order in which they were applied, without what is none."""
+    if not text:
+        return ()
     words = (word.strip().lower() for word in text.split(","))
     known = (_UNDONE.get(word) or (word.removeprefix("x-") if word in _FOREIGN else None) for word in words)
     return tuple(coding for coding in known if coding)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException, HTTPMessage, HTTPResponse, IncompleteRead
@@ -23,6 +23,7 @@ HEAD_READ = 32 << 10
 """What a read of a head may take of the body behind it: all of a small one."""
 
 _DIGITS = re.compile(r"[0-9]{1,19}")
+_PLAIN_LENGTH = re.compile(r"[0-9]{1,18}")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r?\n")
 _FIELD = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*:(.*)", re.DOTALL)
 
@@ -42,13 +43,15 @@ class Framing:
     fault: str | None = None
 
 
-def framing_of(transfer_codings: Iterable[str], lengths: Iterable[str]) -> Framing:
+def framing_of(transfer_codings: Sequence[str], lengths: Sequence[str]) -> Framing:
     """The framing that a head declares (RFC 9112, section 6.3).
 
     Args:
         transfer_codings: all lines of ``Transfer-Encoding``.
         lengths: all lines of ``Content-Length``. What is no number counts as none; two numbers are a fault.
     """
+    if not transfer_codings and len(lengths) == 1 and _PLAIN_LENGTH.fullmatch(lengths[0]):
+        return Framing("content-length", int(lengths[0]))  # as nearly all are, and small files have little time
     codings = [coding.strip(" \t").lower() for line in transfer_codings for coding in line.split(",")]
     # "identity" was a transfer coding once (RFC 2616, section 3.6), and does nothing.
     codings = [coding for coding in codings if coding not in ("", "identity")]

@@ -19,6 +19,7 @@ from airflow_provider_batchdl.exceptions import (
     BatchDlError,
     DestinationError,
     RateLimitedError,
+    ResultNotReadyError,
     TransferError,
     VendorUnavailableError,
 )
@@ -122,7 +123,7 @@ def test_what_happened_while_another_error_was_handled_is_not_its_cause() -> Non
     assert decide(error) == RetryDecision.default()
 
 
-@pytest.mark.parametrize("kind", [RateLimitedError, VendorUnavailableError])
+@pytest.mark.parametrize("kind", [RateLimitedError, VendorUnavailableError, ResultNotReadyError])
 @pytest.mark.parametrize(
     ("asked", "retry_delay", "delay"),
     [
