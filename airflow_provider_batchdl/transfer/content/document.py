@@ -11,7 +11,7 @@ import re
 
 import msgspec
 
-from airflow_provider_batchdl.exceptions import BatchDlError, TruncatedDownloadError, UnexpectedResponseError
+from airflow_provider_batchdl.exceptions import TruncatedDownloadError, UnexpectedResponseError
 from airflow_provider_batchdl.transfer.content.base import MOST, Blocks, Look
 from airflow_provider_batchdl.transfer.content.lines import JsonLinesCheck, is_value
 
@@ -136,13 +136,14 @@ class JsonCheck(Blocks):
 
     def _invalid(self, rest: bytes, why: str) -> Look:
         whole = (self._start or b"") + rest
-        error: BatchDlError = _truncated()
-        at_its_end = why.startswith("Input data was truncated") or why.endswith(f"(byte {len(whole)})")
+        if not self._rows and _is_lines(whole):  # its first line is as long as a block
+            return self._as_lines(whole).finish()
         if is_value(whole):  # to Python it is, with NaN in it
             return Look(end="open")
-        if not at_its_end:
-            error = UnexpectedResponseError("The download was declared as JSON but is not valid.")
-        return Look(error=error)
+        at_its_end = why.endswith(f"(byte {len(whole)})") and "trailing" not in why
+        if at_its_end or why.startswith("Input data was truncated"):
+            return Look(error=_truncated())
+        return Look(error=UnexpectedResponseError("The download was declared as JSON but is not valid."))
 
 
 def _truncated() -> TruncatedDownloadError:

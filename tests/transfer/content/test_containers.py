@@ -31,8 +31,8 @@ def test_damaged_gzip() -> None:
 
 
 def test_a_small_bomb_costs_little() -> None:
-    packed = gzip.compress(b"[" + b"0," * 30_000_000 + b"0]")
-    assert look("x.json.gz", packed, proven=False).rows == 30_000_001
+    packed = gzip.compress(b"[" + b"0," * 5_000_000 + b"0]")
+    assert look("x.json.gz", packed, proven=False).rows == 5_000_001
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from tests.transfer.content.verdicts import cut_at, in_steps, judged, look, look
 
 @pytest.mark.parametrize("proven", [True, False])
 @pytest.mark.parametrize("block", [10, BLOCK])
+@settings(max_examples=40)
 @given(
     st.lists(values, min_size=1, max_size=10), sizes, st.sampled_from(["\n", "\r\n", "\n\n", "\n \n"]), st.booleans()
 )
@@ -30,7 +31,7 @@ def test_complete(proven: bool, block: int, rows: list[Any], cuts: list[int], ne
     assert (found.word, found.rows, found.error) == ("jsonl-end", len(rows), None)
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(st.lists(documents, min_size=1, max_size=3))
 def test_a_cut_inside_a_line_is_refused_and_one_behind_it_needs_a_second_reading(
     rows: list[Any],
