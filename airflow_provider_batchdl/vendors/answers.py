@@ -13,7 +13,7 @@ from airflow_provider_batchdl.exceptions import (
     ResultNotReadyError,
     UnexpectedResponseError,
 )
-from airflow_provider_batchdl.jobs import Job, JobState
+from airflow_provider_batchdl.jobs import JobState
 from airflow_provider_batchdl.redaction import excerpt, get_logger
 from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, kind_of, words_of
 from airflow_provider_batchdl.vendors.reading import as_word, unwrapped
@@ -152,16 +152,6 @@ class Answers:
                     _skipped_logged.add((self.name, error.message))
                     log.warning("Skipping an item of the list of %s jobs that cannot be read: %s", self.label, error)
         return found
-
-    def same_job(self, job_id: str, job: Job, operation: str, response: httpx.Response) -> Job:
-        """``job``, which an answer about ``job_id`` shows.
-
-        Raises:
-            UnexpectedResponseError: it is another one.
-        """
-        if job.id.lower() != job_id.lower():
-            raise self.malformed(operation, response, f"it is about another job, {job.id}")
-        return job
 
     # Results.
 

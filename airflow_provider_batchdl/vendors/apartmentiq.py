@@ -95,8 +95,7 @@ class ApartmentIQ(Vendor):
     def get_job(self, job_id: str) -> Flow[Job]:
         """Look at one job."""
         response = yield ApiRequest("status", "GET", self._path(job_id), job_id=job_id)
-        job = self._read(response, "status", self.read_json("status", response))
-        return self.same_job(str(uuid.UUID(job_id)), job, "status", response)
+        return self._read(response, "status", self.read_json("status", response))
 
     def list_jobs(self) -> Flow[list[Job]]:
         """All jobs, newest first."""

@@ -107,8 +107,7 @@ class BatchCom(Vendor):
     def get_job(self, job_id: str) -> Flow[Job]:
         """Look at one export."""
         response = yield self._call("status", "/exports/view", params={"id": job_id}, job_id=job_id)
-        job = self._read(response, "status", self.read_json("status", response))
-        return self.same_job(job_id, job, "status", response)
+        return self._read(response, "status", self.read_json("status", response))
 
     def list_jobs(self) -> Flow[list[Job]]:
         """All exports that the vendor still lists (three or four months, by its own two statements)."""

@@ -21,7 +21,7 @@ from airflow_provider_batchdl.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_batchdl.redaction import forget, remember_minted
-from airflow_provider_batchdl.vendors.errors import error_from_response
+from airflow_provider_batchdl.vendors.errors import error_from_response, json_of
 
 # A token is renewed when this share of its life is left, but no earlier than five minutes before its end.
 RENEW_SHARE = 0.1
@@ -160,7 +160,8 @@ class OAuth2ClientCredentials(httpx.Auth):
         kind: type[BatchDlError] | None = AuthenticationError if refused else None
         if answer.status_code < httpx.codes.BAD_REQUEST:
             kind = InvalidRequestError  # a redirect, which the secret does not follow
-        error = error_from_response(answer, vendor=self._vendor, operation="token", kind=kind)
+        own = isinstance(json_of(answer), dict)  # as RFC 6749 has it; a firewall's page says nothing of the secret
+        error = error_from_response(answer, vendor=self._vendor, operation="token", kind=kind, own=own)
         if isinstance(error, InvalidRequestError):
             error.remedy = _TRY_ADDRESS
         if isinstance(error, VendorUnavailableError):

@@ -166,8 +166,7 @@ class Proofy(Vendor):
             state, word = self.read_state(operation, body.get("status"))
         except (AttributeError, KeyError, TypeError) as error:
             raise self.malformed(operation, response, repr(error)) from error
-        job = Job(found, state, word, message=as_text(body.get("message")))
-        return job if job_id is None else self.same_job(job_id, job, operation, response)
+        return Job(found, state, word, message=as_text(body.get("message")))
 
     def _invalid(self, message: str) -> InvalidRequestError:
         return InvalidRequestError(message, vendor=self.name)

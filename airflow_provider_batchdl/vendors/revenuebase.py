@@ -160,8 +160,7 @@ class Revenuebase(Vendor):
     def get_job(self, job_id: str) -> Flow[Job]:
         """Look at one job."""
         response = yield self._routes["status"].request("status", self._checked(job_id))
-        job = self._read(response, "status", self.read_json("status", response))
-        return self.same_job(str(int(job_id)), job, "status", response)
+        return self._read(response, "status", self.read_json("status", response))
 
     def list_jobs(self) -> Flow[list[Job]]:
         """The queued and processing jobs: the vendor lists no others."""

@@ -14,6 +14,7 @@ from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors import answers, base
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow
+from airflow_provider_batchdl.vendors.flows import guarded
 from tests.client.helpers import EXPORT, REPORT, REQUESTS, VENDORS, submission, vendor_at
 from tests.vendors.test_flows import JOB_ID, UUID, always, drive, flows_of, vendor_named
 
@@ -84,16 +85,22 @@ def test_a_wrapper_around_a_job_is_taken_off(name: str, wrapper: str) -> None:
 def test_an_answer_about_another_job_is_not_believed(name: str) -> None:
     other = {"revenuebase": 7, "proofy": "7", "batchcom": "export_7", "apartmentiq": UUID.replace("ed", "de")}[name]
     body = {**shown(name, DONE[name], files=[]), ID_MEMBER[name]: other}
-    with pytest.raises(exc.UnexpectedResponseError, match="about another job") as caught:
-        drive(vendor_named(name).get_job(JOB_ID[name]), lambda _: body)
+    with pytest.raises(exc.UnexpectedResponseError, match="it is about job") as caught:
+        drive(asked_for(name, JOB_ID[name]), lambda _: body)
     assert caught.value.retryable
+
+
+def asked_for(name: str, job_id: str) -> Flow[Job]:
+    """A poll as the clients drive it."""
+    vendor = vendor_named(name)
+    return guarded(vendor, vendor.get_job(job_id))
 
 
 def test_an_id_of_another_spelling_is_the_same_job() -> None:
     answer = lambda _: shown("apartmentiq", "submitted")  # noqa: E731
-    assert drive(vendor_named("apartmentiq").get_job(UUID.upper()), answer).id == UUID
+    assert drive(asked_for("apartmentiq", UUID.upper()), answer).id == UUID
     body = {"process_id": "41001", "status": "QUEUED"}
-    assert drive(vendor_named("revenuebase").get_job("041001"), lambda _: body).id == "41001"
+    assert drive(asked_for("revenuebase", "041001"), lambda _: body).id == "41001"
 
 
 # --- states
