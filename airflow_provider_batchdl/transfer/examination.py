@@ -165,6 +165,7 @@ class Examination:
         if total is not None and size != total and not is_coded(head.coding):
             raise TruncatedDownloadError(f"{size} bytes came of a file of {total}.", **self._facts)
         self._look = self._content.finish()
+        self._inspect(self._look.members)  # first: an error in the result's place has another size than the result
         proofs = []
         for declared in self._declared:
             if self._digests.digest(declared.algorithm) != declared.expected:
@@ -174,7 +175,6 @@ class Examination:
             log.warning("The checksum in %s cannot be checked here.", name)
         proofs += [head.framing] if head.framing else []
         proofs += compare_announced(announced, size, head)
-        self._inspect(self._look.members)
         words = (self._look.word,) if self._look.word else ()
         return (*proofs, *words) if self._is_proven(proofs) else words
 

@@ -17,7 +17,14 @@ from airflow_provider_batchdl.jobs import JobState
 from airflow_provider_batchdl.redaction import excerpt, get_logger
 from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, kind_of, words_of
 from airflow_provider_batchdl.vendors.reading import as_word, unwrapped
-from airflow_provider_batchdl.vendors.refusals import folded, is_bare_error, is_bare_job, kind_by_words, status_within
+from airflow_provider_batchdl.vendors.refusals import (
+    folded,
+    is_bare_error,
+    is_bare_job,
+    kind_by_words,
+    only_tells,
+    status_within,
+)
 from airflow_provider_batchdl.vendors.requests import ApiRequest
 from airflow_provider_batchdl.vendors.retry_after import retry_after
 
@@ -170,7 +177,9 @@ class Answers:
         state = self.known_state(found.get("current_status") or found.get("status"))
         if state not in (None, JobState.SUCCEEDED) and is_bare_job(found):
             raise self.not_ready(job_id, str(found.get("current_status") or found.get("status")))
-        kind = self.kind_within("download", job_id, found) if is_bare_error(found) else None
+        if not is_bare_error(found):
+            return
+        kind = self.kind_within("download", job_id, found) or (UnexpectedResponseError if only_tells(found) else None)
         if kind is None:
             return
         words, code = words_of(found)

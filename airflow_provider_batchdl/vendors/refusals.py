@@ -95,6 +95,12 @@ def is_bare_error(body: Mapping[str, Any]) -> bool:
     return set(body) <= _OF_ERRORS and any(name in body for name in words)
 
 
+def only_tells(body: Mapping[str, Any]) -> bool:
+    """Whether a JSON object gives nothing but words to read, and does not say that all went well."""
+    told = any(isinstance(body.get(name), str | list | dict) and body[name] for name in ("detail", "message"))
+    return told and not any(body.get(name) is True for name in ("success", "ok"))
+
+
 def is_bare_job(body: Mapping[str, Any]) -> bool:
     """Whether a JSON object has only such members as a job's status has."""
     return set(body) <= _OF_ERRORS | _OF_JOBS

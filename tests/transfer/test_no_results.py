@@ -1,0 +1,79 @@
+"""A 200 that is no result, whatever it calls itself: it does not land, at any vendor."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
+from airflow_provider_batchdl.exceptions import BatchDlError, ResultNotReadyError
+from airflow_provider_batchdl.transfer.landing import download
+from tests.transfer.conftest import ClientFor, left_in, local
+
+VENDORS = ["revenuebase", "proofy", "batchcom", "apartmentiq"]
+MEDIA = ["application/json", "text/plain", "text/csv", "application/octet-stream", ""]
+ERRORS = [
+    {"error": "Unauthorized", "message": "Missing or invalid bearer token"},
+    {"error": True, "message": "no"},
+    {"detail": "Job ended with an error. No output file is available."},
+    {"error_code": "MALFORMED", "error_message": "no"},
+    {"errors": ["no"]},
+]
+EARLY = {
+    "revenuebase": {"process_id": 41001, "status": "PROCESSING"},
+    "proofy": {"status": "processing", "list": []},
+    "batchcom": {"id": "export_1", "status": "RUNNING"},
+    "apartmentiq": {"job_id": "x", "status": "submitted"},
+}
+
+
+def refused(
+    emulator: Emulator, client_for: ClientFor, folder: Path, vendor: str, body: object, media: str, operation: str
+) -> BatchDlError:
+    job = emulator.add_job(vendor, result=ResultSpec(bytes=3_000), state="succeeded")
+    text = json.dumps(body, indent=2)
+    emulator.add_fault(Fault("status", operation=operation, status=200, body=text, content_type=media, times=99))
+    with pytest.raises(BatchDlError) as caught:
+        download(client_for(vendor), job.id, local(folder, folder=True))
+    assert (left_in(folder), caught.value.vendor, caught.value.job_id) == ([], vendor, job.id)
+    return caught.value
+
+
+@pytest.mark.parametrize("media", MEDIA)
+@pytest.mark.parametrize("body", ERRORS, ids=str)
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_an_error_object(
+    emulator: Emulator, client_for: ClientFor, tmp_path: Path, vendor: str, body: object, media: str
+) -> None:
+    refused(emulator, client_for, tmp_path, vendor, body, media, "download")
+
+
+@pytest.mark.parametrize("body", ERRORS, ids=str)
+@pytest.mark.parametrize("vendor", ["batchcom", "apartmentiq"])
+def test_an_error_object_in_the_store(
+    emulator: Emulator, client_for: ClientFor, tmp_path: Path, vendor: str, body: object
+) -> None:
+    refused(emulator, client_for, tmp_path, vendor, body, "text/csv", "store")
+
+
+@pytest.mark.parametrize("media", MEDIA)
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_job_that_is_not_ready(
+    emulator: Emulator, client_for: ClientFor, tmp_path: Path, vendor: str, media: str
+) -> None:
+    error = refused(emulator, client_for, tmp_path, vendor, EARLY[vendor], media, "download")
+    assert isinstance(error, ResultNotReadyError)
+    assert error.retryable
+
+
+@pytest.mark.parametrize("body", [{"a": 1}, {"status": "Valid", "email": "a@example.com"}], ids=str)
+def test_an_object_of_the_users_lands(
+    emulator: Emulator, client_for: ClientFor, tmp_path: Path, body: dict[str, object]
+) -> None:
+    job = emulator.add_job("revenuebase", result=ResultSpec(bytes=3_000), state="succeeded")
+    text = json.dumps(body)
+    emulator.add_fault(Fault("status", operation="download", status=200, body=text, content_type="application/json"))
+    download(client_for("revenuebase"), job.id, local(tmp_path / "x.json"))
+    assert (tmp_path / "x.json").read_text() == text
