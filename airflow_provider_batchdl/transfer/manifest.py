@@ -223,7 +223,7 @@ def _read_if_allowed(place: Destination, *, writes_manifest: bool) -> _Record | 
         return _read(place)
     except Exception as error:  # noqa: BLE001  every store raises its own kinds
         refused = destination_error(place.uri, "read the manifest of the result that is replaced", error)
-        if refused.retryable:
+        if refused.retryable and not isinstance(error, PermissionError):  # S3 gives a refused HEAD no code
             raise refused from None
     # A worker that may only write cannot know. What may be there has to go where a new one is to follow.
     log.info("Cannot see whether there is a manifest at %s: the store does not allow it.", place.uri)
@@ -250,5 +250,6 @@ def _remove(place: Destination, doing: str) -> None:
         remove_object(place.fs, place.path)
     except Exception as error:  # noqa: BLE001  every store raises its own kinds
         refused = destination_error(place.uri, doing, error)
-        remedy = refused.remedy if refused.retryable else _REMEDY
-        raise DestinationError(refused.message, remedy=remedy, retryable=refused.retryable) from None
+        if refused.retryable and not isinstance(error, PermissionError):
+            raise refused from None
+        raise DestinationError(refused.message, remedy=_REMEDY, retryable=False) from None

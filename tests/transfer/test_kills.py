@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from pathlib import Path
 
@@ -149,3 +150,25 @@ def test_what_several_connections_had_is_gone_on_with(emulator: Emulator, tmp_pa
     # What came since the last note is lost, and what was on its way to each connection.
     assert wire(emulator, since) <= size - sent + noted_every + 8 * IN_HAND < size
     assert left_in(tmp_path) == ["result.csv"]
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_while_a_result_is_replaced(emulator: Emulator, tmp_path: Path, folder: bool) -> None:
+    """Before each change of a name, a kill leaves no manifest or a true one, and the next try leaves the new result."""
+    old, new = (
+        emulator.add_job("batchcom", result=ResultSpec(bytes=9_000, format="jsonl", parts=parts)) for parts in (3, 1)
+    )
+    for at in range(40):
+        path = f"{tmp_path}/{at}/" if folder else f"{tmp_path}/{at}/x.jsonl"
+        finished(emulator, old.id, path, "batchcom")
+        with running(CHILD, order(emulator, new.id, path, vendor="batchcom", die_before=at)) as process:
+            process.communicate(timeout=WAIT)
+        for manifest in (tmp_path / str(at)).glob("*_manifest.json"):
+            for file in Landing.from_dict(json.loads(manifest.read_text())).files:
+                assert hashlib.sha256(Path(file.uri).read_bytes()).hexdigest() == file.sha256
+        landing, _ = finished(emulator, new.id, path, "batchcom")
+        assert left_in(tmp_path / str(at)) == [Path(landing.files[0].uri).name]
+        if process.returncode == 0:
+            break
+    assert process.returncode == 0
+    assert at >= 6

@@ -1,0 +1,90 @@
+"""A result that replaces another, on a real S3 server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, ResultSpec
+from airflow_provider_batchdl.exceptions import DestinationError
+from airflow_provider_batchdl.jobs import Landing
+from airflow_provider_batchdl.transfer.landing import Destination, download
+from tests.support.s3_bucket import Bucket, fresh_bucket
+from tests.support.seaweedfs import S3Store
+from tests.transfer.conftest import ClientFor
+
+
+@pytest.fixture
+def bucket(s3_store: S3Store) -> Iterator[Bucket]:
+    with fresh_bucket(s3_store) as bucket:
+        yield bucket
+
+
+def export(emulator: Emulator, parts: int) -> EmulatedJob:
+    return emulator.add_job("batchcom", result=ResultSpec(bytes=3_000 * parts, format="jsonl", parts=parts))
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "", "a folder/"])
+@pytest.mark.parametrize(("before", "after"), [(3, 1), (3, 2), (2, 3)])
+def test_only_the_new_result_is_left(
+    emulator: Emulator, client_for: ClientFor, bucket: Bucket, name: str, before: int, after: int
+) -> None:
+    client = client_for("batchcom")
+    place = Destination(bucket.fs, f"{bucket.name}/{name}", f"s3://conn@{bucket.name}/{name}")
+    bucket.client.put_object(Bucket=bucket.name, Key="somebody.jsonl", Body=b"1")
+    download(client, export(emulator, before).id, place)
+    landing = download(client, export(emulator, after).id, place)
+    keys = {file.uri.partition(f"@{bucket.name}/")[2] for file in landing.files}
+    manifest = place.manifest().path.partition("/")[2]
+    assert set(bucket.keys()) == keys | {"somebody.jsonl"} | ({manifest} if after > 1 else set())
+    if after > 1:
+        assert Landing.from_dict(json.loads(bucket.read(manifest))) == landing
+
+
+def test_who_may_not_delete_is_told_before_anything_is_visible(
+    emulator: Emulator, client_for: ClientFor, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = client_for("batchcom")
+    place = Destination(bucket.fs, f"{bucket.name}/out/", f"s3://conn@{bucket.name}/out/")
+    download(client, export(emulator, 2).id, place)
+    before = {key: bucket.read(key) for key in bucket.keys()}  # noqa: SIM118 a method of ours
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError("Access Denied")
+
+    monkeypatch.setattr(bucket.fs, "rm_file", refuse)
+    with pytest.raises(DestinationError, match="remove the manifest") as caught:
+        download(client, export(emulator, 3).id, place)
+    assert not caught.value.retryable
+    keys = [key for key in bucket.client.list_objects_v2(Bucket=bucket.name)["Contents"] if "/." not in key["Key"]]
+    after = {key["Key"]: bucket.read(key["Key"]) for key in keys}
+    assert after == before
+    assert bucket.open_uploads() == []
+
+
+@pytest.mark.parametrize(("parts", "manifest"), [(1, None), (2, False)])
+def test_who_may_only_write_lands_what_needs_no_manifest(
+    emulator: Emulator,
+    client_for: ClientFor,
+    bucket: Bucket,
+    monkeypatch: pytest.MonkeyPatch,
+    parts: int,
+    manifest: bool | None,
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError("Forbidden")
+
+    client = client_for("batchcom")
+    place = Destination(bucket.fs, f"{bucket.name}/out/", f"s3://conn@{bucket.name}/out/")
+    for call in ("info", "cat_file", "rm_file"):
+        monkeypatch.setattr(bucket.fs, call, refuse)
+    job = export(emulator, parts)
+    landing = download(client, job.id, place, manifest=manifest)
+    assert len(landing.files) == parts
+    if parts > 1:
+        with pytest.raises(DestinationError, match="remove the manifest") as caught:
+            download(client, job.id, place)
+        assert not caught.value.retryable
