@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from airflow_provider_batchdl.exceptions import BatchDlError, StateStoreError
 from airflow_provider_batchdl.redaction import get_logger
+from airflow_provider_batchdl.storable import storable
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.hooks.base import BatchApiHook
@@ -123,7 +124,7 @@ class RecordStore:
         if record is None:
             _several_times("written", lambda: store.delete(STATE_KEY), once=once)
         else:
-            _several_times("written", lambda: store.set(STATE_KEY, asdict(record)), once=once)
+            _several_times("written", lambda: store.set(STATE_KEY, storable(asdict(record))), once=once)
 
 
 def _several_times(what: str, action: Callable[[], T], *, once: bool = False) -> T:

@@ -34,8 +34,9 @@ T = TypeVar("T")
 AT_A_STRETCH = 1000
 # Seconds that closing an account's connections may take.
 CLOSING_SECONDS = 5.0
-# Seconds for which a list that cannot be read is not asked for again.
+# Seconds for which a list that cannot be read is not asked for again: one that failed too often, or took so long.
 LIST_REST = 600.0
+LONGEST_LIST = 120.0
 # While the account is left alone, seconds between two looks at the deadlines.
 HELD_STEP = 1.0
 # How often the loop itself may break, each time within an hour of its start, before all waits are given up.
@@ -206,7 +207,7 @@ class AccountWatch:
         unseen = {wait.job_id for wait in sought}
         if self.vendor.listing is not None and self.vendor.listing.active_only:
             unseen.update(wait.job_id for wait in self._waits if not wait.alone)  # its one page tells who has left
-        barren, cursor = 0, None
+        barren, cursor, began = 0, None, self._now()
         try:
             while barren < len(unseen):
                 page = await self.page(client, cursor, due)
@@ -218,7 +219,7 @@ class AccountWatch:
         except AuthenticationError as error:
             self._waits.tell(self._waits, error)
         except Exception as error:  # noqa: BLE001 whatever it is, the jobs can be looked at one by one
-            self._list_failed(sought, self._requests.typed(error))
+            self._list_failed(sought, self._requests.typed(error), self._now() - began)
         else:
             self._list_patience.reset()
             odd = {wait.job_id for wait in sought if not wait.entry and not wait.ended.done()}  # listed, and of no use
@@ -272,12 +273,14 @@ class AccountWatch:
 
     # Trouble.
 
-    def _list_failed(self, sought: list[Subscription], error: BatchDlError) -> None:
+    def _list_failed(self, sought: list[Subscription], error: BatchDlError, took: float) -> None:
         self._requests.back_off(error)
         now = until = self._now()
         self._list_patience.interval = min(wait.shortest for wait in sought)
         try:
             self._list_patience.forgive(error)
+            if took > LONGEST_LIST:
+                raise error
         except BatchDlError:
             # No reason to end a wait: looked at one by one, the jobs themselves will show what is wrong.
             log.warning("Listing %s jobs keeps failing; polling jobs one by one: %s", self.vendor.label, error)

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_batchdl.client import policy, ratelimit
 from airflow_provider_batchdl.emulator import Emulator, Fault
-from airflow_provider_batchdl.triggers import requests
+from airflow_provider_batchdl.triggers import requests, watch
 from airflow_provider_batchdl.triggers.pace import Pace
 from airflow_provider_batchdl.vendors.base import RateLimit
 from tests.triggers.waiting import patience, statuses, until, waits_for
@@ -95,3 +95,23 @@ def test_answers_that_drip_hold_up_no_other_job(connections: Emulator, monkeypat
             return events
 
     assert statuses(asyncio.run(story())) == {"ended"}
+
+
+def test_a_list_that_drips_is_replaced_by_single_polls_at_once(
+    connections: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "LONGEST_LOOK", 1.0)
+    monkeypatch.setattr(watch, "LONGEST_LIST", 0.5)
+    jobs = [connections.add_job("apartmentiq", state="running") for _ in range(8)]
+    connections.add_fault(Fault("stall", operation="list", before_headers=True, seconds=30, times=99))
+
+    async def story() -> list[dict[str, Any]]:
+        async with patience():
+            waits = waits_for(jobs, poll_interval=0.2)
+            await until(lambda: any(record.operation == "list" for record in connections.requests))
+            for job in jobs:
+                job.finish()
+            return await asyncio.gather(*waits)
+
+    assert statuses(asyncio.run(story())) == {"ended"}
+    assert sum(record.operation == "list" for record in connections.requests) == 1
