@@ -179,7 +179,7 @@ def _decoded(response: httpx.Response) -> str:
     beginning = response.content[:LARGEST_BODY]
     try:
         return beginning.decode(response.charset_encoding or "utf-8-sig", "replace")
-    except (LookupError, UnicodeError):
+    except Exception:  # noqa: BLE001 the parser of parameters raises more than it says
         return beginning.decode("utf-8-sig", "replace")
 
 

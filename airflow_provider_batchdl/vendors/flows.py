@@ -99,7 +99,7 @@ def _check_job(vendor: Vendor, request: ApiRequest | None, response: httpx.Respo
     if not isinstance(value, Job) or request is None or request.job_id is None:
         return
     if request.operation in ("status", "cancel") and not same_id(request.job_id, value.id):
-        raise _unexpected(vendor, request, response, f"it is about job {excerpt(value.id, LONGEST_ID)}")
+        raise _unexpected(vendor, request, response, f"it is about another job, {excerpt(value.id, LONGEST_ID)}")
 
 
 def same_id(one: str, other: str) -> bool:
