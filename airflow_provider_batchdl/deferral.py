@@ -15,10 +15,12 @@ from airflow_provider_batchdl.redaction import redact_value
 from airflow_provider_batchdl.storable import bounded_text, storable
 
 if TYPE_CHECKING:
-    from airflow.sdk import BaseOperator
+    from airflow.sdk import BaseOperator, Context
 
     from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 
+# The window that batch APIs promise an answer in; Airflow's own default for a sensor is a week, and for a task none.
+LONGEST_WAIT = timedelta(hours=24)
 # How much later than the trigger's own deadline Airflow ends the deferral.
 _BACKSTOP = timedelta(minutes=1)
 # UTF-8 bytes of JSON that a job's files take in XCom or in an event. The rest is left out, and counted: a download asks
@@ -39,6 +41,21 @@ def default_deferrable() -> bool:
 def seconds_of(span: float | timedelta | None) -> float | None:
     """An operator's argument that is given in seconds or as a ``timedelta``."""
     return span.total_seconds() if isinstance(span, timedelta) else span
+
+
+def limit_of(operator: BaseOperator, timeout: float | timedelta | None) -> float | None:
+    """The most seconds of a wait: ``timeout``, else a day; None where the task's ``execution_timeout`` is all."""
+    if timeout is not None:
+        return seconds_of(timeout)
+    return LONGEST_WAIT.total_seconds() if operator.execution_timeout is None else None
+
+
+def deadline_of(operator: BaseOperator, context: Context, limit: float | None) -> float | None:
+    """When a wait that begins now is over, in Unix time: after ``limit`` seconds or by ``execution_timeout``."""
+    ends = [] if limit is None else [time.time() + limit]
+    if operator.execution_timeout is not None:
+        ends.append(context["ti"].start_date.timestamp() + operator.execution_timeout.total_seconds())
+    return min(ends, default=None)
 
 
 def wait_in_triggerer(operator: BaseOperator, trigger: BatchJobTrigger) -> NoReturn:

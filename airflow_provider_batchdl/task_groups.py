@@ -22,6 +22,7 @@ from airflow.sdk import BaseOperator, XComArg, task_group
 from airflow.sdk.definitions.xcom_arg import PlainXComArg
 
 from airflow_provider_batchdl.assets import assets_of
+from airflow_provider_batchdl.deferral import LONGEST_WAIT
 from airflow_provider_batchdl.operators.choices import OnChangedInput, OnUncertainSubmit
 from airflow_provider_batchdl.operators.download import MAX_XCOM_BYTES, DownloadBatchResultsOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions._internal.mixins import DependencyMixin
     from airflow.sdk.definitions.edges import EdgeModifier
 
-# The window that batch APIs promise an answer in; Airflow's own default for a sensor is a week.
-TIMEOUT = timedelta(hours=24)
 RETRIES = 3
 MAPPABLE = ("conn_id", "request", "file", "destination", "partition_key")
 
@@ -59,7 +58,7 @@ def batch_job(  # noqa: PLR0913 the settings of three tasks
     partition_key: str | list[str] | XComArg | None = None,
     poll_interval: float | timedelta | None = None,
     max_poll_interval: float | timedelta | None = None,
-    timeout: float | timedelta = TIMEOUT,
+    timeout: float | timedelta = LONGEST_WAIT,
     deferrable: bool = True,
     on_uncertain_submit: OnUncertainSubmit = "fail",
     on_changed_input: OnChangedInput = "fail",

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from airflow.sdk import BaseOperator
 
 from airflow_provider_batchdl.deferral import (
+    deadline_of,
     default_deferrable,
     ended_job,
+    limit_of,
     seconds_of,
     wait_in_triggerer,
     wait_on_unless_answered,
@@ -19,6 +21,7 @@ from airflow_provider_batchdl.deferral import (
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
     EmptyResultError,
+    InvalidRequestError,
     JobFailedError,
     UnsupportedOperationError,
 )
@@ -78,9 +81,9 @@ class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
         max_connections: the most to fetch one large file by, as there.
         partition_key: the partitions that the result is of, as there.
         poll_interval: seconds between looks; the connection's extra ``poll_interval`` or the vendor's where left out.
-        max_poll_interval: most seconds between looks while deferred, where they become fewer as the job goes on; the
-            connection's extra ``max_poll_interval``, or eight times ``poll_interval`` and at most five minutes, where
-            left out.
+        max_poll_interval: most seconds between polls while deferred, where they become fewer; the connection's extra of
+            that name, or eight times ``poll_interval`` and at most five minutes, where left out.
+        timeout: seconds that a try waits for the job; until ``execution_timeout``, or a day without one, if left out.
         deferrable: wait in the triggerer; ``[operators] default_deferrable`` where left out. ``execution_timeout``
             holds there too, counted from the try's start.
         durable: remember the job across tries.
@@ -114,6 +117,7 @@ class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
         partition_key: str | list[str] | XComArg | None = None,
         poll_interval: float | timedelta | None = None,
         max_poll_interval: float | timedelta | None = None,
+        timeout: float | timedelta | None = None,
         deferrable: bool | None = None,
         durable: bool = True,
         cancel_on_kill: bool = True,
@@ -136,6 +140,7 @@ class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
         self.partition_key: str | list[str] | None = partition_key  # type: ignore[assignment] # as above
         self.poll_interval = seconds_of(poll_interval)
         self.max_poll_interval = seconds_of(max_poll_interval)
+        self.timeout = limit_of(self, timeout)
         self.deferrable = default_deferrable() if deferrable is None else deferrable
         self.durable = durable
         self.cancel_on_kill = cancel_on_kill
@@ -193,12 +198,14 @@ class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
 
         longest = longest_pause(self, context) if submission.is_durable else float("inf")
         patience = Patience(self.poll_interval or hook.poll_interval, longest=longest)
+        deadline = deadline_of(self, context, self.timeout)
         self._waiting = True
         group = log_group(f"Waiting for job {job_id} at {hook.vendor.label}")
         try:
             with group, span("wait", vendor=hook.vendor.name, job_id=job_id):
-                while not self._look(hook, job_id, patience):
-                    pass
+                while not self._look(hook, job_id, patience, deadline):
+                    if deadline is not None and time.time() >= deadline:
+                        raise AirflowTaskTimeout
         except AirflowTaskTimeout:
             self._waiting = False
             self._give_up(hook, job_id, submission)
@@ -207,8 +214,8 @@ class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
         finally:
             self._waiting = False
 
-    def _look(self, hook: BatchApiHook, job_id: str, patience: Patience) -> bool:
-        time.sleep(patience.pause())
+    def _look(self, hook: BatchApiHook, job_id: str, patience: Patience, deadline: float | None) -> bool:
+        time.sleep(patience.pause() if deadline is None else max(0.0, min(patience.pause(), deadline - time.time())))
         try:
             job = hook.get_job(job_id)
         except BatchDlError as error:
@@ -249,17 +256,14 @@ class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
     def _defer(self, context: Context, job_id: str) -> None:
         from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 
-        now, deadline = time.time(), None
-        if self.execution_timeout is not None:
-            deadline = context["ti"].start_date.timestamp() + self.execution_timeout.total_seconds()
         trigger = BatchJobTrigger(
             conn_id=self.conn_id,
             job_id=job_id,
             poll_interval=self.poll_interval,
-            deadline=deadline,
+            deadline=deadline_of(self, context, self.timeout),
             cancel_on_kill=self.cancel_on_kill,
             max_poll_interval=self.max_poll_interval,
-            since=now,
+            since=time.time(),
         )
         wait_in_triggerer(self, trigger)
 
@@ -272,15 +276,15 @@ class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
         if self.cancel_on_kill:
             try:
                 job = cancel_unless_ended(hook, job_id)
-            except UnsupportedOperationError as error:
-                self.log.warning("Job %s goes on at the vendor: %s", job_id, error.message)
+            except (UnsupportedOperationError, InvalidRequestError) as error:
+                self.log.warning("Job %s is not cancelled at the vendor: %s", job_id, error.message)
             else:
                 if job.state in (JobState.SUCCEEDED, JobState.FAILED):
                     hook.has_results(job)
                     return
                 # A retry is a new attempt in its own time: it must not reconnect to what was just cancelled.
                 submission.give_up()
-        raise AirflowTaskTimeout(f"Job {job_id} has not ended within the task's execution_timeout.")
+        raise AirflowTaskTimeout(f"Job {job_id} has not ended within the task's timeout or execution_timeout.")
 
     def _land(self, context: Context, hook: BatchApiHook, job_id: str) -> Any:
         try:

@@ -6,6 +6,7 @@ import signal
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,33 @@ def ring() -> None:
     """Let ``execution_timeout`` come now."""
     signal.setitimer(signal.ITIMER_REAL, 0.001)
     signal.pause()
+
+
+def test_an_operator_has_a_limit_of_a_day_unless_it_has_another(tmp_path: Path) -> None:
+    def limit(**more: Any) -> float | None:
+        return BatchJobOperator(task_id="run", **work("proofy", tmp_path), **more).timeout
+
+    assert limit() == 86_400
+    assert limit(timeout=LONG) == limit(timeout=3600) == 3600
+    assert limit(execution_timeout=timedelta(days=3)) is None
+    assert limit(timeout=60, execution_timeout=LONG) == 60
+
+
+@pytest.mark.parametrize("word", ["processing", "gave up"])
+def test_an_operators_own_limit(connections: Emulator, looks: Looks, tmp_path: Path, word: str) -> None:
+    """Also where the job has ended in a word that nobody knew."""
+    connections.world.run_seconds = 3600
+
+    def run(api: ExecutionApi, deferrable: bool) -> Trace:
+        looks.before_next(lambda: connections.jobs("proofy")[-1].hold(word))
+        limit = 3600 if deferrable else 0.5
+        outcome = api.run_to_end(
+            lambda: BatchJobOperator(task_id="run", deferrable=deferrable, timeout=limit, **work("proofy", tmp_path)),
+            before_trigger=is_over,
+        )
+        return Trace.of(api, outcome, {connections.jobs("proofy")[-1].id: "JOB"})
+
+    assert alike(run, connections).kind == ("up_for_retry", "AirflowTaskTimeout")
 
 
 @pytest.mark.parametrize("happens", [go_on, finish, fail])
