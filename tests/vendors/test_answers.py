@@ -85,7 +85,7 @@ def test_a_wrapper_around_a_job_is_taken_off(name: str, wrapper: str) -> None:
 def test_an_answer_about_another_job_is_not_believed(name: str) -> None:
     other = {"revenuebase": 7, "proofy": "7", "batchcom": "export_7", "apartmentiq": UUID.replace("ed", "de")}[name]
     body = {**shown(name, DONE[name], files=[]), ID_MEMBER[name]: other}
-    with pytest.raises(exc.UnexpectedResponseError, match="it is about job") as caught:
+    with pytest.raises(exc.UnexpectedResponseError, match="it is about another job") as caught:
         drive(asked_for(name, JOB_ID[name]), lambda _: body)
     assert caught.value.retryable
 
