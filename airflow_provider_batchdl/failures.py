@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from airflow_provider_batchdl.exceptions import BatchDlError
+from airflow_provider_batchdl.frames import emptied_frames
 
 try:
     from airflow.sdk.exceptions import (
@@ -43,7 +44,8 @@ def no_vain_retries(*mended_by_retry: type[BatchDlError]) -> Iterator[None]:
         mended_by_retry: error types that a retry of this very task does mend, although looking again would not.
     """
     try:
-        yield
+        with emptied_frames():
+            yield
     except mended_by_retry:
         raise
     except BatchDlError as error:

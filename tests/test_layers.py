@@ -13,7 +13,7 @@ import pytest
 PACKAGE = "airflow_provider_batchdl"
 ROOT = Path(__file__).parents[1] / PACKAGE
 # "" is the package itself, for its version.
-VOCABULARY = {"", "storable", "redaction", "jobs", "exceptions", "waiting", "observers"}
+VOCABULARY = {"", "frames", "storable", "redaction", "jobs", "exceptions", "waiting", "observers"}
 
 # Each layer with what it may import of this package; itself always.
 LAYERS = {
@@ -21,6 +21,7 @@ LAYERS = {
     "escapes": set[str](),
     "secret_places": set[str](),
     "redaction": {"storable", "escapes", "secret_places"},
+    "frames": set[str](),
     "jobs": {"storable"},
     "observers": set[str](),
     "exceptions": {"redaction", "storable"},

@@ -16,6 +16,7 @@ from airflow_provider_batchdl.client.ratelimit import limiter_for
 from airflow_provider_batchdl.client.sending import Sending, SubmitJournal, journaled
 from airflow_provider_batchdl.client.sync import Opener, open_local, opened
 from airflow_provider_batchdl.exceptions import BatchDlError
+from airflow_provider_batchdl.frames import emptied_frames
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Vendor
 from airflow_provider_batchdl.vendors.flows import guarded
 
@@ -47,7 +48,10 @@ class AsyncBatchClient:
         Raises:
             BatchDlError: what went wrong, typed.
         """
-        driven = guarded(self.vendor, flow)
+        with emptied_frames():
+            return await self._run(guarded(self.vendor, flow), journal)
+
+    async def _run(self, driven: Flow[T], journal: SubmitJournal | None) -> T:
         try:
             request = next(driven)
             while True:

@@ -23,7 +23,7 @@ from airflow_provider_batchdl.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_batchdl.observers import Reason, tell_retry
-from airflow_provider_batchdl.redaction import get_logger, redact_url
+from airflow_provider_batchdl.redaction import get_logger, redact, redact_url
 from airflow_provider_batchdl.storable import words_of
 from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
 
@@ -143,7 +143,7 @@ def build_request(
     url = vendor.account.base_url + request.path
     body: dict[str, Any] = {} if request.json is None else {"json": request.json}
     try:
-        return build(request.method, url, params=dict(request.params or {}) or None, files=files, **body)
+        message = build(request.method, url, params=dict(request.params or {}) or None, files=files, **body)
     except BatchDlError:
         raise  # the file to submit cannot be read
     except Exception as error:  # the request is the user's, and whatever it is made of may raise what it likes
@@ -153,6 +153,15 @@ def build_request(
             job_id=request.job_id,
             remedy="Check the task's request, which must be plain JSON (a date as text), and the connection's host.",
         ) from error
+    message.__class__ = _Request
+    return message
+
+
+class _Request(httpx.Request):
+    """A request whose representation has no key in its URL: error reporters show it."""
+
+    def __repr__(self) -> str:
+        return redact(super().__repr__())
 
 
 def transport_error(

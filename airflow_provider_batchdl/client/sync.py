@@ -18,6 +18,7 @@ from airflow_provider_batchdl.client.limits import ANSWER_SECONDS
 from airflow_provider_batchdl.client.ratelimit import limiter_for
 from airflow_provider_batchdl.client.sending import Sending, SubmitJournal, journaled
 from airflow_provider_batchdl.exceptions import BatchDlError
+from airflow_provider_batchdl.frames import emptied_frames
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Upload, Vendor
 from airflow_provider_batchdl.vendors.flows import guarded
@@ -115,6 +116,7 @@ class BatchClient:
         if single_try is not None:
             self._http.timeout = httpx.Timeout(single_try)
 
+    @emptied_frames()
     def run(self, flow: Flow[T], *, journal: SubmitJournal | None = None) -> T:
         """Drive ``flow`` to its end and return its value.
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.exceptions import BatchDlError, ResultNotReadyError
+from airflow_provider_batchdl.frames import emptied_frames
 from airflow_provider_batchdl.jobs import Job, Landing, ResultFile
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.transfer import MAX_CONNECTIONS
@@ -56,6 +57,7 @@ def checked_job(client: BatchClient, job_id: str, *, accept_partial: bool = Fals
 
 
 @names_the_job
+@emptied_frames()
 def download(
     client: BatchClient,
     job_id: str,
@@ -160,6 +162,7 @@ def download(
 
 
 @names_the_job
+@emptied_frames()
 def fetch(
     client: BatchClient, job_id: str, *, max_bytes: int, accept_partial: bool = False, on_empty: str = "fail"
 ) -> object:

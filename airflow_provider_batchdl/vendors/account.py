@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from airflow_provider_batchdl.exceptions import InvalidRequestError
+from airflow_provider_batchdl.frames import Secret
 from airflow_provider_batchdl.redaction import remember
 
 Origin = tuple[str, str, int]
@@ -97,6 +98,7 @@ class Account:
     def __post_init__(self) -> None:
         """Nobody can use the secret before the redactor knows it."""
         remember(self.secret)
+        object.__setattr__(self, "secret", Secret(self.secret))
 
     @cached_property
     def origin(self) -> Origin:

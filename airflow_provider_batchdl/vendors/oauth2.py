@@ -20,6 +20,7 @@ from airflow_provider_batchdl.exceptions import (
     InvalidRequestError,
     VendorUnavailableError,
 )
+from airflow_provider_batchdl.frames import Secret
 from airflow_provider_batchdl.redaction import forget, remember_minted
 from airflow_provider_batchdl.vendors.errors import error_from_response, json_of
 
@@ -92,7 +93,11 @@ class OAuth2ClientCredentials(httpx.Auth):
 
     def __init__(self, *, token_url: str, client_id: str, client_secret: str, cache_key: str, vendor: str) -> None:
         self._token_url, self._vendor = token_url, vendor
-        self._form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
+        self._form = {
+            "grant_type": "client_credentials",
+            "client_id": client_id,
+            "client_secret": Secret(client_secret),
+        }
         self._token = _tokens.setdefault(f"{cache_key} {token_url}", _Token())
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
@@ -151,6 +156,7 @@ class OAuth2ClientCredentials(httpx.Auth):
                 maybe_processed=False,
                 remedy=_TRY_ADDRESS,
             ) from None
+        token = Secret(token)
         self._token.keep(token, expires_in)
         return token
 
