@@ -29,6 +29,7 @@ FaultKind = Literal[
     "interim",
     "coding",
     "wrong_size",
+    "endless_list",
 ]
 
 Shape = Literal["vendor", "html", "text", "empty"]
@@ -68,6 +69,7 @@ class Fault:
     ``headers``             the answer under another head (``headers``, ``status``, ``chunked``, ``after_bytes``)
     ``interim``             ``100 Continue`` again and again before the answer (``seconds``)
     ``coding``              the body comes packed, and says so (``coding``; ``headers`` to say something else)
+    ``endless_list``        a page of Batch.com's or ApartmentIQ's list says that another follows, with other jobs
     ``wrong_size``          Batch.com announces files of another size (``length_delta``: announced minus real)
     ======================  ==========================================================================================
 

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from airflow_provider_batchdl.client import AsyncBatchClient, BatchClient, limits, policy
+from airflow_provider_batchdl.emulator import Fault
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
     SubmitUncertainError,
@@ -26,7 +27,7 @@ from airflow_provider_batchdl.exceptions import (
 from airflow_provider_batchdl.vendors import flows
 from airflow_provider_batchdl.vendors.base import Flow, Vendor
 from airflow_provider_batchdl.vendors.listing import MOST_PAGES
-from tests.client.helpers import REQUESTS, Face, submission, vendor_at
+from tests.client.helpers import REQUESTS, Face, submission, vendor_at, vendor_of
 from tests.support.raw_server import serving
 
 SECONDS = 0.4
@@ -214,8 +215,6 @@ def test_a_word_that_is_no_compression_is_none(face: Face, coding: bytes) -> Non
 
 
 def test_compression_is_not_asked_for(emulator: Any, face: Face) -> None:
-    from tests.client.helpers import vendor_of
-
     run(face, vendor_of(emulator, "apartmentiq"), lambda each: each.check(), 60)
     assert [each.operation for each in emulator.requests] == ["token", "check"]
     assert {each.headers["accept-encoding"] for each in emulator.requests} == {"identity"}
@@ -275,3 +274,14 @@ def test_a_list_of_huge_pages_ends_by_its_bytes(monkeypatch: pytest.MonkeyPatch)
     error, count = answered(vendor, vendor.list_jobs(), endless("batchcom"))
     assert isinstance(error, UnexpectedResponseError)
     assert 1 < count < 10
+
+
+@pytest.mark.parametrize("name", ["batchcom", "apartmentiq"])
+def test_the_emulators_list_without_end_ends(
+    emulator: Any, face: Face, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flows, "MOST_PAGES", 7)
+    emulator.add_fault(Fault("endless_list", times=10_000))
+    with pytest.raises(UnexpectedResponseError, match="without end"):
+        run(face, vendor_of(emulator, name), lambda each: each.list_jobs(), 60)
+    assert [each.operation for each in emulator.requests].count("list") == 7

@@ -133,6 +133,11 @@ class ApartmentIQ(Api):
     async def listing(self, call: Call) -> Reply:
         """Return a page of jobs, newest first (vendor's documentation)."""
         jobs = [self._describe(job) for job in self.world.jobs(self.vendor)[::-1]]
+        if call.faulty("endless_list"):
+            page = call.query.get("page", "1")
+            invented = {"job_id": str(uuid.uuid4()), "status": "submitted", "report_type": "property"}
+            total = (int(page) if page.isascii() and page.isdecimal() else 1) + 1
+            return json_reply(200, {"jobs": [*jobs[:99], invented], "pagination": {"total_pages": total}})
         return accounts.page_of(self, call, "jobs", jobs)
 
     async def status(self, call: Call) -> Reply:

@@ -10,6 +10,7 @@ import base64
 import binascii
 import hmac
 import re
+import uuid
 from datetime import UTC, datetime
 from typing import Any
 
@@ -158,14 +159,19 @@ class BatchCom(Api):
         if not 1 <= limit <= 100:
             return self.error(400, "limit must be between 1 and 100")
         jobs = self.world.jobs(self.vendor)[::-1]
-        start = _position(jobs, call.query["from"]) if call.query.get("from") else 0
+        cursor = call.query.get("from", "")
+        start = len(jobs) if cursor.startswith("endless-") else _position(jobs, cursor) if cursor else 0
         if start is None:
             return self.error(400, "from is not a cursor of this list")
         page = jobs[start : start + limit]
         has_more = len(jobs) > start + limit
         exports = [await self._describe(call, job) for job in page]
         answer: dict[str, Any] = {"exports": exports, "count": len(page), "has_more": has_more}
-        if has_more:
+        if call.faulty("endless_list"):
+            number = uuid.uuid4().hex
+            invented = {"id": f"export_{number}", "status": "RUNNING", "scope": "PROFILE_ATTRIBUTES", "request": {}}
+            answer |= {"exports": [*exports, invented], "has_more": True, "next_from": "endless-" + number}
+        elif has_more:
             answer["next_from"] = base64.urlsafe_b64encode(jobs[start + limit].id.encode()).decode()
         return json_reply(200, answer)
 
