@@ -64,7 +64,8 @@ class Emulator:
         revenuebase_v1: serve Revenuebase's retired v1 (for mirrors of it); else its paths answer 410 (an inference).
         revenuebase_errors: shape of Revenuebase's 400 bodies, which are documented nowhere: ``detail`` is
             ``{"detail": code}``, ``dict`` is ``{"detail": {"code", "message"}}``, ``message`` is ``{"message": code}``
-            as the official SDK's own tests have it.
+            as the official SDK's own tests have it, ``sentence`` is ``{"detail": its sentence}``, ``problem``
+            is RFC 9457's ``{"type", "title", "status", "detail"}``, as one newer endpoint is reported to answer.
         store_port: TCP port of the store; 0 is any free one.
         bytes_per_second: the most that one connection brings of a result, as from a store that caps each; ``None`` is
             no limit.

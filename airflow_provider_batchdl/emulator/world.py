@@ -22,7 +22,7 @@ from airflow_provider_batchdl.emulator.records import RequestLog
 from airflow_provider_batchdl.emulator.states import CONCURRENCY, VENDORS
 from airflow_provider_batchdl.emulator.synthetic import ResultSpec
 
-ErrorShape = Literal["detail", "dict", "message"]
+ErrorShape = Literal["detail", "dict", "message", "sentence", "problem"]
 
 
 @dataclass(eq=False)

@@ -33,7 +33,7 @@ def test_cancel_twice_is_no_error(emulator: Emulator, face: Face, name: str) -> 
     assert job.vendor_state.lower() in ("cancelling", "cancelled")
 
 
-@pytest.mark.parametrize("shape", ["detail", "dict", "message"])
+@pytest.mark.parametrize("shape", ["detail", "dict", "message", "sentence", "problem"])
 def test_cancel_twice_in_every_shape_of_revenuebases_400(face: Face, shape: Any) -> None:
     with Emulator(rate_limits=False, revenuebase_errors=shape) as emulator:
         there = emulator.add_job("revenuebase", state="cancelled")

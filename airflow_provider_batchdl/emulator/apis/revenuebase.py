@@ -6,11 +6,12 @@ Sources: the vendor's OpenAPI documents (v2, and v1 before its retirement on 202
 from __future__ import annotations
 
 import hmac
+import json
 import math
 from typing import Any
 
 from airflow_provider_batchdl.emulator.apis import revenuebase_v1, revenuebase_v2
-from airflow_provider_batchdl.emulator.exchange import Api, Call, Endpoint, Reply, json_reply
+from airflow_provider_batchdl.emulator.exchange import Api, Call, Endpoint, Reply, json_reply, text_reply
 from airflow_provider_batchdl.emulator.limits import FixedWindow, RollingWindow, Verdict
 
 PER_MINUTE = 60
@@ -53,6 +54,11 @@ class Revenuebase(Api):
             return json_reply(400, {"message": code})
         if self.world.revenuebase_errors == "dict":
             return json_reply(400, {"detail": {"code": code, "message": message}})
+        if self.world.revenuebase_errors == "sentence":
+            return json_reply(400, {"detail": message})
+        if self.world.revenuebase_errors == "problem":
+            problem = {"type": f"/errors/{code}", "title": "Bad Request", "status": 400, "detail": message}
+            return text_reply(400, json.dumps(problem), "application/problem+json")
         return json_reply(400, {"detail": message if code == "invalid_process_id" else code})
 
     def invalid(self, *problems: tuple[tuple[str, ...], str, str, Any]) -> Reply:
