@@ -9,7 +9,7 @@ from datetime import timedelta
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_batchdl.exceptions import BatchDlError
+from airflow_provider_batchdl.exceptions import BatchDlError, JobNotFoundError
 from airflow_provider_batchdl.jobs import Job
 from airflow_provider_batchdl.redaction import redact_value
 from airflow_provider_batchdl.storable import bounded_text, storable
@@ -17,6 +17,7 @@ from airflow_provider_batchdl.storable import bounded_text, storable
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
 
+    from airflow_provider_batchdl.hooks.base import BatchApiHook
     from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 
 # The window that batch APIs promise an answer in; Airflow's own default for a sensor is a week, and for a task none.
@@ -93,6 +94,30 @@ def wait_on_unless_answered(operator: BaseOperator, event: object, wait: Mapping
     from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 
     operator.log.warning("Airflow woke this task by the event of another wait. Waiting on for job %s.", wait["job_id"])
+    wait_in_triggerer(operator, BatchJobTrigger(**wait))
+
+
+def wait_on_if_listed(
+    operator: BaseOperator, hook: BatchApiHook, event: Mapping[str, Any], wait: Mapping[str, Any] | None
+) -> None:
+    """Defer a task again where its trigger did not find the job, and the vendor lists it all the same.
+
+    Args:
+        operator: the task.
+        hook: the account.
+        event: the trigger's.
+        wait: what the trigger was made with; None where that is not known.
+
+    Raises:
+        TaskDeferred: it waits on.
+        BatchDlError: the list cannot be read.
+    """
+    gone = event["status"] == "error" and event["error"].get("type") == JobNotFoundError.__name__
+    if wait is None or not gone or not hook.is_listed(event["job_id"]):
+        return
+    from airflow_provider_batchdl.triggers.job import BatchJobTrigger
+
+    operator.log.warning("The vendor does not find job %s, and lists it: still waiting.", event["job_id"])
     wait_in_triggerer(operator, BatchJobTrigger(**wait))
 
 

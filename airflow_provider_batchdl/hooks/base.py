@@ -16,6 +16,7 @@ from airflow_provider_batchdl.sections import log_group
 from airflow_provider_batchdl.storable import words_of
 from airflow_provider_batchdl.tracing import note_landing, span
 from airflow_provider_batchdl.vendors.base import Submission
+from airflow_provider_batchdl.vendors.listing import is_listed
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -147,6 +148,15 @@ class BatchApiHook(ClientHook):
     async def alist_jobs(self) -> list[Job]:
         """As :meth:`list_jobs`."""
         return await self._arun(lambda vendor: vendor.list_jobs())
+
+    def is_listed(self, job_id: str) -> bool:
+        """Whether the vendor's list shows a job; False where it has none, or refuses to show it."""
+        try:
+            return self._run(lambda vendor: is_listed(vendor, str(job_id)))
+        except BatchDlError as error:
+            if error.retryable:
+                raise
+            return False
 
     def cancel_job(self, job_id: str) -> Job:
         """Cancel a job; one that is already cancelled is no error.

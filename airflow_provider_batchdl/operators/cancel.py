@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -11,8 +12,10 @@ from airflow_provider_batchdl.deferral import shown
 from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError, JobNotFoundError
 from airflow_provider_batchdl.failures import no_vain_retries
 from airflow_provider_batchdl.hooks.base import BatchApiHook
+from airflow_provider_batchdl.hooks.polls import find_job
 from airflow_provider_batchdl.links import BatchJobLink, show_link
 from airflow_provider_batchdl.redaction import get_logger
+from airflow_provider_batchdl.waiting import until_found
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -48,19 +51,25 @@ class CancelBatchJobOperator(BaseOperator):
             return shown(cancel_unless_ended(hook, self.job_id))
 
 
-def cancel_unless_ended(hook: BatchApiHook, job_id: str) -> Job:
+def cancel_unless_ended(hook: BatchApiHook, job_id: str, *, young: bool = False) -> Job:
     """Cancel a job that still runs; the job as it is then.
+
+    Args:
+        hook: the account.
+        job_id: the job.
+        young: whether it may be new, so that the vendor may not find it yet.
 
     Raises:
         UnsupportedOperationError: it still runs, and the vendor's API cannot cancel.
+        JobNotFoundError: it is gone.
         BatchDlError: what else went wrong, typed.
     """
-    job = hook.get_job(job_id)
+    job = find_job(hook, job_id, young=young)
     if job.state.is_terminal:
         log.info("Job %s has already ended: %s.", job.id, job.vendor_state)
         return job
     try:
-        job = hook.cancel_job(job_id)
+        job = until_found(partial(hook.cancel_job, job_id), partial(hook.is_listed, job_id), young=young)
     except InvalidRequestError:
         job = hook.get_job(job_id)  # it may have ended in between
         if not job.state.is_terminal:
@@ -95,7 +104,7 @@ def supersede(hook: BatchApiHook, record: JobRecord, *, cancels: bool, event: st
         log.warning("Job %s goes on: it was submitted through connection %s.", record.job_id, record.conn_id)
     else:
         try:
-            cancel_unless_ended(hook, record.job_id)
+            cancel_unless_ended(hook, record.job_id, young=record.is_young)
         except JobNotFoundError:
             log.info("Job %s of before %s is gone at the vendor.", record.job_id, event)
         except BatchDlError as error:

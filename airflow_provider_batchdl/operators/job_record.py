@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from airflow_provider_batchdl.exceptions import BatchDlError, StateStoreError
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.storable import storable
+from airflow_provider_batchdl.waiting import YOUNG_SECONDS
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.hooks.base import BatchApiHook
@@ -76,6 +77,11 @@ class JobRecord:
         if not self.is_of(hook):
             return []
         return [*self.earlier, *([self.job_id] if self.job_id else [])]
+
+    @property
+    def is_young(self) -> bool:
+        """Whether the vendor may not show the job everywhere yet."""
+        return (datetime.now(UTC) - datetime.fromisoformat(self.submitted_at)).total_seconds() < YOUNG_SECONDS
 
     def seconds_unanswered(self) -> float:
         """How long the vendor has had time to list the job of a submit without an answer."""

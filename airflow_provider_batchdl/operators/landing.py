@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl.assets import add_partitions, checked_partitions, tell_outlets
@@ -10,6 +11,7 @@ from airflow_provider_batchdl.failures import AirflowSkipException
 from airflow_provider_batchdl.lineage import JobLineage, TellsLineage
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.storable import storable
+from airflow_provider_batchdl.waiting import until_found
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -61,10 +63,11 @@ class LandsResults(TellsLineage):
         self._note_lineage(hook, job_id)
         partitions = checked_partitions(context, self.outlets, self.partition_key)
         if self.destination is None:
-            value = self._fetch(hook, job_id)
+            value = until_found(partial(self._fetch, hook, job_id), partial(hook.is_listed, job_id))
             add_partitions(context, self.outlets, partitions)
             return _as_stored(value, job_id)
-        landing = hook.download(
+        download = partial(
+            hook.download,
             job_id,
             self.destination,
             accept_partial=self.accept_partial,
@@ -74,6 +77,7 @@ class LandsResults(TellsLineage):
             sha256=self.sha256,
             max_connections=self.max_connections,
         )
+        landing = until_found(download, partial(hook.is_listed, job_id))
         if not landing.files and self.on_empty == "skip":
             raise _skipped(job_id)
         self._note_lineage(hook, job_id, landing)

@@ -16,6 +16,7 @@ from airflow_provider_batchdl.deferral import (
     limit_of,
     seconds_of,
     wait_in_triggerer,
+    wait_on_if_listed,
     wait_on_unless_answered,
 )
 from airflow_provider_batchdl.exceptions import (
@@ -27,6 +28,7 @@ from airflow_provider_batchdl.exceptions import (
 )
 from airflow_provider_batchdl.failures import AirflowTaskTimeout, no_vain_retries
 from airflow_provider_batchdl.hooks.base import BatchApiHook
+from airflow_provider_batchdl.hooks.polls import poll
 from airflow_provider_batchdl.jobs import JobState
 from airflow_provider_batchdl.kills import task_state
 from airflow_provider_batchdl.links import BatchJobLink, show_link
@@ -172,6 +174,7 @@ class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
         with no_vain_retries(JobFailedError), BatchApiHook.for_connection(self.conn_id) as hook:
             show_link(self, context, hook)
             wait_on_unless_answered(self, event, wait)
+            wait_on_if_listed(self, hook, event, wait)
             submission = self._submission(context)
             submission.check_account(hook)
             context["ti"].xcom_push(key="job_id", value=event["job_id"])
@@ -216,12 +219,9 @@ class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
 
     def _look(self, hook: BatchApiHook, job_id: str, patience: Patience, deadline: float | None) -> bool:
         time.sleep(patience.pause() if deadline is None else max(0.0, min(patience.pause(), deadline - time.time())))
-        try:
-            job = hook.get_job(job_id)
-        except BatchDlError as error:
-            patience.forgive(error)
+        job = poll(hook, job_id, patience)
+        if job is None:
             return False
-        patience.reset()
         self._tell(job)
         return hook.has_results(job, accept_partial=self.accept_partial)
 

@@ -24,6 +24,7 @@ from airflow_provider_batchdl.exceptions import (
     StateStoreError,
     SubmitUncertainError,
 )
+from airflow_provider_batchdl.hooks.polls import find_job
 from airflow_provider_batchdl.jobs import Job, JobState
 from airflow_provider_batchdl.metrics import count_submit
 from airflow_provider_batchdl.operators.cancel import supersede
@@ -130,7 +131,7 @@ class Submission:
                 raise self._other_account(hook, state)
             supersede(hook, state, cancels=self._cancel_superseded, event="the account changed")
             return None
-        job = self._reconnected(hook, state.job_id) if state.job_id else None
+        job = self._reconnected(hook, state, state.job_id) if state.job_id else None
         if state.job_id and job is None:
             return None
         parts = changed(state.inputs, fingerprint(request, file, state.key)) if state.inputs else []
@@ -141,10 +142,11 @@ class Submission:
         supersede(hook, state, cancels=self._cancel_superseded, event=f"{' and '.join(parts)} changed")
         return None
 
-    def _reconnected(self, hook: BatchApiHook, job_id: str) -> Job | None:
+    @staticmethod
+    def _reconnected(hook: BatchApiHook, state: JobRecord, job_id: str) -> Job | None:
         """The job of an earlier try, unless it failed or is gone: then a new one is in order."""
         try:
-            job = hook.get_job(job_id)
+            job = find_job(hook, job_id, young=state.is_young)
         except JobNotFoundError:
             log.warning("Job %s of an earlier try is gone at the vendor; submitting a new one.", job_id)
             return None

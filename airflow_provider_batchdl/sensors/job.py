@@ -15,6 +15,7 @@ from airflow_provider_batchdl.deferral import (
     seconds_of,
     shown,
     wait_in_triggerer,
+    wait_on_if_listed,
     wait_on_unless_answered,
 )
 from airflow_provider_batchdl.exceptions import BatchDlError
@@ -25,6 +26,7 @@ from airflow_provider_batchdl.failures import (
     no_vain_retries,
 )
 from airflow_provider_batchdl.hooks.base import BatchApiHook
+from airflow_provider_batchdl.hooks.polls import poll
 from airflow_provider_batchdl.links import BatchJobLink, show_link
 from airflow_provider_batchdl.waiting import Patience
 
@@ -40,8 +42,9 @@ class BatchJobSensor(BaseSensorOperator):
     """Waits until a job has results, and returns the job as a dict.
 
     A job that failed or was cancelled fails the sensor at once (``soft_fail`` turns that into a skip, as it does for
-    the time-out): waiting again would not change it. A vendor that cannot be reached is forgiven five looks in a
-    row. A sensor never cancels the job it watches.
+    the time-out): waiting again would not change it. A vendor that cannot be reached, or does not find the job, is
+    forgiven four polls in a row; a job that it neither finds for two minutes nor lists is gone. A sensor never cancels
+    the job it watches.
 
     Args:
         conn_id: the account's connection; its type names the vendor.
@@ -96,14 +99,9 @@ class BatchJobSensor(BaseSensorOperator):
             show_link(self, context, hook)
             if self._patience is None:
                 self._patience = Patience(self.poll_interval or hook.poll_interval, self._failures_before(context))
-            try:
-                job = hook.get_job(self.job_id)
-                self._patience.reset()
-            except BatchDlError as error:
-                self._patience.forgive(error)
-                self._remember_failures(context, self._patience.failures)
-            else:
-                self._remember_failures(context, 0)
+            job = poll(hook, self.job_id, self._patience)
+            self._remember_failures(context, self._patience.failures)
+            if job is not None:
                 if hook.has_results(job, accept_partial=self.accept_partial):
                     return PokeReturnValue(is_done=True, xcom_value=self._found(job))
                 if job.vendor_state != self._told:
@@ -163,6 +161,7 @@ class BatchJobSensor(BaseSensorOperator):
             with no_vain_retries(), BatchApiHook.for_connection(self.conn_id) as hook:
                 show_link(self, context, hook)  # first: Airflow shows what a task that fails leaves here
                 wait_on_unless_answered(self, event, wait)
+                wait_on_if_listed(self, hook, event, wait)
                 job = ended_job(event)
                 if job is None:
                     self._give_up()

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl.jobs import Job
+
+if TYPE_CHECKING:
+    from airflow_provider_batchdl.vendors.base import Flow, Vendor
 
 # Of a hundred jobs each. Whoever follows a list stops here: a cursor that always changes would never end.
 MOST_PAGES = 500
@@ -51,3 +55,16 @@ class JobPage:
 
     jobs: tuple[ListedJob, ...]
     following: str | None = None
+
+
+def is_listed(vendor: Vendor, job_id: str) -> Flow[bool]:
+    """Whether the vendor's list shows a job; False where there is no list."""
+    cursor: str | None = None
+    for _ in range(MOST_PAGES if vendor.listing is not None else 0):
+        page = yield from vendor.list_page(cursor)
+        if any(each.job.id == job_id for each in page.jobs):
+            return True
+        cursor = page.following
+        if cursor is None:
+            return False
+    return False

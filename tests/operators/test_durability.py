@@ -160,13 +160,36 @@ def test_a_job_that_failed_is_submitted_anew_by_a_retry(
     assert [job.vendor_state for job in connections.jobs("apartmentiq")] == ["failed", "succeeded"]
 
 
+@pytest.mark.parametrize("times", [1, 4])
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_job_that_is_not_found_for_a_while_is_no_reason_to_submit(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, make: Make, vendor: str, times: int
+) -> None:
+    api.run(lambda: make(**work(vendor, tmp_path)))
+    connections.add_fault(Fault("status", operation="status", status=404, times=times))
+    assert api.run(lambda: make(**work(vendor, tmp_path)), try_number=2).state == "success"
+    assert count(connections, "submit") == 1
+    assert [10, 20, 40, 60][:times] == [wait for wait in map(round, looks.first_waits) if wait]
+
+
 def test_a_job_that_is_gone_is_submitted_anew_by_a_retry(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, make: Make
+) -> None:
+    api.run(lambda: make(**work("proofy", tmp_path)))
+    connections.add_fault(Fault("status", operation="status", status=404, times=5))
+    assert api.run(lambda: make(**work("proofy", tmp_path)), try_number=2).state == "success"
+    assert count(connections, "submit") == 2
+
+
+def test_a_job_that_the_vendor_lists_is_not_gone(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, make: Make
 ) -> None:
     api.run(lambda: make(**work("apartmentiq", tmp_path)))
-    connections.add_fault(Fault("status", operation="status", status=404))
-    assert api.run(lambda: make(**work("apartmentiq", tmp_path)), try_number=2).state == "success"
-    assert count(connections, "submit") == 2
+    connections.add_fault(Fault("status", operation="status", status=404, times=5))
+    outcome = api.run(lambda: make(**work("apartmentiq", tmp_path)), try_number=2)
+    assert outcome.kind == ("up_for_retry", "UnexpectedResponseError")
+    assert api.run(lambda: make(**work("apartmentiq", tmp_path)), try_number=3).state == "success"
+    assert count(connections, "submit") == 1
 
 
 def test_what_a_newer_version_stored_is_understood(

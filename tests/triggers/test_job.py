@@ -13,7 +13,12 @@ import pytest
 
 from airflow_provider_batchdl import kills
 from airflow_provider_batchdl.emulator import Emulator, Fault
-from airflow_provider_batchdl.exceptions import AuthenticationError, BatchDlError, JobNotFoundError
+from airflow_provider_batchdl.exceptions import (
+    AuthenticationError,
+    BatchDlError,
+    JobNotFoundError,
+    PermissionDeniedError,
+)
 from airflow_provider_batchdl.triggers import job as trigger_module
 from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 from tests.support.airflow_api import ExecutionApi, fire, in_runtime
@@ -132,7 +137,20 @@ def test_five_are_not(connections: Emulator, looks: Looks) -> None:
     assert (type(error).__name__, error.status, error.retryable) == ("VendorUnavailableError", 503, True)
 
 
-@pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationError), (404, JobNotFoundError)])
+@pytest.mark.parametrize(("times", "ends"), [(4, "ended"), (5, "error")])
+def test_a_job_that_is_not_found_is_polled_again_over_minutes(
+    connections: Emulator, looks: Looks, times: int, ends: str
+) -> None:
+    job = connections.add_job("apartmentiq")
+    connections.add_fault(Fault("status", operation="status", status=404, times=times))
+    event = payload(watch("apartmentiq", job.id))
+    assert event["status"] == ends
+    assert [wait for wait in map(round, looks.first_waits) if wait] == [10, 20, 40, 60]
+    if ends == "error":
+        assert type(BatchDlError.from_dict(event["error"])) is JobNotFoundError
+
+
+@pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationError), (403, PermissionDeniedError)])
 def test_what_will_not_pass_is_not_waited_for(
     connections: Emulator, looks: Looks, status: int, kind: type[BatchDlError]
 ) -> None:
