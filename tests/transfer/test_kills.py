@@ -8,12 +8,14 @@ import time
 from pathlib import Path
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.jobs import Landing
+from airflow_provider_batchdl.transfer.landing import Destination, download
 from tests.support import child
 from tests.support.child import order, running
-from tests.transfer.conftest import left_in
+from tests.transfer.conftest import ClientFor, left_in
 
 MIB = 2**20
 SIZE = 24 * MIB
@@ -153,20 +155,21 @@ def test_what_several_connections_had_is_gone_on_with(emulator: Emulator, tmp_pa
 
 
 @pytest.mark.parametrize("folder", [False, True])
-def test_while_a_result_is_replaced(emulator: Emulator, tmp_path: Path, folder: bool) -> None:
+def test_while_a_result_is_replaced(emulator: Emulator, client_for: ClientFor, tmp_path: Path, folder: bool) -> None:
     """Before each change of a name, a kill leaves no manifest or a true one, and the next try leaves the new result."""
     old, new = (
         emulator.add_job("batchcom", result=ResultSpec(bytes=9_000, format="jsonl", parts=parts)) for parts in (3, 1)
     )
     for at in range(40):
         path = f"{tmp_path}/{at}/" if folder else f"{tmp_path}/{at}/x.jsonl"
-        finished(emulator, old.id, path, "batchcom")
+        place = Destination(LocalFileSystem(), path, path)
+        download(client_for("batchcom"), old.id, place)
         with running(CHILD, order(emulator, new.id, path, vendor="batchcom", die_before=at)) as process:
             process.communicate(timeout=WAIT)
         for manifest in (tmp_path / str(at)).glob("*_manifest.json"):
             for file in Landing.from_dict(json.loads(manifest.read_text())).files:
                 assert hashlib.sha256(Path(file.uri).read_bytes()).hexdigest() == file.sha256
-        landing, _ = finished(emulator, new.id, path, "batchcom")
+        landing = download(client_for("batchcom"), new.id, place)
         assert left_in(tmp_path / str(at)) == [Path(landing.files[0].uri).name]
         if process.returncode == 0:
             assert at >= 6
