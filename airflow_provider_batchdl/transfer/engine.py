@@ -66,6 +66,7 @@ class Transfer:
         filename: what the file will be called, for telling its format.
         inspect: refuses a result that says of itself that it is none; gets the members of a JSON object.
         announced: the size in bytes that the vendor announced, where it did.
+        expected: the format that the vendor says its files have, see `Vendor.expected_format`.
         max_bytes: refuse anything larger, before it is read whole.
         sha256: whether to compute it; what the source declares is checked all the same.
         kept: what an earlier try left of this file; it is gone on with where the source still has the same file.
@@ -78,6 +79,7 @@ class Transfer:
     filename: Callable[[ResultStream], str]
     inspect: Callable[[Mapping[str, object]], None] = lambda members: None
     announced: int | None = None
+    expected: str | None = None
     max_bytes: int | None = None
     sha256: bool = True
     kept: DurableSink | None = None
@@ -274,7 +276,7 @@ class Transfer:
 
     def _expected(self, headers: Mapping[str, str], filename: str, *, framed: bool) -> dict[str, Any]:
         """The arguments of the file's examination."""
-        about = {"sha256": self.sha256, "inspect": self.inspect, "facts": self._facts()}
+        about = {"sha256": self.sha256, "inspect": self.inspect, "facts": self._facts(), "expected": self.expected}
         return {"headers": headers, "filename": filename, "framed": framed, **about}
 
     def _refuse_size(self, size: int | None) -> None:

@@ -41,6 +41,7 @@ class Examination:
         sha256: whether to compute it; what ``headers`` declare is checked all the same.
         inspect: refuses a result that says of itself that it is none; gets the members of a JSON object.
         facts: vendor and job, for errors.
+        expected: the format that the vendor says its files have.
         framed: whether the transport or the vendor says how many bytes there are.
         resumable: whether snapshots of it are wanted.
     """
@@ -53,6 +54,7 @@ class Examination:
         sha256: bool,
         inspect: Callable[[Mapping[str, object]], None],
         facts: Mapping[str, Any],
+        expected: str | None = None,
         framed: bool = False,
         resumable: bool = False,
     ) -> None:
@@ -67,7 +69,7 @@ class Examination:
         algorithms = {*(["sha256"] if self._has_reading else []), *(each.algorithm for each in self._declared)}
         self._digests = Digests(algorithms, resumable=resumable)
         self._resumable = resumable
-        self._content = Content(headers.get("content-type"), filename, proven=proven)
+        self._content = Content(headers.get("content-type"), filename, proven=proven, expected=expected)
         self._look = Look()
         self._examined = 0
         self._inspect = inspect

@@ -193,6 +193,7 @@ def fetch(
                 content_type=head.headers.get("content-type"),
                 filename=name_of(head),
                 max_bytes=max_bytes,
+                expected=client.vendor.expected_format(job, file),
             )
         )
         max_bytes -= received.bytes
@@ -221,6 +222,7 @@ def _receive(
         filename=name_of,
         inspect=lambda members: vendor.check_result(job.id, members),
         announced=file.size,
+        expected=vendor.expected_format(job, file),
         max_bytes=max_bytes,
         sha256=sha256,
         connections=connections,

@@ -53,6 +53,8 @@ def parse_result(
         inner = None if declared else content_type
         return parse_result(unpacked, content_type=inner, filename=name, max_bytes=max_bytes, expected=expected)
     _refuse_binary(data, kind, content_type, filename)
+    if kind is None and expected in ("csv", "json") and not suffix_of(filename):
+        kind = expected
     head.refuse_page(data)
     text = _text(data)
     if kind == "csv" and not head.is_table(data[: head.HEAD]):

@@ -195,7 +195,10 @@ class Vendor(Answers, ABC):
         return job.files or (ResultFile(id=job.id),)
 
     def expected_format(self, job: Job, file: ResultFile) -> str | None:
-        """What a result file should be, as the suffix of its name: ``csv``, ``json``, …; None where that is open."""
+        """What a result file should be, as the suffix of its name: ``csv``, ``json``, …; None where that is open.
+
+        ``jsonl`` also means that a file called JSON holds a record a line, be it only one, or an array of records.
+        """
         return None
 
     def has_results(self, job: Job, *, accept_partial: bool = False) -> bool:

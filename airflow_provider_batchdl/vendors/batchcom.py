@@ -161,8 +161,8 @@ class BatchCom(Vendor):
         return job.files
 
     def expected_format(self, job: Job, file: ResultFile) -> str | None:
-        """JSON, says the vendor; one client read an array, another JSON lines."""
-        return "json"
+        """JSON, says the vendor, a record a profile: one client read an array of them, another JSON lines."""
+        return "jsonl"
 
     def result_request(self, job: Job, file: ResultFile) -> ApiRequest:
         """Ask for a link: the answer is a 307."""

@@ -6,7 +6,8 @@ import csv
 import gzip
 import io
 import json
-from typing import Any
+import time
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -45,6 +46,55 @@ def test_json_lines_by_any_name(rows: list[Any]) -> None:
 
 def test_no_json_lines() -> None:
     assert parsed("", "x.jsonl") == []
+
+
+@pytest.mark.parametrize("name", ["x.json", "x", None, "x.json.gz", "x.jsonl"])
+@pytest.mark.parametrize("rows", [[], [{"a": 1}], [{"a": 1}, {"a": 2}]])
+def test_what_a_vendor_says_to_be_lines_is_a_list_however_many_there_are(name: str | None, rows: list[Any]) -> None:
+    lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    for data in (lines, json.dumps(rows, indent=1).encode() if name != "x.jsonl" else lines):
+        packed = gzip.compress(data) if (name or "").endswith(".gz") else data
+        found = parse_result(packed, content_type=None, filename=name, max_bytes=MOST, expected="jsonl")
+        assert found == rows
+
+
+def test_what_a_vendor_says_goes_behind_what_the_file_says() -> None:
+    assert parse_result(b"a\n[1]\n", content_type=None, filename="x.csv", max_bytes=MOST, expected="jsonl") == [
+        {"a": "[1]"}
+    ]
+    assert parse_result(b"[a\n1\n", content_type=None, filename="x", max_bytes=MOST, expected="csv") == [{"[a": "1"}]
+    with pytest.raises(UnexpectedResponseError, match="pdf"):
+        parse_result(b"x", content_type=None, filename="x.pdf", max_bytes=MOST, expected="csv")
+
+
+def test_the_delimiter_is_not_counted_inside_quotes() -> None:
+    assert parsed('"a, b, c";d\n1;2\n', "x.csv") == [{"a, b, c": "1", "d": "2"}]
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "media"),
+    [
+        (b"%PDF-1.7 ...", None, None),
+        (b"words", "report.pdf", None),
+        (b"words", None, "application/pdf"),
+        (b"words", "x.xlsx", None),
+        (b"words", "x", "image/png"),
+        (b"PK\x03\x04", "x.csv", "text/csv"),
+        (b"BZh91AY", "x.json", None),
+        (b"words", None, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    ],
+)
+def test_what_is_no_text_wants_a_destination(data: bytes, name: str | None, media: str | None) -> None:
+    with pytest.raises(UnexpectedResponseError, match="Set a destination"):
+        parsed(data, name, media)
+
+
+@pytest.mark.parametrize("names", [[f"c{n}" for n in range(20_000)], ["same"] * 20_000, [""] * 20_000])
+def test_many_columns_are_no_work(names: list[str]) -> None:
+    began = time.process_time()
+    (row,) = cast(list[dict[str, str]], parsed(",".join(names) + "\n" + ",".join("1" * len(names)), "x.csv"))
+    assert len(row) == len(names)
+    assert time.process_time() - began < 1
 
 
 def test_csv() -> None:

@@ -73,10 +73,14 @@ class Content:
         filename: the file's name; inside a `.csv.gz` is CSV.
         proven: whether something else proves the bytes. Then the content may only show a page in the result's place,
             and is checked for what costs little; else its own end has to be found, exactly.
+        expected: what the vendor says that the file is, where name and type do not.
     """
 
-    def __init__(self, content_type: str | None, filename: str | None, *, proven: bool) -> None:
-        self._kind = kind_of(content_type, filename)
+    def __init__(
+        self, content_type: str | None, filename: str | None, *, proven: bool, expected: str | None = None
+    ) -> None:
+        self._kind = kind_of(content_type, filename) or _BY_SUFFIX.get("" if suffix_of(filename) else expected or "")
+        self._records = expected == "jsonl"
         self._filename = filename or ""
         self._proven = proven
         self._head = bytearray()
@@ -124,7 +128,7 @@ class Content:
         self._size = head.SMALL + 1
         self._check = Unlooked()
         if state is not None:
-            self._check = check = _text_check(state["kind"], proven=True)
+            self._check = check = self._text_check(state["kind"])
             check.restore(state["check"])
 
     def _begin(self) -> ContentCheck:
@@ -138,12 +142,21 @@ class Content:
     def _proven_check(self, start: bytes) -> ContentCheck:
         """What the first bytes contradict is not checked: it lands, and nobody can count its rows."""
         if self._kind == "csv" and head.is_table(start):
-            return _text_check("csv", proven=True)
+            return self._text_check("csv")
         if self._kind in {"json", "jsonl"} and head.is_text(start):
-            return _text_check(self._kind, proven=True)
+            return self._text_check(self._kind)
         if self._kind == "parquet" and head.magic(start) == "parquet":
             return _container_check("parquet", self._filename)
         return Unlooked()
+
+    def _text_check(self, kind: str) -> Blocks:
+        from airflow_provider_batchdl.transfer.content import delimited, document, lines
+
+        if kind == "csv":
+            return delimited.CsvCheck()
+        if kind == "json":
+            return document.JsonCheck(proven=self._proven, records=self._records)
+        return lines.JsonLinesCheck(proven=self._proven)
 
     def _exact_check(self, start: bytes) -> ContentCheck:
         found = head.magic(start)
@@ -154,16 +167,8 @@ class Content:
         if not head.is_text(start):
             return Unlooked()
         if self._kind in {"json", "jsonl"} or (self._kind == "csv" and head.is_table(start)):
-            return _text_check(self._kind, proven=False)
+            return self._text_check(self._kind)
         return Unlooked(Look(end="open"))
-
-
-def _text_check(kind: str, *, proven: bool) -> Blocks:
-    from airflow_provider_batchdl.transfer.content import delimited, document, lines
-
-    if kind == "csv":
-        return delimited.CsvCheck()
-    return document.JsonCheck(proven=proven) if kind == "json" else lines.JsonLinesCheck(proven=proven)
 
 
 def _container_check(kind: str, filename: str) -> ContentCheck:

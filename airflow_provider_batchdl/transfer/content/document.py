@@ -13,7 +13,7 @@ import msgspec
 
 from airflow_provider_batchdl.exceptions import TruncatedDownloadError, UnexpectedResponseError
 from airflow_provider_batchdl.transfer.content.base import MOST, Blocks, Look
-from airflow_provider_batchdl.transfer.content.lines import JsonLinesCheck, is_value
+from airflow_provider_batchdl.transfer.content.lines import INVALID, JsonLinesCheck, is_value
 
 TRIES = 8
 """Ends of a block that are tried before it grows."""
@@ -36,11 +36,16 @@ class JsonCheck(Blocks):
 
     Its word is `json`: the whole is valid, by RFC 8259 (no NaN). `rows` is the length of the array, or of the only
     array directly in the object. Of what is larger than a few MiB and no such array, only the last byte is known.
+
+    Args:
+        proven: whether something else proves the file.
+        records: whether one object is a record: a line, which others may have followed.
     """
 
-    def __init__(self, *, proven: bool) -> None:
+    def __init__(self, *, proven: bool, records: bool = False) -> None:
         super().__init__()
         self._proven = proven
+        self._records = records
         self._rest = bytearray()
         self._start: bytes | None = None  # all that comes before the array's first item
         self._item = b""  # what each item begins with
@@ -116,7 +121,7 @@ class JsonCheck(Blocks):
         rest = bytes(self._rest)
         try:
             return self._valid(rest)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except INVALID as error:
             return self._invalid(rest, str(error))
 
     def _valid(self, rest: bytes) -> Look:
@@ -128,10 +133,16 @@ class JsonCheck(Blocks):
             _VALUE.decode(whole)
             # A number may have lost its last digits.
             return Look("json", end="open" if whole.rstrip(_SPACE)[-1:].isdigit() else "own")
+        if self._records and not self._rows:
+            _VALUE.decode(whole)
+            return Look("jsonl-end", 1, end="open")
         values = {name: bytes(value) for name, value in _MEMBERS.decode(whole).items()}
         arrays = [value for value in values.values() if value[:1] == b"["]
         rows = self._rows + len(_ITEMS.decode(arrays[0])) if len(arrays) == 1 else None
-        scalars = {name: json.loads(value) for name, value in values.items() if value[:1] not in (b"[", b"{")}
+        texts = {
+            name: value.decode("utf-8", "replace") for name, value in values.items() if value[:1] not in (b"[", b"{")
+        }
+        scalars = {name: json.loads(text) for name, text in texts.items()}
         return Look("json", rows, scalars, end="own")
 
     def _invalid(self, rest: bytes, why: str) -> Look:
@@ -153,7 +164,7 @@ def _truncated() -> TruncatedDownloadError:
 def _count(array: bytes) -> int | None:
     try:
         return len(_ITEMS.decode(array))
-    except (msgspec.DecodeError, RecursionError):
+    except INVALID:
         return None
 
 

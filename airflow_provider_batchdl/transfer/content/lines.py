@@ -12,6 +12,8 @@ from airflow_provider_batchdl.transfer.content.base import MOST, Blocks, Look
 # All but what lines are counted by: one of which nothing else is left is blank, or no more than a number or word.
 _DROP = bytes(each for each in range(256) if each not in b'\n{["')
 _VALUE = msgspec.json.Decoder(msgspec.Raw)
+INVALID = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for content that is not JSON, not UTF-8, or nested too deeply."""
 
 
 class JsonLinesCheck(Blocks):
@@ -95,7 +97,7 @@ def _parsed(text: bytes) -> int | None:
     """The number of values in whole lines; None where one of them is none."""
     try:
         return len(_VALUE.decode_lines(text))
-    except (msgspec.DecodeError, RecursionError):
+    except INVALID:
         return None
 
 

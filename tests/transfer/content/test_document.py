@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_batchdl.transfer.content import base, document
+from airflow_provider_batchdl.transfer.content import Content, base, document
 from airflow_provider_batchdl.transfer.content.base import BLOCK, MOST, Look
 from airflow_provider_batchdl.transfer.content.document import JsonCheck
 from tests.transfer.content.strategies import documents, scalars, sizes, values
@@ -150,3 +150,15 @@ def test_deep_nesting_is_no_crash() -> None:
     look("x.json", data, proven=True)
     look("x.jsonl", data + b"\n", proven=True)
     assert judged("x.json", data) in {"read-twice", "UnexpectedResponseError"}
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"), [(b'{"a": 1}', 1), (b'{"a": [1, 2]}\n', 1), (b'[{"a": 1}, 2]', 2), (b"{}\n{}\n", 2)]
+)
+def test_one_object_is_a_record_where_a_vendor_says_so(text: bytes, rows: int) -> None:
+    """Others may have followed: it proves nothing."""
+    for proven in (True, False):
+        content = Content(None, "x.json", proven=proven, expected="jsonl")
+        content.feed(text)
+        found = content.finish()
+        assert (found.rows, found.end) == (rows, "own" if text.startswith(b"[") else "open")
