@@ -86,7 +86,7 @@ LOWEST := tests/vendors tests/client tests/transfer tests/emulator tests/test_re
 
 compat-min: .venv-compat-min/stamp ## the same, and what lies below Airflow, on the lowest versions that pyproject.toml asks for
 	@echo "make compat-min: .venv-compat-min"
-	@.venv-compat-min/bin/python $(OLDER) -m "not system and not big" -n auto --maxprocesses 4 \
+	@.venv-compat-min/bin/python $(OLDER) -W ignore::PendingDeprecationWarning -m "not system and not big" -n auto --maxprocesses 4 \
 	  --ignore tests/emulator/test_fuzz.py $(LOWEST) $(PYTEST_ARGS)
 	@.venv-compat-min/bin/python $(OLDER) tests/system/test_dag_test.py -k 'local_folder and batchcom' $(PYTEST_ARGS)
 
