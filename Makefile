@@ -56,7 +56,7 @@ distributed: env ## kills and outages on PostgreSQL, Celery and Redis, with two 
 # collected, where an upload breaks off, nor a socket that is collected open. That was seen once in six runs, and never with
 # the newest Airflow, where it fails a test.
 COMPAT := .venv-compat-3.1 .venv-compat-3.2
-OLDER := -m pytest -W ignore::DeprecationWarning -W ignore::FutureWarning \
+OLDER := -m pytest -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning -W ignore::FutureWarning \
   -W 'ignore:Unclosed file <tempfile.SpooledTemporaryFile:ResourceWarning' \
   -W 'ignore:unclosed transport:ResourceWarning' -W 'ignore:unclosed <socket:ResourceWarning'
 
@@ -86,7 +86,7 @@ LOWEST := tests/vendors tests/client tests/transfer tests/emulator tests/test_re
 
 compat-min: .venv-compat-min/stamp ## the same, and what lies below Airflow, on the lowest versions that pyproject.toml asks for
 	@echo "make compat-min: .venv-compat-min"
-	@.venv-compat-min/bin/python $(OLDER) -W ignore::PendingDeprecationWarning -m "not system and not big" -n auto --maxprocesses 4 \
+	@.venv-compat-min/bin/python $(OLDER) -m "not system and not big" -n auto --maxprocesses 4 \
 	  --ignore tests/emulator/test_fuzz.py $(LOWEST) $(PYTEST_ARGS)
 	@.venv-compat-min/bin/python $(OLDER) tests/system/test_dag_test.py -k 'local_folder and batchcom' $(PYTEST_ARGS)
 

@@ -41,7 +41,9 @@ def destination_at(destination: str | ObjectStoragePath) -> Destination:
             # A scheme that nobody serves stays unserved; a secrets backend may only be down for the moment.
             retryable=not isinstance(error, ValueError),
         ) from error
-    check_round_trip(text, written, place, path.conn_id)
+    # Airflow 3.1 knows it as an option alone.
+    conn_id = getattr(path, "conn_id", None) or path.storage_options.get("conn_id")
+    check_round_trip(text, written, place, conn_id)
     refuse_unusable(place)
     return place
 
