@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_batchdl.exceptions import BatchDlError, JobNotFoundError, RateLimitedError, VendorUnavailableError
+from airflow_provider_batchdl.exceptions import (
+    BatchDlError,
+    InvalidRequestError,
+    JobNotFoundError,
+    RateLimitedError,
+    VendorUnavailableError,
+)
 from airflow_provider_batchdl.waiting import FORGIVEN_FAILURES, JITTER, Patience
 
 
@@ -24,10 +30,23 @@ def test_failures_in_a_row_are_counted() -> None:
     assert caught.value is last
 
 
-@pytest.mark.parametrize("error", [JobNotFoundError("none"), BatchDlError("what")])
+@pytest.mark.parametrize("error", [InvalidRequestError("none"), BatchDlError("what")])
 def test_what_waiting_cannot_mend_is_raised_at_once(error: BatchDlError) -> None:
     with pytest.raises(type(error)):
         Patience(1.0).forgive(error)
+
+
+def test_a_job_that_is_not_found_is_polled_again_over_minutes() -> None:
+    young, old = Patience(1.0), Patience(1.0, young=False)
+    pauses: dict[Patience, float] = {young: 0.0, old: 0.0}
+    for patience in pauses:
+        for _ in range(FORGIVEN_FAILURES - 1):
+            patience.forgive(JobNotFoundError("none"))
+            pauses[patience] += patience.pause()
+        with pytest.raises(JobNotFoundError):
+            patience.forgive(JobNotFoundError("none"))
+    assert pauses[young] >= 120
+    assert 1 < pauses[old] < 60
 
 
 @given(st.floats(0.01, 1e5), st.none() | st.floats(0, 1e6))
