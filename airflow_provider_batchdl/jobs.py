@@ -128,8 +128,9 @@ class LandedFile(_Json):
         part: 1-based, where the result has several parts.
         rows: records counted on the way (CSV without its header, JSON lines, array items), where that is known.
         verified_by: what proved it whole: ``sha256``, ``md5``, … (a declared checksum), ``content-length``,
-            ``chunked`` (the framing's own end), ``json``, ``gzip``, … (the content's own end); ``nothing`` where
-            the source declared nothing that could be checked.
+            ``chunked`` (the framing's own end), ``announced-size`` (the vendor's), ``read-twice``; and what its content
+            adds: ``json``, ``gzip``, ``zip``, ``parquet`` (its own end), ``csv-end``, ``jsonl-end`` (the last record is
+            whole). docs/downloads.md says what each is worth.
     """
 
     uri: str

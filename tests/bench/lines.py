@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tests.bench.cases import formats
 from tests.bench.cases.disk import LOOPS
+from tests.bench.formats import PACKED
 from tests.bench.measure import Results
 
 PYTHON_LOOP = "the best Python loop"
@@ -80,6 +82,19 @@ _FIXED = (
     Line("disk, no hash, plain", "cpu", 1.1, PYTHON_LOOP),
     Line("disk, no hash, TLS", "wall", 1.0, "curl"),
     Line("disk, no hash, TLS", "cpu", 1.15, "curl"),
+    *(
+        Line(formats.title(name), "cpu", most, "curl + openssl")
+        for name, most in (
+            ("CSV, no quotes", 1.0),
+            ("CSV, one quoted field a row", 1.0),
+            ("CSV, all quoted", 1.0),
+            ("CSV, all quoted, breaks inside 1 %", 1.8),
+            ("JSON lines", 1.0),
+            ("JSON array, compact", 1.3),
+            ("JSON array, pretty", 1.3),
+        )
+    ),
+    *(Line(formats.title(name), "cpu", 1.1, "ours, .bin") for name in PACKED),
     Line("S3, plain", "cpu", 0.4, "boto3"),
     Line("S3, plain", "wall", 0.4, "boto3"),
     Line("S3, plain", "wall", 0.25, "s3fs"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from textwrap import fill
 
 from tests.bench import figures
+from tests.bench.cases import formats
 from tests.bench.lines import Line, Verdict, all_lines
 from tests.bench.machine import described
 from tests.bench.measure import Case, Results, Series
@@ -58,7 +59,15 @@ def write(folder: Path, results: Results, profiles: Mapping[tuple[str, str], str
     head = _INTRODUCTION.format(mib=MIB, runs=RUNS, machine=machine, steady=steady)
     plots = [f"![{title}]({name})\n" for name, title in figures.write(folder, results).items()]
     tables = [_table(case, result) for case, result in results.items()]
-    text = [head, _verdicts(results), _memory(results), *plots, *tables, _missed(results, profiles)]
+    text = [
+        head,
+        _verdicts(results),
+        formats.summary(results),
+        _memory(results),
+        *plots,
+        *tables,
+        _missed(results, profiles),
+    ]
     (folder / "benchmarks.md").write_text("\n".join(part for part in text if part))
 
 

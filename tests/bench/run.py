@@ -3,7 +3,7 @@
 Each run of each contender is a process of its own. The contenders of a case take turns, so that what else the machine
 does meets all of them. Traffic goes to loopback only. The page is written after each case. The environment may say:
 
-* ``BENCH_CASES`` (``limits,disk,s3,small,links,memory``): which to run;
+* ``BENCH_CASES`` (``limits,disk,formats,s3,small,links,memory``): which to run;
 * ``BENCH_RUNS`` (5): of each contender; the cases of one long run each (``memory``, numbers of parts) keep one, and
   ``limits`` at most three;
 * ``BENCH_MIB`` (1024): the large file; ``BENCH_MOST_MIB`` (16 times that): the largest of the case ``memory``;

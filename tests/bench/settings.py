@@ -11,7 +11,7 @@ MIB = int(os.environ.get("BENCH_MIB", "1024"))
 MOST_MIB = int(os.environ.get("BENCH_MOST_MIB", str(16 * MIB)))
 FOLDER = Path(os.environ.get("BENCH_DIR", ROOT / ".bench")).absolute()
 DOCS = Path(os.environ.get("BENCH_DOCS", ROOT / "docs")).absolute()
-CASES = os.environ.get("BENCH_CASES", "limits,disk,s3,small,links,memory").split(",")
+CASES = os.environ.get("BENCH_CASES", "limits,disk,formats,s3,small,links,memory").split(",")
 BALLAST = os.environ.get("BENCH_BALLAST", "1") != "0"
 
 LARGE = "large.bin"

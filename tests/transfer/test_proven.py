@@ -147,7 +147,9 @@ def expected_rows(path: Path) -> set[int | None]:
             return set(range(10_000)) | {None}
     if path.suffix == ".json":
         try:
-            value = json.loads(path.read_bytes())
+            value = json.loads(
+                path.read_bytes().decode("utf-8", "replace")
+            )  # bytes of another encoding hide no bracket
         except (ValueError, RecursionError):
             return {None}
         arrays = [value] if isinstance(value, list) else []

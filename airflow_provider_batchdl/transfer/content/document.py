@@ -34,7 +34,8 @@ _FIRST = re.compile(rb"\{\s*" + _STRING + rb"|\[|\{")
 class JsonCheck(Blocks):
     """One JSON value and nothing but white space behind it; of several, one a line, JSON lines under a wrong name.
 
-    Its word is `json`: the whole is valid, by RFC 8259 (no NaN). `rows` is the length of the array, or of the only
+    Its word is `json`: the whole is valid, by RFC 8259 (no NaN); that its strings are UTF-8 is not
+    checked. `rows` is the length of the array, or of the only
     array directly in the object. Of what is larger than a few MiB and no such array, only the last byte is known.
 
     Args:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tests.bench.cases import disk, limits, links, memory, s3, small
+from tests.bench.cases import disk, formats, limits, links, memory, s3, small
 from tests.bench.measure import Case
 from tests.bench.scene import Scene
 
 CASES: dict[str, Callable[[Scene], Iterator[tuple[str, Case]]]] = {
     "limits": limits.measured,
     "disk": disk.measured,
+    "formats": formats.measured,
     "s3": s3.measured,
     "small": small.measured,
     "links": links.measured,
