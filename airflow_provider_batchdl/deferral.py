@@ -9,7 +9,7 @@ from datetime import timedelta
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_batchdl.exceptions import BatchDlError, JobNotFoundError
+from airflow_provider_batchdl.exceptions import BatchDlError, JobNotFoundError, UnexpectedResponseError
 from airflow_provider_batchdl.jobs import Job
 from airflow_provider_batchdl.redaction import redact_value
 from airflow_provider_batchdl.storable import bounded_text, storable
@@ -100,7 +100,7 @@ def wait_on_unless_answered(operator: BaseOperator, event: object, wait: Mapping
 def wait_on_if_listed(
     operator: BaseOperator, hook: BatchApiHook, event: Mapping[str, Any], wait: Mapping[str, Any] | None
 ) -> None:
-    """Defer a task again where its trigger did not find the job, and the vendor lists it all the same.
+    """Defer a task again where its trigger did not find the job, and the vendor lists it, and finds it by now.
 
     Args:
         operator: the task.
@@ -115,9 +115,14 @@ def wait_on_if_listed(
     gone = event["status"] == "error" and event["error"].get("type") == JobNotFoundError.__name__
     if wait is None or not gone or not hook.is_listed(event["job_id"]):
         return
+    from airflow_provider_batchdl.hooks.polls import find_job
     from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 
-    operator.log.warning("The vendor does not find job %s, and lists it: still waiting.", event["job_id"])
+    try:
+        find_job(hook, event["job_id"])
+    except (JobNotFoundError, UnexpectedResponseError):
+        return
+    operator.log.warning("The vendor did not find job %s for a while: still waiting.", event["job_id"])
     wait_in_triggerer(operator, BatchJobTrigger(**wait))
 
 

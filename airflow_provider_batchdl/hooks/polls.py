@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl.exceptions import BatchDlError, JobNotFoundError
 from airflow_provider_batchdl.redaction import get_logger
-from airflow_provider_batchdl.waiting import until_found
+from airflow_provider_batchdl.waiting import FORGIVEN_FAILURES, until_found
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.hooks.base import BatchApiHook
@@ -21,7 +21,8 @@ def poll(hook: BatchApiHook, job_id: str, patience: Patience) -> Job | None:
     """Poll a job that is waited for; None where that failed in a way that is forgiven.
 
     Raises:
-        JobNotFoundError: it was not found several times in a row, and the vendor does not list it.
+        JobNotFoundError: it was not found several times in a row, and the vendor does not list it, or it was not found
+            twice as often.
         BatchDlError: waiting on will not help, or it is one failure too many.
     """
     try:
@@ -30,7 +31,7 @@ def poll(hook: BatchApiHook, job_id: str, patience: Patience) -> Job | None:
         try:
             patience.forgive(error)
         except JobNotFoundError:
-            if not hook.is_listed(job_id):
+            if patience.failures >= 2 * FORGIVEN_FAILURES or not hook.is_listed(job_id):
                 raise
             log.warning("The vendor does not find job %s, and lists it: still waiting.", job_id)
         return None
