@@ -82,6 +82,8 @@ class Fault:
         after: how many matching requests to let through first.
         processed: the request is carried out, only its answer is lost or replaced (``reset``, ``status``, ``html``).
         status: HTTP status for ``status`` (default 503), ``redirect`` (default 302) and ``headers`` (the real one).
+            ``headers`` with 206 waits for a ``Range`` request and gives the part whatever ``If-Range`` says, as servers
+            do that do not know it: with ``{"etag": None}``, nothing then tells which version the part is of.
         shape: who gives a ``status`` answer: ``vendor`` in its own error shape (default), or something in its place,
             a router, firewall or proxy, with ``html``, ``text`` or an ``empty`` body.
         body: body of a ``status`` answer, in place of the shape's.
@@ -159,13 +161,18 @@ class Fault:
             raise ValueError(f"a fault needs a kind and knows no {sorted(unknown)}" if unknown else "kind is missing")
         return cls(**values)
 
+    @property
+    def ignores_if_range(self) -> bool:
+        """Whether a part is given without a look at which version of the file was asked for."""
+        return self.kind == "headers" and self.status == 206
+
     def matches(self, vendor: str, operation: str, path: str, *, ranged: bool) -> bool:
         """Tell whether a request is of the sort that this fault harms."""
         return (
             self.vendor in (None, vendor)
             and self.operation in (None, operation)
             and (self.path_contains is None or self.path_contains in path)
-            and (ranged or self.kind not in RANGE_KINDS)
+            and (ranged or not (self.kind in RANGE_KINDS or self.ignores_if_range))
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import http.client
 import re
 import threading
@@ -13,11 +15,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.bench.faults import document, hosts
-from tests.bench.faults.columns import COLUMNS, UNDETECTABLE, Strike
+from tests.bench.faults.columns import COLUMNS, HARMS, ODD, STORE, UNDETECTABLE, Strike
 from tests.bench.faults.engines import Engine
 from tests.bench.faults.environment import ROOT
 from tests.bench.faults.judge import Cell, Seen, broken_promises, digest_of, judged
-from tests.bench.faults.notes import footnotes, how_it_ran
+from tests.bench.faults.notes import better_peers, footnotes, how_it_ran
 from tests.bench.faults.ours import LOWERED, lower_time_outs
 from tests.bench.faults.s3_proxy import StoreFault, call_name, s3_proxy
 from tests.bench.faults.scenes import arranged
@@ -32,6 +34,8 @@ BY_KEY = {column.key: column for column in COLUMNS}
         (GOOD, "ok 1.33x", "ok"),
         (replace(GOOD, hasty=True), "ok 1.33x, asks too soon", "ok"),
         (replace(GOOD, digest="b", good_later="b"), "ok (new) 1.33x", "ok"),
+        (replace(GOOD, digest="p", packed="p", sent=15), "ok (packed) 0.15x", "ok"),
+        (replace(GOOD, packed="p"), "ok 1.33x", "ok"),
         (replace(GOOD, digest="c", good_later="b"), "**SILENT BAD** (100 B)", "bad"),
         (replace(GOOD, digest=None, length=0), "**SILENT BAD** (no file)", "bad"),
         (replace(GOOD, ended="error", error="OSError", digest=None), "error: OSError", "error"),
@@ -89,13 +93,93 @@ def test_tables_have_a_cell_for_every_column_and_name_what_is_missing() -> None:
     outcomes = {"ours": {"flip": bad, "drop": Cell("ok 1.00x", "ok")}, "peer": {"changed": bad}, "absent": {}}
     text = document.rendered(rows, outcomes, [], tmpfs=True, seconds=1)
     lines = [line for line in text.splitlines() if line.startswith("|")]
-    network = sum(not column.store for column in COLUMNS)
-    assert {line.count("|") for line in lines[:5]} == {network + 2}
-    assert "| absent | not installed |" in lines[4]
+    for table, columns in ((lines[:5], HARMS), (lines[5:10], ODD)):
+        assert {line.count("|") for line in table} == {len(columns) + 2}
+        assert "| absent | not installed |" in table[4]
+    assert {line.count("|") for line in lines[10:]} == {len(STORE) + 2}
+    assert text.count("\n* **") == len(COLUMNS) + 1  # and SILENT BAD among the words
     assert "(3 B)¹" in lines[2]
     assert "Of 1 peers, 1 are silently wrong" in text
     assert [line[:5] for line in footnotes(rows, outcomes)] == ["* ¹ b"]
     assert "Broken promises" in document.rendered(rows, outcomes, ["ours · x"], tmpfs=False, seconds=1)
+
+
+def test_what_a_peer_does_better_is_said() -> None:
+    rows = [
+        Engine("ours", lambda order: [], "0.1", ours=True),
+        Engine("peer", lambda order: [], "1.0"),
+        Engine("absent", lambda order: [], ""),
+    ]
+    error, cheap, dear = Cell("error: X", "error"), Cell("ok 1.33x", "ok"), Cell("ok (new) 2.33x, asks too soon", "ok")
+    held, packed = Cell("held", "ok"), Cell("ok (packed) 0.15x", "ok")
+    ours = {
+        "drop": cheap,
+        "changed": dear,
+        "disk": error,
+        "flip": error,
+        "redirect": held,
+        "csv_gz": Cell("ok 1.00x", "ok"),
+    }
+    peer = {"drop": dear, "changed": cheap, "disk": cheap, "flip": error, "redirect": held, "csv_gz": packed}
+    outcomes = {"ours": ours, "peer": peer, "absent": {}}
+    assert better_peers(rows, outcomes) == [
+        "* changed file, ours ok (new) 2.33x, asks too soon: peer (ok 1.33x).",
+        "* full disk, ours error: X: peer (ok 1.33x).",
+    ]
+    assert better_peers(rows, {**outcomes, "peer": {}}) == ["* Nowhere in this run."]
+
+
+def _asked(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=5)
+    try:
+        connection.request("GET", f"{parts.path}?{parts.query}", headers=headers)
+        with connection.getresponse() as answer:
+            try:
+                body = answer.read()
+            except http.client.IncompleteRead as cut:
+                body = cut.partial
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, body
+    finally:
+        connection.close()
+
+
+def test_a_part_of_another_version_names_none() -> None:
+    with arranged(BY_KEY["no_etag"], 30_000, Strike(10_000)) as scene:
+        _, first, begun = _asked(scene.url)
+        condition = {"Range": f"bytes={len(begun)}-", "If-Range": first["etag"]}
+        status, part, rest = _asked(scene.url, **condition)
+        assert (status, part.get("etag"), part.get("last-modified")) == (206, None, None)
+        assert hashlib.sha256(begun + rest).hexdigest() not in (scene.good, scene.good_later)
+        status, again, whole = _asked(scene.url, **condition)
+        assert (status, again["etag"] != first["etag"]) == (200, True)
+        assert hashlib.sha256(whole).hexdigest() == scene.good_later
+
+
+def test_a_change_within_a_second_is_not_seen_in_the_date() -> None:
+    with arranged(BY_KEY["same_second"], 30_000, Strike(10_000)) as scene:
+        _, first, begun = _asked(scene.url)
+        status, part, rest = _asked(scene.url, Range=f"bytes={len(begun)}-", **{"If-Range": first["last-modified"]})
+        assert (status, len(begun), len(begun + rest)) == (206, 10_000, 30_000)
+        assert first["last-modified"] == part["last-modified"] == first["date"]
+        assert hashlib.sha256(begun + rest).hexdigest() not in (scene.good, scene.good_later)
+
+
+def test_what_ends_at_a_line_is_whole_lines() -> None:
+    for key in ("line_end", "short"):
+        with arranged(BY_KEY[key], 30_000, Strike(10_000)) as scene:
+            _, headers, body = _asked(scene.url)
+            assert body.endswith(b"\n")
+            assert 10_000 < len(body) < 11_000
+            assert headers.get("content-length") == (str(len(body)) if key == "short" else None)
+
+
+def test_both_forms_of_a_packed_file_are_known() -> None:
+    with arranged(BY_KEY["csv_gz"], 30_000, Strike(10_000)) as scene:
+        _, headers, body = _asked(scene.url)
+        assert headers["content-encoding"] == "gzip"
+        assert hashlib.sha256(body).hexdigest() == scene.packed
+        assert hashlib.sha256(gzip.decompress(body)).hexdigest() == scene.good
 
 
 def test_a_link_goes_stale_after_its_first_use_and_a_new_one_leads_to_another_file() -> None:

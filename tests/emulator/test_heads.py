@@ -78,3 +78,13 @@ def test_an_announced_size(emulator: Emulator) -> None:
     with client(emulator, "batchcom") as api:
         sizes = [api.get(f"/exports/view?id={job.id}").json()["files"][0]["size"] for _ in range(2)]
     assert sizes[0] - sizes[1] == 7
+
+
+def test_a_part_whatever_if_range_says(emulator: Emulator, link: str, whole: bytes) -> None:
+    emulator.add_fault(Fault("headers", headers={"etag": None}, status=206, times=2))
+    assert raw_get(link).status == 200, "it waits for a request for a part"
+    for condition in ({}, {"If-Range": '"another"'}):
+        answer = raw_get(link, {"Range": "bytes=100-", **condition})
+        assert (answer.status, answer.body, "etag" in answer.headers) == (206, whole[100:], False)
+    answer = raw_get(link, {"Range": "bytes=100-", "If-Range": '"another"'})
+    assert (answer.status, answer.body) == (200, whole)

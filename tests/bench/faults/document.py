@@ -7,11 +7,11 @@ import os
 import platform
 from pathlib import Path
 
-from tests.bench.faults.columns import COLUMNS, Column
+from tests.bench.faults.columns import COLUMNS, HARMS, ODD, STORE, Column
 from tests.bench.faults.engines import Engine
 from tests.bench.faults.environment import ROOT
 from tests.bench.faults.judge import NOTHING, Cell
-from tests.bench.faults.notes import LEGEND, SEVERAL, footnotes, how_it_ran
+from tests.bench.faults.notes import LEGEND, SEVERAL, better_peers, footnotes, how_it_ran
 
 PATH = ROOT / "docs" / "faults.md"
 Outcomes = dict[str, dict[str, Cell]]
@@ -26,8 +26,6 @@ def write(
 
 def rendered(rows: list[Engine], outcomes: Outcomes, problems: list[str], *, tmpfs: bool, seconds: float) -> str:
     """The document's text."""
-    network = [column for column in COLUMNS if not column.store]
-    store = [column for column in COLUMNS if column.store]
     return "\n".join([
         "# What faults do to a download",
         "",
@@ -36,12 +34,17 @@ def rendered(rows: list[Engine], outcomes: Outcomes, problems: list[str], *, tmp
         "",
         verdict(outcomes, rows, problems),
         "",
-        *table(rows, network, outcomes),
+        *table(rows, HARMS, outcomes),
+        "",
+        ("Answers that are not harmed but odd: heads that say something else than what comes, other things in the "
+        "file's place, another version behind the same address. The right end is the file, or an error:"),
+        "",
+        *table(rows, ODD, outcomes),
         "",
         ("Into an S3 server that fails (SeaweedFS, behind a proxy that answers chosen calls in its place). The peers "
         "above write files, so this is ours alone:"),
         "",
-        *table([row for row in rows if row.s3], store, outcomes),
+        *table([row for row in rows if row.s3], STORE, outcomes),
         "",
         "## Words",
         "",
@@ -56,6 +59,12 @@ def rendered(rows: list[Engine], outcomes: Outcomes, problems: list[str], *, tmp
         "## Why ours are what they are",
         "",
         *footnotes(rows, outcomes),
+        "",
+        "## Where a peer does better",
+        "",
+        "The file with fewer bytes, or the file where this engine ends otherwise:",
+        "",
+        *better_peers(rows, outcomes),
         "",
         "## Several at once, and kills",
         "",
@@ -96,7 +105,7 @@ def verdict(outcomes: Outcomes, rows: list[Engine], problems: list[str]) -> str:
     )
 
 
-def table(rows: list[Engine], columns: list[Column], outcomes: Outcomes) -> list[str]:
+def table(rows: list[Engine], columns: tuple[Column, ...], outcomes: Outcomes) -> list[str]:
     """One table in Markdown."""
     lines = ["| engine | " + " | ".join(column.title for column in columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for row in rows:

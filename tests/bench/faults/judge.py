@@ -28,6 +28,7 @@ class Seen:
         sent: bytes of it that the server sent.
         leaked: what another host was told: ``key``, ``auth``. None where no other host was in play.
         left: what else was left behind: temporary files, unfinished uploads.
+        packed: SHA-256 of the file as it came, packed; None where it did not come so.
         hasty: it asked again before the time that ``Retry-After`` named.
     """
 
@@ -42,6 +43,7 @@ class Seen:
     leaked: tuple[str, ...] | None = None
     left: tuple[str, ...] = ()
     hasty: bool = False
+    packed: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,14 @@ def judged(seen: Seen) -> Cell:
 
 
 def _transfer(seen: Seen) -> Cell:
-    whole = seen.digest is not None and seen.digest in (seen.good, seen.good_later)
+    whole = seen.digest is not None and seen.digest in (seen.good, seen.good_later, seen.packed)
     partial = seen.digest is not None and not whole
     if seen.ended == "ok":
         if not whole:
             found = f"{seen.length:,} B" if seen.digest else "no file"
             return Cell(f"**SILENT BAD** ({found})", "bad", partial, left=seen.left)
         new = " (new)" if seen.good_later and seen.digest == seen.good_later else ""
+        new = " (packed)" if seen.digest == seen.packed else new
         hasty = ", asks too soon" if seen.hasty else ""
         return Cell(f"ok{new} {seen.sent / seen.size:.2f}x{hasty}", "ok", left=seen.left)
     word = "hung" if seen.ended == "hung" else f"error: {seen.error or 'unnamed'}"

@@ -65,7 +65,7 @@ def _to_disk(engine: Engine, column: Column, scene: Scene, tmpfs: bool) -> Seen:
             order = {**_order(engine, scene), "path": str(path), "s3": None}
             command = engine.command(order)
             command = _limited(command, room) if column.disk and not tmpfs else command
-            ended, error = _child(command, order, OUR_PATIENCE if engine.ours else PATIENCE)
+            ended, error = _child(command, order, OUR_PATIENCE if engine.ours else column.patience or PATIENCE)
             digest, length = digest_of(path)
             # Only this engine promises to leave nothing at all beside the target.
             left = tuple(sorted(each.name for each in folder.iterdir() if each != path)) if engine.ours else ()
@@ -104,7 +104,7 @@ def _order(engine: Engine, scene: Scene) -> dict[str, Any]:
 
 def _seen(scene: Scene, ended: Any, error: str, digest: str | None, length: int, left: tuple[str, ...]) -> Seen:
     server = (scene.good, scene.size, scene.sent, error, scene.good_later, scene.leaked)
-    return Seen(ended, digest, length, *server, left, scene.hasty)
+    return Seen(ended, digest, length, *server, left, scene.hasty, scene.packed)
 
 
 def _child(command: list[str], order: dict[str, Any], patience: float) -> tuple[str, str]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.emulator.content import Content
+from airflow_provider_batchdl.emulator.exchange import Reply
 from airflow_provider_batchdl.emulator.store import link_to
+from airflow_provider_batchdl.emulator.wire import packed
 from tests.bench.faults.columns import RETRY_AFTER, Column, Strike
 from tests.bench.faults.hosts import Heard, file_host, link_host, location_of
 
@@ -30,6 +34,7 @@ class Scene:
         good: SHA-256 of the file at the start.
         size: its bytes.
         heard: the requests to the other host; None where there is no such host.
+        packed: SHA-256 of the file as the store packs it; None where it does not.
     """
 
     emulator: Emulator
@@ -39,6 +44,7 @@ class Scene:
     good: str
     size: int
     heard: list[Heard] | None = field(default=None)
+    packed: str | None = None
 
     @property
     def good_later(self) -> str | None:
@@ -109,8 +115,15 @@ def arranged(column: Column, size: int, strike: Strike, *, speed: int | None = N
             scene.url = link_to(emulator.world, stored)
         else:
             _play_batchcom(column, scene, hosts)
+        if column.line_end:
+            strike = replace(strike, at=_line_end(content, strike.at))
         for fault in column.faults(strike):
             emulator.add_fault(fault)
+            if column.packed:
+                body = packed(Reply(200, content), fault).pieces()
+                scene.packed = hashlib.sha256(b"".join(body)).hexdigest()
+        if column.changes:
+            _change_behind(job, emulator, 1 + (strike.after if column.divided else 0))
         if column.expire:
             _expire_after_first(emulator)
         yield scene
@@ -126,6 +139,8 @@ def _play_batchcom(column: Column, scene: Scene, hosts: contextlib.ExitStack) ->
         target = hosts.enter_context(file_host(scene.job.content(1), scene.heard, emulator.world.bytes_per_second))
         emulator.add_fault(Fault("redirect", operation="download", location=target, times=99))
         scene.url, scene.headers = api, headers
+    elif column.scene == "announced":
+        scene.url = location_of(api, headers)
     else:
         # The API itself would refuse most engines at the next host, for bringing its headers along.
         scene.url = hosts.enter_context(link_host(lambda: location_of(api, headers)))
@@ -145,6 +160,29 @@ def _expire_after_first(emulator: Emulator) -> None:
         return verdict
 
     links.fault_of = fault_of  # type: ignore[method-assign]
+
+
+def _change_behind(job: EmulatedJob, emulator: Emulator, requests: int) -> None:
+    """Let the file have other bytes after so many requests for it."""
+    links = emulator.world.links
+    verdict_of, seen = links.fault_of, itertools.count(1)
+
+    def fault_of(method: str, path: str, query: dict[str, str]) -> tuple[str, str] | None:
+        if method == "GET" and next(seen) == requests + 1:
+            job.revision += 1
+        return verdict_of(method, path, query)
+
+    links.fault_of = fault_of  # type: ignore[method-assign]
+
+
+def _line_end(content: Content, at: int) -> int:
+    """The byte behind the line that an offset is in."""
+    offset = at
+    for piece in content.chunks(at):
+        if (found := piece.find(b"\n")) >= 0:
+            return offset + found + 1
+        offset += len(piece)
+    return content.size
 
 
 def _declare_to_google(content: Content) -> None:
