@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_batchdl.transfer.filenames import part_name
+from airflow_provider_batchdl.transfer.filenames import part_name, split_suffix
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -48,7 +48,7 @@ class Destination:
 
     def manifest(self) -> Destination:
         """Where the manifest goes: beside an object it carries that object's name, since others may be there."""
-        stem = "" if self.is_folder else self.path.rpartition("/")[2].partition(".")[0]
+        stem = "" if self.is_folder else split_suffix(self.path.rpartition("/")[2])[0]
         return self.named(stem + MANIFEST)
 
     def removals(self) -> Destination:

@@ -73,6 +73,16 @@ def test_a_manifest_is_written_beside_a_single_file_on_request(
     assert left_in(tmp_path) == ["report.csv", "report_manifest.json"]
 
 
+def test_objects_named_after_days_have_a_manifest_each(
+    emulator: Emulator, client_for: ClientFor, tmp_path: Path
+) -> None:
+    for day in ("2026.11.28", "2026.11.29"):
+        job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=900, format="csv"), state="succeeded")
+        download(client_for("apartmentiq"), job.id, local(tmp_path / f"{day}.csv"), manifest=True)
+    days = ("2026.11.28.csv", "2026.11.28_manifest.json", "2026.11.29.csv", "2026.11.29_manifest.json")
+    assert left_in(tmp_path) == list(days)
+
+
 def test_a_job_that_has_no_results_is_not_asked_for_them(
     emulator: Emulator, client_for: ClientFor, tmp_path: Path
 ) -> None:
