@@ -116,7 +116,7 @@ CHAOS_SEED ?= $(shell date +%s)
 chaos: env ## thousands of schedules of several faults and kills; CHAOS_EXAMPLES=3000 says how many
 	CHAOS_EXAMPLES=$(CHAOS_EXAMPLES) CHAOS_SEED=$(CHAOS_SEED) $(PY) -m pytest tests/chaos -n auto --maxprocesses 4 $(PYTEST_ARGS)
 
-faults: env ## this engine and its peers through the emulator's faults, into docs/faults.md (ten minutes)
+faults: env ## this engine and its peers through the emulator's faults, into docs/faults.md (twelve minutes)
 	@$(PY) -m tests.bench.faults $(FAULTS_ARGS)
 
 scale: env ## ten thousand waits in a real triggerer against the vendors' rate limits, into docs/scale.md (fifteen minutes; needs PostgreSQL)
