@@ -45,7 +45,7 @@ def land(
 def zipped(content: bytes) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("a.csv", content)
+        archive.writestr(zipfile.ZipInfo("a.csv"), content)
     return buffer.getvalue()
 
 
@@ -84,10 +84,10 @@ def test_an_open_ended_text_is_read_twice(
     ("kind", "body", "word", "rows"),
     [
         ("json", b'{"list": [1, 2]}', "json", 2),
-        ("gz", gzip.compress(TABLE), "gzip", None),
+        ("gz", gzip.compress(TABLE, mtime=0), "gzip", None),
         ("zip", zipped(TABLE), "zip", None),
         ("csv", zipped(TABLE), "zip", None),
-        ("bin", gzip.compress(TABLE), "gzip", None),
+        ("bin", gzip.compress(TABLE, mtime=0), "gzip", None),
     ],
 )
 def test_a_format_with_an_end_of_its_own_is_read_once(
@@ -130,7 +130,7 @@ def test_every_cut_that_comes_twice_is_refused_or_said_to_be_read_twice(
 def test_every_cut_of_what_has_an_end_is_refused(
     emulator: Emulator, client_for: ClientFor, tmp_path: Path, kind: str
 ) -> None:
-    whole = gzip.compress(TABLE) if kind == "gz" else zipped(TABLE)
+    whole = gzip.compress(TABLE, mtime=0) if kind == "gz" else zipped(TABLE)
     for cut in range(0, len(whole), 7):
         with pytest.raises(TransferError):
             land(emulator, client_for, tmp_path, kind, whole[:cut])

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from airflow_provider_batchdl.exceptions import BatchDlError
 
-BLOCK = 256 << 10
+BLOCK = 128 << 10
 """Bytes checked in one go: they fit a core's cache, and nothing that is found depends on how they arrived."""
 MOST = 4 << 20
 """Bytes of one record that a check holds; of a file with longer ones it does not count the rest."""
@@ -65,11 +65,14 @@ class Blocks(ABC):
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
-        waiting = self._waiting
-        waiting += data
-        while len(waiting) >= BLOCK:
-            self._pass_on(bytes(memoryview(waiting)[:BLOCK]))
-            del waiting[:BLOCK]
+        at = 0
+        while len(self._waiting) + len(data) - at >= BLOCK:
+            end = at + BLOCK - len(self._waiting)
+            block = b"".join((self._waiting, memoryview(data)[at:end]))
+            self._waiting.clear()
+            self._pass_on(block)
+            at = end
+        self._waiting += memoryview(data)[at:]
 
     def snapshot(self) -> dict[str, Any] | None:
         """The state as small JSON, which holds the beginning of a record; None where there is none."""
@@ -102,6 +105,16 @@ class Blocks(ABC):
 
     def _begin(self, first: bytes) -> None:
         """Learn from the first block, which has no byte order mark."""
+
+    def _whole_lines(self, block: bytes) -> bytes:
+        """The whole lines of what is left of the last block and this one; the rest is kept in `_tail`."""
+        cut = block.rfind(b"\n") + 1
+        if not cut:
+            self._tail += block
+            return b""
+        lines = b"".join((self._tail, memoryview(block)[:cut]))
+        self._tail = block[cut:]
+        return lines
 
     @abstractmethod
     def _block(self, block: bytes) -> None:

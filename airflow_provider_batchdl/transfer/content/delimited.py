@@ -46,12 +46,18 @@ class CsvCheck(Blocks):
         self._before = (b"", 0, False)  # the lines before these, and what was found when they began
         self._delimiter = ","
         self._fields = 0
-        self._row = b""
+        self._row = b""  # the quotes of a row and its line break
+        self._alike = False  # whether the rows of the last block all had these
 
     @cached_property
     def _drop(self) -> bytes:
         """All bytes but those that make the structure."""
         return bytes(each for each in range(256) if chr(each) not in '"\r\n' + self._delimiter)
+
+    @cached_property
+    def _drop_all_else(self) -> bytes:
+        """All bytes but quotes and line breaks."""
+        return self._drop + self._delimiter.encode()
 
     def _begin(self, first: bytes) -> None:
         self._returns = b"\n" not in first and b"\r" in first
@@ -66,16 +72,14 @@ class CsvCheck(Blocks):
         if self._lost:
             return
         # Of "\r\n" it makes a line break and a blank line, which is no record.
-        data = self._tail + (block.translate(_RETURNS) if self._returns else block)
-        cut = data.rfind(b"\n") + 1
-        self._tail = data[cut:]
-        if cut and not self._by_csv:
-            before = data[:cut], self._records, self._inside
-            self._body(data[:cut])
+        lines = self._whole_lines(block.translate(_RETURNS) if self._returns else block)
+        if lines and not self._by_csv:
+            before = lines, self._records, self._inside
+            self._body(lines)
             self._before = before
             self._pairs = bool(self._pairs)
-        elif cut:
-            self._scan(data[:cut])
+        elif lines:
+            self._scan(lines)
         if len(self._tail) > MOST:
             self._lost = True
 
@@ -105,19 +109,18 @@ class CsvCheck(Blocks):
 
     def _body(self, body: bytes) -> None:
         """Take whole lines."""
-        kept = body.translate(None, self._drop)
-        if b"\r" in kept and not self._all_in_pairs(body, kept):
-            self._scan(body)
+        if self._alike and not self._inside and self._count_alike(body.translate(None, self._drop_all_else)):
             return
-        kept = kept.replace(b"\r\n", b"\n")
+        kept = body.translate(None, self._drop)
+        if b"\r" in kept:
+            if not self._all_in_pairs(body, kept):
+                self._scan(body)
+                return
+            kept = kept.replace(b"\r\n", b"\n")
         may_be_blank = kept[:1] == b"\n" or b"\n\n" in kept
         quotes = kept.translate(None, self._delimiter.encode()) if b'"' in kept else b""
-        if quotes and not self._inside and self._row:
-            rows, rest = divmod(len(quotes), len(self._row))
-            if not rest and quotes == self._row * rows:  # every row as the last one was
-                self._records += rows
-                return
         odd = self._odd_lines(quotes).split(b'"')
+        self._alike = bool(self._row) and quotes == self._row * (len(quotes) // len(self._row))
         if len(odd) == 1:
             if not self._inside:
                 self._records += kept.count(b"\n") - (_blank(body.split(b"\n")[:-1]) if may_be_blank else 0)
@@ -131,6 +134,14 @@ class CsvCheck(Blocks):
             return
         self._records += found
         self._inside ^= len(odd) % 2 == 0
+
+    def _count_alike(self, quotes: bytes) -> bool:
+        """Count the rows, where each has the quotes of the last one before: then none is blank."""
+        row = self._row[:-1] + b"\r\n" if self._pairs else self._row
+        rows, rest = divmod(len(quotes), len(row))
+        self._alike = not rest and quotes == row * rows
+        self._records += rows * self._alike
+        return self._alike
 
     def _all_in_pairs(self, body: bytes, kept: bytes) -> bool:
         """Whether each carriage return is followed by a line feed.

@@ -22,6 +22,7 @@ _VALUE = msgspec.json.Decoder(msgspec.Raw)
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _SPACE = b" \t\r\n"
+_OPEN, _CLOSE, _COMMA = b"[],"
 _STRING = rb'"(?:[^"\\]|\\.)*+"'
 _SCALAR = rb"(?:" + _STRING + rb"|[-+.\w]++)"
 # An object's scalar members up to its first array, or the array alone.
@@ -81,7 +82,9 @@ class JsonCheck(Blocks):
         first = _FIRST.match(start, found.end()) if found else None
         self._start = start[: found.end()] if found else b""
         self._item = first[0] if first else b","
-        del self._rest[: len(self._start)]
+        if self._start:
+            del self._rest[: len(self._start) - 1]
+            self._rest[0] = _OPEN  # so that what follows is an array of its own
         return True
 
     def _as_lines(self, start: bytes) -> JsonLinesCheck:
@@ -95,19 +98,24 @@ class JsonCheck(Blocks):
             return False
         rest, end = self._rest, len(self._rest)
         for _ in range(TRIES):
-            at = rest.rfind(self._item, 0, end)
-            if at < 0:
+            at = rest.rfind(self._item, 1, end)
+            if at <= 1:
                 return False
             end = at
             if self._item == b",":
                 at += 1
-            items = bytes(memoryview(rest)[:at]).rstrip(_SPACE)
-            if items[-1:] != b",":
+            comma = at - 1
+            while rest[comma] in _SPACE:
+                comma -= 1
+            if rest[comma] != _COMMA:
                 continue
-            count = _count(b"[" + items[:-1] + b"]")
+            rest[comma] = _CLOSE
+            count = _count(memoryview(rest)[: comma + 1])
+            rest[comma] = _COMMA
             if count is not None:
                 self._rows += count
-                del rest[:at]
+                del rest[: at - 1]
+                rest[0] = _OPEN
                 return True
         return False
 
@@ -119,7 +127,7 @@ class JsonCheck(Blocks):
         if self._lost:
             cut = self._last not in (b"}", b"]", b'"')
             return Look(end="open", error=_truncated() if cut else None)
-        rest = bytes(self._rest)
+        rest = bytes(self._rest[1:] if self._start else self._rest)
         try:
             return self._valid(rest)
         except INVALID as error:
@@ -162,7 +170,7 @@ def _truncated() -> TruncatedDownloadError:
     return TruncatedDownloadError("The JSON of the download ends before its last bracket.")
 
 
-def _count(array: bytes) -> int | None:
+def _count(array: memoryview) -> int | None:
     try:
         return len(_ITEMS.decode(array))
     except INVALID:

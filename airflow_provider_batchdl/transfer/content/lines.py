@@ -9,8 +9,8 @@ import msgspec
 from airflow_provider_batchdl.exceptions import BatchDlError, TruncatedDownloadError, UnexpectedResponseError
 from airflow_provider_batchdl.transfer.content.base import MOST, Blocks, Look
 
-# All but what lines are counted by: one of which nothing else is left is blank, or no more than a number or word.
-_DROP = bytes(each for each in range(256) if each not in b'\n{["')
+# All but what lines are counted by: one of which nothing else is left is blank, or no more than a scalar.
+_DROP = bytes(each for each in range(256) if each not in b"\n{[")
 _VALUE = msgspec.json.Decoder(msgspec.Raw)
 INVALID = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for content that is not JSON, not UTF-8, or nested too deeply."""
@@ -43,11 +43,9 @@ class JsonLinesCheck(Blocks):
                 return
             self._long = False
             self._count(1)
-        data = self._tail + block
-        cut = data.rfind(b"\n") + 1
-        self._tail = data[cut:]
-        if cut:
-            self._body(data[:cut])
+        lines = self._whole_lines(block)
+        if lines:
+            self._body(lines)
         if len(self._tail) > MOST:
             self._tail, self._long = b"", True
 
@@ -64,7 +62,7 @@ class JsonLinesCheck(Blocks):
             return
         last = body[body.rfind(b"\n", 0, -1) + 1 :]
         whole = _parsed(body[: body.find(b"\n")]) is not None and _parsed(last) is not None
-        self._count(_lines(body) if whole else None)
+        self._count(_filled(body) if whole else None)
 
     def finish(self) -> Look:
         """What the lines say."""
@@ -101,7 +99,7 @@ def _parsed(text: bytes) -> int | None:
         return None
 
 
-def _lines(body: bytes) -> int:
+def _filled(body: bytes) -> int:
     """The lines that are not blank."""
     kept = body.translate(None, _DROP)
     if kept[:1] == b"\n" or b"\n\n" in kept:

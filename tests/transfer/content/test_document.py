@@ -135,7 +135,7 @@ def test_the_number_of_tries_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     tried: list[int] = []
     real = document._count
 
-    def count(array: bytes) -> int | None:
+    def count(array: memoryview) -> int | None:
         tried.append(len(array))
         return real(array)
 
