@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
@@ -43,6 +44,17 @@ class Content(ABC):
         for piece in self.chunks():
             digest.update(piece)
         return digest.hexdigest()
+
+    @cached_property
+    def _packed(self) -> dict[int, bytes]:
+        return {}
+
+    def packed(self, wbits: int) -> bytes:
+        """The bytes, deflated in the format that zlib calls by this number; made once, and held in memory."""
+        if wbits not in self._packed:
+            packer = zlib.compressobj(wbits=wbits)
+            self._packed[wbits] = b"".join([*map(packer.compress, self.chunks()), packer.flush()])
+        return self._packed[wbits]
 
     def checksum_headers(self, *, whole: bool) -> list[tuple[str, str]]:
         """Return headers that declare the content's true checksums.

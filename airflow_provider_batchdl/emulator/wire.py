@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -113,10 +112,8 @@ def packed(reply: Reply, fault: Fault) -> Reply:
     if reply.status != 200:
         return reply
     wbits = {"gzip": 31, "deflate": 15, "raw-deflate": -15}[fault.coding]
-    packer = zlib.compressobj(wbits=wbits)
-    body = b"".join([*map(packer.compress, reply.pieces()), packer.flush()])
     name = "gzip" if fault.coding == "gzip" else "deflate"
-    content = BytesContent(body, reply.content.content_type)
+    content = BytesContent(reply.content.packed(wbits), reply.content.content_type)
     return replace(reply, content=content, start=0, stop=None, headers=[*reply.headers, ("content-encoding", name)])
 
 
