@@ -16,8 +16,7 @@ from airflow_provider_batchdl.redaction import excerpt, get_logger
 log = get_logger(__name__)
 
 _PIECE = 2**20
-_GZIP = b"\x1f\x8b"
-_ZLIB = b"\x78"
+_GZIP = b"\x1f\x8b\x08"
 # Bytes after which text is surely no deflate; that has no other mark.
 _ENOUGH = 512
 _UNDONE = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
@@ -73,12 +72,19 @@ def decoded(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
     codings = codings_of(coding)
     pieces = iter(chunks)
     if len(codings) > _MOST_CODINGS or any(each not in _UNDONE for each in codings):
-        raise UnexpectedResponseError(
-            f"The server used the content coding {excerpt(coding, 40)!r} unasked, and it cannot be undone here."
-        )
+        return _refused(pieces, coding)
     for each in reversed(codings):
         pieces = _undone(pieces, each)
     return pieces
+
+
+def _refused(chunks: Iterator[bytes], coding: str) -> Iterator[bytes]:
+    for chunk in chunks:
+        if chunk:  # nothing is nothing in every coding
+            raise UnexpectedResponseError(
+                f"The server used the content coding {excerpt(coding, 40)!r} unasked, and it cannot be undone here."
+            )
+        yield chunk
 
 
 def _undone(chunks: Iterator[bytes], coding: str) -> Iterator[bytes]:
@@ -88,8 +94,10 @@ def _undone(chunks: Iterator[bytes], coding: str) -> Iterator[bytes]:
         if len(first) >= _ENOUGH:
             whole = False
             break
-    if first in (b"", _GZIP[:1], _ZLIB[:1]):
-        raise TruncatedDownloadError(f"The {coding} body ends early.")
+    if not first:
+        return  # an empty file is empty in every coding; whether it is one, its framing says
+    if coding == "gzip" and _GZIP.startswith(first):
+        raise TruncatedDownloadError("The gzip body ends early.")
     start = _decoder_for(first, coding, whole=whole)
     if start is None:
         log.warning("The body is declared as %s but is not; it is taken as it is.", coding)
@@ -106,14 +114,16 @@ def _decoder_for(first: bytes, coding: str, *, whole: bool) -> Callable[[], zlib
     """
     if coding == "gzip":
         return (lambda: zlib.decompressobj(31)) if first.startswith(_GZIP) else None
-    if first[0] & 0x0F == 8 and int.from_bytes(first[:2], "big") % 31 == 0:
-        return lambda: zlib.decompressobj(15)
-    trial = zlib.decompressobj(-15)
+    has_head = int.from_bytes(first[:2], "big") % 31 == 0 and first[0] & 0x0F == 8
+    bits = 15 if has_head else -15
+    trial = zlib.decompressobj(bits)
     try:
         trial.decompress(first, _PIECE)
     except zlib.error:
         return None
-    return (lambda: zlib.decompressobj(-15)) if trial.eof or trial.unconsumed_tail or not whole else None
+    # Text may begin as either does: what is short and does not end as one is surely none, but for zlib's usual head.
+    is_one = trial.eof or trial.unconsumed_tail or not whole or (has_head and first.startswith(b"x"))
+    return (lambda: zlib.decompressobj(bits)) if is_one else None
 
 
 def _inflated(chunks: Iterable[bytes], coding: str, start: Callable[[], zlib._Decompress]) -> Iterator[bytes]:

@@ -152,6 +152,10 @@ class FramedResponse(HTTPResponse):
             return int(self.chunk_left)
         self._raw.hurry()
         try:
+            if self.chunk_left == 0 and self.fp.read(2) != b"\r\n":  # the chunk had another size than it said
+                self._close_conn()  # type: ignore[attr-defined]
+                raise IncompleteRead(b"")
+            self.chunk_left = None
             left: int | None = super()._get_chunk_left()  # type: ignore[misc]
         finally:
             self._raw.relax()

@@ -110,10 +110,18 @@ class TestLengths:
         assert "content-length" in land(answer(WHOLE, f"Content-Length: {size}")).verified_by
         assert land.content == WHOLE[:size]
 
-    def test_nothing_of_nothing_is_an_empty_file(self, land: Landed) -> None:
-        landing = land(answer(b"", "Content-Length: 0", "Content-Encoding: gzip"))
-        assert (landing.bytes, land.content) == (0, b"")
-        assert "content-length" in landing.verified_by
+    @pytest.mark.parametrize("coding", ["", "gzip", "deflate", "br"])
+    def test_nothing_of_nothing_is_an_empty_file(self, land: Landed, coding: str) -> None:
+        declared = f"Content-Encoding: {coding}"
+        framings = {
+            "content-length": (b"", "Content-Length: 0"),
+            "chunked": (chunks(b""), "Transfer-Encoding: chunked"),
+        }
+        for word, (body, line) in framings.items():
+            landing = land(answer(body, line, declared))
+            assert (landing.bytes, land.content, word in landing.verified_by) == (0, b"", True)
+            land.path.unlink()
+        land.refused(answer(b"", declared), error=TruncatedDownloadError)
 
 
 class TestTransferCodings:
@@ -145,6 +153,11 @@ class TestTransferCodings:
         error = land.refused(answer(chunks(WHOLE), *lines), error=UnexpectedResponseError)
         assert "transfer coding" in error.message
         assert error.retryable
+
+    def test_a_chunk_is_as_long_as_it_says(self, land: Landed) -> None:
+        for behind in (b"XX", b",1", b"\n\r"):
+            body = b"5\r\n" + WHOLE[:5] + behind + b"0\r\n\r\n"
+            land.refused(answer(body, "Transfer-Encoding: chunked"), error=TransferError)
 
     @pytest.mark.parametrize("size", [b"+5", b"-5", b"0x5", b"5_0", b" 5", b"", b"g"])
     def test_a_chunks_size_is_a_number(self, land: Landed, size: bytes) -> None:
