@@ -104,7 +104,7 @@ class Job(_Json):
     def __post_init__(self) -> None:
         """Make what a vendor said storable."""
         _set(self, id=storable_text(self.id), vendor_state=bounded_text(self.vendor_state, LONGEST_STATE))
-        _set(self, message=None if self.message is None else storable_text(self.message))
+        _set(self, message=None if self.message is None else bounded_text(self.message))
         _set(self, progress=storable_number(self.progress), name=_name(self.name))
 
     @classmethod

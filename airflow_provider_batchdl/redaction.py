@@ -24,6 +24,8 @@ from airflow_provider_batchdl.storable import storable_text, words_of
 
 # Shorter ones would mask parts of ordinary words.
 SHORTEST_SECRET = 5
+# Characters of what somebody else said that are read to show its beginning: redacting megabytes takes seconds.
+LONGEST_TEXT = 1 << 16
 # As long as this, a secret is found with blanks inside too: where a vendor wrapped or normalised it.
 LONGEST_WORD = 16
 # A part of a secret from its beginning on, where a vendor has cut it: from here on it is looked at, from there masked.
@@ -152,7 +154,8 @@ def redact_value(value: Any) -> Any:
 
 def excerpt(value: object, longest: int) -> str:
     """The beginning of what somebody else said: redacted, then on one line, then cut to ``longest`` characters."""
-    words = " ".join("".join(letter if letter.isprintable() else " " for letter in redact(words_of(value))).split())
+    beginning = redact(words_of(value)[:LONGEST_TEXT])
+    words = " ".join("".join(letter if letter.isprintable() else " " for letter in beginning).split())
     return words if len(words) <= longest else words[: longest - 1] + "…"
 
 

@@ -30,8 +30,11 @@ _COOKIE = re.compile(rf"(?P<name>\b(?:set-)?cookie\b{_COLON})[^'\"\r\n]+", re.IG
 _BEARER = re.compile(
     r"(?P<name>\b(?i:bearer)\s+)(?:(?=[^\s\d]*\d)[\w\-.~+/=]{5,}|(?=\w*[a-z][A-Z])[\w\-.~+/=]{8,}|[\w\-.~+/=]{20,})"
 )
-# A JSON object in base64, a dot, and at least the claims.
-_JWT = re.compile(r"(?P<name>)(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,3}")
+# A JSON object in base64, a dot, and at least the claims; each word is read once, whatever begins in it.
+_JWT = re.compile(
+    r"(?<![A-Za-z0-9_-])(?P<name>(?:(?!(?<![A-Za-z0-9])eyJ)[A-Za-z0-9_-])*+)"
+    r"eyJ[A-Za-z0-9_-]{5,}+\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,3}"
+)
 _PAIR = re.compile(
     r"(?P<name>\b(?:api_?key|(?:access|refresh)_token|client_secret"
     r"|x-(?:amz|goog)-(?:signature|credential|security-token)|signature|sig)"

@@ -341,7 +341,7 @@ MEGABYTE = 1_000_000
 EVIL = [
     "-/", "/", "?", "?a", "=", "&", "?=", "://", "http://", "https://a@", "@", "a=&", "cookie ", "cookie:", "x-key",
     "authorization ", "authorization:", "bearer ", "Bearer a", "sig=", "api_key :", '\\"', "'", '"', "a", " ", "\n",
-    "signature", "set-cookie'", "client_secret\\",
+    "-eyJaaaaa", "_eyJ.aaaaa", "signature", "set-cookie'", "client_secret\\",
 ]  # fmt: skip
 
 

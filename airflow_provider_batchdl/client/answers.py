@@ -6,9 +6,11 @@ Its body is bounded while it is decoded, and no library acts on its headers befo
 from __future__ import annotations
 
 import zlib
-from typing import Any
+from functools import partial
 
 import httpx
+
+from airflow_provider_batchdl.client.inflating import Inflater
 
 # What servers use although `identity` is asked for (RFC 9110, section 8.4.1). Any other word counts as none: what is no
 # JSON then is found out by whoever reads it.
@@ -54,11 +56,8 @@ class Answer:
         known = [coding for coding in codings if coding in _WBITS]
         if len(known) > 1:
             raise UnreadableAnswerError("it is compressed more than once")
-        self._coding = known[0] if known else None
-        self._decoder = self._new_decoder()
-
-    def _new_decoder(self) -> Any:
-        return zlib.decompressobj(_WBITS[self._coding]) if self._coding else None
+        self._coding = known[0] if known else ""
+        self._inflater = Inflater(partial(zlib.decompressobj, _WBITS[self._coding])) if known else None
 
     def feed(self, chunk: bytes) -> None:
         """Take a piece of the body as it was sent.
@@ -68,18 +67,11 @@ class Answer:
             httpx.DecodingError: it is not coded as it says.
         """
         self._wire += len(chunk)
-        if self._decoder is None:
-            self._take(chunk)
-            return
-        data = chunk
-        while data:
-            if self._decoder.eof:  # gzip allows one member after another
-                self._decoder = self._new_decoder()
-            try:
-                self._take(self._decoder.decompress(data, self._largest + 1 - len(self._body)))
-            except zlib.error as error:
-                raise self._wrongly_coded(f"it is not {self._coding}, as it says: {error}") from None
-            data = self._decoder.unconsumed_tail or self._decoder.unused_data
+        try:
+            for piece in (chunk,) if self._inflater is None else self._inflater.feed(chunk):
+                self._take(piece)
+        except zlib.error as error:
+            raise self._wrongly_coded(f"it is not {self._coding}, as it says: {error}") from None
 
     def _take(self, piece: bytes) -> None:
         self._body += piece
@@ -95,7 +87,7 @@ class Answer:
         Raises:
             httpx.DecodingError: the coded body ends early.
         """
-        if self._decoder is not None and self._wire and not self._decoder.eof:
+        if self._inflater is not None and self._wire and not self._inflater.ended:
             raise self._wrongly_coded(f"its {self._coding} body ends early")
         received: httpx.Headers = self._response.extensions.get(_AS_RECEIVED, self._response.headers)
         # As bytes: as text, they could not be put back where one of them is not ASCII.

@@ -57,11 +57,11 @@ class Exchange:
         """Turn whatever is raised over this request or its answer into a typed error about it.
 
         The request's own trouble is typed where it arises; what is left is what HTTP libraries, codecs and readers
-        raise over an answer, which may be anything.
+        raise over an answer, which may be anything. Only ``MemoryError`` tells of this process and of no answer.
         """
         try:
             yield
-        except (BatchDlError, MemoryError):  # an answer is bounded: memory that is short is this machine's trouble
+        except (BatchDlError, MemoryError):
             raise
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise policy.transport_error(

@@ -13,6 +13,7 @@ import httpx
 from tenacity import RetryCallState, stop_after_attempt
 
 from airflow_provider_batchdl.client.answers import ahide_location, hide_location
+from airflow_provider_batchdl.client.limits import AnswerLimitError
 from airflow_provider_batchdl.client.ratelimit import LONGEST_PAUSE, LONGEST_WAIT
 from airflow_provider_batchdl.client.sending import Sending
 from airflow_provider_batchdl.exceptions import (
@@ -47,6 +48,8 @@ def backoff(attempt: int, retry_after: float | None = None) -> float:
 
 def may_repeat(request: ApiRequest, error: BaseException) -> bool:
     """Whether sending ``request`` again at once, after a pause, is safe and of use."""
+    if isinstance(error.__context__, AnswerLimitError):
+        return False  # what took minutes would take as many again
     if isinstance(error, RateLimitedError | VendorUnavailableError) and (error.retry_after or 0.0) <= LONGEST_WAIT:
         turned_away = isinstance(error, RateLimitedError) or not error.maybe_processed
         return request.repeatable or turned_away

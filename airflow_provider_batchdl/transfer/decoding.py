@@ -10,12 +10,12 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
+from airflow_provider_batchdl.client.inflating import LARGEST_PIECE, Inflater
 from airflow_provider_batchdl.exceptions import TruncatedDownloadError, UnexpectedResponseError
 from airflow_provider_batchdl.redaction import excerpt, get_logger
 
 log = get_logger(__name__)
 
-_PIECE = 2**20
 _GZIP = b"\x1f\x8b\x08"
 # Bytes after which text is surely no deflate; that has no other mark.
 _ENOUGH = 512
@@ -118,7 +118,7 @@ def _decoder_for(first: bytes, coding: str, *, whole: bool) -> Callable[[], zlib
     bits = 15 if has_head else -15
     trial = zlib.decompressobj(bits)
     try:
-        trial.decompress(first, _PIECE)
+        trial.decompress(first, LARGEST_PIECE)
     except zlib.error:
         return None
     # Text may begin as either does: what is short and does not end as one is surely none, but for zlib's usual head.
@@ -127,21 +127,11 @@ def _decoder_for(first: bytes, coding: str, *, whole: bool) -> Callable[[], zlib
 
 
 def _inflated(chunks: Iterable[bytes], coding: str, start: Callable[[], zlib._Decompress]) -> Iterator[bytes]:
-    decoder = start()
+    inflater = Inflater(start)
     for chunk in chunks:
-        data = chunk
-        while data:
-            if decoder.eof:  # gzip allows one member after another, and blocks that are filled up
-                data = data.lstrip(b"\0")
-                if not data:
-                    break
-                decoder = start()
-            try:
-                piece = decoder.decompress(data, _PIECE)
-            except zlib.error as error:
-                raise UnexpectedResponseError(f"The body is not {coding}, as it claims: {error}.") from error
-            data = decoder.unconsumed_tail or decoder.unused_data
-            if piece:
-                yield piece
-    if not decoder.eof:
+        try:
+            yield from inflater.feed(chunk)
+        except zlib.error as error:
+            raise UnexpectedResponseError(f"The body is not {coding}, as it claims: {error}.") from error
+    if not inflater.ended:
         raise TruncatedDownloadError(f"The {coding} body ends early.")

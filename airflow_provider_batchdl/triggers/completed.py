@@ -21,7 +21,7 @@ from airflow_provider_batchdl.jobs import Job, JobState
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.storable import storable
 from airflow_provider_batchdl.triggers.watermark import Watermark, believable
-from airflow_provider_batchdl.vendors.listing import ListedJob
+from airflow_provider_batchdl.vendors.listing import MOST_PAGES, ListedJob
 from airflow_provider_batchdl.waiting import Patience
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ LOOKBACK = timedelta(days=7)
 REST = 300.0
 # Airflow takes events over once a second. Stored before that, a watermark could outlive its events.
 HANDOVER_SECONDS = 5.0
-# Of a list: a hundred thousand jobs, at the vendors' hundred on a page.
-MOST_PAGES = 1000
 
 _without_store_logged: set[str] = set()
 

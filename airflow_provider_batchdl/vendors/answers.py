@@ -16,7 +16,7 @@ from airflow_provider_batchdl.exceptions import (
 from airflow_provider_batchdl.jobs import JobState
 from airflow_provider_batchdl.redaction import excerpt, get_logger
 from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, kind_of, words_of
-from airflow_provider_batchdl.vendors.reading import as_word, unwrapped
+from airflow_provider_batchdl.vendors.reading import as_word, parsed, unwrapped
 from airflow_provider_batchdl.vendors.refusals import (
     folded,
     is_bare_error,
@@ -38,6 +38,7 @@ T = TypeVar("T")
 # What a result may say of itself that is not there yet, where no vendor's own words are known.
 _NOT_YET = ("not ready", "not complete", "not finished", "in progress", "processing", "pending", "queued")
 _MOST_KINDS = 100
+_MOST_REFUSED = 1_000
 _skipped_logged: set[tuple[str, str]] = set()
 
 
@@ -120,7 +121,7 @@ class Answers:
             BatchDlError: it is no JSON.
         """
         try:
-            return unwrapped(response.json(), self.id_member)
+            return unwrapped(parsed(response.content), self.id_member)
         except (ValueError, RecursionError) as error:
             raise self.malformed(operation, response, "the body is not JSON") from error
 
@@ -149,12 +150,20 @@ class Answers:
         return self.state_of(word), word
 
     def read_items(self, items: Iterable[Any], read: Callable[[Any], T]) -> list[T]:
-        """What ``read`` makes of the items of a list; one that it refuses is skipped, which is logged once a kind."""
+        """What ``read`` makes of the items of a list; one that it refuses is skipped, which is logged once a kind.
+
+        Raises:
+            UnexpectedResponseError: it refuses more than a thousand, so this is no list of jobs.
+        """
         found: list[T] = []
+        refused = 0
         for item in items:
             try:
                 found.append(read(item))
             except UnexpectedResponseError as error:
+                refused += 1
+                if refused > _MOST_REFUSED:
+                    raise
                 if (self.name, error.message) not in _skipped_logged and len(_skipped_logged) < _MOST_KINDS:
                     _skipped_logged.add((self.name, error.message))
                     log.warning("Skipping an item of the list of %s jobs that cannot be read: %s", self.label, error)

@@ -57,7 +57,9 @@ def cancel(vendor: Vendor, request: ApiRequest, job_id: str, read: Callable[[htt
 
 def _is_consent(vendor: Vendor, response: httpx.Response) -> bool:
     """Whether a 2xx means that the cancel was accepted, whatever it shows: no page of HTML, and no error."""
-    if not response.content:
-        return True
     body = json_of(response)
-    return body is not None and body is not False and vendor.kind_within("cancel", None, body) is None
+    return (
+        body is not False
+        and not response.content.lstrip().startswith(b"<")
+        and vendor.kind_within("cancel", None, body) is None
+    )

@@ -11,11 +11,13 @@ from __future__ import annotations
 import html
 import json
 import re
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl import exceptions as exc
-from airflow_provider_batchdl.redaction import redact
+from airflow_provider_batchdl.redaction import LONGEST_TEXT, redact
+from airflow_provider_batchdl.vendors.reading import parsed
 from airflow_provider_batchdl.vendors.retry_after import retry_after
 
 if TYPE_CHECKING:
@@ -26,8 +28,9 @@ if TYPE_CHECKING:
 LONGEST_MESSAGE = 500
 # An error's words stand at its beginning; a body beyond this is not parsed, and only its beginning is looked at.
 LARGEST_BODY = 1 << 20
-LONGEST_TEXT = 1 << 16
 DEEPEST = 8
+# What an answer's extensions remember its body by: of a list, each odd item asks for it.
+_PARSED = "batchdl.json"
 MOST_ITEMS = 20
 
 _BY_STATUS: dict[int, type[exc.BatchDlError]] = {
@@ -168,10 +171,12 @@ def words_of(body: Any) -> tuple[str | None, str | None]:
 
 def json_of(response: httpx.Response) -> Any:
     """The body of an error as JSON, None where it is none."""
-    try:
-        return json.loads(response.content) if len(response.content) <= LARGEST_BODY else None
-    except (ValueError, RecursionError):
-        return None
+    if _PARSED not in response.extensions:
+        body = None
+        with suppress(ValueError, RecursionError):
+            body = parsed(response.content) if len(response.content) <= LARGEST_BODY else None
+        response.extensions[_PARSED] = body
+    return response.extensions[_PARSED]
 
 
 def _decoded(response: httpx.Response) -> str:

@@ -10,12 +10,32 @@ import re
 from contextlib import suppress
 from typing import Any
 
-from airflow_provider_batchdl.redaction import redact
-from airflow_provider_batchdl.storable import storable_text
+from airflow_provider_batchdl.redaction import LONGEST_TEXT, redact
+from airflow_provider_batchdl.storable import bounded_text
+from airflow_provider_batchdl.vendors.states import fold
 
 # Characters. An id goes into URLs, XCom and the database.
 LONGEST_ID = 2_000
 _NO_ID = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+def parsed(content: bytes) -> Any:
+    """The JSON in an answer's body, of which one odd member does not make all others unreadable.
+
+    Bytes that are no UTF-8 become U+FFFD, control characters in a text stay, and a number of more digits than Python
+    reads becomes infinity, for the reader of that member to refuse.
+
+    Raises:
+        ValueError: it is no JSON.
+        RecursionError: it is nested too deeply.
+    """
+    try:
+        return json.loads(content)
+    except ValueError:
+        text = content.decode("utf-8-sig", "replace")
+        return json.loads(
+            text, strict=False, parse_int=lambda digits: (int if len(digits) < LONGEST_ID else float)(digits)
+        )
 
 
 def as_id(value: Any) -> str:
@@ -40,10 +60,12 @@ def as_word(value: Any) -> str:
     """A vendor's word for a state.
 
     Raises:
-        TypeError: it is no text, or blank: ``null`` says nothing about a job.
+        TypeError: it is no text, or one without a letter: ``null`` says nothing about a job, nor does ``--``.
     """
-    if not isinstance(value, str) or not value.strip():
-        raise TypeError(f"{type(value).__name__} is no state" if value != "" else "an empty text is no state")
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} is no state")
+    if not fold(value):
+        raise TypeError("an empty text is no state")
     return value
 
 
@@ -82,20 +104,26 @@ def unwrapped(body: Any, id_member: str) -> Any:
 def as_text(value: Any) -> str | None:
     """What the vendor says about a job, None where it says nothing.
 
-    It may end up in XCom, so it is redacted and made storable.
+    It may end up in XCom, so it is redacted, made storable, and cut where it is very long.
     """
     if value is None or value in ("", [], {}):
         return None
-    return storable_text(redact(value if isinstance(value, str) else json.dumps(value)))
+    try:
+        text = value if isinstance(value, str) else json.dumps(value)
+    except RecursionError:
+        return None
+    return bounded_text(redact(text[:LONGEST_TEXT]))
 
 
 def as_int(value: Any) -> int:
-    """A whole number.
+    """A whole number; of one with a fraction, what stands before the point.
 
     Raises:
         TypeError: it is no number.
         ValueError: it is no finite one.
     """
+    if isinstance(value, bool):
+        raise TypeError("bool is no number")
     number: int | None = None
     with suppress(OverflowError, ValueError):  # JSON knows 1e999
         number = int(value)
@@ -110,4 +138,5 @@ def as_size(value: Any) -> int | None:
         number = as_int(value)
     except (TypeError, ValueError):
         return None
-    return number if number >= 0 and not isinstance(value, bool) else None
+    whole = not isinstance(value, float) or value == number
+    return number if whole and number >= 0 else None

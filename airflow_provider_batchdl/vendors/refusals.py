@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ _OF_JOBS = frozenset({
     "completion_date", "report_type", "output_format", "property_ids", "callback_url",
 })
 # fmt: on
+_ERROR_WORDS = ("error", "fail", "failure")
 _REFUSED = frozenset({400, 402, 403, 409, 422, 429})
 _STATUSES = {phrase(status).lower(): int(status) for status in HTTPStatus if status >= HTTPStatus.BAD_REQUEST}
 
@@ -108,9 +110,11 @@ def is_bare_job(body: Mapping[str, Any]) -> bool:
 
 def _is_error(body: Mapping[str, Any]) -> bool:
     named = (body.get(name) for name in ("error", "errors", "error_code"))
-    return any(named) or any(body.get(name) is False for name in ("success", "ok"))
+    says_so = folded(str(body.get("status"))) in _ERROR_WORDS  # a job in such a state has an id, and was read as one
+    return says_so or any(named) or any(body.get(name) is False for name in ("success", "ok"))
 
 
 def _status(value: object) -> int | None:
-    """``value`` where it is the HTTP status of an error."""
-    return value if isinstance(value, int) and 400 <= value < 600 else None
+    """``value`` where it is the HTTP status of an error, as a number or as its digits."""
+    number = int(value) if isinstance(value, str) and re.fullmatch("[45][0-9]{2}", value) else value
+    return number if isinstance(number, int) and 400 <= number < 600 else None

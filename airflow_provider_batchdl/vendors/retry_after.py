@@ -63,6 +63,8 @@ def _until(text: str, now: datetime) -> float:
 
 
 def _seconds(text: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", text):
+    """A number of seconds; of several headers, which arrive joined by ", ", the largest."""
+    numbers = text.split(", ")
+    if not all(re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", each) for each in numbers):
         raise ValueError(text)
-    return float(text)
+    return max(map(float, numbers))

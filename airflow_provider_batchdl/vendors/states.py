@@ -38,9 +38,11 @@ def named_states(extra: Any, vendor: str) -> dict[str, JobState]:
         words = json.loads(extra) if isinstance(extra, str) else extra
         if not isinstance(words, Mapping):
             raise TypeError("it is no object")
-        named = {fold(word): JobState(str(state).strip().lower()) for word, state in words.items()}
-        if "" in named:
-            raise ValueError("a word is empty")
+        named: dict[str, JobState] = {}
+        for word, state in words.items():
+            meant = JobState(str(state).strip().lower())
+            if not fold(word) or named.setdefault(fold(word), meant) is not meant:
+                raise ValueError(f"the word {word!r} is empty, or means two things")
     except (TypeError, ValueError, RecursionError) as error:
         message = f"The connection's states cannot be used: {error}."
         raise InvalidRequestError(message, vendor=vendor, remedy=_REMEDY) from error

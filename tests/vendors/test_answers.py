@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from typing import Any
 
 import httpx
@@ -52,6 +53,7 @@ REFUSED = {"submit": exc.InvalidRequestError, "status": exc.UnexpectedResponseEr
         ({"error": True, "message": "Not Found"}, {"submit": exc.InvalidRequestError, "status": exc.JobNotFoundError}),
         ({"error": {"message": "Bad list"}}, REFUSED),
         ({"success": False, "message": "No"}, REFUSED),
+        ({"error": True, "code": "429"}, dict.fromkeys(BOTH, exc.RateLimitedError)),
         ({"error": True, "status": 500}, dict.fromkeys(BOTH, exc.VendorUnavailableError)),
         ({"error": False, "message": "x"}, dict.fromkeys(BOTH, exc.UnexpectedResponseError)),
     ],
@@ -161,7 +163,13 @@ def test_the_connection_names_more_words(name: str, extra: Any) -> None:
 
 
 @pytest.mark.parametrize("name", VENDORS)
-@pytest.mark.parametrize("extra", ["x", 5, [], {"expired": "dead"}, {"expired": None}, {" ": "failed"}, "[" * 9999])
+@pytest.mark.parametrize(
+    "extra",
+    [
+        *("x", 5, [], {"expired": "dead"}, {"expired": None}, {" ": "failed"}, "[" * 9999),
+        {"Ex": "failed", "EX": "cancelled"},
+    ],
+)
 def test_words_that_make_no_sense_are_refused_with_a_remedy(name: str, extra: Any) -> None:
     with pytest.raises(exc.InvalidRequestError, match=r'"states".*\{"expired": "failed"\}'):
         vendor_at("https://h.example", name, extra={"states": extra})
@@ -174,6 +182,34 @@ def test_an_expired_export_has_ended() -> None:
 
 
 # --- lists
+
+
+ODD_JSON = [b'"caf\xe9"', b'"a\tb\nc"', b"1" + b"0" * 5000, b"-1" + b"0" * 5000, b"1e999", b"NaN"]
+
+
+@pytest.mark.parametrize("odd", ODD_JSON, ids=lambda odd: repr(odd[:12]))
+@pytest.mark.parametrize("name", LISTS)
+def test_a_member_that_is_hardly_json_does_not_spoil_the_list(name: str, odd: bytes) -> None:
+    body = json.dumps(listed(name, [{**shown(name, RUNNING[name]), "note": "odd"}])).encode()
+    [job] = drive(vendor_named(name).list_jobs(), always(body.replace(b'"odd"', odd)))
+    assert job.id == JOB_ID[name]
+
+
+@pytest.mark.parametrize("odd", ODD_JSON, ids=lambda odd: repr(odd[:12]))
+@pytest.mark.parametrize("name", VENDORS)
+def test_nor_the_answer_about_one_job(name: str, odd: bytes) -> None:
+    member = "error_message" if name in ("batchcom", "apartmentiq") else "message"
+    body = json.dumps(shown(name, RUNNING[name], **{member: "odd"})).encode().replace(b'"odd"', odd)
+    assert drive(vendor_named(name).get_job(JOB_ID[name]), always(body)).vendor_state == RUNNING[name]
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_of_thousands_that_are_no_jobs_is_refused_in_seconds(name: str) -> None:
+    began = time.process_time()
+    body = listed(name, [{"a": 1}] * 20_000 + [shown(name, RUNNING[name])])
+    with pytest.raises(exc.UnexpectedResponseError, match="list request"):
+        drive(vendor_named(name).list_jobs(), always(body))
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -240,7 +276,10 @@ def cancelled(name: str, answer: Any, then: Any) -> tuple[Any, list[str]]:
 
 
 @pytest.mark.parametrize("name", CANCELLED)
-@pytest.mark.parametrize("answer", [b"", True, {}, {"message": "Job cancelled successfully"}, "OK", {"deleted": True}])
+@pytest.mark.parametrize(
+    "answer",
+    [b"", True, {}, {"message": "Job cancelled successfully"}, "OK", {"deleted": True}, b"null", [], b"Job cancelled."],
+)
 def test_a_cancel_that_shows_no_job_is_followed_by_a_poll(name: str, answer: Any) -> None:
     job, asked = cancelled(name, answer, shown(name, CANCELLED[name]))
     assert (job.id, job.state, asked) == (JOB_ID[name], JobState.CANCELLED, ["cancel", "status"])
@@ -336,7 +375,7 @@ def test_what_format_a_result_has() -> None:
     assert vendor_named("revenuebase").expected_format(job, ResultFile("7")) == "json"
     assert vendor_named("revenuebase").expected_format(Job("7", job.state, "x"), ResultFile("7")) is None
     assert vendor_named("apartmentiq").expected_format(job, file) == "parquet"
-    assert vendor_named("batchcom").expected_format(job, file) == "json"
+    assert vendor_named("batchcom").expected_format(job, file) == "jsonl"
     assert vendor_named("proofy").expected_format(job, file) == "json"
     assert vendor_named("proofy").expected_format(Job("file:7", job.state, "x"), file) is None
 

@@ -23,6 +23,8 @@ UNIX = NOW.timestamp()
         ({"retry-after": "120"}, 120.0),
         ({"retry-after": " 1.5 "}, 1.5),
         ({"retry-after": "0"}, 0.0),
+        ({"retry-after": "5, 10, 7"}, 10.0),  # three headers
+        ({"retry-after": "5, soon"}, None),
         ({"retry-after": "Tue, 07 Jul 2026 12:01:00 GMT"}, 60.0),
         ({"retry-after": "Tuesday, 07-Jul-26 12:01:00 GMT"}, 60.0),
         ({"retry-after": "Tue Jul  7 12:01:00 2026"}, 60.0),
