@@ -61,7 +61,7 @@ class Exchange:
         """
         try:
             yield
-        except (BatchDlError, MemoryError):
+        except (BatchDlError, MemoryError):  # an answer is bounded: memory that is short is this machine's trouble
             raise
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise policy.transport_error(

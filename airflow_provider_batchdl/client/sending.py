@@ -69,12 +69,12 @@ class Sending:
         request = info.get("request")
         if getattr(request, "method", b"") == b"CONNECT":
             return  # to a proxy, about the way there
+        if event in _NOT_YET or event.startswith(_CONNECTING):
+            self._unsent = True  # first: what the journal raises keeps all of it from going
         if event == f"{_HEAD}.started" and self._journal is not None:
             self._journal.sending()
             self._told = True
-        if event in _NOT_YET or event.startswith(_CONNECTING):
-            self._unsent = True
-        elif event == f"{_BODY}.complete":
+        if event == f"{_BODY}.complete":
             self._unsent = False
 
     async def _atrace(self, event: str, info: dict[str, Any]) -> None:

@@ -121,7 +121,10 @@ class BatchApiHook(ClientHook):
         submitted_at: datetime,
         earlier: Collection[str] = (),
     ) -> Job | None:
-        """The job of a submit whose answer was lost, None where it cannot be found. Arguments as for it."""
+        """The job of a submit whose answer was lost, None where it cannot be found. Arguments as for it.
+
+        Raises ``SubmitUncertainError`` where it is not found, and may be in what the vendor's list does not show.
+        """
         submission = Submission(request or {}, file, key, submitted_at, earlier)
         return self._run(lambda vendor: vendor.find_submitted(submission))
 
@@ -150,7 +153,7 @@ class BatchApiHook(ClientHook):
         return await self._arun(lambda vendor: vendor.list_jobs())
 
     def is_listed(self, job_id: str) -> bool:
-        """Whether the vendor's list shows a job; False where it has none, or refuses to show it."""
+        """Whether the vendor's list shows a job, or may; False where it has none, or refuses to show it."""
         try:
             return self._run(lambda vendor: is_listed(vendor, str(job_id)))
         except BatchDlError as error:

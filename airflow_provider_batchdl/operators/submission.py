@@ -164,8 +164,12 @@ class Submission:
             f"{vendor.to_check(VendorSubmission(request, file, state.key, submitted_at))}",
             vendor=vendor.name,
         )
+        job, decides = None, lists_all(hook)
         try:
             job = hook.find_submitted(request, file, key=state.key, submitted_at=submitted_at, earlier=state.jobs(hook))
+        except SubmitUncertainError as error:  # the list does not show all; it may do so later
+            lost, decides = error, False
+            lost.retryable, lost.retry_after = True, NOT_LISTED_SECONDS
         except BatchDlError:
             log.warning("%s", lost.message)  # the vendor cannot be asked, and this may be the last try
             raise
@@ -177,8 +181,8 @@ class Submission:
             log.warning("%s Submitting again, which may be billed twice, as on_uncertain_submit says.", lost.message)
             return None
         left = NOT_LISTED_SECONDS - state.seconds_unanswered()
-        if not lists_all(hook) or left > 0:
-            raise decide_later(lost, left) if lists_all(hook) else lost
+        if not decides or left > 0:
+            raise decide_later(lost, left) if decides else lost
         log.warning(
             "%s lists all jobs and, %.0f minutes after the submit, not this one: it was not accepted. Submitting it.",
             vendor.label,

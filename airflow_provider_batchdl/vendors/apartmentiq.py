@@ -26,7 +26,7 @@ from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, S
 from airflow_provider_batchdl.vendors.cancelling import cancel
 from airflow_provider_batchdl.vendors.errors import json_of, vendor_words
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing
-from airflow_provider_batchdl.vendors.matching import CLOCK_TOLERANCE, is_echo_of, parse_time
+from airflow_provider_batchdl.vendors.matching import CLOCK_TOLERANCE, is_echo_of, parse_time, recognized
 from airflow_provider_batchdl.vendors.oauth2 import OAuth2ClientCredentials
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_list, as_text
 from airflow_provider_batchdl.vendors.refusals import folded, has_quota
@@ -118,7 +118,8 @@ class ApartmentIQ(Vendor):
         jobs = self.read_items(
             items, lambda item: ListedJob(self._read(response, "list", item), parse_time(item.get("created_at")))
         )
-        return JobPage(tuple(jobs), str(page + 1) if items and page < last else None)
+        following = str(page + 1) if items and page < last else None
+        return JobPage(tuple(jobs), following, whole=len(jobs) == len(items) and (page >= last or bool(items)))
 
     def _page(self, page: int, delay: float = 0.0) -> Flow[tuple[httpx.Response, list[Any], int]]:
         params: dict[str, str | int] = {"page": page, "per_page": PAGE_SIZE}
@@ -155,23 +156,27 @@ class ApartmentIQ(Vendor):
         """Ask for the link: the answer is a 302."""
         return ApiRequest("download", "GET", f"{self._path(job.id)}/results", job_id=job.id)
 
-    def candidates(self, submission: Submission, delay: float) -> Flow[list[Job]]:
-        """The jobs of the same request made since: newest first, so the page with an older one is the last."""
-        found: list[Job] = []
+    def candidates(self, submission: Submission, delay: float) -> Flow[list[Job | None]]:
+        """The jobs of the same request made since: newest first, so a page with none but older ones is the last."""
+
+        def is_ours(item: Mapping[str, Any]) -> bool | None:
+            made = item.get("created_at")
+            return is_echo_of(item, submission.request, made, submission.submitted_at, known=REQUEST_MEMBERS)
+
+        found: list[Job | None] = []
         known: set[str] = set()
         page, since = 1, submission.submitted_at - CLOCK_TOLERANCE
         while True:
             response, items, last = yield from self._page(page, delay)
-            news = [item for item in items if isinstance(item, dict) and str(item.get("job_id")) not in known]
-            made = [parse_time(item.get("created_at")) for item in news]
-            found += [
-                self._read(response, "list", item)
-                for item, when in zip(news, made, strict=True)
-                if is_echo_of(item, submission.request, when, submission.submitted_at, known=REQUEST_MEMBERS)
-            ]
-            known.update(str(item.get("job_id")) for item in news)
-            if page >= last or not news or any(when is not None and when < since for when in made):
+            news = [item for item in items if not isinstance(item, dict) or str(item.get("job_id")) not in known]
+            found += recognized(news, is_ours, partial(self._read, response, "list"), submission.earlier)
+            told = [item for item in news if isinstance(item, dict)]
+            known.update(str(item.get("job_id")) for item in told)
+            made = [when for item in told if (when := parse_time(item.get("created_at"))) is not None]
+            if page >= last or (made and max(made) < since):
                 return found
+            if not told:
+                return [*found, None]  # more is announced, and the same page comes
             page, delay = page + 1, 0.0
 
     def is_own_error(self, response: httpx.Response) -> bool:

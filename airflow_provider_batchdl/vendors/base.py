@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from airflow_provider_batchdl.exceptions import (
@@ -139,19 +139,35 @@ class Vendor(Answers, ABC):
 
         Where a request is all to know it by, another task's may be equal. So one that has failed or was cancelled is
         taken only if no other turns up: of that, nothing would come.
+
+        Raises:
+            SubmitUncertainError: it is not found, and the list does not show all: an item that may be it cannot be
+                read, or pages are missing.
         """
         ended: Job | None = None
+        is_whole = True
         for delay in ADOPTION_DELAYS:
-            for job in (yield from self.candidates(submission, delay)):
-                if job.id in submission.earlier:
+            jobs = yield from self.candidates(submission, delay)
+            is_whole = None not in jobs
+            for job in jobs:
+                if job is None or job.id in submission.earlier:
                     continue
                 if job.state not in (JobState.FAILED, JobState.CANCELLED):
                     return job
                 ended = ended or job
+        if not is_whole:
+            raise SubmitUncertainError(
+                f"The list of {self.label} jobs does not show all of them, or has an item that cannot be read: the job "
+                f"may be among these. {self.to_check(submission)}",
+                vendor=self.name,
+            )
         return ended
 
-    def candidates(self, submission: Submission, delay: float) -> Flow[list[Job]]:
+    def candidates(self, submission: Submission, delay: float) -> Flow[Sequence[Job | None]]:
         """The listed jobs that may be the one that ``submission`` made; none where the vendor has no list.
+
+        None among them stands for what the list does not show: an item that may be the job, and cannot be read, or
+        pages that are missing. :func:`airflow_provider_batchdl.vendors.matching.recognized` makes it of items.
 
         Args:
             submission: what was submitted.

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,7 +21,7 @@ from airflow_provider_batchdl.vendors.auth import BearerAuth
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor
 from airflow_provider_batchdl.vendors.errors import json_of
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing
-from airflow_provider_batchdl.vendors.matching import is_echo_of, parse_time
+from airflow_provider_batchdl.vendors.matching import is_echo_of, parse_time, recognized
 from airflow_provider_batchdl.vendors.reading import as_cursor, as_id, as_list, as_size, as_text
 from airflow_provider_batchdl.vendors.states import fold
 
@@ -111,40 +112,44 @@ class BatchCom(Vendor):
     def list_jobs(self) -> Flow[list[Job]]:
         """All exports that the vendor still lists (three or four months, by its own two statements)."""
         jobs: dict[str, Job] = {}
-        listed = yield from self._pages()
+        listed, _ = yield from self._pages()
         for job in self.read_items(listed, lambda each: self._read(each[0], "list", each[1])):
             jobs.setdefault(job.id, job)
         return list(jobs.values())
 
-    def _pages(self, delay: float = 0.0) -> Flow[list[tuple[httpx.Response, Any]]]:
+    def _pages(self, delay: float = 0.0) -> Flow[tuple[list[tuple[httpx.Response, Any]], bool]]:
+        """The items of all pages, and whether these are all that there are."""
         found: list[tuple[httpx.Response, Any]] = []
         cursor: str | None = None
         seen: set[str] = set()
         while True:
-            response, items, cursor = yield from self._page(cursor, delay)
+            response, items, cursor, has_more = yield from self._page(cursor, delay)
             found += [(response, item) for item in items]
             if not cursor or cursor in seen:  # a cursor that repeats would never end
-                return found
+                return found, not has_more
             seen.add(cursor)
             delay = 0.0
 
-    def _page(self, cursor: str | None, delay: float = 0.0) -> Flow[tuple[httpx.Response, list[Any], str | None]]:
+    def _page(self, cursor: str | None, delay: float = 0.0) -> Flow[tuple[httpx.Response, list[Any], str | None, bool]]:
+        """One page: its items, the cursor of the next, and whether there is one."""
         params: dict[str, str | int] = {"limit": PAGE_SIZE}
         if cursor:
             params["from"] = cursor
         response = yield self._call("list", "/exports/list", params=params, delay=delay)
         try:
             page = self.read_json("list", response)
-            following = as_cursor(page.get("next_from")) if page.get("has_more") else None
-            return response, as_list(page["exports"]), following
+            has_more = bool(page.get("has_more"))
+            following = as_cursor(page.get("next_from")) if has_more else None
+            return response, as_list(page["exports"]), following, has_more
         except (AttributeError, KeyError, TypeError) as error:
             raise self.malformed("list", response, repr(error)) from error
 
     def list_page(self, cursor: str | None = None) -> Flow[JobPage]:
         """Up to a hundred exports."""
-        response, items, following = yield from self._page(cursor)
+        response, items, following, has_more = yield from self._page(cursor)
         jobs = self.read_items(items, lambda item: ListedJob(self._read(response, "list", item), _made(item)))
-        return JobPage(tuple(jobs), following)
+        whole = len(jobs) == len(items) and has_more is (following is not None)
+        return JobPage(tuple(jobs), following, whole=whole)
 
     def check(self) -> Flow[str]:
         """List one export."""
@@ -167,15 +172,17 @@ class BatchCom(Vendor):
         """Ask for a link: the answer is a 307."""
         return self._call("download", "/exports/download", params={"id": file.id}, job_id=job.id)
 
-    def candidates(self, submission: Submission, delay: float) -> Flow[list[Job]]:
+    def candidates(self, submission: Submission, delay: float) -> Flow[list[Job | None]]:
         """The exports of the same request made since."""
-        listed = yield from self._pages(delay)
-        return [
-            self._read(response, "list", item)
-            for response, item in listed
-            if isinstance(item, dict)
-            and is_echo_of(item.get("request"), submission.request, _made(item), submission.submitted_at)
-        ]
+
+        def is_ours(item: Mapping[str, Any]) -> bool | None:
+            return is_echo_of(item.get("request"), submission.request, _made(item), submission.submitted_at)
+
+        listed, is_whole = yield from self._pages(delay)
+        found: list[Job | None] = [] if is_whole else [None]
+        for response, item in listed:
+            found += recognized([item], is_ours, partial(self._read, response, "list"), submission.earlier)
+        return found
 
     def is_own_error(self, response: httpx.Response) -> bool:
         """``{"error_code": ..., "error_message": ...}``, both required by the vendor's document; the code is enough."""

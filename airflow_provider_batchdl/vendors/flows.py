@@ -74,7 +74,7 @@ def guarded(vendor: Vendor, flow: Flow[T]) -> Flow[T]:
             error.job_id = redact(request.job_id)  # a flow that reads an answer need not know whose it is
         raise
     except MemoryError:
-        raise  # this process's trouble, and no answer's
+        raise  # not because of an answer, which is bounded
     except Exception as error:  # readers meet what nobody thought of
         log.debug("A flow for %s failed", vendor.label, exc_info=error)
         words = f"{type(error).__name__}: {excerpt(error, LONGEST_WORDS)}"

@@ -51,20 +51,26 @@ class JobPage:
     Args:
         jobs: what it shows, in the vendor's order.
         following: what :meth:`Vendor.list_page` takes for the next page; None on the last.
+        whole: whether it shows all that it has: no item that cannot be read, and no next page that cannot be had.
     """
 
     jobs: tuple[ListedJob, ...]
     following: str | None = None
+    whole: bool = True
 
 
 def is_listed(vendor: Vendor, job_id: str) -> Flow[bool]:
-    """Whether the vendor's list shows a job; False where there is no list."""
+    """Whether the vendor's list shows a job, or may: where it is not whole. False where there is no list."""
     cursor: str | None = None
-    for _ in range(MOST_PAGES if vendor.listing is not None else 0):
+    is_whole = True
+    if vendor.listing is None:
+        return False
+    for _ in range(MOST_PAGES - 1):
         page = yield from vendor.list_page(cursor)
         if any(each.job.id == job_id for each in page.jobs):
             return True
+        is_whole = is_whole and page.whole
         cursor = page.following
         if cursor is None:
-            return False
-    return False
+            return not is_whole
+    return True

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from airflow_provider_batchdl.exceptions import BatchDlError
+from airflow_provider_batchdl.jobs import Job
 
 # Their clock and ours may differ by so much, so an equal job from just before a submit may be taken for what it made.
 # The ids of the same task's jobs are known (`Submission.earlier`); another's is as good.
@@ -32,8 +35,10 @@ def is_echo_of(
     since: datetime,
     *,
     known: Collection[str] | None = None,
-) -> bool:
+) -> bool | None:
     """Whether a listed job is the one submitted: whether the request that the vendor repeats is the one that was sent.
+
+    None where that cannot be told: nothing that can be compared differs, and the time or the request is missing.
 
     Members are compared both ways, since a job of a narrower request is somebody else's: what the echo has and the
     request has not counts, unless it is a default that means nothing (null, empty, false). What the echo lacks does
@@ -48,23 +53,55 @@ def is_echo_of(
         known: the members of ``echoed`` that are a request's, where it has others, too; None where all are.
     """
     when = parse_time(created)
-    if when is None or when < since - CLOCK_TOLERANCE or not isinstance(echoed, Mapping):
+    if when is not None and when < since - CLOCK_TOLERANCE:
         return False
+    if not isinstance(echoed, Mapping):
+        return None
     sent = {str(name): value for name, value in request.items()}
     members = {name: value for name, value in echoed.items() if known is None or name in known or name in sent}
     shared = [name for name in sent if name in members]
-    return (
-        any(_value(sent[name]) not in _NOTHING for name in shared)
-        and all(_equal(sent[name], members[name], when) for name in shared)
-        and all(_value(value) in _NOTHING for name, value in members.items() if name not in sent)
-    )
+    if not all(_equal(sent[name], members[name], when) for name in shared):
+        return False
+    if not all(_value(value) in _NOTHING for name, value in members.items() if name not in sent):
+        return False
+    is_told = when is not None and any(_value(sent[name]) not in _NOTHING for name in shared)
+    return True if is_told else None
 
 
-def _equal(sent: Any, echoed: Any, created: datetime) -> bool:
+def recognized(
+    items: Iterable[Any],
+    is_ours: Callable[[Mapping[str, Any]], bool | None],
+    read: Callable[[Any], Job],
+    earlier: Collection[str],
+) -> Iterator[Job | None]:
+    """The jobs of a list that may be the one submitted; None for an item that may be it, and cannot be read.
+
+    Args:
+        items: the list's items, as the vendor sent them.
+        is_ours: whether an item is the job; None where that cannot be told.
+        read: makes a job of an item.
+        earlier: ids of jobs that it is not.
+    """
+    for item in items:
+        ours = is_ours(item) if isinstance(item, Mapping) else None
+        if ours is False:
+            continue
+        try:
+            job = read(item)
+        except BatchDlError:
+            yield None
+            continue
+        if job.id not in earlier:
+            yield job if ours else None
+
+
+def _equal(sent: Any, echoed: Any, created: datetime | None) -> bool:
     ours, theirs = _value(sent), _value(echoed)
     if ours == theirs or (ours in _NOTHING and theirs in _NOTHING):
         return True
-    return ours == "now" and isinstance(theirs, datetime) and abs(theirs - created) <= NOW_TOLERANCE
+    if ours != "now" or not isinstance(theirs, datetime):
+        return False
+    return created is None or abs(theirs - created) <= NOW_TOLERANCE
 
 
 def _value(value: Any) -> Any:

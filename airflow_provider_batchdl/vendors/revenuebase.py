@@ -168,17 +168,23 @@ class Revenuebase(Vendor):
 
     def list_page(self, cursor: str | None = None) -> Flow[JobPage]:
         """The queued and processing jobs, all on one page."""
-        jobs = yield from self._active_jobs()
-        return JobPage(tuple(ListedJob(job) for job in jobs))
+        jobs, is_whole = yield from self._listed()
+        return JobPage(tuple(ListedJob(job) for job in jobs), whole=is_whole)
 
     def _active_jobs(self, delay: float = 0.0) -> Flow[list[Job]]:
+        jobs, _ = yield from self._listed(delay)
+        return jobs
+
+    def _listed(self, delay: float = 0.0) -> Flow[tuple[list[Job], bool]]:
+        """The list's jobs, and whether it has no item that cannot be read."""
         route = self._routes["list"]
         response = yield ApiRequest("list", route.method, route.path, delay=delay)
         try:
             items = as_list(self.read_json("list", response)["processes"])
         except (KeyError, TypeError) as error:
             raise self.malformed("list", response, repr(error)) from error
-        return self.read_items(items, lambda item: self._read(response, "list", item))
+        jobs = self.read_items(items, lambda item: self._read(response, "list", item))
+        return jobs, len(jobs) == len(items)
 
     def cancel_job(self, job_id: str) -> Flow[Job]:
         """Cancel a job; one already cancelled or cancelling is polled instead, since the refusal's words may vary."""

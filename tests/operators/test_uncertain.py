@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -118,15 +120,14 @@ def minutes_pass(api: ExecutionApi, minutes: float) -> None:
 
 
 @pytest.mark.parametrize("vendor", LISTS_ALL)
-@pytest.mark.parametrize("status", [500, 502, None])
+@pytest.mark.parametrize("status", [500, 502, 503, None])
 @needs_task_state_store
 def test_what_a_list_of_all_jobs_does_not_show_for_minutes_is_submitted_by_a_retry(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str, status: int | None
 ) -> None:
     """An outage must not end in tasks that only a person can mend."""
-    page = {"body": "<html>", "content_type": "text/html"} if status == 503 else {}
-    lost = Fault("status", operation="submit", status=status, **page) if status else Fault("reset", operation="submit")  # type: ignore[arg-type]
-    connections.add_fault(lost)
+    lost = Fault("status", operation="submit", status=status, shape="html") if status else None
+    connections.add_fault(lost or Fault("reset", operation="submit"))
     outcome = api.run(lambda: make(**work(vendor, tmp_path)))
     assert outcome.kind == ("up_for_retry", "SubmitUncertainError")
     assert "5 minutes after the submit" in str(outcome.error)
@@ -172,6 +173,125 @@ def test_a_list_that_cannot_be_read_shows_nothing(
     outcome = api.run(lambda: make(**work(vendor, tmp_path)), try_number=2)
     assert outcome.kind == ("up_for_retry", "VendorUnavailableError")
     assert count(connections, "submit") == 1
+
+
+def listing(*items: Any, more: bool = False) -> str:
+    """A page of either vendor's list; whether it says that another follows, which cannot be had."""
+    follows = {"has_more": more, "next_from": None, "pagination": {"total_pages": 2 if more else 1}}
+    return json.dumps({"exports": items, "jobs": items, **follows})
+
+
+NOW = "2999-01-01T00:00:00Z"
+UNREADABLE: dict[str, Any] = {
+    "no object": "broken",
+    "null": None,
+    "no time": {"id": "e1", "job_id": str(UUID(int=1)), "status": "submitted"},
+    "no request": {"id": "e1", "status": "CREATED", "request_date": NOW, "job_id": str(UUID(int=1)), "created_at": NOW},
+    "a time that is none": {"request_date": "soon", "created_at": 12, "id": "e1", "job_id": str(UUID(int=1))},
+}
+
+SICK: dict[str, dict[str, Any]] = {"a sick state": {"status": None}, "a sick id": {"id": [], "job_id": []}}
+
+
+def list_shows(emulator: Emulator, body: str) -> None:
+    emulator.add_fault(
+        Fault("status", operation="list", status=200, body=body, content_type="application/json", times=100)
+    )
+
+
+def as_listed(vendor: str, request: dict[str, Any], **sick: Any) -> dict[str, Any]:
+    """The job of a request as either vendor lists it."""
+    if vendor == "batchcom":
+        return {"id": "e1", "status": "CREATED", "request_date": NOW, "request": request, **sick}
+    return {"job_id": str(UUID(int=1)), "status": "submitted", "created_at": NOW, **request, **sick}
+
+
+@pytest.mark.parametrize("vendor", LISTS_ALL)
+@pytest.mark.parametrize("how", [*UNREADABLE, *SICK, "pages that cannot be had"])
+@needs_task_state_store
+def test_what_a_list_does_not_show_may_be_the_job(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, vendor: str, how: str
+) -> None:
+    """An item that cannot be read may be it, so nothing is submitted, and the retries go on asking."""
+    arguments = work(vendor, tmp_path)
+    sick = SICK.get(how)
+    item = as_listed(vendor, arguments["request"], **sick) if sick else UNREADABLE.get(how)
+    connections.add_fault(Fault("reset", operation="submit"))
+    list_shows(connections, listing(more=True) if how.startswith("pages") else listing(item))
+    make = partial(SubmitBatchJobOperator, task_id="task", **arguments)
+    assert api.run(make).kind == ("up_for_retry", "SubmitUncertainError")
+    minutes_pass(api, 60)
+    outcome = api.run(make, try_number=2)
+    assert outcome.kind == ("up_for_retry", "SubmitUncertainError")
+    assert "cannot be read" in str(outcome.error)
+    assert count(connections, "submit") == 1
+    # The list is well again, and the job is not in it.
+    connections.clear_faults()
+    assert api.run(make, try_number=3).state == "success"
+    assert len(connections.jobs(vendor)) == 1
+
+
+@pytest.mark.parametrize("vendor", LISTS_ALL)
+@needs_task_state_store
+def test_items_that_are_surely_other_jobs_hold_up_nothing(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, vendor: str
+) -> None:
+    """However sick: one of another request, one of before the submit."""
+    arguments = work(vendor, tmp_path)
+    other = as_listed(vendor, {"export_type": "EVENTS", "report_type": "floor_plan"}, status=None)
+    old = {"request_date": "2026-01-01T00:00:00Z", "created_at": "2026-01-01T00:00:00Z"}
+    connections.add_fault(Fault("reset", operation="submit"))
+    list_shows(connections, listing(other, old))
+    make = partial(SubmitBatchJobOperator, task_id="task", **arguments)
+    assert api.run(make).kind == ("up_for_retry", "SubmitUncertainError")
+    minutes_pass(api, 60)
+    assert api.run(make, try_number=2).state == "success"
+    assert len(connections.jobs(vendor)) == 1
+
+
+@pytest.mark.parametrize("vendor", LISTS_ALL)
+@needs_task_state_store
+def test_the_job_is_found_among_items_that_cannot_be_read(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, vendor: str
+) -> None:
+    arguments = work(vendor, tmp_path)
+    connections.add_fault(Fault("reset", operation="submit"))
+    mine = as_listed(vendor, arguments["request"])
+    list_shows(connections, listing("broken", as_listed(vendor, arguments["request"], status=None), mine))
+    outcome = api.run(partial(SubmitBatchJobOperator, task_id="task", **arguments))
+    assert outcome.value == (mine.get("job_id") or mine["id"])
+    assert count(connections, "submit") == 1
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("shape", ["html", "text", "empty"])
+@needs_task_state_store
+def test_a_routers_503_after_the_job_was_taken(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str, shape: Any
+) -> None:
+    """It is never sent again within the try: the job is adopted where there is a list, and else it is uncertain."""
+    connections.add_fault(Fault("status", operation="submit", status=503, shape=shape, processed=True))
+    outcome = api.run(lambda: make(**work(vendor, tmp_path)))
+    assert count(connections, "submit") == 1
+    assert len(connections.jobs(vendor)) == 1
+    if vendor == "proofy":
+        assert_tells(outcome, api, vendor)
+    else:
+        assert outcome.state == "success", outcome.error
+        [job] = connections.jobs(vendor)
+        assert api.store[STORED]["job_id"] == job.id
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+@needs_task_state_store
+def test_the_vendors_own_503_is_repeated_within_the_try(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str
+) -> None:
+    """It says that nothing was taken."""
+    connections.add_fault(Fault("status", operation="submit", status=503, retry_after=0))
+    assert api.run(lambda: make(**work(vendor, tmp_path))).state == "success"
+    assert count(connections, "submit") == 2
+    assert len(connections.jobs(vendor)) == 1
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

@@ -19,11 +19,13 @@ from airflow_provider_batchdl.exceptions import (
     JobCancelledError,
     JobFailedError,
     ResultNotReadyError,
+    SubmitUncertainError,
     UnexpectedResponseError,
 )
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors import base
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Submission, Vendor
+from airflow_provider_batchdl.vendors.listing import is_listed
 from airflow_provider_batchdl.vendors.matching import is_echo_of, parse_time
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_size, as_text, as_word
 from tests.client.helpers import EXPORT, REPORT, REQUESTS, VENDORS, submission, vendor_at
@@ -123,6 +125,9 @@ JUNK: list[Any] = [
 ]  # fmt: skip
 
 
+UNEXPECTED = (UnexpectedResponseError, SubmitUncertainError)  # the latter of a list in which the job may be
+
+
 def always(given: Any) -> Answer:
     return lambda _: given
 
@@ -149,7 +154,7 @@ def test_junk_is_unexpected_and_never_a_crash(name: str, operation: str) -> None
         vendor = vendor_named(name)
         try:
             value = drive(flows_of(name)[operation](vendor), always(junk))
-        except UnexpectedResponseError:
+        except UNEXPECTED:
             continue
         # What passed as sense is sense.
         for job in value if isinstance(value, list) else [value]:
@@ -184,7 +189,7 @@ def test_any_answer_is_sense_or_unexpected(name: str, number: int, answer: Any) 
     vendor = vendor_named(name)
     try:
         value = drive(flows[number % len(flows)](vendor), lambda _: answer)
-    except UnexpectedResponseError:
+    except UNEXPECTED:
         return
     for job in value if isinstance(value, list) else [value]:
         if isinstance(job, Job):
@@ -312,25 +317,54 @@ SINCE = datetime(2026, 7, 7, 12, 0, tzinfo=UTC)
         ({**EXPORT, "filter": {"segment": "VIP"}}, "2026-07-07T12:00:05Z", False),  # somebody's, of fewer profiles
         ({**EXPORT, "more": 1}, "2026-07-07T12:00:05Z", False),
         ({**EXPORT, "filter": None, "events": [], "more": {}, "sample": False}, "2026-07-07T12:00:05Z", True),
-        ({"filter": None}, "2026-07-07T12:00:05Z", False),  # nothing is equal
+        ({"filter": None}, "2026-07-07T12:00:05Z", None),  # nothing is told
         (EXPORT, "2026-07-07T11:58:30Z", True),  # their clock is behind
         (EXPORT, "2026-07-07T11:57:59Z", False),
         (EXPORT, "2026-07-07T14:00:05+02:00", True),
         (EXPORT, "2026-07-07T12:00:05", True),
-        (EXPORT, "yesterday", False),
-        (EXPORT, None, False),
-        (EXPORT, 1783425605, False),
+        (EXPORT, "yesterday", None),
+        (EXPORT, None, None),
+        (EXPORT, 1783425605, None),
         ({**EXPORT, "attributes": ["$other"]}, "2026-07-07T12:00:05Z", False),
         ({"export_type": "ATTRIBUTES"}, "2026-07-07T12:00:05Z", True),  # what it lacks does not count
         ({"attributes": ["$region"]}, "2026-07-07T12:00:05Z", True),
         ({"export_type": "EVENTS"}, "2026-07-07T12:00:05Z", False),
-        (None, "2026-07-07T12:00:05Z", False),
-        ([], "2026-07-07T12:00:05Z", False),
+        ({"export_type": "EVENTS"}, None, False),
+        (None, "2026-07-07T11:57:59Z", False),
+        (None, "2026-07-07T12:00:05Z", None),
+        ([], "2026-07-07T12:00:05Z", None),
     ],
 )
-def test_is_echo_of(echoed: Any, created: Any, found: bool) -> None:
+def test_is_echo_of(echoed: Any, created: Any, found: bool | None) -> None:
+    """None where it cannot be told: such an item may be the job."""
     assert is_echo_of(echoed, EXPORT, created, SINCE) is found
     assert not is_echo_of(echoed, {}, created, SINCE)  # nothing asked for is in every job
+
+
+@pytest.mark.parametrize("name", ["revenuebase", "batchcom", "apartmentiq"])
+@pytest.mark.parametrize(
+    ("page", "may_be"),
+    [
+        ({}, False),
+        ({"processes": ["sick"], "exports": ["sick"], "jobs": ["sick"]}, True),
+        ({"has_more": True, "pagination": {"total_pages": 2}}, True),  # and no way to the next page
+    ],
+)
+def test_a_list_that_is_not_whole_may_show_any_job(name: str, page: dict[str, Any], may_be: bool) -> None:
+    """So the job is not gone, and nothing is submitted in its place."""
+    if name == "revenuebase" and "has_more" in page:
+        pytest.skip("it has one page")
+    empty = {"processes": [], "exports": [], "jobs": [], "pagination": {"total_pages": 1}}
+    assert drive(is_listed(vendor_named(name), JOB_ID[name]), always({**empty, **page})) is may_be
+
+
+def test_a_list_without_end_may_show_any_job() -> None:
+    pages = iter(range(10_000))
+
+    def page(_: Any) -> Any:
+        return {"exports": [], "has_more": True, "next_from": str(next(pages))}
+
+    assert drive(is_listed(vendor_named("batchcom"), "x"), page)
 
 
 @pytest.mark.parametrize(
