@@ -17,33 +17,25 @@ if TYPE_CHECKING:
 
 __all__ = ["Content", "Look", "kind_of"]
 
-_BY_SUFFIX = {
+_SUFFIXES = {
+    "jsonl": "jsonl ndjson",
+    "csv": "csv tsv",
+    "gzip": "gz",
     "json": "json",
-    "jsonl": "jsonl",
-    "ndjson": "jsonl",
-    "csv": "csv",
-    "tsv": "csv",
-    "gz": "gzip",
     "zip": "zip",
     "parquet": "parquet",
 }
+_TYPES = {
+    "json": "json",
+    "jsonl": "jsonl jsonlines json-lines x-jsonlines x-ndjson ndjson",
+    "csv": "csv tab-separated-values",
+    "gzip": "gzip x-gzip",
+    "zip": "zip x-zip-compressed",
+    "parquet": "vnd.apache.parquet x-parquet",
+}
+_BY_SUFFIX = {suffix: kind for kind, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
 _BY_TYPE = {
-    "application/json": "json",
-    "application/jsonl": "jsonl",
-    "application/jsonlines": "jsonl",
-    "application/json-lines": "jsonl",
-    "application/x-jsonlines": "jsonl",
-    "application/x-ndjson": "jsonl",
-    "application/ndjson": "jsonl",
-    "text/csv": "csv",
-    "application/csv": "csv",
-    "text/tab-separated-values": "csv",
-    "application/gzip": "gzip",
-    "application/x-gzip": "gzip",
-    "application/zip": "zip",
-    "application/x-zip-compressed": "zip",
-    "application/vnd.apache.parquet": "parquet",
-    "application/x-parquet": "parquet",
+    f"{top}/{name}": kind for kind, names in _TYPES.items() for name in names.split() for top in ("application", "text")
 }
 
 

@@ -128,6 +128,8 @@ class JsonCheck(Blocks):
             cut = self._last not in (b"}", b"]", b'"')
             return Look(end="open", error=_truncated() if cut else None)
         rest = bytes(self._rest[1:] if self._start else self._rest)
+        if self._rows and rest.lstrip(_SPACE)[:1] == b"]":  # behind the last comma there is no item
+            return self._invalid(rest, "")
         try:
             return self._valid(rest)
         except INVALID as error:

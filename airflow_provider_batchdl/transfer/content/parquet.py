@@ -11,8 +11,9 @@ KEPT = 1 << 20
 """Last bytes kept. Of a file with a larger footer, rows are not counted."""
 
 # Types of Thrift's compact protocol.
-_FALSE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 2, 8, 9, 10, 11, 12
+_FALSE, _BINARY, _LIST, _STRUCT = 2, 8, 9, 12
 _SIZES = {1: 1, _FALSE: 1, 3: 1, 7: 8}
+_NUMBERS = (4, 5, 6)
 _NUM_ROWS = 3
 
 
@@ -89,31 +90,25 @@ class _Thrift:
         value = self._unsigned()
         return value >> 1 ^ -(value & 1)
 
-    def _elements(self, size: int) -> range:
-        if size > len(self._data):  # each has a byte at least
-            raise ValueError("no such list fits")
-        return range(size)
-
     def _skip(self, kind: int, *, element: bool = False) -> None:
         if kind in _SIZES:
             self._at += _SIZES[kind] if element or kind > _FALSE else 0  # in a struct, a boolean's type is its value
         elif kind == _BINARY:
             size = self._unsigned()
             self._at += size
-        elif kind in (_LIST, _SET):
+        elif kind == _LIST:
             head = self._byte()
-            for _ in self._elements(head >> 4 if head >> 4 < 15 else self._unsigned()):
+            size = head >> 4 if head >> 4 < 15 else self._unsigned()
+            if size > len(self._data):  # each element has a byte at least
+                raise ValueError("no such list fits")
+            for _ in range(size):
                 self._skip(head & 15, element=True)
-        elif kind == _MAP:
-            if size := self._unsigned():
-                kinds = self._byte()
-                for _ in self._elements(size):
-                    self._skip(kinds >> 4, element=True)
-                    self._skip(kinds & 15, element=True)
         elif kind == _STRUCT:
             while head := self._byte():
                 if not head >> 4:
                     self._signed()
                 self._skip(head & 15)
-        else:
+        elif kind in _NUMBERS:
             self._unsigned()
+        else:  # sets and maps: nothing before the number of rows is one
+            raise ValueError("no such type is expected")

@@ -98,6 +98,16 @@ def test_junk_lands_where_it_is_proven_and_is_refused_elsewhere(text: str) -> No
         assert judged("x.json", text.encode(), step=step) == "UnexpectedResponseError"
 
 
+@pytest.mark.parametrize("item", ["1", '"x"', '{"a": 1}', "[]"])
+@pytest.mark.parametrize("wrong", [",]", ", \n]", ",,1]", "1 1]", "]]"])
+@pytest.mark.parametrize("number", [1, 2, 9, 20_000])
+def test_a_wrong_comma_is_found_wherever_the_blocks_end(item: str, wrong: str, number: int) -> None:
+    data = ("[" + ", ".join([item] * number) + wrong).encode()
+    for block in (4, 7, BLOCK) if number < 100 else (BLOCK,):
+        found = looked(data, [], block=block)
+        assert (found.word, found.rows) == (None, None)
+
+
 def test_nan_only_costs_the_word() -> None:
     found = look("x.json", b'[{"a": NaN}, {"a": -Infinity}]', proven=True)
     assert (found.word, found.rows, found.error) == (None, None, None)
