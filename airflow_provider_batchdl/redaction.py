@@ -242,6 +242,9 @@ class RedactingFilter(logging.Filter):
             text = " ".join(map(words_of, (record.msg, *_arguments(record.args))))
         # No handler can encode half of a surrogate pair, and Airflow's send what is logged to another process.
         record.msg, record.args = storable_text(redact(text)), None
+        for name in vars(record).keys() - _STANDARD:  # what the caller gives as `extra`
+            if not isinstance(value := getattr(record, name), int | float | None):
+                setattr(record, name, storable_text(redact(words_of(value))))
         if isinstance(record.exc_info, tuple) and record.exc_info[1] is not None:
             try:
                 record.exc_text = storable_text(redact(_FORMATTER.formatException(record.exc_info)))
@@ -255,6 +258,7 @@ def _arguments(args: object) -> tuple[object, ...]:
 
 
 _FORMATTER = logging.Formatter()
+_STANDARD = frozenset((*vars(logging.makeLogRecord({})), "message", "asctime"))
 _filter = RedactingFilter()
 
 

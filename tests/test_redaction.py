@@ -446,3 +446,11 @@ def test_loggers_of_the_http_libraries_have_the_filter(name: str) -> None:
     assert sum(isinstance(each, RedactingFilter) for each in logging.getLogger(name).filters) == 1
     assert get_logger(name) is logging.getLogger(name)
     assert sum(isinstance(each, RedactingFilter) for each in logging.getLogger(name).filters) == 1
+
+
+def test_what_is_logged_as_extra_is_redacted(heard: tuple[logging.Logger, Heard]) -> None:
+    logger, handler = heard
+    remember("some-secret-0815")
+    handler.setFormatter(logging.Formatter("%(message)s %(why)s %(count)s"))
+    logger.warning("no", extra={"why": ValueError("some-secret-0815"), "count": 3})
+    assert handler.texts == [f"no {MASK} 3"]

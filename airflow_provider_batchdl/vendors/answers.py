@@ -14,7 +14,7 @@ from airflow_provider_batchdl.exceptions import (
     UnexpectedResponseError,
 )
 from airflow_provider_batchdl.jobs import JobState
-from airflow_provider_batchdl.redaction import excerpt, get_logger
+from airflow_provider_batchdl.redaction import LONGEST_TEXT, excerpt, get_logger, redact
 from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, kind_of, words_of
 from airflow_provider_batchdl.vendors.reading import as_word, parsed, unwrapped
 from airflow_provider_batchdl.vendors.refusals import (
@@ -147,7 +147,7 @@ class Answers:
             if operation != "submit":
                 raise
             return JobState.PENDING, ""
-        return self.state_of(word), word
+        return self.state_of(word), redact(word[:LONGEST_TEXT])
 
     def read_items(self, items: Iterable[Any], read: Callable[[Any], T]) -> list[T]:
         """What ``read`` makes of the items of a list; one that it refuses is skipped, which is logged once a kind.

@@ -10,6 +10,7 @@ from typing import Any
 from airflow_provider_batchdl.exceptions import InvalidRequestError
 from airflow_provider_batchdl.jobs import JobState
 
+_LONGEST_WORD = 1_000
 _BETWEEN = re.compile(r"[\s_-]+")
 _REMEDY = (
     'Set the connection extra "states" to the vendor\'s words and what they mean, like {"expired": "failed"}; they may '
@@ -18,8 +19,11 @@ _REMEDY = (
 
 
 def fold(word: str) -> str:
-    """``word`` to compare with: case, blanks around it, and what stands between its parts do not count."""
-    return _BETWEEN.sub("", word).casefold()
+    """``word`` to compare with: case, blanks around it, and what stands between its parts do not count.
+
+    Only its beginning is read: no vendor's word is longer, and megabytes of one would hold the event loop.
+    """
+    return _BETWEEN.sub("", word[:_LONGEST_WORD]).casefold()
 
 
 def named_states(extra: Any, vendor: str) -> dict[str, JobState]:

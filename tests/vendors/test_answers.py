@@ -175,6 +175,13 @@ def test_words_that_make_no_sense_are_refused_with_a_remedy(name: str, extra: An
         vendor_at("https://h.example", name, extra={"states": extra})
 
 
+@pytest.mark.parametrize("name", VENDORS)
+def test_a_secret_in_a_state_is_not_shown(name: str) -> None:
+    word = "held: https://s3.example/x?X-Amz-Signature=deadbeef"
+    job = drive(vendor_named(name).get_job(JOB_ID[name]), always(shown(name, word, files=[])))
+    assert (job.state, job.vendor_state) == (JobState.RUNNING, word.replace("deadbeef", "***"))
+
+
 def test_an_expired_export_has_ended() -> None:
     assert vendor_named("batchcom").state_of("EXPIRED") is JobState.FAILED
     later = vendor_at("https://h.example", "batchcom", extra={"states": {"expired": "running"}})
