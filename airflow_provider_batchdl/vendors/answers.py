@@ -22,6 +22,7 @@ from airflow_provider_batchdl.vendors.refusals import (
     is_bare_error,
     is_bare_job,
     kind_by_words,
+    lowered,
     only_tells,
     status_within,
 )
@@ -191,7 +192,7 @@ class Answers:
         kind = self.kind_within("download", job_id, found) or (UnexpectedResponseError if only_tells(found) else None)
         if kind is None:
             return
-        words, code = words_of(found)
+        words, code = words_of(lowered(found))
         early = kind is UnexpectedResponseError and any(each in folded(words, code) for each in _NOT_YET)
         raise (ResultNotReadyError if early else kind)(
             f"{self.label} answered the download with an error instead of results.",

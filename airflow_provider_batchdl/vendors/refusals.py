@@ -25,9 +25,12 @@ _NO_CREDITS = (
 # fmt: off
 _OF_ERRORS = frozenset({
     "error", "errors", "error_code", "error_message", "error_msg", "error_description", "message", "msg", "code",
-    "status", "statusCode", "title", "type", "detail", "details", "instance", "success", "ok", "data", "result",
-    "quota_limit", "quota_usage", "request_id", "timestamp", "path",
+    "errormessage", "errortype", "fault", "odata.error", "exception", "trace", "stacktrace", "file", "line", "__type",
+    "status", "statuscode", "title", "type", "detail", "details", "instance", "success", "ok", "data", "result",
+    "quota_limit", "quota_usage", "request_id", "requestid", "timestamp", "path",
 })
+_WORDS = ("detail", "message", "msg", "error_message", "errormessage", "error_msg")
+_FLAGS = ("error", "errors", "error_code", "fault", "odata.error", "errormessage")
 _OF_JOBS = frozenset({
     "id", "job_id", "process_id", "filename", "current_status", "progress", "list", "files", "scope", "request",
     "created_at", "updated_at", "last_updated", "request_date", "requested_at", "start_date", "end_date",
@@ -70,48 +73,56 @@ def status_within(body: object) -> int | None:
     """
     if not isinstance(body, Mapping):
         return None
+    body = lowered(body)
     said = (body.get(name) for name in ("message", "detail", "error", "error_message"))
     by_words = next(
         filter(None, (_STATUSES.get(folded(each).strip(" .")) for each in said if isinstance(each, str))), None
     )
     if by_words is not None or not _is_error(body):
         return by_words
-    numbers = (_status(body.get(name)) for name in ("status", "code", "error_code", "statusCode"))
+    numbers = (_status(body.get(name)) for name in ("status", "code", "error_code", "statuscode"))
     return next(filter(None, numbers), int(HTTPStatus.BAD_REQUEST))
 
 
 def is_bare_error(body: Mapping[str, Any]) -> bool:
     """Whether a JSON object has only such members as errors have, one of words among them: no row of data has."""
-    words = (
-        "error",
-        "errors",
-        "error_code",
-        "error_message",
-        "error_msg",
-        "message",
-        "detail",
-        "title",
-        "success",
-        "ok",
-    )
-    return set(body) <= _OF_ERRORS and any(name in body for name in words)
+    body = lowered(body)
+    named = any(name in body for name in (*_WORDS, *_FLAGS, "title", "success", "ok")) or _says_failed(body)
+    return (set(body) <= _OF_ERRORS and named) or _is_problem(body)
 
 
 def only_tells(body: Mapping[str, Any]) -> bool:
     """Whether a JSON object gives nothing but words to read, and does not say that all went well."""
-    told = any(isinstance(body.get(name), str | list | dict) and body[name] for name in ("detail", "message"))
-    return told and not any(body.get(name) is True for name in ("success", "ok"))
+    body = lowered(body)
+    words = any(isinstance(body.get(name), str | list | dict) and body[name] for name in _WORDS)
+    rows = any(isinstance(body.get(name), list) and body[name] for name in ("data", "result"))
+    return words and not rows and not any(body.get(name) is True for name in ("success", "ok"))
 
 
 def is_bare_job(body: Mapping[str, Any]) -> bool:
     """Whether a JSON object has only such members as a job's status has."""
-    return set(body) <= _OF_ERRORS | _OF_JOBS
+    return set(lowered(body)) <= _OF_ERRORS | _OF_JOBS
+
+
+def lowered(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The object with its members' names in small letters: gateways write ``Message``."""
+    return {name.lower(): value for name, value in body.items()}
 
 
 def _is_error(body: Mapping[str, Any]) -> bool:
-    named = (body.get(name) for name in ("error", "errors", "error_code"))
-    says_so = folded(str(body.get("status"))) in _ERROR_WORDS  # a job in such a state has an id, and was read as one
-    return says_so or any(named) or any(body.get(name) is False for name in ("success", "ok"))
+    named = any(body.get(name) for name in _FLAGS) or any(body.get(name) is False for name in ("success", "ok"))
+    return named or _says_failed(body) or _is_problem(body)
+
+
+def _says_failed(body: Mapping[str, Any]) -> bool:
+    return (
+        folded(str(body.get("status"))).strip() in _ERROR_WORDS
+    )  # a job in such a state has an id, and was read as one
+
+
+def _is_problem(body: Mapping[str, Any]) -> bool:
+    """Whether it is a problem of RFC 9457, which may have members of its own."""
+    return isinstance(body.get("title"), str) and _status(body.get("status")) is not None
 
 
 def _status(value: object) -> int | None:

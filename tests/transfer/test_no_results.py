@@ -20,6 +20,25 @@ ERRORS = [
     {"detail": "Job ended with an error. No output file is available."},
     {"error_code": "MALFORMED", "error_message": "no"},
     {"errors": ["no"]},
+    {"Message": "User is not authorized"},
+    [{"error": {"code": 404, "message": "no"}}],
+    {"type": "https://x/y", "title": "Out of credit", "status": 403, "detail": "no", "balance": 30},
+    {"status": "error"},
+    {"status": "fail", "data": {"title": "required"}},
+    {"code": 40001, "msg": "no"},
+    {"errorMessage": "timed out", "errorType": "Lambda"},
+    {"__type": "ThrottlingException", "message": "no"},
+    {"fault": {"faultstring": "no"}},
+    {"message": "no", "exception": "E", "file": "a.php", "line": 3, "trace": []},
+]
+ROWS: list[object] = [
+    {"a": 1},
+    {"status": "Valid", "email": "a@example.com"},
+    {"message": "hello", "email": "a@example.com"},
+    {"message": "all is well", "data": [{"email": "a@example.com"}]},
+    [{"error": None}],
+    [{"email": "a@example.com", "error": "no mailbox"}],
+    [{"title": "a", "status": 404}, {"title": "b", "status": 200}],
 ]
 EARLY = {
     "revenuebase": {"process_id": 41001, "status": "PROCESSING"},
@@ -68,10 +87,8 @@ def test_a_job_that_is_not_ready(
     assert error.retryable
 
 
-@pytest.mark.parametrize("body", [{"a": 1}, {"status": "Valid", "email": "a@example.com"}], ids=str)
-def test_an_object_of_the_users_lands(
-    emulator: Emulator, client_for: ClientFor, tmp_path: Path, body: dict[str, object]
-) -> None:
+@pytest.mark.parametrize("body", ROWS, ids=str)
+def test_an_object_of_the_users_lands(emulator: Emulator, client_for: ClientFor, tmp_path: Path, body: object) -> None:
     job = emulator.add_job("revenuebase", result=ResultSpec(bytes=3_000), state="succeeded")
     text = json.dumps(body)
     emulator.add_fault(Fault("status", operation="download", status=200, body=text, content_type="application/json"))

@@ -16,10 +16,11 @@ SMALL = 64 << 10
 _PROLOGUE = rb"(?is)\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
 # `<headline>` may be the header of a CSV, and `<body>` too: a page has more of them.
 _PAGE = re.compile(
-    _PROLOGUE + rb"<(?:!doctype\s+html\b|html(?=[\s>])|head(?:\s[^>]*)?>\s*<|body(?:\s[^>]*)?>\s*[^\s,;\t|])"
+    _PROLOGUE + rb"<(?:!doctype\s+html\b|html(?=[\s>])|head(?:\s[^>]*)?>\s*<|body(?:\s[^>]*)?>\s*[^\s,;\t|]"
+    rb"|(?:title|h1|center)(?:\s[^>]*)?>[^,;\t|]{0,200}?<)"
 )
 # What S3, Azure, Google and those who speak their languages answer with; a report may have such a root, without these.
-_STORE_ERROR = re.compile(_PROLOGUE + rb"<(?:error|errorresponse)(?:\s[^>]*)?>.{0,200}?<(?:code|message)>")
+_STORE_ERROR = re.compile(_PROLOGUE + rb"<(?:error|errorresponse)(?:\s[^>]*)?>\s*<.{0,200}?(?:code|message)>[^<]*</")
 # The browsers' names for text of two or four bytes a character.
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 _JSON = re.compile(rb'\s*(?:\{\s*["}]|\[\s*[\[{"\]])')
@@ -42,13 +43,18 @@ def refuse_page(head: bytes) -> None:
 
 
 def small_object(whole: bytes) -> dict[str, object]:
-    """The members of a file that is one small JSON object, as an error message is; else none."""
-    if len(whole) > SMALL or not whole.removeprefix(BOM).lstrip().startswith(b"{"):
+    """The members of a file that is one small JSON object, as an error message is; else none.
+
+    Google's stream of several answers has its error in an array, alone.
+    """
+    if len(whole) > SMALL or not whole.removeprefix(BOM).lstrip().startswith((b"{", b"[")):
         return {}
     try:
         value = json.loads(whole.removeprefix(BOM))
     except (ValueError, RecursionError):
         return {}
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict) and set(value[0]) == {"error"}:
+        value = value[0] if isinstance(value[0]["error"], dict) else None
     return value if isinstance(value, dict) else {}
 
 
