@@ -28,6 +28,7 @@ PAGES = [
     "\ufeff<html><p>".encode("utf-16-le"),
     b'\xef\xbb\xbf<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code></Error>',
     b"<Error>\n  <Code>NoSuchKey</Code>",
+    b"<center><h1>502 Bad Gateway</h1></center>",
     b"<Error xmlns='x'><RequestId>1</RequestId><Message>gone</Message></Error>",
     b"<ErrorResponse><Error><Type>Sender</Type><Code>x</Code></Error></ErrorResponse>",
 ]
@@ -43,6 +44,8 @@ NO_PAGES = [
     b"a <html> in the text",
     bytes(9),
     b"<headline>,<body>\n1,2\n",
+    b"<error>,<code>\n1,2\n",
+    b"<title>,<author>\n1,2\n",
     b"<body>,<head>\n1,2\n",
     b"<html5>\n1\n",
 ]
