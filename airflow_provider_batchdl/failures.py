@@ -10,6 +10,7 @@ from airflow_provider_batchdl.frames import emptied_frames
 
 try:
     from airflow.sdk.exceptions import (
+        AirflowException,
         AirflowFailException,
         AirflowSensorTimeout,
         AirflowSkipException,
@@ -17,6 +18,7 @@ try:
     )
 except ImportError:  # Airflow 3.1
     from airflow.exceptions import (  # type: ignore[no-redef]
+        AirflowException,
         AirflowFailException,
         AirflowSensorTimeout,
         AirflowSkipException,
@@ -24,6 +26,7 @@ except ImportError:  # Airflow 3.1
     )
 
 __all__ = [
+    "AirflowException",
     "AirflowSensorTimeout",
     "AirflowSkipException",
     "AirflowTaskTimeout",

@@ -121,8 +121,11 @@ async def aget_connection(conn_id: str) -> Connection:
     """The connection, without blocking the loop; ``dag.test()`` has only the blocking way."""
     try:
         return await BaseHook.aget_connection(conn_id)
-    except Exception:  # noqa: BLE001 what it raises there has changed with every minor release
-        return await without_blocking(BaseHook.get_connection, conn_id)
+    except Exception as error:  # noqa: BLE001 what it raises there has changed with every minor release
+        try:
+            return await without_blocking(BaseHook.get_connection, conn_id)
+        except RuntimeError:  # not on a loop: then it is no dag.test(), and the first says what is wrong
+            raise error from None
 
 
 def open_source(source: str) -> BinaryIO:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,8 @@ def destination_at(destination: str | ObjectStoragePath) -> Destination:
     text = text_of(destination)
     written = parse_destination(text)
     try:
-        path = ObjectStoragePath(text)
+        # Its scheme in small letters, for universal-pathlib before 0.3.
+        path = ObjectStoragePath(re.sub(r"^\w[\w+.-]*://", lambda scheme: scheme[0].lower(), text))
         place = Destination(path.fs, path.path.rstrip("/") + "/" if text.endswith("/") else path.path, text)
     except Exception as error:
         raise DestinationError(
@@ -78,5 +80,9 @@ def text_of(destination: Any) -> str:
 
 def was_written_as_folder(destination: Any) -> bool:
     """Whether a path object was made of a text that ends in a slash. Airflow's rendering of templates forgets it."""
-    given = getattr(getattr(destination, "__wrapped__", None), "_raw_urlpaths", None) or ("",)
+    given = (
+        getattr(getattr(destination, "__wrapped__", None), "_raw_urlpaths", None)
+        or getattr(destination, "_raw_paths", None)  # universal-pathlib before 0.3
+        or ("",)
+    )
     return str(given[-1]).endswith("/") or (len(given) > 1 and not str(given[-1]))

@@ -20,6 +20,7 @@ from airflow_provider_batchdl.deferral import (
 )
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.failures import (
+    AirflowException,
     AirflowSensorTimeout,
     AirflowSkipException,
     AirflowTaskTimeout,
@@ -166,8 +167,9 @@ class BatchJobSensor(BaseSensorOperator):
                 if job is None:
                     self._give_up()
                 hook.has_results(job, accept_partial=self.accept_partial)
-        except BatchDlError as error:
-            # Airflow applies never_fail to its own exceptions only when a task resumes; while poking, to all.
+        except (BatchDlError, AirflowException) as error:
+            # Airflow applies never_fail to its own exceptions only when a task resumes, and the first 3.1 to none;
+            # while poking, to all.
             if self.never_fail:
                 raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
             raise

@@ -19,7 +19,7 @@ from tests.support.airflow_jobs import download, work
 
 def about(job_id: str, out: str) -> list[str]:
     """The lines about a job's state."""
-    return re.findall(rf"(Job {job_id} (?:is|has results).*?\.)\s", out)
+    return re.findall(rf"(Job {job_id} (?:is|has results).*?\.)(?:\s|\x1b)", out)
 
 
 def finish_all(emulator: Emulator) -> None:

@@ -8,6 +8,7 @@ import os
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import ErrorType
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import ErrorResponse, MaskSecret
 
@@ -41,7 +42,8 @@ class TriggerCommsDecoder:
     def _answer(self, msg: Any) -> ErrorResponse:
         if isinstance(msg, MaskSecret):
             self.masked.add(str(msg.value))
-        return ErrorResponse()
+            return ErrorResponse()
+        return ErrorResponse(error=ErrorType.CONNECTION_NOT_FOUND, detail={"conn_id": msg.conn_id})
 
     def assert_asked_as_it_bears(self) -> None:
         """Blocking calls come from threads, or, before Airflow 3.2.2, never from them: two at once end a triggerer."""
