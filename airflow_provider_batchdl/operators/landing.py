@@ -99,7 +99,8 @@ class LandsResults(TellsLineage):
 
 def as_given(destination: Any) -> Any:
     """An operator's argument ``destination``, with what Airflow's rendering of templates would drop of it."""
-    if hasattr(destination, "__wrapped__"):  # an ObjectStoragePath; to import it would make every DAG file slow
+    # An ObjectStoragePath, of universal-pathlib since 0.3 or before; to import it would make every DAG file slow.
+    if hasattr(destination, "__wrapped__") or hasattr(destination, "_raw_paths"):
         from airflow_provider_batchdl.hooks.storage import was_written_as_folder
 
         text = str(destination)

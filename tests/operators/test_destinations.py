@@ -78,9 +78,9 @@ def test_a_path_objects_folder_takes_every_jobs_file(connections: Emulator, api:
 
 def test_a_path_object_that_may_be_either_is_refused(connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:
     job = connections.add_job("apartmentiq", ResultSpec(bytes=3_000))
-    outcome = api.run(download(job, destination=ObjectStoragePath(f"{tmp_path}/verified/")))
+    outcome = api.run(download(job, destination=ObjectStoragePath(f"{tmp_path}/verified")))
     assert outcome.state == "failed"
     (tmp_path / "verified").mkdir()
-    outcome = api.run(download(job, destination=ObjectStoragePath(f"{tmp_path}/verified/")))
+    outcome = api.run(download(job, destination=ObjectStoragePath(f"{tmp_path}/verified")))
     assert outcome.state == "success", outcome.error
     assert len(list((tmp_path / "verified").iterdir())) == 1
