@@ -23,6 +23,10 @@ log = get_logger(__name__)
 STATE_KEY = "batchdl_job"
 # Seconds between attempts to use the store; a restart of Airflow's API server takes about as long.
 STORE_PAUSES = (1.0, 4.0)
+DAMAGED_REMEDY = (
+    "See at the vendor which job this task submitted, if any; then remove the record (Airflow's task state, or before "
+    "Airflow 3.3 the object in the folder .batchdl beside the destination) and clear the task."
+)
 
 
 class JsonStore(Protocol):
@@ -66,6 +70,28 @@ class JobRecord:
     inputs: dict[str, str] | None = None
     lost_at: str | None = None
 
+    @classmethod
+    def parse(cls, stored: object) -> JobRecord:
+        """What was stored; members of a newer version are ignored.
+
+        Raises:
+            ValueError: it is no record.
+        """
+        known = {each.name for each in fields(cls)}
+        try:
+            record = cls(**{name: value for name, value in dict(stored).items() if name in known})  # type: ignore[call-overload]
+            times = [datetime.fromisoformat(each) for each in (record.submitted_at, record.lost_at) if each is not None]
+            inputs = dict(record.inputs or {})
+            words = [record.key, *record.earlier, *inputs, *inputs.values()]
+        except (TypeError, ValueError):
+            raise ValueError("a member is missing or of another type") from None
+        words += [each for each in (record.job_id, record.conn_id, record.account) if each is not None]
+        if type(record.generation) is not int or type(record.given_up) is not bool or not all(map(_is_word, words)):
+            raise ValueError("a member is of another type")
+        if any(each.tzinfo is None for each in times):
+            raise ValueError("a time has no time zone")
+        return record
+
     def is_of(self, hook: BatchApiHook) -> bool:
         """Whether it went to the account that ``hook`` asks. Another's ids may be the same for other jobs."""
         if self.account is None:
@@ -102,17 +128,19 @@ class RecordStore:
         return self._store is not None
 
     def load(self) -> JobRecord | None:
-        """The record; members of a newer version are ignored.
+        """The record.
 
         Raises:
-            StateStoreError: the store does not answer.
+            StateStoreError: the store does not answer, or what it has is no record.
         """
         store = self._store
         stored = None if store is None else _several_times("read", lambda: store.get(STATE_KEY))
         if not stored:
             return None
-        known = {each.name for each in fields(JobRecord)}
-        return JobRecord(**{name: value for name, value in stored.items() if name in known})
+        try:
+            return JobRecord.parse(stored)
+        except ValueError as error:
+            raise final(f"The task's record of its job is damaged: {error}.", DAMAGED_REMEDY) from error
 
     def save(self, record: JobRecord | None, *, once: bool = False) -> None:
         """Store the record; None removes it.
@@ -139,9 +167,30 @@ def _several_times(what: str, action: Callable[[], T], *, once: bool = False) ->
         try:
             return action()
         except Exception as error:
-            pause = next(pauses, None)
+            final = isinstance(error, BatchDlError) and not error.retryable
+            pause = None if final else next(pauses, None)
             if pause is None:
-                reason = error.message if isinstance(error, BatchDlError) else str(error) or type(error).__name__
-                raise StateStoreError(f"The task's record of its job cannot be {what}: {reason}.") from error
+                raise _unusable(what, error) from error
             log.warning("The task's record of its job could not be %s, retrying in %.0f s: %s", what, pause, error)
         time.sleep(pause)
+
+
+def _unusable(what: str, error: Exception) -> StateStoreError:
+    if not isinstance(error, BatchDlError):
+        return StateStoreError(f"The task's record of its job cannot be {what}: {str(error) or type(error).__name__}.")
+    message = f"The task's record of its job cannot be {what}: {error.message.rstrip('.')}."
+    if error.retryable:
+        return StateStoreError(message)
+    return final(message, f"{error.remedy} With durable=False no record is needed, and a retry submits another job.")
+
+
+def final(message: str, remedy: str) -> StateStoreError:
+    """The error for a record that nothing but somebody's act makes usable."""
+    error = StateStoreError(message, remedy=remedy)
+    error.retryable = False
+    return error
+
+
+def _is_word(value: object) -> bool:
+    """Whether it is text as ids, names and digests are."""
+    return isinstance(value, str) and value.isprintable()

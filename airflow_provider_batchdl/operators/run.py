@@ -53,7 +53,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_batchdl.jobs import Job
 
-
 # Airflow gives a task it ends some five seconds before it kills it outright.
 KILL_SECONDS = 3.0
 
@@ -65,9 +64,9 @@ class _KilledError(BaseException):
 class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
     """Submits a job, waits for it and downloads its results, as one durable task.
 
-    A retry goes on where the last try stopped: it reconnects to the job (Airflow 3.3 and later) and, where that has
-    ended meanwhile, only downloads. A job that failed is submitted anew by a retry; one that was cancelled fails the
-    task at once. Returns what ``DownloadBatchResultsOperator`` returns, and pushes the job's id as XCom ``job_id``.
+    A retry reconnects to the job (before Airflow 3.3 only with a ``destination``) and, where it has ended, only
+    downloads; one that failed is submitted anew, and one that was cancelled fails the task at once. Returns what
+    ``DownloadBatchResultsOperator`` returns, and pushes the job's id as XCom ``job_id``.
 
     Args:
         conn_id: the account's connection; its type names the vendor.
@@ -88,7 +87,7 @@ class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
         timeout: seconds that a try waits for the job; until ``execution_timeout``, or a day without one, if left out.
         deferrable: wait in the triggerer; ``[operators] default_deferrable`` where left out. ``execution_timeout``
             holds there too, counted from the try's start.
-        durable: remember the job across tries.
+        durable: remember the job across tries; before Airflow 3.3 in ``.batchdl/`` beside the destination.
         cancel_on_kill: cancel the job at the vendor when a user ends or clears the task, and when its time is up. A
             worker or triggerer that goes away leaves the job alone: the retry goes on with it.
         on_uncertain_submit: where a submit was sent, its answer was lost and the job cannot be found: ``fail``, with
@@ -191,6 +190,7 @@ class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
         return Submission(
             context,
             durable=self.durable,
+            destination=self.destination,
             cancel_superseded=self.cancel_on_kill,
             on_uncertain=self.on_uncertain_submit,
             on_changed=self.on_changed_input,

@@ -5,7 +5,8 @@ restarts stay within it. Airflow raises ``max_tries`` by every clear and by noth
 
 What must survive is a :class:`JobRecord`: first the intent, stored right before the submit's first byte goes, with the
 key that finds the job again; then the job's id, as soon as the vendor has said it; and the ids of the jobs before it,
-none of which may be taken for it. It lies in Airflow's ``task_state_store`` (3.3 and later).
+none of which may be taken for it. It lies in Airflow's ``task_state_store`` (3.3 and later), else beside the task's
+destination (:class:`SidecarStore`); a task without either has none.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from airflow_provider_batchdl.operators.cancel import supersede
 from airflow_provider_batchdl.operators.choices import OnChangedInput, OnUncertainSubmit, checked
 from airflow_provider_batchdl.operators.inputs import changed, fingerprint, input_changed
 from airflow_provider_batchdl.operators.job_record import STATE_KEY, JobRecord, RecordStore
+from airflow_provider_batchdl.operators.sidecar import SidecarStore
 from airflow_provider_batchdl.operators.uncertain import NOT_LISTED_SECONDS, decide_later, lists_all
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.vendors.base import Submission as VendorSubmission
@@ -50,7 +52,8 @@ class Submission:
 
     Args:
         context: the task's context.
-        durable: whether to remember the job across tries; needs Airflow 3.3.
+        durable: whether to remember the job across tries; needs Airflow 3.3, or a destination.
+        destination: where the task's results go, rendered; None for a task that lands nothing.
         cancel_superseded: whether to cancel the job of an earlier generation, where it still runs.
         on_uncertain: what to do where a submit was sent, its answer was lost, and the job cannot be found: ``fail``,
             or ``resubmit`` at the risk of paying twice.
@@ -63,11 +66,14 @@ class Submission:
         context: Context,
         *,
         durable: bool = True,
+        destination: Any = None,
         cancel_superseded: bool = False,
         on_uncertain: OnUncertainSubmit = "fail",
         on_changed: OnChangedInput = "fail",
     ) -> None:
         store: Any = context.get("task_state_store") if durable else None
+        if durable and store is None and destination is not None:
+            store = SidecarStore(destination, context)
         self._store = RecordStore(store)
         self._generation = int(getattr(context["ti"], "max_tries", 0) or 0)
         self._forgetful = durable and store is None
@@ -290,6 +296,7 @@ class _Journal:
 def _say_what_older_airflows_lack() -> None:
     """Once in a process, which is once in a try."""
     log.warning(
-        "This Airflow is older than 3.3. A retry or a clear of this task submits a new job and leaves the old one as "
-        "it is, and so does ending the task while it is deferred. durable=False says that this is known."
+        "This Airflow is older than 3.3, and this task has no destination, beside which its job could be noted. A "
+        "retry or a clear of it submits, and pays for, a new job and leaves the old one as it is. BatchJobOperator "
+        "with a destination reconnects. durable=False says that this is known."
     )

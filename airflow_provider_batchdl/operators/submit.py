@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 class SubmitBatchJobOperator(HidesSignatures, TellsLineage, BaseOperator):
     """Submits a job, once for each generation of the task instance, and returns its id.
 
-    A retry reconnects to the job that was submitted (Airflow 3.3 and later); a clear by a user submits a new one.
+    A retry reconnects to the job that was submitted (Airflow 3.3 and later; before that,
+    ``BatchJobOperator`` with a destination does); a clear by a user submits a new one.
 
     Args:
         conn_id: the account's connection; its type names the vendor.

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 MANIFEST = "_manifest.json"
+RECORDS = ".batchdl"  # readers of whole folders, like Spark, ignore names that begin with a dot
 _REMOVALS = "4d616e6966657374"  # sixteen hex digits, as in the names of partial files
 
 
@@ -55,6 +56,10 @@ class Destination:
         """Where it is noted what a replaced manifest named, while that is removed; `sweep` finds it by its name."""
         manifest = self.manifest()
         return self.named(f".{manifest.path.rpartition('/')[2]}.{_REMOVALS}.part")
+
+    def record(self, name: str) -> Destination:
+        """Where a task's record of its job is, called ``name``; `sweep` finds it."""
+        return self.named(f"{RECORDS}/{name}.json")
 
 
 def _sibling(path: str, name: str) -> str:

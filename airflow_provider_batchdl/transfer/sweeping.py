@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl.redaction import get_logger
+from airflow_provider_batchdl.transfer.destination import RECORDS
 from airflow_provider_batchdl.transfer.sinks.errors import destination_error
 from airflow_provider_batchdl.transfer.sinks.partial import DRAFT, PARTIAL, STATE, remove_if_unused
 
@@ -20,9 +23,14 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 A_DAY = timedelta(days=1)
+# As long as Airflow's own state store keeps what a task has stored.
+A_MONTH = timedelta(days=30)
+_RECORD = re.compile(r"[0-9a-f]{32}\.json")
 
 
-def sweep(fs: AbstractFileSystem, path: str, *, older_than: timedelta = A_DAY) -> list[str]:
+def sweep(
+    fs: AbstractFileSystem, path: str, *, older_than: timedelta = A_DAY, records_older_than: timedelta = A_MONTH
+) -> list[str]:
     """Remove the leavings of downloads under ``path`` that were killed and never tried again.
 
     A download cleans up behind itself and behind earlier tries at the same target; this is for the others, in a DAG
@@ -39,10 +47,14 @@ def sweep(fs: AbstractFileSystem, path: str, *, older_than: timedelta = A_DAY) -
       published in that moment; Azure drops them by itself a week after the last.
     * Other stores: objects of such names. No lock says whether one is in use, so the same holds.
 
+    In all of them it removes the records ``.batchdl/<32 hex digits>.json`` of tasks' jobs as well, which tasks leave
+    there before Airflow 3.3: with its record gone, a retry submits, and pays for, another job.
+
     Args:
         fs: the store, an fsspec file system (``ObjectStoragePath.fs``).
         path: the folder or prefix in it (``ObjectStoragePath.path``).
         older_than: leave alone what was written to, or begun, less long ago.
+        records_older_than: the same for records of jobs; longer than any task is retried, and than any job takes.
 
     Returns:
         What was removed: paths, for S3 those of the objects that the uploads would have become.
@@ -52,24 +64,30 @@ def sweep(fs: AbstractFileSystem, path: str, *, older_than: timedelta = A_DAY) -
     """
     from fsspec.implementations.local import LocalFileSystem
 
-    before = datetime.now(UTC) - older_than
+    before, records_before = (datetime.now(UTC) - age for age in (older_than, records_older_than))
     s3fs = sys.modules.get("s3fs")
     try:
         if isinstance(fs, LocalFileSystem):
-            removed = list(_local(fs._strip_protocol(path), before.timestamp()))
+            removed = list(_local(fs._strip_protocol(path), before.timestamp(), records_before.timestamp()))
         elif s3fs is not None and isinstance(fs, s3fs.S3FileSystem):
-            removed = [*_uploads(fs, path, before), *_objects(fs, path, before)]
+            removed = [*_uploads(fs, path, before), *_objects(fs, path, before, records_before)]
         else:
-            removed = list(_objects(fs, path, before))
+            removed = list(_objects(fs, path, before, records_before))
     except Exception as error:  # noqa: BLE001  every store raises its own kinds
         raise destination_error(path, "sweep", error) from None
     for each in removed:
-        log.info("Removed what a killed download left: %s.", each)
+        log.info("Removed what no try needs any more: %s.", each)
     return removed
 
 
-def _local(folder: str, before: float) -> Iterator[str]:
+def _local(folder: str, before: float, records_before: float) -> Iterator[str]:
     for parent, _, names in os.walk(folder):
+        records = [str(Path(parent, name)) for name in sorted(names)] if Path(parent).name == RECORDS else []
+        for path in filter(_is_record, records):
+            if _last_write(path) < records_before:
+                with suppress(FileNotFoundError):
+                    Path(path).unlink()
+                    yield path
         partials = {match["partial"] for match in map(PARTIAL.fullmatch, names) if match}
         for path in (str(Path(parent, name)) for name in sorted(partials)):
             if _last_write(path) < before and remove_if_unused(path):
@@ -99,11 +117,18 @@ def _uploads(fs: Any, path: str, before: datetime) -> Iterator[str]:
         after = {"KeyMarker": page.get("NextKeyMarker", ""), "UploadIdMarker": page.get("NextUploadIdMarker", "")}
 
 
-def _objects(fs: AbstractFileSystem, path: str, before: datetime) -> Iterator[str]:
+def _objects(fs: AbstractFileSystem, path: str, before: datetime, records_before: datetime) -> Iterator[str]:
     for found in fs.find(path):
-        if not PARTIAL.fullmatch(found.rpartition("/")[2]):
+        is_record = _is_record(found)
+        if not is_record and not PARTIAL.fullmatch(found.rpartition("/")[2]):
             continue
         written = fs.modified(found)
-        if (written if written.tzinfo else written.replace(tzinfo=UTC)) < before:
+        if (written if written.tzinfo else written.replace(tzinfo=UTC)) < (records_before if is_record else before):
             fs.rm_file(found)
             yield found
+
+
+def _is_record(path: str) -> bool:
+    """Whether it is a task's record of its job; see `Destination.record`."""
+    folder, _, name = path.rpartition("/")
+    return _RECORD.fullmatch(name) is not None and folder.rpartition("/")[2] == RECORDS
