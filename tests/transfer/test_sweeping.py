@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -42,3 +43,32 @@ def test_other_stores() -> None:
     assert len(sweep(fs, "/sweep", older_than=timedelta(seconds=-60))) == 1
     assert fs.find("/sweep") == ["/sweep/kept.csv"]
     fs.rm("/sweep", recursive=True)
+
+
+def test_records_of_jobs_go_after_a_month(tmp_path: Path) -> None:
+    """Before Airflow 3.3 a retry reconnects by them, and a job may take longer than a day."""
+    name = "0123456789abcdef" * 2 + ".json"
+    (tmp_path / "out/.batchdl").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    days = {
+        "out/.batchdl/" + name: 40,
+        "out/.batchdl/f" + name[1:]: 20,
+        "out/.batchdl/mine.json": 40,
+        "other/" + name: 40,
+    }
+    for path, age in days.items():
+        (tmp_path / path).write_text("{}")
+        then = time.time() - age * 86_400
+        os.utime(tmp_path / path, (then, then))
+    fs = fsspec.filesystem("file")
+    assert sweep(fs, str(tmp_path)) == [str(tmp_path / "out/.batchdl" / name)]
+    assert len(sweep(fs, str(tmp_path), records_older_than=timedelta(days=10))) == 1
+
+
+def test_records_in_other_stores() -> None:
+    fs, name = fsspec.filesystem("memory"), "0123456789abcdef" * 2 + ".json"
+    fs.pipe_file(f"/records/.batchdl/{name}", b"{}")
+    fs.pipe_file(f"/records/{name}", b"{}")
+    assert sweep(fs, "/records", older_than=timedelta(seconds=-60)) == []
+    assert sweep(fs, "/records", records_older_than=timedelta(seconds=-60)) == [f"/records/.batchdl/{name}"]
+    fs.rm("/records", recursive=True)
