@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -144,18 +146,13 @@ def test_ending_the_task_on_its_worker(
 ) -> None:
     """A worker that goes away leaves the job to the retry; a user's kill cancels it."""
     connections.world.run_seconds = 3600
-    made: list[BatchJobOperator] = []
-
-    def run() -> BatchJobOperator:
-        made.append(landing("apartmentiq", tmp_path)())
-        return made[0]
 
     def kill() -> None:
         api.states["task", -1] = state
-        made[0].on_kill()
+        os.kill(os.getpid(), signal.SIGTERM)
 
     looks.before_next(kill)
-    assert api.run(run).kind == ("up_for_retry", "RuntimeError")
+    assert api.run(landing("apartmentiq", tmp_path)).kind == ("up_for_retry", "RuntimeError")
     [job] = connections.jobs("apartmentiq")
     assert job.cancelled is cancelled
 
