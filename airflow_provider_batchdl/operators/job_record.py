@@ -80,13 +80,14 @@ class JobRecord:
         known = {each.name for each in fields(cls)}
         try:
             record = cls(**{name: value for name, value in dict(stored).items() if name in known})  # type: ignore[call-overload]
-            times = [datetime.fromisoformat(each) for each in (record.submitted_at, record.lost_at) if each is not None]
+            written = [record.submitted_at] if record.lost_at is None else [record.submitted_at, record.lost_at]
+            times = [datetime.fromisoformat(each) for each in written]
             inputs = dict(record.inputs or {})
             words = [record.key, *record.earlier, *inputs, *inputs.values()]
         except (TypeError, ValueError):
             raise ValueError("a member is missing or of another type") from None
         words += [each for each in (record.job_id, record.conn_id, record.account) if each is not None]
-        if type(record.generation) is not int or type(record.given_up) is not bool or not all(map(_is_word, words)):
+        if (type(record.generation), type(record.given_up)) != (int, bool) or not all(map(_is_word, words)):
             raise ValueError("a member is of another type")
         if any(each.tzinfo is None for each in times):
             raise ValueError("a time has no time zone")

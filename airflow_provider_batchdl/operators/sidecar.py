@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.operators.job_record import DAMAGED_REMEDY, final
 from airflow_provider_batchdl.redaction import get_logger
-from airflow_provider_batchdl.transfer.sinks.errors import destination_error
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -88,6 +87,7 @@ class SidecarStore:
 
     def _read(self) -> dict[str, Any]:
         from airflow_provider_batchdl.transfer.existing import object_info
+        from airflow_provider_batchdl.transfer.sinks.errors import destination_error
 
         place, data = self._place, b""
         try:

@@ -242,7 +242,7 @@ def test_the_record_is_no_result(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, if_exists: str
 ) -> None:
     assert api.run(landing("apartmentiq", tmp_path, if_exists=if_exists)).state == "success"
-    assert record(tmp_path)
+    assert record(tmp_path).is_file()
 
 
 @pytest.fixture
@@ -328,11 +328,11 @@ def test_a_store_that_fails_at_a_call(
     for name in ("get", "set", "delete"):
         monkeypatch.setattr(SidecarStore, name, flaky(getattr(SidecarStore, name)))
     run = landing("apartmentiq", tmp_path)
-    for try_number in (1, 2, 3):
-        outcome = api.run(run, try_number=try_number)
-        if outcome.state == "success":
-            break
+    try_number, outcome = 1, api.run(run)
+    while outcome.state != "success" and try_number < 3:
         assert outcome.kind == ("up_for_retry", "StateStoreError")
         assert count(connections, "submit") == 0
+        try_number += 1
+        outcome = api.run(run, try_number=try_number)
     assert outcome.state == "success", outcome.error
     assert count(connections, "submit") == 1
