@@ -83,7 +83,7 @@ def test_a_vendor_that_stays_away_ends_the_waits(connections: Emulator, looks: L
     assert errors(asyncio.run(story())) == {VendorUnavailableError}
 
 
-def test_one_job_that_is_gone_ends_one_wait(connections: Emulator) -> None:
+def test_one_job_that_is_gone_ends_one_wait(connections: Emulator, looks: Looks) -> None:
     here = connections.add_job("revenuebase", state="running")
 
     async def story() -> list[dict[str, Any]]:
