@@ -73,7 +73,7 @@ def test_a_path_objects_folder_takes_every_jobs_file(connections: Emulator, api:
     outcome = api.run_to_end(lambda: BatchJobOperator(task_id="run", destination=folder, deferrable=False, **arguments))
     assert outcome.state == "success", outcome.error
     [day] = [path for path in tmp_path.iterdir() if path.is_dir()]
-    assert len(list(day.iterdir())) == 3
+    assert len(list(day.glob("*.csv"))) == 3  # before Airflow 3.3 the job is noted beside them
 
 
 def test_a_path_object_that_may_be_either_is_refused(connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:

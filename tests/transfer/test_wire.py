@@ -390,7 +390,9 @@ class TestCodings:
         assert land.content == packed
         assert (landing.resumed, landing.restarted) == (1, 0)
 
-    @pytest.mark.parametrize("packed", [gzip.compress(WHOLE), zlib.compress(WHOLE), zlib.compress(WHOLE)[2:-4]])
+    @pytest.mark.parametrize(
+        "packed", [gzip.compress(WHOLE), zlib.compress(WHOLE), zlib.compress(WHOLE)[2:-4]], ids=["gzip", "zlib", "raw"]
+    )
     def test_a_packed_answer_is_unpacked(self, land: Landed, packed: bytes) -> None:
         coding = "gzip" if packed.startswith(b"\x1f") else "deflate"
         land(answer(packed, f"Content-Encoding: {coding}", f"Content-Length: {len(packed)}"))
