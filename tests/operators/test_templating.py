@@ -68,7 +68,7 @@ def test_file_and_destination_are_rendered(connections: Emulator, api: Execution
         )
     )
     assert outcome.state == "success", outcome.error
-    assert len(list((tmp_path / "out/2026-01-01").iterdir())) == 1
+    assert len(list((tmp_path / "out/2026-01-01").glob("[!.]*"))) == 1
     assert api.rendered[("run", -1)]["destination"] == f"{tmp_path}/out/2026-01-01/"
 
 
