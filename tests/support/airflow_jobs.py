@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow_provider_batchdl.emulator import EmulatedJob, Emulator
 from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
+from airflow_provider_batchdl.transfer.destination import RECORDS
 
 VENDORS = ("revenuebase", "proofy", "batchcom", "apartmentiq")
 ADDRESSES = ["ada@example.com", "grace@example.com", "edsger@example.com"]
@@ -45,3 +46,8 @@ def download(job: EmulatedJob, folder: Path | None = None, **arguments: Any) -> 
 def count(emulator: Emulator, operation: str) -> int:
     """How many requests of a kind reached the vendors."""
     return sum(record.operation == operation for record in emulator.requests)
+
+
+def landed_in(folder: Path) -> list[Path]:
+    """All that lies in a folder, hidden or not, but for the records of jobs that are there before Airflow 3.3."""
+    return [path for path in folder.iterdir() if path.name != RECORDS]

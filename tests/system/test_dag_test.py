@@ -19,7 +19,7 @@ import pytest
 from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, ResultSpec
 from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 from tests.support.airflow_features import needs_asset_partitions
-from tests.support.airflow_jobs import VENDORS, work
+from tests.support.airflow_jobs import VENDORS, landed_in, work
 from tests.support.leaks import find_secrets
 from tests.support.seaweedfs import S3Store
 
@@ -191,8 +191,8 @@ def test_to_a_local_folder(
         body, job=work(vendor, tmp_path), deferrable=deferrable, destination=f"{tmp_path}/out/{{{{ run_id }}}}/"
     )
     [job] = connections.jobs(vendor)
-    [folder] = (tmp_path / "out").iterdir()
-    files = sorted(path for path in folder.iterdir() if path.name != "_manifest.json")
+    [folder] = landed_in(tmp_path / "out")
+    files = sorted(path for path in landed_in(folder) if path.name != "_manifest.json")
     assert [sha256(path.read_bytes()) for path in files] == served(job)
     assert [file["sha256"] for file in landing["files"]] == served(job)
     assert landing["job_id"] == job.id
@@ -256,7 +256,7 @@ def test_mapped_over_three(
     submitted = {job.id: job for job in connections.jobs("proofy")}
     assert [submitted[landing["job_id"]].request["emails"] for landing in landings] == [job["emails"] for job in jobs]
     for number, landing in enumerate(landings):
-        [path] = (tmp_path / f"out/{number}").iterdir()
+        [path] = landed_in(tmp_path / f"out/{number}")
         assert [sha256(path.read_bytes())] == served(submitted[landing["job_id"]])
 
 
