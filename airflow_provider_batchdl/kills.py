@@ -8,8 +8,19 @@ import time
 from collections.abc import Coroutine
 from typing import Any
 
+from airflow_provider_batchdl.exceptions import BatchDlError, JobNotFoundError
+
+# A trigger's attempts to cancel a job, and the seconds between two: a slip or a short outage must not leave it running.
+ATTEMPTS = 3
+PAUSE_SECONDS = 3.0
+
 # Less than `[triggerer] on_kill_timeout`, 30 seconds unless it is set.
 ON_KILL_SECONDS = 25.0
+
+
+def may_pass(error: BatchDlError) -> bool:
+    """Whether a cancel that failed so may succeed when it is sent again: also where the job is not found, once."""
+    return error.retryable or isinstance(error, JobNotFoundError)
 
 
 def task_state(ti: Any) -> str | None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from airflow_provider_batchdl import metrics
 from airflow_provider_batchdl.deferral import shown
 from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError, JobNotFoundError
 from airflow_provider_batchdl.failures import no_vain_retries
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.hooks.polls import find_job
+from airflow_provider_batchdl.kills import may_pass
 from airflow_provider_batchdl.links import BatchJobLink, show_link
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.waiting import until_found
@@ -24,6 +27,11 @@ if TYPE_CHECKING:
     from airflow_provider_batchdl.operators.job_record import JobRecord
 
 log = get_logger(__name__)
+
+# Airflow gives a task that a user has ended about five.
+KILL_SECONDS = 3.5
+# Before the second attempt, within the same time.
+KILL_PAUSE = 0.5
 
 
 class CancelBatchJobOperator(BaseOperator):
@@ -76,6 +84,29 @@ def cancel_unless_ended(hook: BatchApiHook, job_id: str, *, young: bool = False)
             raise
     log.info("Asked the vendor to cancel job %s: %s.", job.id, job.vendor_state)
     return job
+
+
+def cancel_quickly(hook: BatchApiHook, job_id: str) -> None:
+    """Cancel, in the few seconds that an ended task has: once more where the first answer is soon there, and may pass.
+
+    Raises:
+        BatchDlError: it is not cancelled, or not known to be.
+    """
+    from airflow_provider_batchdl.client import BatchClient
+
+    end = time.monotonic() + KILL_SECONDS
+    while True:
+        try:
+            with BatchClient(hook.vendor, single_try=end - time.monotonic()) as client:
+                client.run(client.vendor.cancel_job(job_id))
+        except BatchDlError as error:
+            if not may_pass(error) or time.monotonic() + 2 * KILL_PAUSE >= end:
+                raise
+            log.warning("Job %s is not cancelled yet, trying again: %s", job_id, error)
+            time.sleep(KILL_PAUSE)
+        else:
+            metrics.count_cancel(hook.vendor.name)
+            return
 
 
 def supersede(hook: BatchApiHook, record: JobRecord, *, cancels: bool, event: str) -> None:

@@ -32,8 +32,7 @@ from airflow_provider_batchdl.hooks.polls import poll
 from airflow_provider_batchdl.jobs import JobState
 from airflow_provider_batchdl.kills import task_state
 from airflow_provider_batchdl.links import BatchJobLink, show_link
-from airflow_provider_batchdl.metrics import count_cancel
-from airflow_provider_batchdl.operators.cancel import cancel_unless_ended
+from airflow_provider_batchdl.operators.cancel import cancel_quickly, cancel_unless_ended
 from airflow_provider_batchdl.operators.choices import (
     OnChangedInput,
     OnUncertainSubmit,
@@ -52,9 +51,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath, XComArg
 
     from airflow_provider_batchdl.jobs import Job
-
-# Airflow gives a task it ends some five seconds before it kills it outright.
-KILL_SECONDS = 3.0
 
 
 class _KilledError(BaseException):
@@ -242,12 +238,8 @@ class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
         if submission.is_durable and task_state(context["ti"]) == "running":
             raise RuntimeError(f"This worker was told to stop. Job {job_id} goes on, and so does a retry with it.")
         if self.cancel_on_kill:
-            from airflow_provider_batchdl.client import BatchClient
-
             try:
-                with BatchClient(hook.vendor, single_try=KILL_SECONDS) as client:
-                    client.run(client.vendor.cancel_job(job_id))
-                count_cancel(hook.vendor.name)
+                cancel_quickly(hook, job_id)
                 self.log.info("Cancelled job %s at the vendor.", job_id)
             except BatchDlError as error:
                 self.log.warning("Job %s could not be cancelled at the vendor: %s", job_id, error)

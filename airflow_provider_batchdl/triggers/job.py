@@ -18,7 +18,7 @@ from airflow_provider_batchdl.exceptions import (
     UnsupportedOperationError,
 )
 from airflow_provider_batchdl.hooks.base import BatchApiHook
-from airflow_provider_batchdl.kills import task_state, undisturbed
+from airflow_provider_batchdl.kills import ATTEMPTS, PAUSE_SECONDS, may_pass, task_state, undisturbed
 from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.storable import storable
 from airflow_provider_batchdl.triggers.accounts import account_after, account_of
@@ -175,13 +175,19 @@ class BatchJobTrigger(BaseTrigger):
         if await self._still_deferred():
             return
         async with BatchApiHook(self.conn_id) as hook:
-            try:
-                await hook.acancel_job(self.job_id)
-                self.log.info("Cancelled job %s at the vendor.", self.job_id)
-            except UnsupportedOperationError as error:
-                self.log.warning("Job %s goes on at the vendor: %s", self.job_id, error.message)
-            except BatchDlError as error:
-                self.log.warning("Could not cancel job %s; it may still be running: %s", self.job_id, error)
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    await hook.acancel_job(self.job_id)
+                    self.log.info("Cancelled job %s at the vendor.", self.job_id)
+                    return
+                except UnsupportedOperationError as error:
+                    self.log.warning("Job %s goes on at the vendor: %s", self.job_id, error.message)
+                    return
+                except BatchDlError as error:
+                    self.log.warning("Could not cancel job %s; it may still be running: %s", self.job_id, error)
+                    if attempt == ATTEMPTS or not may_pass(error):
+                        return
+                await asyncio.sleep(PAUSE_SECONDS)
 
     async def _still_deferred(self) -> bool:
         from asgiref.sync import sync_to_async

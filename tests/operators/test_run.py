@@ -293,7 +293,25 @@ def test_a_vendor_that_does_not_answer_does_not_hold_up_a_kill(
     looks.before_next(mark)
     outcome = api.run(lambda: run(**work("proofy", tmp_path), deferrable=False))
     assert isinstance(outcome.error, RuntimeError)
-    assert count(connections, "cancel") == 1
+    assert 1 < count(connections, "cancel") < 10
+    assert not connections.jobs("proofy")[0].cancelled
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_a_cancel_that_fails_once_does_not_leave_the_job_running(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, status: int
+) -> None:
+    hold(connections)
+    connections.add_fault(Fault("status", operation="cancel", status=status))
+
+    def mark() -> None:
+        api.states[("run", -1)] = "failed"
+        terminate()
+
+    looks.before_next(mark)
+    api.run(lambda: run(**work("apartmentiq", tmp_path), deferrable=False))
+    assert connections.jobs("apartmentiq")[0].cancelled
+    assert count(connections, "cancel") == 2
 
 
 def test_a_kill_outside_of_the_wait_is_left_to_airflow() -> None:

@@ -20,6 +20,7 @@ from airflow_provider_batchdl.exceptions import (
     PermissionDeniedError,
 )
 from airflow_provider_batchdl.triggers import job as trigger_module
+from airflow_provider_batchdl.triggers import job as triggers_job
 from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 from tests.support.airflow_api import ExecutionApi, fire, in_runtime
 from tests.support.airflow_features import deserialize, serialize
@@ -233,6 +234,22 @@ def test_airflow_that_cancels_again_and_again_does_not_keep_the_job_from_being_c
         asyncio.run(impatient())
     assert job.cancelled
     assert count(connections, "cancel") == 1
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_a_cancel_that_fails_once_does_not_leave_the_job_running(
+    connections: Emulator, api: ExecutionApi, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr(triggers_job, "PAUSE_SECONDS", 0.0)
+    job = connections.add_job("apartmentiq", state="running")
+    connections.add_fault(Fault("status", operation="cancel", status=status))
+    trigger = watch("apartmentiq", job.id, cancel_on_kill=True)
+    trigger.task_instance = in_runtime()  # type: ignore[assignment]
+    api.states[("task", -1)] = "failed"
+    with api.comms():
+        asyncio.run(trigger.on_kill())
+    assert job.cancelled
+    assert count(connections, "cancel") == 2
 
 
 def test_an_on_kill_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
