@@ -111,7 +111,7 @@ def main() -> None:
     """Serve orders until standard input ends. The first is carried out here: it imports what forks then have."""
     logging.disable(logging.CRITICAL)
     policy.BACKOFF_CAP = 0.0
-    base.ADOPTION_DELAYS = (0.0,)
+    base.ADOPTION_DELAYS = (0.0, 0.0, 0.0)
     job_record.STORE_PAUSES = (0.0, 0.0)
     policy.ssl_context()
     out = os.dup(1)
