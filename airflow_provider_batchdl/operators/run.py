@@ -197,7 +197,9 @@ class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
 
         longest = longest_pause(self, context) if submission.is_durable else float("inf")
         patience = Patience(self.poll_interval or hook.poll_interval, longest=longest)
-        deadline = deadline_of(self, context, self.timeout)
+        # Airflow itself interrupts by execution_timeout here; a deadline of the same moment would have it interrupt the
+        # cancel that follows.
+        deadline = None if self.timeout is None else time.time() + self.timeout
         self._waiting = True
         group = log_group(f"Waiting for job {job_id} at {hook.vendor.label}")
         try:
