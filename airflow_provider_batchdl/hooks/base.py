@@ -121,10 +121,7 @@ class BatchApiHook(ClientHook):
         submitted_at: datetime,
         earlier: Collection[str] = (),
     ) -> Job | None:
-        """The job of a submit whose answer was lost, None where it cannot be found. Arguments as for it.
-
-        Raises ``SubmitUncertainError`` where it is not found, and may be in what the vendor's list does not show.
-        """
+        """The job of a lost submit, None where it cannot be found; ``SubmitUncertainError`` if the list hides a part."""
         submission = Submission(request or {}, file, key, submitted_at, earlier)
         return self._run(lambda vendor: vendor.find_submitted(submission))
 
