@@ -121,7 +121,7 @@ class BatchApiHook(ClientHook):
         submitted_at: datetime,
         earlier: Collection[str] = (),
     ) -> Job | None:
-        """The job of a lost submit, None where it cannot be found; ``SubmitUncertainError`` if the list hides a part."""
+        """The job of a lost submit, None where it is not found; ``SubmitUncertainError`` if the list hides a part."""
         submission = Submission(request or {}, file, key, submitted_at, earlier)
         return self._run(lambda vendor: vendor.find_submitted(submission))
 

