@@ -22,7 +22,7 @@ from airflow_provider_batchdl.transfer.stream import ResultStream
 
 log = get_logger(__name__)
 
-VERSION = 2
+VERSION = 3
 """Of the snapshots. Whatever changes what a member of one means makes it another."""
 _MEMBERS = {"version", "bytes", "digests", "content", "seal"}
 READ_TWICE = "read-twice"

@@ -129,13 +129,13 @@ def test_a_snapshot_names_what_it_is_of_and_is_small() -> None:
     examination = Examination(**arguments(declared(ROWS), "rows.csv"), resumable=True)
     examination.feed(ROWS)
     snapshot = kept(examination)
-    assert VERSION == 2
+    assert VERSION == 3
     assert set(snapshot) == {"version", "bytes", "digests", "content", "seal"}
-    assert (snapshot["version"], snapshot["bytes"]) == (2, len(ROWS))
+    assert (snapshot["version"], snapshot["bytes"]) == (3, len(ROWS))
     assert set(snapshot["digests"]) == {"crc32", "md5", "sha1", "sha256"}
     assert set(snapshot["digests"]["sha256"]) == {"chain", "tail"}
     assert snapshot["content"]["kind"] == "csv"
-    own = {"_records", "_inside", "_lost", "_by_csv", "_returns", "_pairs", "_delimiter", "_fields"}
+    own = {"_records", "_inside", "_lost", "_by_csv", "_returns", "_checked", "_delimiter", "_fields"}
     assert set(snapshot["content"]["check"]) == {"line"} | own
     assert len(json.dumps(snapshot)) < 1500
     lines = Examination(**arguments({}, "x.jsonl"), resumable=True)

@@ -33,7 +33,7 @@ class CsvCheck(Blocks):
     as the header. A cut exactly at a line's end shows nowhere, nor one inside the last field.
     """
 
-    STATE = ("_records", "_inside", "_lost", "_by_csv", "_returns", "_pairs", "_delimiter", "_fields")
+    STATE = ("_records", "_inside", "_lost", "_by_csv", "_returns", "_checked", "_delimiter", "_fields")
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class CsvCheck(Blocks):
         self._lost = False  # a record or a field is longer than is held
         self._by_csv = False  # the file is small, or a quote stands where RFC 4180 has none: `csv` reads all lines
         self._returns = False  # lines end with a carriage return alone
-        self._pairs: bool | None = None  # whether all lines of the first block end with CR LF; None before it
+        self._checked = False  # whether each quote of the first block was checked
         self._before = (b"", 0, False)  # the lines before these, and what was found when they began
         self._delimiter = ","
         self._fields = 0
@@ -77,7 +77,6 @@ class CsvCheck(Blocks):
             before = lines, self._records, self._inside
             self._body(lines)
             self._before = before
-            self._pairs = bool(self._pairs)
         elif lines:
             self._scan(lines)
         if len(self._tail) > MOST:
@@ -109,11 +108,17 @@ class CsvCheck(Blocks):
 
     def _body(self, body: bytes) -> None:
         """Take whole lines."""
-        if self._alike and not self._inside and self._count_alike(body.translate(None, self._drop_all_else)):
+        if not self._checked:
+            self._checked = True
+            self._by_csv = b'"' in body and not self._opens_only_at_starts(body)
+        if self._by_csv:
+            self._scan(body)
+            return
+        if self._alike and not self._inside and self._count_alike(body):
             return
         kept = body.translate(None, self._drop)
         if b"\r" in kept:
-            if not self._all_in_pairs(body, kept):
+            if body.count(b"\r\n") != kept.count(b"\r"):
                 self._scan(body)
                 return
             kept = kept.replace(b"\r\n", b"\n")
@@ -123,7 +128,7 @@ class CsvCheck(Blocks):
         self._alike = bool(self._row) and quotes == self._row * (len(quotes) // len(self._row))
         if len(odd) == 1:
             if not self._inside:
-                self._records += kept.count(b"\n") - (_blank(body.split(b"\n")[:-1]) if may_be_blank else 0)
+                self._records += kept.count(b"\n") - (_blank_in(body) if may_be_blank else 0)
             return
         found = self._between(body.split(b"\n"), odd, may_be_blank=may_be_blank)
         if found is None:
@@ -135,28 +140,25 @@ class CsvCheck(Blocks):
         self._records += found
         self._inside ^= len(odd) % 2 == 0
 
-    def _count_alike(self, quotes: bytes) -> bool:
+    def _count_alike(self, body: bytes) -> bool:
         """Count the rows, where each has the quotes of the last one before: then none is blank."""
-        row = self._row[:-1] + b"\r\n" if self._pairs else self._row
+        quotes = body.translate(None, self._drop_all_else)
+        pairs = b"\r" in quotes
+        row = self._row[:-1] + b"\r\n" if pairs else self._row
         rows, rest = divmod(len(quotes), len(row))
-        self._alike = not rest and quotes == row * rows
+        self._alike = not rest and quotes == row * rows and (not pairs or body.count(b"\r\n") == rows)
         self._records += rows * self._alike
         return self._alike
 
-    def _all_in_pairs(self, body: bytes, kept: bytes) -> bool:
-        """Whether each carriage return is followed by a line feed.
+    def _opens_only_at_starts(self, body: bytes) -> bool:
+        """Whether each quote that opens a field by the number of those before it does: then the number tells all.
 
-        Exactly, but where each line of the first block ends so, and here each seems to: what is kept of a line does not
-        show what stands between the two.
+        It stands at the field's start, or goes on with the field as the second of a doubled one. A file of broken
+        quoting mostly shows it here, where lines with an even number of quotes open and close fields of several.
         """
-        returns = kept.count(b"\r")
-        all_lines = kept.count(b"\r\n") == returns == kept.count(b"\n")
-        if all_lines and self._pairs:
-            return True
-        exact = body.count(b"\r\n") == returns
-        if self._pairs is None:
-            self._pairs = exact and all_lines
-        return exact
+        outside = body.split(b'"')[0:-1:2]
+        starts = ("\r\n" + self._delimiter).encode()
+        return all(not text or text[-1] in starts for text in outside)
 
     def _odd_lines(self, quotes: bytes) -> bytes:
         """Line breaks, and one quote for each line with an odd number of them."""
@@ -211,6 +213,13 @@ def delimiter_of(start: bytes) -> str:
     header = _QUOTED.sub(b"0", start).lstrip(b"\r\n").replace(b"\r", b"\n").partition(b"\n")[0]
     most = max(DELIMITERS, key=header.count)
     return chr(most)
+
+
+def _blank_in(body: bytes) -> int:
+    """Blank lines of whole ones; searching for one is cheaper than splitting, and mostly there is none."""
+    if body[:1] not in b"\r\n" and b"\n\n" not in body and (b"\r" not in body or b"\n\r" not in body):
+        return 0
+    return _blank(body.split(b"\n")[:-1])
 
 
 def _blank(lines: list[bytes]) -> int:

@@ -175,3 +175,39 @@ def test_another_check_resumes_after_any_byte(table: list[list[str]], data: st.D
     second.restore(state)
     second.feed(text[cut:])
     assert second.finish().rows in (read(text), None)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b'5","x\ny",6"\n',
+        b'5" pipe,"two\nlines",6" pipe\n',
+        b'x","a,"\nb"c,d"e"\n',
+        b'1,5","x\n',
+    ],
+)
+def test_broken_quoting_that_no_odd_line_shows_is_counted_by_csv(record: bytes) -> None:
+    """By their number alone the quotes of each of these lines are closed at its end."""
+    data = b"a,b,c\n" + record * (2 * BLOCK // len(record)) + b"end\n"
+    assert counted(data) in (read(data), None)
+    assert counted(data, step=4_099) in (read(data), None)
+
+
+@given(
+    lines=st.lists(
+        st.lists(st.sampled_from(["a", ",", "\r", "\r\n", "b,c"]), max_size=6).map("".join), min_size=1, max_size=60
+    ),
+    ends=st.lists(st.sampled_from(["\n", "\r\n"]), min_size=60, max_size=60),
+    block=st.sampled_from([8, 40, 64]),
+)
+def test_a_lone_carriage_return_ends_a_record_in_any_block(lines: list[str], ends: list[str], block: int) -> None:
+    data = ("a,b\r\n" * 20 + "".join(line + end for line, end in zip(lines, ends, strict=False))).encode()
+    with blocks_of(block):
+        assert counted(data) == read(data)
+
+
+@pytest.mark.parametrize("line", ["{n},a\rb\n", '{n},"a"b\rc\n'])
+def test_a_lone_carriage_return_behind_blocks_of_pairs(line: str) -> None:
+    pairs = "".join(f'{n},"x"\r\n' if '"' in line else f"{n},x\r\n" for n in range(40_000))
+    data = f"id,a\r\n{pairs}{line.format(n=1)}".encode()
+    assert counted(data) == read(data) == 40_002
