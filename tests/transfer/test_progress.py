@@ -244,7 +244,7 @@ def test_one_that_did_not_come_whole_is_begun_again_once(
     emulator.add_fault(Fault("bitflip", operation="store", at_byte=MB, declare_checksum=True))
     landing = download(client_for("apartmentiq"), job.id, local(tmp_path / "result.csv"))
     assert landing.restarted == 1
-    assert sum("from zero" in line for line in caplog.messages) == 1
+    assert sum("from byte 0" in line for line in caplog.messages) == 1
 
 
 @pytest.mark.usefixtures("talkative")
