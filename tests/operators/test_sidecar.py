@@ -247,8 +247,11 @@ def test_the_record_is_no_result(
 
 @pytest.fixture
 def lake(s3_store: S3Store, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A bucket, and Airflow connections ``lake`` and ``reader`` to it."""
-    for name, login, password in (("LAKE", s3_store.access_key, s3_store.secret_key), ("READER", *READER)):
+    """A bucket, and Airflow connections to it. Airflow keeps a store for each id, so no other test has these."""
+    for name, login, password in (
+        ("RECORDS_LAKE", s3_store.access_key, s3_store.secret_key),
+        ("RECORDS_READER", *READER),
+    ):
         extra = {"endpoint_url": s3_store.endpoint_url, "region_name": "us-east-1"}
         value = {"conn_type": "aws", "login": login, "password": password, "extra": extra}
         monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(value))
@@ -257,7 +260,7 @@ def lake(s3_store: S3Store, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_on_s3(connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, lake: Any) -> None:
-    run = landing("apartmentiq", tmp_path, destination=f"s3://lake@{lake.name}/october/report.csv")
+    run = landing("apartmentiq", tmp_path, destination=f"s3://records_lake@{lake.name}/october/report.csv")
     first, second = (api.run(run, try_number=number) for number in (1, 2))
     assert first.state == second.state == "success", first.error
     assert count(connections, "submit") == 1
@@ -268,7 +271,9 @@ def test_on_s3(connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: 
 def test_who_may_not_write_there_pays_for_nothing(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, lake: Any
 ) -> None:
-    outcome = api.run(landing("apartmentiq", tmp_path, destination=f"s3://reader@{lake.name}/october/report.csv"))
+    outcome = api.run(
+        landing("apartmentiq", tmp_path, destination=f"s3://records_reader@{lake.name}/october/report.csv")
+    )
     assert outcome.state == "failed"
     assert "durable=False" in str(outcome.error)
     assert not connections.jobs("apartmentiq")
