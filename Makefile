@@ -6,10 +6,17 @@ PY := .venv/bin/python
 PYTHONS = $(PYTHON) python3 python3.13 python3.12 python3.11
 # pytest options for all test targets, e.g. `make unit PYTEST_ARGS="-k landing -x"`.
 PYTEST_ARGS ?=
+# Half of what tests do is wait, for time-outs and other processes: two for each of two cores. They get
+# file after file, in the order of the folders: the slow ones (tests/transfer) are followed by quick ones, so that all
+# processes end at about the same time, and a module's fixtures, such as Airflow's API server, are made once. The usual
+# distribution hands out hundreds of tests at once, and leaves one process alone with the slow ones; `worksteal`
+# interleaves the tests of modules, whose fixtures then create their buckets twice.
+PROCESSES ?= 4
+PARALLEL = -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env demo up test lint types unit system long distributed compat compat-core compat-min bench faults scale chaos format lock clean
+.PHONY: help env demo up test lint types unit system long distributed compat compat-older compat-core compat-min audit bench faults comparison mistakes log-lines declared-page scale chaos docs reference format lock dist clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -31,21 +38,23 @@ up: env ## the same, and leave the UI running until Ctrl-C
 
 test: lint types unit system ## everything that must hold
 
-lint: env ## ruff: rules and format
+lint: env ## ruff: rules and format; zizmor: the workflows; licences and pins of what is installed
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	.venv/bin/zizmor --offline --quiet .github
+	$(PY) scripts/licences.py
 
 types: env ## mypy --strict
 	$(PY) -m mypy
 
-unit: env ## all tests but those that start Airflow processes, in parallel
+unit: env ## all tests but those that start Airflow processes or take minutes, in parallel
 	@$(PY) -m tests.support.azurite
-	$(PY) -m pytest -m "not system" -n auto --maxprocesses 4 $(PYTEST_ARGS)
+	$(PY) -m pytest -m "not system and not long" $(PARALLEL) $(PYTEST_ARGS)
 
-system: env ## the tests that start Airflow processes, one after another
-	$(PY) -m pytest -m "system and not long and not distributed" $(PYTEST_ARGS)
+system: env ## the tests that start Airflow processes, which mostly wait: two modules at a time
+	$(PY) -m pytest -m "system and not long and not distributed" -n 2 --dist loadfile $(PYTEST_ARGS)
 
-long: env ## what `make test` leaves out: kills and outages on SQLite, the watcher, the command line, patterns, all task groups
+long: env ## what `make test` leaves out: old installers, kills and outages on SQLite, the watcher, the command line, patterns, all task groups
 	$(PY) -m pytest -m "long and not distributed" $(PYTEST_ARGS)
 
 distributed: env ## kills and outages on PostgreSQL, Celery and Redis, with two workers and two triggerers (needs both servers)
@@ -61,37 +70,39 @@ OLDER := -m pytest -W ignore::DeprecationWarning -W ignore::PendingDeprecationWa
   -W 'ignore:unclosed transport:ResourceWarning' -W 'ignore:unclosed <socket:ResourceWarning' \
   -W 'ignore:unclosed resource <TCPTransport:ResourceWarning'
 
-compat: test $(COMPAT:%=%/stamp) ## everything on Airflow 3.3, and all tests on the newest 3.1 and 3.2
+compat: test compat-older ## everything on Airflow 3.3, and all tests on the newest 3.1 and 3.2
+
+compat-older: $(COMPAT:%=%/stamp) ## all tests on the newest 3.1 and 3.2
 	@$(PY) -m tests.support.azurite
 	@for venv in $(COMPAT); do \
 	  echo "make compat: $$venv"; \
-	  $$venv/bin/python $(OLDER) -m "not system" -n auto --maxprocesses 4 $(PYTEST_ARGS) || exit 1; \
+	  $$venv/bin/python $(OLDER) -m "not system and not long" $(PARALLEL) $(PYTEST_ARGS) || exit 1; \
 	  $$venv/bin/python $(OLDER) -m "system and not long and not distributed" $(PYTEST_ARGS) || exit 1; \
 	done
 
 # What touches Airflow: operators, sensors, triggers, hooks, commands, through its own task runner, and whole DAGs through
 # `dag.test()`, of one vendor: Airflow treats them alike. What is left to `make compat` is tests that stay below Airflow
 # (vendors, client, transfer, emulator), DAGs of the other vendors, and those that start its scheduler.
-CORE := tests/operators tests/sensors tests/triggers tests/hooks tests/cli tests/test_fifth_vendor.py \
-  tests/test_provider_info.py tests/test_task_group.py
+CORE := tests/operators tests/sensors tests/triggers tests/hooks tests/cli tests/_airflow tests/_tasks \
+  tests/test_fifth_vendor.py tests/test_provider_info.py tests/test_task_groups.py
 
 compat-core: $(COMPAT:%=%/stamp) ## the tests of what touches Airflow, on the newest 3.1 and 3.2
 	@for venv in $(COMPAT); do \
 	  echo "make compat-core: $$venv"; \
-	  $$venv/bin/python $(OLDER) -m "not system" -n auto --maxprocesses 4 $(CORE) $(PYTEST_ARGS) || exit 1; \
+	  $$venv/bin/python $(OLDER) -m "not system and not long" $(PARALLEL) $(CORE) $(PYTEST_ARGS) || exit 1; \
 	  $$venv/bin/python $(OLDER) tests/system/test_dag_test.py -k 'local_folder and batchcom' $(PYTEST_ARGS) || exit 1; \
 	done
 
-# What touches Airflow, and what lies below it where the lower bounds matter. Left out: kills, memory and the bytes of every
-# format, which take minutes and meet no other version's code, GCS and Azure, whose clients are the user's, and the emulator's
-# own tests: all of these use it. And `dag.test()`: in Airflow 3.1.0 it runs no DAG that is not in its database.
-LOWEST := tests/vendors tests/client tests/transfer tests/test_redaction.py $(CORE)
+# What touches Airflow, and what lies below it where the lower bounds matter. Left out: kills and memory, which
+# take minutes and meet no other version's code, GCS and Azure, whose clients are the user's, and the emulator's own tests:
+# all of these use it. And `dag.test()`: in Airflow 3.1.0 it runs no DAG that is not in its database.
+LOWEST := tests/vendors tests/client tests/polling tests/transfer tests/_redaction tests/_values $(CORE)
 
-SLOW := azure gcs content test_download_azure.py test_kills.py test_kills_s3.py test_memory.py test_examination.py
+SLOW := sinks/azure sinks/gcs test_download_azure.py test_kills.py test_kills_s3.py test_memory.py
 
 compat-min: .venv-compat-min/stamp ## the same, and what lies below Airflow, on the lowest versions that pyproject.toml asks for
 	@echo "make compat-min: .venv-compat-min"
-	@.venv-compat-min/bin/python $(OLDER) -m "not system and not big" -n auto --maxprocesses 4 \
+	@.venv-compat-min/bin/python $(OLDER) -m "not system and not long and not big" $(PARALLEL) \
 	  $(LOWEST) $(SLOW:%=--ignore tests/transfer/%) $(PYTEST_ARGS)
 
 .venv-compat-%/stamp: .venv-compat-%/requirements pyproject.toml airflow_provider_batchdl/__init__.py
@@ -107,7 +118,7 @@ compat-min: .venv-compat-min/stamp ## the same, and what lies below Airflow, on 
 	@touch $@
 
 bench: .venv-bench/stamp ## this engine and its rivals on loopback, into docs/benchmarks.md (25 minutes; needs nginx, aria2 and others)
-	.venv-bench/bin/python -m tests.bench.run
+	.venv-bench/bin/python -m bench.run
 
 .venv-bench/stamp: requirements/bench.txt | env
 	$(PY) -m venv --clear .venv-bench
@@ -118,13 +129,50 @@ bench: .venv-bench/stamp ## this engine and its rivals on loopback, into docs/be
 CHAOS_EXAMPLES ?= 3000
 CHAOS_SEED ?= $(shell date +%s)
 chaos: env ## thousands of schedules of several faults and kills; CHAOS_EXAMPLES=3000 says how many
-	CHAOS_EXAMPLES=$(CHAOS_EXAMPLES) CHAOS_SEED=$(CHAOS_SEED) $(PY) -m pytest tests/chaos -n auto --maxprocesses 4 $(PYTEST_ARGS)
+	CHAOS_EXAMPLES=$(CHAOS_EXAMPLES) CHAOS_SEED=$(CHAOS_SEED) $(PY) -m pytest tests/chaos -n $(PROCESSES) --maxschedchunk=1 $(PYTEST_ARGS)
 
 faults: env ## this engine and its peers through the emulator's faults, into docs/faults.md (twelve minutes)
-	@$(PY) -m tests.bench.faults $(FAULTS_ARGS)
+	@$(PY) -m bench.faults $(FAULTS_ARGS)
+
+comparison: env ## one OpenAI batch through this package and its peers, into docs/comparison.md (ten minutes)
+	@$(PY) -m bench.compare $(COMPARE_ARGS)
+
+mistakes: env ## docs/mistakes.md, from the tests of what users may do wrong
+	@$(PY) -m tests.mistakes
+
+reference: env ## the pages of the reference that are read from the source: operators, errors, messages
+	@$(PY) -m tests.reference
+
+declared-page: env ## the reference in docs/declared-vendors.md and its JSON Schema, from the structs
+	@$(PY) -m tests.declared_page
+
+log-lines: env ## the list of log lines in docs/observability.md, from the source
+	@$(PY) -m tests.log_lines
 
 scale: env ## ten thousand waits in a real triggerer against the vendors' rate limits, into docs/scale.md (fifteen minutes; needs PostgreSQL)
-	@$(PY) -m tests.bench.scale $(SCALE_ARGS)
+	@$(PY) -m bench.scale $(SCALE_ARGS)
+
+# NO_MKDOCS_2_WARNING: a banner that the theme prints at each build, about a release of MkDocs that is not pinned here.
+docs: .venv-docs/stamp ## the documentation as a site, into site/; warnings are errors, and its search is asked for each name
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build
+	.venv-docs/bin/python -m scripts.site_search
+
+.venv-docs/stamp: requirements/docs.txt | env
+	$(PY) -m venv --clear .venv-docs
+	.venv-docs/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/docs.txt
+	@touch $@
+
+audit: .venv-audit/stamp ## known vulnerabilities in what is pinned (asks PyPI; fails where it gets no answer)
+	@for name in dev compat-3.1 compat-3.2; do \
+	  echo "make audit: requirements/$$name.txt"; \
+	  .venv-audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/$$name.txt || exit 1; \
+	done
+
+.venv-audit/stamp: requirements/audit.txt | env
+	@$(PY) -m venv --clear .venv-audit
+	@.venv-audit/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps --only-binary :all: \
+	  -r requirements/audit.txt
+	@touch $@
 
 format: env ## let ruff rewrite what it can
 	$(PY) -m ruff check --fix .
@@ -142,12 +190,12 @@ STORES := s3fs fsspec aiobotocore aiohttp botocore boto3 s3transfer moto seaweed
 # The first Airflow 3.1 neither runs with what came later. Our own dependencies are lowest whatever the date; the tests'
 # tools, like the stores' clients, need not be so old.
 LOCK_DATE_MIN := 2025-10-20
-TOOLS := pyrate-limiter pytest hypothesis
+TOOLS := pytest hypothesis hatchling
 LOCK_ARGS ?=
 lock: env ## recompile requirements/*.txt from their .in files
 	$(PY) -m venv --clear .lock
 	.lock/bin/python -m pip install --quiet uv
-	for name in dev bench compat-3.1 compat-3.2 compat-min; do \
+	for name in dev bench audit compare docs compat-3.1 compat-3.2 compat-min; do \
 	  date=$(LOCK_DATE); lowest=; \
 	  case $$name in \
 	    compat-3.2) date=$(LOCK_DATE_3_2);; \
@@ -160,5 +208,11 @@ lock: env ## recompile requirements/*.txt from their .in files
 	done
 	rm -rf .lock
 
+# Reproducible: the time in it is the commit's, not the builder's (tests/test_wheel.py).
+dist: env ## the wheel and the source package, into dist/, with their SHA-256
+	@rm -rf dist
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(PY) -m hatchling build -d dist
+	@cd dist && sha256sum *
+
 clean: ## remove everything that these commands made
-	rm -rf .venv .venv-bench .venv-compat-* .bench .venv-faults .venv.lock .lock .demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
+	rm -rf .venv .venv-audit .venv-bench .venv-docs .venv-compat-* .bench .venv-faults .venv-compare .venv.lock .lock .demo dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis

@@ -1,8 +1,7 @@
-"""When Airflow should try a task again, as an Airflow 3.3 retry policy.
+"""Retry policy for Airflow 3.3: fail at once where a retry cannot help, retry when the vendor says.
 
-Below Airflow 3.3 there are no retry policies. This module can be imported there all the same, and a policy in
-``default_args`` does no harm and has no effect; given to an operator by name, that Airflow refuses it as an argument
-it does not know.
+Below Airflow 3.3 there are no retry policies. This module can still be imported there, and a policy in
+``default_args`` has no effect; as an argument of an operator, an older Airflow refuses it as unknown.
 """
 
 from __future__ import annotations
@@ -10,6 +9,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
+from airflow_provider_batchdl._airflow.compat import RetryPolicy
+from airflow_provider_batchdl._airflow.fail_fast import BatchTaskFailedError
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
     RateLimitedError,
@@ -18,32 +19,29 @@ from airflow_provider_batchdl.exceptions import (
     VendorUnavailableError,
 )
 
-try:
-    from airflow.sdk import RetryPolicy
-except ImportError:  # below Airflow 3.3
-    RetryPolicy = object  # type: ignore[assignment,misc]
-
 if TYPE_CHECKING:
     from airflow.sdk import Context, RetryDecision
 
-# An exception that wraps an exception that wraps …: no more than a person would read.
+__all__ = ["BatchDlRetryPolicy", "BatchTaskFailedError"]
+
+# Levels of exceptions that wrap exceptions.
 DEEPEST_CAUSE = 10
-# Errors whose delay is the vendor's word on when the same will go well.
+# Errors whose delay comes from the vendor.
 _THEIR_DELAY = (RateLimitedError, VendorUnavailableError, ResultNotReadyError, SubmitUncertainError)
 
 
 class BatchDlRetryPolicy(RetryPolicy):
-    """Fails a task at once where a retry cannot help, and retries it when the vendor says.
+    """Fail a task at once where a retry cannot help; retry it when the vendor says.
 
     ::
 
         BatchJobOperator(..., retries=5, retry_policy=BatchDlRetryPolicy())
         DAG(..., default_args={"retries": 5, "retry_policy": BatchDlRetryPolicy()})
 
-    The operators here fail at once without it, too, on what no retry can mend. The policy adds two things: code that
-    uses the hooks in a task of its own gets the same treatment, also where it raised another exception ``from`` ours;
-    and a delay that the vendor asked for takes the place of the task's ``retry_delay``. It changes one: the
-    ``BatchJobOperator``'s job that failed at the vendor, which a retry would submit anew, fails the task.
+    The operators here already fail at once on errors that no retry can fix. The policy adds two things: tasks of your
+    own that use the hooks are treated alike, also where they raised another exception ``from`` ours; and a delay that
+    the vendor requested replaces the task's ``retry_delay``. It changes one: where a ``BatchJobOperator``'s job failed
+    at the vendor, the task fails, instead of submitting a new job in a retry.
 
     A policy cannot give a task more tries than its ``retries``.
     """
@@ -51,20 +49,19 @@ class BatchDlRetryPolicy(RetryPolicy):
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
     ) -> RetryDecision:
-        """What to do about a failure.
+        """Decide whether a failed task is retried, and when.
 
         Args:
-            exception: what the task raised; the typed error is looked for along its ``__cause__``.
-            try_number: which try failed, from 1; it does not matter here.
-            max_tries: how many there may be; it does not matter here.
+            exception: the task's exception; the typed error is searched along its ``__cause__``.
+            try_number: the try that failed, from 1; not used.
+            max_tries: the most tries; not used.
             context: the task's context, for its ``retry_delay``.
 
         Returns:
-            Fail, for what no retry can mend. Retry after the vendor's delay, at most a day, where it asked for one, and
-            when the vendor's list will have decided about a submit without an answer.
-            A delay of up to two minutes has been waited out by the client already, several times and in vain: after
-            one, the task's own ``retry_delay`` applies if it is longer. The default for all else, errors that are not
-            ours included.
+            Fail, for an error that no retry can fix. Retry after the vendor's delay, at most a day, where it requested
+            one, and for a submit without a response once the vendor's list can decide about it. The client has already
+            waited out a delay of up to two minutes several times, without success: after one, the task's own
+            ``retry_delay`` applies if it is longer. The default for all else, errors that are not ours included.
         """
         from airflow.sdk import RetryDecision
 
@@ -78,7 +75,7 @@ class BatchDlRetryPolicy(RetryPolicy):
         return RetryDecision.default()
 
     def serialize(self) -> dict[str, Any]:
-        """The policy as JSON; it has no settings."""
+        """The policy as JSON: ``{"__type": "BatchDlRetryPolicy"}``; it has no settings."""
         return {"__type": type(self).__name__}
 
     @classmethod
@@ -88,16 +85,16 @@ class BatchDlRetryPolicy(RetryPolicy):
 
 
 def longest_pause(task: Any, context: Context) -> float:
-    """The most seconds to sleep on a worker because a vendor asks for it: two minutes, or without end.
+    """Most seconds to sleep on a worker for a vendor's Retry-After: two minutes, or without limit.
 
-    Two minutes where failing instead brings the task back when the vendor says: it has this policy and a retry left.
-    Otherwise a retry might come too early, be refused as well, and be used up.
+    Two minutes if failing brings the task back when the vendor says: it has this policy and a retry left. Otherwise a
+    retry might start too early, be refused as well, and be used up.
 
     Args:
         task: the task, which would reconnect to its job.
         context: its context.
     """
-    from airflow_provider_batchdl.client.ratelimit import LONGEST_WAIT
+    from airflow_provider_batchdl.client.throttle import LONGEST_WAIT
 
     ti: Any = context["ti"]
     comes_back = isinstance(getattr(task, "retry_policy", None), BatchDlRetryPolicy) and ti.try_number <= ti.max_tries
@@ -105,22 +102,22 @@ def longest_pause(task: Any, context: Context) -> float:
 
 
 def _typed(exception: BaseException | None) -> BatchDlError | None:
-    """The first of our errors along the chain of causes; what merely happened meanwhile is another matter."""
+    """The first of our errors along the chain of causes; ``__context__`` does not count."""
     for _ in range(DEEPEST_CAUSE):
         if exception is None or isinstance(exception, BatchDlError):
             return exception
-        exception = exception.__cause__
+        exception = exception.__cause__ or getattr(exception, "cause", None)
     return None
 
 
 def _retry_after(error: BatchDlError, seconds: float, context: Context | None) -> RetryDecision:
     from airflow.sdk import RetryDecision
 
-    from airflow_provider_batchdl.client.ratelimit import LONGEST_WAIT
+    from airflow_provider_batchdl.client.throttle import LONGEST_WAIT
     from airflow_provider_batchdl.vendors.retry_after import LONGEST_ASKED
 
     own = getattr(context.get("task"), "retry_delay", None) if context else None
     if seconds <= LONGEST_WAIT and own is not None and own.total_seconds() > seconds:
         return RetryDecision.default()
     delay = timedelta(seconds=min(seconds, LONGEST_ASKED))
-    return RetryDecision.retry(delay, f"A retry is of use in {seconds:.0f} s: {error.message}")
+    return RetryDecision.retry(delay, f"Retrying in {seconds:.0f} s, as the vendor requested: {error.message}")

@@ -26,7 +26,7 @@ from demo.runner import DemoFailed, Runner
 if TYPE_CHECKING:
     from airflow_provider_batchdl.emulator import Emulator
 
-# As the vendors would have it, jobs last, so that all tasks come to wait in the triggerer, however slow the machine is.
+# Jobs take a while, as the vendors' do, so that all tasks wait in the triggerer, however slow the machine is.
 # As soon as a DAG is seen waiting, the demo ends its job; those that a person starts in the UI take their time.
 QUEUE_SECONDS, RUN_SECONDS = 5.0, 25.0
 
@@ -95,7 +95,7 @@ def demo(home: Home, *, keep: bool) -> int:
             if not wrong:
                 print(f"{len(landed)} files landed; each is byte for byte what the emulator served.", flush=True)
             if keep:
-                stay(home, processes)
+                stay(home, processes, emulator)
     where(home)
     return 1 if wrong else 0
 
@@ -112,10 +112,12 @@ def served(emulator: Emulator) -> ServedJobs:
     return {(vendor, job.id): job.files() for vendor in emulator.urls for job in emulator.jobs(vendor)}
 
 
-def stay(home: Home, processes: AirflowProcesses) -> None:
+def stay(home: Home, processes: AirflowProcesses, emulator: Emulator) -> None:
     """Leave everything running until a signal, or until a component dies."""
-    print(f"\nAirflow's UI: {home.url}\n  user:     {home.user}\n  password: {home.password}")
-    print("Trigger the DAGs again, look at connections and logs. Ctrl-C stops everything.", flush=True)
+    print(f"\nAirflow's UI: {home.url}\n  user:       {home.user}\n  password:   {home.password}")
+    print(f"The vendors' emulator: {emulator.origin}\n  jobs:       {emulator.origin}/_emulator/jobs")
+    print(f"Landed files: {short(home.landed)}\n")
+    print("Trigger any of the DAGs, browse connections and logs. Ctrl-C stops everything.", flush=True)
     try:
         while True:
             processes.check()
@@ -126,14 +128,14 @@ def stay(home: Home, processes: AirflowProcesses) -> None:
 
 
 def where(home: Home) -> None:
-    """Tell where to look."""
-    here = Path.cwd()
-
-    def short(path: Path) -> str:
-        return str(path.relative_to(here) if path.is_relative_to(here) else path)
-
+    """Print where files and logs are."""
     print(f"\nLanded files: {short(home.landed)}")
     print(f"Logs:         {short(home.airflow / 'logs')} (tasks), {short(home.folder)}/*.log (components)", flush=True)
+
+
+def short(path: Path) -> str:
+    """The path, from here."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 if __name__ == "__main__":

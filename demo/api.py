@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -71,8 +72,10 @@ class AirflowApi:
         return answer.json()
 
     def add_connection(self, conn_id: str, fields: Mapping[str, object]) -> None:
-        """Store a connection, as a person would in the UI."""
-        self._post("/connections", {"connection_id": conn_id, **fields})
+        """Store a connection, as a person would in the UI; its extra may be a dict."""
+        extra = fields.get("extra")
+        text = json.dumps(extra) if isinstance(extra, Mapping) else extra
+        self._post("/connections", {"connection_id": conn_id, **fields, "extra": text})
 
     def set_connection(self, conn_id: str, fields: Mapping[str, object]) -> None:
         """Store a connection in place of the one of that id, where there is one."""
@@ -85,6 +88,10 @@ class AirflowApi:
     def add_variable(self, key: str, value: str) -> None:
         """Store a variable."""
         self._post("/variables", {"key": key, "value": value})
+
+    def add_pool(self, name: str, slots: int) -> None:
+        """Store a pool that counts deferred tasks, too."""
+        self._post("/pools", {"name": name, "slots": slots, "include_deferred": True})
 
     def unhealthy(self) -> list[str]:
         """The components that have not reported to the database yet."""
@@ -166,7 +173,7 @@ class AirflowApi:
         return answer.text
 
     def returned(self, task: Task, key: str = "return_value") -> object:
-        """What a task returned, or pushed as another XCom; None if nothing."""
+        """The value that a task returned, or pushed as another XCom; None if there is none."""
         path = f"/dags/{task.dag_id}/dagRuns/{task.run_id}/taskInstances/{task.task_id}/xcomEntries/{key}"
         answer = self._http.get(f"/api/v2{path}", params={"map_index": task.map_index, "stringify": False})
         if answer.status_code == 404:

@@ -1,7 +1,7 @@
-"""Ends a run's Airflow where the demo itself can't any more: killed, out of memory.
+"""Ends a run's Airflow if the demo itself cannot any more: killed, out of memory.
 
-The demo holds the other end of this process's standard input, and nobody else does. When it closes, the demo has ended,
-however that came about; what is then left of its Airflow has been left behind.
+Only the demo holds the other end of this process's standard input. When it closes, the demo has ended in
+some way, and any process of its Airflow that is still running was left behind.
 """
 
 from __future__ import annotations

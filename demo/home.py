@@ -61,7 +61,7 @@ class Home:
         return f"http://127.0.0.1:{self.port}"
 
     def environment(self) -> dict[str, str]:
-        """What Airflow's processes get: ours, without the caller's own Airflow settings."""
+        """Environment of Airflow's processes: ours, without the caller's own Airflow settings."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW_", "_AIRFLOW_"))}
         no_proxy = ",".join(filter(None, [kept.get("NO_PROXY") or kept.get("no_proxy"), "127.0.0.1,localhost"]))
         return kept | {
@@ -126,7 +126,7 @@ def configure(home: Home, settings: Settings) -> None:
             "test_connection": "Enabled",
         },
         # How long a worker may take to notice that its task has ended; five seconds by default. A trigger that fires
-        # before the scheduler has heard of that gets its task marked as failed ("state changed externally").
+        # before the scheduler knows that gets its task marked as failed ("state changed externally").
         "workers": {"min_heartbeat_interval": 1},
         "database": {"sql_alchemy_conn": f"sqlite:///{home.airflow}/airflow.db"},
         "logging": {"base_log_folder": home.airflow / "logs"},

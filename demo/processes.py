@@ -21,12 +21,12 @@ from demo.home import ROOT, Home
 COMPONENTS: Mapping[str, Sequence[str]] = {
     "api-server": ("api-server",),
     "dag-processor": ("dag-processor",),
-    # Their log servers listen on every interface of the machine and can't be told not to. Nobody needs them here: the
-    # API server reads the log files themselves.
+    # Their log servers always listen on every interface of the machine. They are not needed here: the API server reads
+    # the log files themselves.
     "scheduler": ("scheduler", "--skip-serve-logs"),
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
-# By this variable, which its children inherit, a process tells which component it belongs to.
+# This variable, which its children inherit, names the component that a process belongs to.
 COMPONENT = "DEMO_COMPONENT"
 STOP_SECONDS = 5.0
 TAIL_LINES = 25
@@ -160,9 +160,9 @@ def guarded(airflow_home: Path, *, remove: bool = False) -> Iterator[None]:
 def strays(airflow_home: Path, component: str | None = None) -> list[psutil.Process]:
     """Every process of a run's Airflow, or of one component: they have its home in their environment, and nobody else.
 
-    Tasks lead process groups of their own and outlive a killed scheduler, so groups and parents don't tell. Only, from
-    Airflow 3.2 on, what runs a task hides its environment from everybody but root: these are known by their parents,
-    for as long as those live.
+    Tasks lead process groups of their own and outlive a killed scheduler, so groups and parents are not enough. From
+    Airflow 3.2 on, a task's process hides its environment from everybody but root: these are found by their
+    parents, for as long as those live.
     """
     found, hidden = [], []
     for process in psutil.process_iter():

@@ -1,4 +1,4 @@
-"""What landed, held against what the emulator served: the one judgement of the demo, and its table."""
+"""Comparison of the landed files with what the emulator served: the verdict of the demo, and its table."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def _rows(file: Landed) -> int | None:
 
 
 def elide(text: str, width: int) -> str:
-    """The text, or its two ends where it is too long; both tell more than a cut end would."""
+    """The text, or its two ends if it is too long."""
     if len(text) <= width:
         return text
     head = (width - 1) // 2

@@ -1,8 +1,7 @@
-"""Triggers the DAGs, tells what happens as it happens, and returns what landed."""
+"""Trigger the DAGs, print their states as they change, and return what landed."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -18,6 +17,9 @@ RUN_SECONDS = 240.0
 POLL_SECONDS = 0.3
 # For this long a DAG waits at least: for the eye, and for Airflow to have noticed it everywhere (`home.configure`).
 SEEN_SECONDS = 3.0
+
+# What the DAGs name: a task whose pool does not exist is never started.
+POOLS = {"revenuebase": 10}
 
 Say = Callable[[str], None]
 
@@ -42,12 +44,14 @@ class Runner:
         self._wait("Airflow's API server to answer", self._api.login)
         self._api.warm_up()
         for conn_id, fields in connections.items():
-            self._api.add_connection(conn_id, with_poll_interval(fields))
+            self._api.add_connection(conn_id, fields)
         self._api.add_variable("batchdl_landing", f"file://{self._home.landed}")
-        expected = {path.stem for path in DAGS.glob("example_*.py")}
+        for name, slots in POOLS.items():
+            self._api.add_pool(name, slots)
+        expected = {path.stem for path in DAGS.rglob("example_*.py")}
         self._wait("the DAGs to be parsed", lambda: self._parsed(expected))
         self._wait("scheduler and triggerer to report", lambda: not self._api.unhealthy())
-        return sorted(expected)
+        return sorted(path.stem for path in DAGS.glob("example_*.py"))
 
     def _parsed(self, expected: set[str]) -> bool:
         if errors := self._api.import_errors():
@@ -64,7 +68,7 @@ class Runner:
             time.sleep(POLL_SECONDS)
 
     def run(self, dag_ids: Iterable[str], on_deferred: Callable[[str], None]) -> list[Landed]:
-        """Trigger all DAGs at once and follow them to their end; `on_deferred` hears of each that was seen waiting."""
+        """Trigger all DAGs at once and follow them to their end; `on_deferred` is called for each deferred one."""
         # All before any starts: on SQLite, Airflow's API server blocks itself for five seconds, and then fails, where
         # it is asked to write while a task reports.
         runs = {dag_id: self._api.trigger(dag_id) for dag_id in dag_ids}
@@ -97,7 +101,7 @@ class Runner:
     def _show(self, tasks: Iterable[Task]) -> None:
         for task in tasks:
             key = (task.dag_id, task.task_id, task.map_index)
-            # How a task is handed about inside of Airflow tells a reader nothing.
+            # Airflow's internal states of a task are of no interest here.
             if task.state in {None, "scheduled", "queued"} or self._states.get(key) == task.state:
                 continue
             self._states[key] = task.state
@@ -106,7 +110,7 @@ class Runner:
 
     def _check_deferred(self, dag_ids: Iterable[str]) -> None:
         for dag_id in dag_ids:
-            # A short wait may fall between two looks at the API; the triggerer's log of it stays.
+            # A short wait may fall between two polls of the API; its log in the triggerer stays.
             logs = (self._home.airflow / "logs").glob(f"dag_id={dag_id}/**/*.trigger.*.log")
             if dag_id not in self._deferred and not any(logs):
                 raise DemoFailed(f"{dag_id} succeeded without ever waiting in the triggerer")
@@ -128,11 +132,3 @@ class Runner:
             folder /= f"map_index={task.map_index}"
         log = folder / f"attempt={task.try_number}.log"
         return f"; the end of {log}:\n{tail(log)}"
-
-
-def with_poll_interval(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A connection whose jobs are looked at every second: the emulator's are done in a few, the vendors' in minutes."""
-    extra = fields.get("extra") or {}
-    if isinstance(extra, str):
-        extra = json.loads(extra)
-    return {**fields, "extra": json.dumps({**extra, "poll_interval": 1})}

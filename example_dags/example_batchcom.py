@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Asset
 
 from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
@@ -21,7 +21,7 @@ with DAG(
     default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},
     tags=["batchdl", "example"],
     doc_md=__doc__,
-):
+) as dag:
     submit = SubmitBatchJobOperator(
         task_id="submit",
         conn_id="batchcom_default",
@@ -44,5 +44,6 @@ with DAG(
         conn_id="batchcom_default",
         job_id=submit.output,
         destination="{{ var.value.get('batchdl_landing', '/tmp/batchdl') }}/batchcom/{{ run_id }}/",
+        outlets=[Asset("batchcom_profiles")],
     )
     wait >> download

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param, get_current_context, task
+from airflow.sdk import DAG, Asset, Param, get_current_context, task
 
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 
@@ -40,12 +40,13 @@ with DAG(
     },
     tags=["batchdl", "example"],
     doc_md=__doc__,
-):
+) as dag:
     BatchJobOperator.partial(
         task_id="verify",
         conn_id="proofy_default",
         # A folder per batch: every mapped task must have a destination of its own.
         destination="{{ var.value.get('batchdl_landing', '/tmp/batchdl') }}/proofy/{{ run_id }}/{{ ti.map_index }}/",
+        outlets=[Asset("proofy_verified")],
         deferrable=True,
         max_active_tis_per_dagrun=2,
     ).expand(request=batches())

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, Asset, Param
 
 from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
@@ -30,7 +30,7 @@ with DAG(
     },
     tags=["batchdl", "example"],
     doc_md=__doc__,
-):
+) as dag:
     submit = SubmitBatchJobOperator(
         task_id="submit",
         conn_id="revenuebase_default",
@@ -50,5 +50,6 @@ with DAG(
         job_id=submit.output,
         # A run id, not a date: a run that somebody triggers by hand has no logical date.
         destination="{{ var.value.get('batchdl_landing', '/tmp/batchdl') }}/revenuebase/{{ run_id }}/",
+        outlets=[Asset("revenuebase_verified")],
     )
     wait >> download

@@ -3,7 +3,7 @@
 `make env` runs it with whatever Python the machine has, so it uses the standard library alone. Three things can go
 wrong with a shared environment, and each has its line here: two builds at once (a file lock, which pip inherits, so
 that it outlives a killed parent), a build that was cut short (what is stamped is done; the stamp is taken away before
-anything is touched, and without one we begin again from nothing) and a checkout that was moved or copied (a venv holds
+anything is touched, and without one we restart from nothing) and a checkout that was moved or copied (a venv holds
 absolute paths, so the stamp does too).
 """
 

@@ -23,4 +23,10 @@ os.environ.update(
 for _name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
     os.environ.pop(_name, None)
 
-pytest_plugins = ["tests.support.leaks", "tests.support.fixtures", "tests.support.gcs"]
+pytest_plugins = [
+    "tests.support.leaks",
+    "tests.support.fixtures",
+    "tests.support.airflow_fixtures",
+    "tests.support.airflow_stats",
+    "tests.support.gcs",
+]

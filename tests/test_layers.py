@@ -12,76 +12,225 @@ import pytest
 
 PACKAGE = "airflow_provider_batchdl"
 ROOT = Path(__file__).parents[1] / PACKAGE
-# "" is the package itself, for its version.
-VOCABULARY = {"", "frames", "storable", "redaction", "jobs", "exceptions", "waiting", "observers"}
 
-# Each layer with what it may import of this package; itself always.
-LAYERS = {
-    "storable": set[str](),
-    "escapes": set[str](),
-    "secret_places": set[str](),
-    "redaction": {"storable", "escapes", "secret_places"},
-    "frames": set[str](),
-    "jobs": {"storable"},
-    "observers": set[str](),
-    "exceptions": {"redaction", "storable"},
-    "waiting": {"exceptions", "redaction"},
-    "vendors": VOCABULARY,
-    "client": VOCABULARY | {"vendors"},
-    "transfer": VOCABULARY | {"vendors", "client"},
-    "emulator": set[str](),
-    "metrics": {"jobs", "observers"},
-    "tracing": {"redaction", "storable", "jobs"},
-    "sections": {"redaction"},
-    "hooks": VOCABULARY | {"vendors", "client", "transfer", "metrics", "tracing", "sections"},
-}
-UPPER = {"operators", "sensors", "triggers", "hooks", "links", "lineage", "deferral", "failures", "provider_info"}
-# The hooks' layer, what it counts and those above it are Airflow's; the rest must work without it.
-WITHOUT_AIRFLOW = sorted(set(LAYERS) - {"hooks", "metrics"})
+SAFE_TEXT = ("_values.storable", "_redaction.redactor")
+ERRORS = (*SAFE_TEXT, "_redaction.tracebacks", "exceptions")
+VALUES = ("_values.storable", "_values.times", "_values.arguments", "_values.inputs")
+BELOW_AIRFLOW = (*ERRORS, *VALUES, "jobs", "options", "vendors", "client", "polling", "transfer")
+SINK = ("transfer.sinks.base", "transfer.sinks.buffered", "transfer.sinks.errors", "transfer.sinks.fsspec_loop")
+STORES = tuple(f"transfer.sinks.{store}" for store in ("local", "s3", "gcs", "azure", "staged", "memory"))
+RESULT = (
+    "transfer.destination", "transfer.overwrite", "transfer.manifest", "transfer.replacing", "transfer.numbering",
+    "transfer.result", "transfer.received", "transfer.parse", "transfer.engine", "transfer.ending",
+)  # fmt: skip
+DOWNLOAD = (
+    *ERRORS, *SINK, *STORES, *RESULT, "jobs", "options", "client", "transfer.source", "transfer.parallel",
+    "transfer.progress", "transfer.state", "transfer.sinks.factory", "transfer.sinks.spool", "transfer.pages",
+    "vendors",
+)  # fmt: skip
+
+# What each part may import of this package, itself always: the plan of docs/architecture.md, from the bottom up. A part
+# is the longest name here that a module's begins with.
+PLAN: dict[str, tuple[str, ...]] = {
+    "__init__": (),
+    "emulator": (),
+    "_values.storable": (),
+    "_values.times": (),
+    "_redaction.escapes": (),
+    "_redaction.secret_places": (),
+    "_redaction.spellings": ("_redaction.escapes",),
+    "_redaction.redactor": (
+        "_values.storable", "_redaction.escapes", "_redaction.secret_places", "_redaction.spellings",
+    ),
+    "_base_error": SAFE_TEXT,
+    "exceptions": ("_base_error",),
+    "_redaction.tracebacks": (*SAFE_TEXT, "exceptions"),
+    "jobs": ("_values.storable",),
+    "_values.arguments": ERRORS,
+    "_values.inputs": ERRORS,
+    "options": ("_values.arguments",),
+    "vendors": (*ERRORS, "_values.times", "jobs"),
+    "testing": (*ERRORS, "jobs", "vendors"),
+    "client": (*ERRORS, "vendors", "__init__"),
+    "polling": (*ERRORS, "_values.times", "jobs", "vendors"),
+    "transfer.state": (),
+    "transfer.reorder_buffer": (),
+    "transfer.progress": ("_redaction.redactor", "jobs"),
+    "transfer.content": ("exceptions", "client"),
+    "transfer.source": (*ERRORS, "_values.times", "jobs", "vendors", "client", "transfer.content"),
+    "transfer.verify": (*ERRORS, "transfer.source", "transfer.content"),
+    "transfer.sinks.base": ("transfer.state", "transfer.reorder_buffer"),
+    "transfer.sinks.errors": ERRORS,
+    "transfer.sinks.buffered": (*ERRORS, "transfer.sinks.errors"),
+    "transfer.sinks.fsspec_loop": (),
+    "transfer.sinks.memory": (),
+    "transfer.sinks.spool": ("transfer.sinks.errors",),
+    "transfer.sinks.staged": (*ERRORS, *SINK),
+    "transfer.sinks.local": (*ERRORS, *SINK, "transfer.state", "transfer.reorder_buffer"),
+    "transfer.sinks.gcs": (*ERRORS, *SINK),
+    "transfer.sinks.azure": (*ERRORS, *SINK),
+    "transfer.sinks.s3": (
+        *ERRORS, *SINK, "vendors", "client", "transfer.state", "transfer.source", "transfer.sinks.local",
+    ),
+    "transfer.sinks.factory": (*SINK, *STORES, "transfer.state"),
+    "transfer.checkpoints": ("transfer.sinks.base", "transfer.verify"),
+    "transfer.parallel": (
+        *ERRORS, *SINK, "client", "transfer.source", "transfer.progress", "transfer.reorder_buffer",
+    ),
+    "transfer.ending": ("exceptions", "client", "transfer.sinks.base", "transfer.source"),
+    "transfer.received": ("transfer.source", "transfer.parallel"),
+    "transfer.engine": (
+        *ERRORS, *SINK, "transfer.received", "transfer.source", "transfer.verify", "transfer.parallel",
+        "transfer.checkpoints", "transfer.ending", "transfer.progress", "transfer.state",
+    ),
+    "transfer.parse": ("exceptions", "client", "transfer.content"),
+    "transfer.numbering": (*ERRORS, "jobs", "options", "vendors"),
+    "transfer.pages": (*ERRORS, "jobs", "vendors"),
+    "transfer.csv_pages": ("exceptions", "client", "transfer.content", "transfer.received", "transfer.sinks.spool"),
+    "transfer.destination": ("jobs", "transfer.source", "transfer.state"),
+    "transfer.destination_text": ("exceptions", "transfer.destination", "transfer.sinks.errors", *STORES),
+    "transfer.overwrite": (*ERRORS, "jobs", "transfer.destination", "transfer.sinks.errors", "transfer.sinks.factory"),
+    "transfer.manifest": (
+        *ERRORS, "_values.times", "jobs", "transfer.destination", "transfer.overwrite", "transfer.source",
+        "transfer.sinks.errors", "transfer.sinks.factory",
+    ),
+    "transfer.replacing": (
+        *ERRORS, "_values.times", "jobs", "options", "transfer.destination", "transfer.overwrite", "transfer.manifest",
+        "transfer.source", "transfer.sinks.errors", "transfer.sinks.factory",
+    ),
+    "transfer.probe": (
+        *ERRORS, "jobs", "options", "transfer.destination", "transfer.overwrite", "transfer.manifest",
+        "transfer.sinks.errors", *STORES,
+    ),
+    "transfer.cleanup": (*ERRORS, "_values.times", "transfer.state", "transfer.sinks.errors", *STORES),
+    "transfer.result": ("jobs", "client", "transfer.received", "transfer.parallel", "transfer.sinks.base"),
+    "transfer.receiving": DOWNLOAD,
+    "transfer.joining": (*DOWNLOAD, "transfer.csv_pages", "transfer.receiving"),
+    "transfer.paging": (*DOWNLOAD, "transfer.receiving", "transfer.joining"),
+    "transfer.fetching": (*DOWNLOAD, "transfer.receiving", "transfer.joining"),
+    "transfer.job_download": (*DOWNLOAD, "transfer.receiving", "transfer.paging", "transfer.fetching"),
+    "transfer": ("transfer.destination", "transfer.job_download", "transfer.cleanup", "transfer.parallel"),
+    "_airflow": (*ERRORS, "_values.times", "jobs", "client"),
+    "hooks": (*BELOW_AIRFLOW, "_airflow"),
+    "triggers": (*BELOW_AIRFLOW, "_airflow", "hooks"),
+    "_tasks": (*BELOW_AIRFLOW, "_redaction.secret_places", "_airflow", "hooks", "triggers"),
+    "links": (*SAFE_TEXT, "_redaction.secret_places", "_values.inputs", "jobs", "_airflow", "hooks"),
+    "retries": ("exceptions", "vendors", "client", "_airflow"),
+    "operators": (*BELOW_AIRFLOW, "_airflow", "hooks", "triggers", "_tasks", "links", "retries"),
+    "sensors": (*BELOW_AIRFLOW, "_airflow", "hooks", "triggers", "_tasks", "links"),
+    "task_groups": (*BELOW_AIRFLOW, "_airflow", "_tasks", "operators", "sensors", "retries"),
+    "windows": ("exceptions", "_values.times", "_airflow"),
+    "ui": (*BELOW_AIRFLOW, "_airflow", "hooks", "triggers", "_tasks"),
+    "plugin": ("_airflow", "windows", "ui"),
+    "provider_info": ("__init__", "vendors"),
+    "cli": (*BELOW_AIRFLOW, "__init__", "_airflow", "hooks", "triggers", "_tasks"),
+}  # fmt: skip
+# These know Airflow; all others work without it.
+KNOWS_AIRFLOW = {
+    "_airflow", "hooks", "triggers", "_tasks", "links", "retries", "operators", "sensors", "task_groups", "windows",
+    "plugin", "cli", "ui",
+}  # fmt: skip
+# Packages whose names alone, without what is in them, may be imported: they load nothing.
+EMPTY = {"_values", "_redaction", "transfer.sinks"}
 
 
-def layer_of(path: Path) -> str:
-    first = path.relative_to(ROOT).parts[0]
-    return "" if first == "__init__.py" else first.removesuffix(".py")
+def module_of(path: Path) -> str:
+    return path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
+
+
+def part_of(module: str) -> str:
+    """The part of the plan that a module belongs to; empty where the plan does not have it."""
+    while module and module not in PLAN:
+        module = module.rpartition(".")[0]
+    return module
+
+
+SOURCES = {module_of(path): path for path in sorted(ROOT.rglob("*.py"))}
 
 
 def imports(path: Path) -> Iterator[tuple[str, int]]:
-    """Every absolute module name imported anywhere in a file, in functions and under TYPE_CHECKING too."""
+    """Every module or name imported anywhere in a file, in functions and under TYPE_CHECKING too, with its line."""
     for node in ast.walk(ast.parse(path.read_text(), str(path))):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: relative imports hide the layer"
-            yield node.module or "", node.lineno
             yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(f"{PACKAGE}."):
             yield node.value.partition(":")[0], node.lineno  # import_module("…")
 
 
-SOURCES = [path for path in sorted(ROOT.rglob("*.py")) if layer_of(path) in LAYERS]
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_arrows_point_down(path: Path) -> None:
-    layer = layer_of(path)
-    allowed = LAYERS[layer] | {layer}
-    modules = {found.removesuffix(".py") for found in (p.name for p in ROOT.iterdir())}
-    wrong = []
+def imported(path: Path) -> Iterator[tuple[str, int]]:
+    """The modules of this package among them."""
     for name, line in imports(path):
         top, _, rest = name.partition(".")
-        target = rest.partition(".")[0]
-        if top == PACKAGE and (target in modules or target in UPPER) and target not in allowed:
-            wrong.append(f"line {line}: {layer} imports {name}")
-        if top == "airflow" and layer in WITHOUT_AIRFLOW:
-            wrong.append(f"line {line}: {layer} imports {name}")
-    assert not wrong
+        if top == PACKAGE and rest:
+            module = rest
+            while module and module not in SOURCES:
+                module = module.rpartition(".")[0]
+            yield module or "__init__", line
 
 
-def test_the_walk_sees_something() -> None:
-    seen = {layer_of(path) for path in SOURCES}
-    assert seen == set(LAYERS)
-    names = {name for path in SOURCES for name, _ in imports(path)}
-    assert {"httpx", "airflow.sdk", f"{PACKAGE}.vendors.base"} <= names
+@pytest.mark.parametrize("module", SOURCES)
+def test_the_plan_has_every_import(module: str) -> None:
+    part = part_of(module)
+    if module in EMPTY:
+        assert not list(imported(SOURCES[module]))
+        return
+    assert part, f"{module} is not in the plan"
+    allowed = {part, *PLAN[part]}
+    wrong = [
+        f"line {line}: {part} imports {found}"
+        for found, line in imported(SOURCES[module])
+        if found != module and not any(found == each or found.startswith(f"{each}.") for each in allowed)
+    ]
+    # What Airflow loads by name, not by an import.
+    assert part == "provider_info" or not wrong
+    if part not in KNOWS_AIRFLOW:
+        assert not [name for name, _ in imports(SOURCES[module]) if name.partition(".")[0] == "airflow"]
+
+
+def test_the_plan_goes_down_only() -> None:
+    """A part may import only what stands above it in the table."""
+    order = list(PLAN)
+    for part, allowed in PLAN.items():
+        for each in allowed:
+            inside = [order.index(name) for name in order if name == each or name.startswith(f"{each}.")]
+            assert max(inside) < order.index(part) or part.startswith(each), f"{part} imports {each}"
+
+
+def test_the_plan_has_nothing_that_is_gone() -> None:
+    parts = {part_of(module) for module in SOURCES if module not in EMPTY}
+    assert parts == set(PLAN)
+    names = {name for path in SOURCES.values() for name, _ in imports(path)}
+    assert {"httpx", "airflow.sdk.BaseOperator", f"{PACKAGE}.vendors.base.Vendor"} <= names
+
+
+def test_one_module_asks_for_airflows_version_and_private_parts() -> None:
+    private = (
+        "airflow.sdk._",
+        "airflow.sdk.execution_time",
+        "airflow._",
+        "airflow.__version__",
+        "airflow.sdk.io.store",
+    )
+    for module, path in SOURCES.items():
+        if module == "_airflow.compat" or module.startswith("emulator"):
+            continue
+        assert not [name for name, _ in imports(path) if name.startswith(private)], module
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Try):
+                inside = {name for each in node.body for name in _imported_by(each)}
+                by_import_error = any("ImportError" in ast.unparse(handler.type or node) for handler in node.handlers)
+                optional = ("airflow.providers", "adlfs", "gcsfs", "s3fs")
+                wrong = [name for name in inside if name.startswith("airflow.") and not name.startswith(optional)]
+                assert not (by_import_error and wrong), f"{module} asks for a version of Airflow: {wrong}"
+
+
+def _imported_by(node: ast.AST) -> Iterator[str]:
+    for each in ast.walk(node):
+        if isinstance(each, ast.ImportFrom):
+            yield f"{each.module}."
 
 
 def test_vendors_do_no_input_or_output() -> None:
@@ -100,8 +249,8 @@ def test_the_lower_layers_load_where_there_is_no_airflow() -> None:
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name.partition('.')[0] == 'airflow': raise ImportError(name)\n"
         "sys.meta_path.insert(0, NoAirflow())\n"
-        "import airflow_provider_batchdl.client, airflow_provider_batchdl.transfer.landing\n"
-        "import airflow_provider_batchdl.waiting\n"
+        "import airflow_provider_batchdl.client, airflow_provider_batchdl.transfer.job_download\n"
+        "import airflow_provider_batchdl.polling.backoff\n"
         "from airflow_provider_batchdl import vendors\n"
         "[vendors.vendor_class(name) for name in vendors.names()]\n"
         "from airflow_provider_batchdl.emulator import Emulator\n"

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from importlib.metadata import distribution
+from configparser import ConfigParser
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from airflow_provider_batchdl.provider_info import get_provider_info
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+INFO = f"airflow_provider_batchdl-{__version__}.dist-info"
 NAME = re.compile(r"^[A-Za-z0-9._-]+")
 
 
@@ -69,16 +71,9 @@ def test_provider_info_names_only_what_exists() -> None:
         assert hasattr(importlib.import_module(module), attribute), name
 
 
-def test_connection_types_are_the_four_vendors() -> None:
+def test_connection_types_are_the_four_vendors_and_that_of_documents() -> None:
     types = {connection["connection-type"] for connection in get_provider_info()["connection-types"]}
-    assert types == {"revenuebase", "proofy", "batchcom", "apartmentiq"}
-
-
-def test_entry_points_resolve() -> None:
-    ours = distribution(PROJECT["name"]).entry_points
-    assert {entry.group for entry in ours} == {"apache_airflow_provider", "pytest11", "console_scripts"}
-    for entry in ours:
-        assert entry.load() is not None
+    assert types == {"revenuebase", "proofy", "batchcom", "apartmentiq", "batchapi"}
 
 
 @pytest.fixture(scope="module")
@@ -91,25 +86,40 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 
 def test_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
-    info = f"airflow_provider_batchdl-{__version__}.dist-info"
     names = wheel.namelist()
-    assert {name.split("/")[0] for name in names} == {"airflow_provider_batchdl", info}
+    assert {name.split("/")[0] for name in names} == {"airflow_provider_batchdl", INFO}
     assert "airflow_provider_batchdl/py.typed" in names
-    assert f"{info}/licenses/LICENSE" in names
+    assert f"{INFO}/licenses/LICENSE" in names
     there = {str(path.relative_to(ROOT)) for path in (ROOT / "airflow_provider_batchdl").rglob("*.py")}
     assert there == {name for name in names if name.endswith(".py")}
 
 
+def test_entry_points_resolve(wheel: zipfile.ZipFile) -> None:
+    groups = ConfigParser(delimiters="=")
+    groups.read_string(wheel.read(f"{INFO}/entry_points.txt").decode())
+    assert set(groups.sections()) == {"apache_airflow_provider", "airflow.plugins", "console_scripts"}
+    for group in groups.sections():
+        for name, value in groups[group].items():
+            assert EntryPoint(name, value, group).load() is not None
+
+
+def test_pytest_loads_nothing_of_it_unasked(wheel: zipfile.ZipFile) -> None:
+    """A plugin by entry point has pytest rewrite the whole package's assertions, in every run of every user."""
+    assert "pytest11" not in wheel.read(f"{INFO}/entry_points.txt").decode()
+
+
 def test_what_the_package_asks_for_is_what_we_test_with(wheel: zipfile.ZipFile) -> None:
-    metadata = wheel.read(f"airflow_provider_batchdl-{__version__}.dist-info/METADATA").decode()
+    metadata = wheel.read(f"{INFO}/METADATA").decode()
     required = {canonical(name) for name in re.findall(r"^Requires-Dist: (.*)$", metadata, flags=re.MULTILINE)}
-    assert required <= pinned().keys()
+    assert required - {PROJECT["name"]} <= pinned().keys()
 
 
+EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 RANGES = [
     Requirement(text)
-    for texts in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+    for extra, texts in {"": PROJECT["dependencies"], **EXTRAS}.items()
     for text in texts
+    if extra != "all"
 ]
 
 
@@ -131,10 +141,18 @@ def test_older_installers_find_what_belongs_together_for_s3() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["dev.txt", "compat-min.txt"])
-def test_every_requirement_is_pinned_and_hashed(name: str) -> None:
+def test_all_is_every_other_extra() -> None:
+    [others] = [Requirement(text) for text in EXTRAS["all"]]
+    assert others.name == PROJECT["name"]
+    assert others.extras == EXTRAS.keys() - {"all"}
+
+
+@pytest.mark.parametrize(
+    ("name", "least"), [("dev.txt", 100), ("compat-min.txt", 100), ("docs.txt", 20), ("audit.txt", 20)]
+)
+def test_every_requirement_is_pinned_and_hashed(name: str, least: int) -> None:
     requirements = pinned(name)
-    assert len(requirements) > 100
+    assert len(requirements) > least
     for entry in requirements.values():
         assert re.match(
             r"[a-z0-9-]+(\[[a-z0-9,-]+\])?==[^ ]+ (; .* )?\\\n( +--hash=sha256:[0-9a-f]{64}( \\\n)?)+$", entry
@@ -146,7 +164,7 @@ def test_requirements_hold_all_that_was_asked_for() -> None:
     assert {canonical(line) for line in asked} <= pinned().keys()
 
 
-@pytest.mark.parametrize("name", ["dev.in", "dev.txt", "compat-min.in", "compat-min.txt"])
+@pytest.mark.parametrize("name", ["dev.in", "dev.txt", "compat-min.in", "compat-min.txt", "docs.in", "docs.txt"])
 def test_requirements_name_no_place_to_fetch_from(name: str) -> None:
     text = (ROOT / "requirements" / name).read_text()
     assert "://" not in text

@@ -75,7 +75,8 @@ def test_a_forms_hook(name: str) -> None:
 def test_a_forms_fields(name: str) -> None:
     form, vendor = TYPES[name], vendors.vendor_class(name)
     behaviour = form["ui-field-behaviour"]
-    assert behaviour["placeholders"]["host"] == vendor.default_host
+    host = vendor.default_host or "the document's"
+    assert behaviour["placeholders"]["host"] == f"empty for {host}"
     assert "password" in behaviour["relabeling"]
     assert {"schema", "port"} <= set(behaviour["hidden-fields"])
     assert ("login" in behaviour["relabeling"]) is ("login" not in behaviour["hidden-fields"])
@@ -107,8 +108,12 @@ def test_every_command_it_names_is_there() -> None:
     module, _, function = named.rpartition(".")
     [group] = getattr(import_module(module), function)()
     commands = {command.name for command in group.subcommands}
-    assert commands == {"jobs", "job", "cancel", "balance", "download", "check"}
+    assert commands == {"jobs", "job", "cancel", "balance", "download", "check", "vendor"}
+    [vendor] = [each for each in group.subcommands if each.name == "vendor"]
+    assert {each.name for each in vendor.subcommands} == {"check", "try", "new"}
     for command in group.subcommands:
+        if command is vendor:
+            continue
         home = "jobs" if command.name in {"jobs", "job", "cancel", "balance"} else command.name
         assert callable(getattr(import_module(f"airflow_provider_batchdl.cli.{home}"), command.name))
     assert get_parser().parse_args(["batchdl", "check", "--conn-id", "x"]).conn_id == ["x"]

@@ -1,1 +1,3 @@
-"""``airflow batchdl …``: what a person at a shell asks of the vendors, through Airflow's connections."""
+"""Commands ``airflow batchdl …``: jobs, downloads and checks at a shell, through Airflow's connections."""
+
+__all__: list[str] = []

@@ -1,29 +1,31 @@
-"""``airflow batchdl check``."""
+"""Command ``airflow batchdl check``."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 from concurrent.futures import ThreadPoolExecutor
 
-from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowException
-
+from airflow_provider_batchdl._redaction.redactor import redact
+from airflow_provider_batchdl._values.storable import words_of
 from airflow_provider_batchdl.cli.connections import Listed, listed_connections
-from airflow_provider_batchdl.cli.session import FAILED, command, fail, show, tell
+from airflow_provider_batchdl.cli.explain import explain
+from airflow_provider_batchdl.cli.session import FAILED, command, fail, print_note, show
+from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.hooks.base import BatchApiHook
-from airflow_provider_batchdl.redaction import redact
-from airflow_provider_batchdl.storable import words_of
 
-# A vendor that does not answer takes ten seconds, and need not take them from the others.
+# Connections tested at once: a vendor that does not respond takes ten seconds, which the others need not wait for.
 AT_ONCE = 8
 
 
 @command
 def check(args: Namespace) -> None:
-    """Test connections, all that can be listed or those that are named."""
+    """Test the named connections, or all that can be listed; or explain one."""
+    if getattr(args, "explain", None):
+        explain(args.explain)
+        return
     chosen = [Listed(each, "", "named") for each in args.conn_id] if args.conn_id else listed_connections()
     if not chosen:
-        fail("there is no connection to test. Name those that only a secrets backend knows with --conn-id.")
+        fail("there is no connection to test. Name those that are only in a secrets backend with --conn-id.")
     with ThreadPoolExecutor(AT_ONCE) as pool:
         outcomes = list(pool.map(lambda each: _test(each.conn_id), chosen))
     rows = [
@@ -39,16 +41,15 @@ def check(args: Namespace) -> None:
     show(rows, args.output)
     failed = [str(row["conn_id"]) for row in rows if row["status"] == "failed"]
     if failed:
-        tell(f"{len(failed)} of {len(rows)} failed: {', '.join(failed)}.")
+        print_note(f"{len(failed)} of {len(rows)} failed: {', '.join(failed)}.")
         raise SystemExit(FAILED)
 
 
 def _test(conn_id: str) -> tuple[bool, str | None, str]:
-    """Whether the vendor accepts the credentials, the connection's type, and what there is to say."""
+    """Test a connection: whether the vendor accepts the credentials, the connection's type, and a message."""
     try:
-        conn_type = BaseHook.get_connection(conn_id).conn_type
         hook = BatchApiHook.for_connection(conn_id)
-    except AirflowException as error:
+    except BatchDlError as error:
         return False, None, redact(words_of(error))
     good, message = hook.test_connection()
-    return good, conn_type, " ".join(message.split())
+    return good, hook.found_type, " ".join(message.split())

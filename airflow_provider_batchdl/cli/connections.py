@@ -1,4 +1,4 @@
-"""The connections to batch APIs that can be listed. Vaults and most other secrets backends only answer by id."""
+"""List the connections to batch APIs. Vaults and most other secrets backends cannot list, only get by id."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _VARIABLE = "AIRFLOW_CONN_"
 
 @dataclass(frozen=True)
 class Listed:
-    """A connection, by what may be shown of it.
+    """Connection without its secrets.
 
     Args:
         conn_id: its id.
         conn_type: the vendor's name.
-        source: where it is kept.
+        source: where it is stored.
     """
 
     conn_id: str
@@ -35,14 +35,14 @@ class Listed:
 
 
 def listed_connections() -> list[Listed]:
-    """All connections of our types that can be listed, by id.
+    """All connections of our types that can be listed, sorted by id.
 
     Raises:
         AirflowException: the metadata database cannot be read.
     """
     ours = set(vendors.names())
     found: dict[str, Listed] = {}
-    # In the order in which Airflow looks for one; environment variables know no case.
+    # In the order in which Airflow searches; environment variables ignore case.
     for each in (*_in_local_file(), *_in_environment(), *_in_database(ours)):
         if each.conn_type in ours:
             found.setdefault(each.conn_id.casefold(), each)
@@ -66,7 +66,7 @@ def _in_environment() -> Iterator[Listed]:
         try:
             conn_type = BaseHook.get_connection(conn_id).conn_type
         except AirflowException:
-            continue  # what Airflow cannot read may be anybody's
+            continue  # one that Airflow cannot read may be of any type
         yield Listed(conn_id, str(conn_type), "environment")
 
 
@@ -76,9 +76,9 @@ def _in_database(types: set[str]) -> Iterator[Listed]:
             wanted = select(Connection.conn_id, Connection.conn_type).where(Connection.conn_type.in_(types))
             rows = session.execute(wanted).all()
     except SQLAlchemyError as error:
-        # The error's own text may show how the database is reached.
+        # The error's own text may hold the database's credentials.
         raise AirflowException(
             f"Airflow's metadata database cannot be read ({type(error).__name__}). Name a connection with --conn-id, "
-            "or see what `airflow db check` says."
+            "or run `airflow db check`."
         ) from error
     yield from (Listed(str(conn_id), str(conn_type), "metadata database") for conn_id, conn_type in rows)

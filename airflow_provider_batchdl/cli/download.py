@@ -1,53 +1,55 @@
-"""``airflow batchdl download``."""
+"""Command ``airflow batchdl download``."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_batchdl.cli.progress import shown_progress
-from airflow_provider_batchdl.cli.session import command, open_hook, show, tell
+from airflow_provider_batchdl.cli.session import command, open_hook, print_note, show
 from airflow_provider_batchdl.jobs import LandedFile
+from airflow_provider_batchdl.options import DownloadOptions
 
-# Whoever asks for these is no person. Nor is a bar shown where the log is: it has the same in lines.
+# Output for programs, without a progress bar.
 FOR_PROGRAMS = ("json", "yaml")
 
 
 @command
 def download(args: Namespace) -> None:
-    """Land a job's results."""
+    """Download a job's results."""
     destination = place(args.destination)
     quiet = args.verbose or args.output in FOR_PROGRAMS
     with open_hook(args) as hook, shown_progress(f"Job {args.job_id}", quiet=quiet) as progress:
         landing = hook.download(
             args.job_id,
             destination,
-            accept_partial=args.accept_partial,
-            if_exists=args.if_exists,
-            on_empty=args.on_empty,
-            sha256=not args.no_sha256,
-            max_connections=args.max_connections,
+            DownloadOptions(**{option.name: getattr(args, option.name) for option in fields(DownloadOptions)}),
             progress=progress,
         )
     show([_row(file) for file in landing.files], args.output)
     files = "1 file" if len(landing.files) == 1 else f"{len(landing.files)} files"
-    tell(f"Job {landing.job_id}: {files}, {landing.bytes:,} bytes in {landing.seconds:.1f} s.")
+    print_note(f"Job {landing.job_id}: {files}, {landing.bytes:,} bytes in {landing.seconds:.1f} s.")
 
 
 def place(destination: str) -> str:
-    """The destination as a shell means it: a folder that exists is one, whether or not it is said to end in ``/``."""
+    """The destination as at a shell: an existing folder is a folder, with or without ``/`` at the end."""
     if "://" in destination or not destination.strip():
         return destination
     path = Path(destination)
-    if destination.endswith("/") or path.is_dir():
-        return f"{path.resolve()}/"
-    return str(path.parent.resolve() / path.name)
+    try:
+        if destination.endswith("/") or path.is_dir():
+            return f"{path.resolve()}/"
+        return str(path.parent.resolve() / path.name)
+    except OSError:  # too long a name: the hook reports it
+        return destination
 
 
 def _row(file: LandedFile) -> dict[str, Any]:
     return {
         "uri": file.uri,
+        "kind": file.kind,
         "bytes": file.bytes,
         "rows": file.rows,
         "sha256": file.sha256,

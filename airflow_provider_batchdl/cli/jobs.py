@@ -1,22 +1,25 @@
-"""``airflow batchdl jobs``, ``job``, ``cancel`` and ``balance``."""
+"""Commands ``airflow batchdl jobs``, ``job``, ``cancel`` and ``balance``."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from datetime import datetime
 from typing import Any
 
-from airflow_provider_batchdl.cli.session import command, open_hook, show, tell
-from airflow_provider_batchdl.deferral import shown
-from airflow_provider_batchdl.jobs import Job
-from airflow_provider_batchdl.operators.cancel import cancel_unless_ended
+from airflow_provider_batchdl._tasks.cancel import cancel_unless_ended
+from airflow_provider_batchdl._values.times import rfc3339
+from airflow_provider_batchdl.cli.session import command, open_hook, print_note, show
+from airflow_provider_batchdl.jobs import Job, progress_of
+from airflow_provider_batchdl.triggers.events import job_to_event
 
 
 @command
 def jobs(args: Namespace) -> None:
     """List an account's jobs."""
     with open_hook(args) as hook:
-        found = hook.list_jobs()
-    show([row(job) for job in found if args.state in (None, job.state.value)], args.output)
+        found = hook.list_with_times()
+    chosen = [each for each in found if args.state in (None, each.job.state.value)]
+    show([row(each.job, created=_time(each.created), updated=_time(each.updated)) for each in chosen], args.output)
 
 
 @command
@@ -28,11 +31,11 @@ def job(args: Namespace) -> None:
 
 @command
 def cancel(args: Namespace) -> None:
-    """Cancel a job that still runs; one that has ended is shown as it is."""
+    """Cancel a job that is still running; a job that has ended is only shown."""
     with open_hook(args) as hook:
         before = hook.get_job(args.job_id)
         if before.state.is_terminal:
-            tell(f"Job {before.id} has already ended.")
+            print_note(f"Job {before.id} has already ended.")
             show([row(before)], args.output)
         else:
             show([row(cancel_unless_ended(hook, args.job_id))], args.output)
@@ -44,19 +47,24 @@ def balance(args: Namespace) -> None:
     with open_hook(args) as hook:
         credits_left = hook.get_balance()
         if credits_left is None:
-            tell(f"The API of {hook.vendor.label} does not tell.")
+            print_note(f"The API of {hook.vendor.label} does not report a balance.")
         show([{"conn_id": hook.conn_id, "vendor": hook.vendor.name, "credits": credits_left}], args.output)
 
 
-def row(job: Job) -> dict[str, Any]:
-    """A job as a table shows it: no secret in the vendor's words."""
-    facts = shown(job)
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(moment)
+
+
+def row(job: Job, **times: str | None) -> dict[str, Any]:
+    """A job as a row of the table, with ``times`` if any; the vendor's words are redacted."""
+    facts = job_to_event(job)
     return {
         "job_id": job.id,
         "state": job.state.value,
-        "vendor_state": job.vendor_state,
-        "progress": None if job.progress is None else f"{job.progress:.0%}",
-        "name": job.name,
+        "vendor_state": facts["vendor_state"],
+        "progress": progress_of(job),
+        "name": facts["name"],
         "files": len(job.files) or None,
+        **times,
         "message": facts["message"],
     }

@@ -1,4 +1,4 @@
-"""How far a download is: a bar on a terminal, a line now and then elsewhere."""
+"""Progress of a download: a bar on a terminal, occasional lines elsewhere."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from rich.table import Column
 
-from airflow_provider_batchdl.cli.session import tell
-from airflow_provider_batchdl.redaction import redact
+from airflow_provider_batchdl._redaction.redactor import redact
+from airflow_provider_batchdl.cli.session import print_note
 from airflow_provider_batchdl.transfer.progress import Progress, ProgressLines
 
 MakeProgress: TypeAlias = Callable[[], Progress]
 
-# Columns of the terminal that a file's name may have, and those that the bar and the numbers need.
+# Columns of the terminal for a file's name, and for the bar and the numbers.
 NAME = 40
 THE_REST = 62
-# Seconds between two changes of the bar. Chunks come by the thousand.
+# Seconds between two updates of the bar: chunks arrive by the thousand.
 STEP = 0.1
 
 
 @contextmanager
 def shown_progress(text: str, *, quiet: bool) -> Iterator[MakeProgress | None]:
-    """Show on standard error how far a download is.
+    """Show the progress of a download on standard error.
 
     Args:
-        text: what is being done, shown until the first file comes.
-        quiet: show nothing, but what the log has where it is shown.
+        text: the text shown until the first file starts.
+        quiet: whether to show nothing but the log.
 
     Yields:
-        What makes, for each file, what is to be told; None for the log's lines.
+        Creates the object to report a file's progress to; None for log lines.
     """
     console = Console(stderr=True)
     if quiet:
@@ -53,14 +53,14 @@ def shown_progress(text: str, *, quiet: bool) -> Iterator[MakeProgress | None]:
             bars.add_task(text, total=None)
             yield partial(FileBar, bars)
     else:
-        yield partial(ProgressLines, tell)
+        yield partial(ProgressLines, print_note)
 
 
 class FileBar:
-    """The bar of one file, in the place of the one before.
+    """Progress bar of one file, replacing the previous one.
 
     Args:
-        bars: where it is shown.
+        bars: the display.
     """
 
     def __init__(self, bars: Bars) -> None:
@@ -70,16 +70,16 @@ class FileBar:
         self._next = 0.0
 
     def begin(self, name: str, done: int, total: int | None) -> None:
-        """As :meth:`Progress.begin`. What an earlier try left does not count as speed."""
+        """Start the bar of a file; resumed bytes do not count for its speed. See :meth:`Progress.begin`."""
         for task in self._bars.task_ids:
             self._bars.remove_task(task)
         self._total, self._next = total, 0.0
         self._task = self._bars.add_task(redact(name), total=total, completed=done)
 
     def at(self, done: int) -> None:
-        """Move the bar, if it is time to."""
+        """Update the bar, at most every 0.1 s. See :meth:`Progress.at`."""
         if self._task is None:
-            raise AssertionError("not begun")
+            raise AssertionError("not started")
         now = monotonic()
         if now >= self._next or done == self._total:
             self._next = now + STEP
@@ -89,7 +89,7 @@ class FileBar:
 def _bars(console: Console) -> Bars:
     room = max(NAME // 4, min(NAME, console.width - THE_REST))
     return Bars(
-        # A vendor's file name is no markup.
+        # A vendor's file name is not markup.
         TextColumn(
             "{task.description}",
             markup=False,
@@ -102,7 +102,7 @@ def _bars(console: Console) -> Bars:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        # Standard output is the result's, and may be a file.
+        # Standard output is for the result, and may be a file.
         redirect_stdout=False,
         redirect_stderr=False,
     )

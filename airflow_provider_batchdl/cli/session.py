@@ -1,4 +1,4 @@
-"""What all commands have in common: where connections come from, what is printed, and how a failure ends."""
+"""Shared by all commands: where connections are read from, output, and exit codes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from airflow.cli.simple_table import AirflowConsole
 from airflow.sdk.exceptions import AirflowException
 from airflow.utils.cli import suppress_logs_and_warning
 
+from airflow_provider_batchdl._redaction.redactor import redact
+from airflow_provider_batchdl._values.storable import storable, storable_text
 from airflow_provider_batchdl.cli.connections import listed_connections
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.hooks.base import BatchApiHook
-from airflow_provider_batchdl.redaction import redact
 
 FAILED = 1
 # sysexits.h: EX_TEMPFAIL, "the user is invited to try again later".
@@ -27,14 +28,14 @@ Action = Callable[[Namespace], None]
 
 
 def command(action: Action) -> Action:
-    """Make ``action`` a command: it may raise what the hooks raise, which is told in one line on standard error.
+    """Make ``action`` a command: errors of the hooks become one line on standard error.
 
-    Exits with 1, or with 75 where the same command may well succeed later (``BatchDlError.retryable``).
+    Exits with 1, or with 75 if the same command may succeed later (``BatchDlError.retryable``).
     """
 
     @wraps(action)
     def run(args: Namespace) -> None:
-        # As Airflow's own commands do: without it, connections come from everywhere but the metadata database.
+        # As in Airflow's own commands: without it, connections in the metadata database are not found.
         os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
         try:
             action(args)
@@ -50,14 +51,14 @@ def command(action: Action) -> Action:
 
 
 def fail(text: str, code: int = FAILED) -> NoReturn:
-    """End the command, with one line that says why."""
-    tell(f"airflow batchdl: {text}")
+    """Exit with one line of explanation."""
+    print_note(f"airflow batchdl: {text}")
     raise SystemExit(code)
 
 
-def tell(text: str) -> None:
-    """Print a line that is no part of the command's result."""
-    sys.stderr.write(" ".join(redact(text).split()) + "\n")
+def print_note(text: str) -> None:
+    """Print a line on standard error, apart from the command's result."""
+    sys.stderr.write(storable_text(" ".join(redact(text).split())) + "\n")
 
 
 def show(rows: Sequence[dict[str, Any]], output: str) -> None:
@@ -69,20 +70,20 @@ def show(rows: Sequence[dict[str, Any]], output: str) -> None:
     """
     if output in ("table", "plain"):
         rows = [{name: "-" if value is None else value for name, value in row.items()} for row in rows]
-    # What vendors say is no markup.
-    AirflowConsole(markup=False, emoji=False).print_as(data=rows, output=output)
+    # Vendors' texts are not markup, and bytes of a shell that are not UTF-8 cannot be printed.
+    AirflowConsole(markup=False, emoji=False).print_as(data=storable(rows), output=output)
 
 
 def open_hook(args: Namespace) -> BatchApiHook:
-    """The hook of ``--conn-id``; where that was left out, of the only connection there is.
+    """The hook of ``--conn-id``, or of the only connection to a batch API.
 
     Raises:
-        AirflowException: no such connection; or none was named, and there are several or none.
+        AirflowException: there is no such connection; or none was named, and there are several or none.
     """
     if args.conn_id:
         return BatchApiHook.for_connection(args.conn_id)
     found = [each.conn_id for each in listed_connections()]
     if len(found) != 1:
-        which = f"which? There are {', '.join(found)}" if found else "there is none of ours to take by default"
+        which = f"there are {', '.join(found)}" if found else "there is none to a batch API that could be the default"
         raise AirflowException(f"Name the connection with --conn-id: {which}.")
     return BatchApiHook.for_connection(found[0])

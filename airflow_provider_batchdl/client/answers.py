@@ -1,4 +1,4 @@
-"""Reading an answer, so that nothing in it does harm.
+"""Bounded, safe reading of an HTTP response.
 
 Its body is bounded while it is decoded, and no library acts on its headers before we do.
 """
@@ -21,7 +21,7 @@ _OF_THE_WIRE = (b"content-encoding", b"content-length", b"transfer-encoding")
 
 
 class UnreadableAnswerError(Exception):
-    """An answer cannot be read, for a reason in plain words. Not typed yet: it is not known what it answers."""
+    """An answer cannot be read. The message says why; the caller types it, knowing the request."""
 
 
 def hide_location(response: httpx.Response) -> None:

@@ -1,4 +1,4 @@
-"""One request of a flow and the answer to it, up to what both mean: the same for the sync and the async client."""
+"""One request of a flow and its answer, up to the typed error: the same for the sync and the async client."""
 
 from __future__ import annotations
 
@@ -7,13 +7,22 @@ from contextlib import contextmanager
 
 import httpx
 
+from airflow_provider_batchdl._redaction.redactor import excerpt, get_logger
 from airflow_provider_batchdl.client import policy
 from airflow_provider_batchdl.client.answers import Answer, UnreadableAnswerError
+from airflow_provider_batchdl.client.building import is_elsewhere
 from airflow_provider_batchdl.client.limits import AnswerLimitError
 from airflow_provider_batchdl.client.sending import Sending
-from airflow_provider_batchdl.exceptions import BatchDlError, UnexpectedResponseError, VendorUnavailableError
-from airflow_provider_batchdl.redaction import excerpt, get_logger
+from airflow_provider_batchdl.client.throttle import Throttle
+from airflow_provider_batchdl.exceptions import (
+    BatchDlError,
+    RateLimitedError,
+    UnexpectedResponseError,
+    VendorUnavailableError,
+)
 from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
+from airflow_provider_batchdl.vendors.errors import store_error
+from airflow_provider_batchdl.vendors.retry_after import asked_wait
 
 log = get_logger(__name__)
 
@@ -24,8 +33,8 @@ class Exchange:
     """A request under way, with those that its credentials need before it.
 
     Args:
-        vendor: who is asked.
-        request: what is asked.
+        vendor: whose API.
+        request: the flow's request.
         message: the same, as it is to be sent.
         sending: watches ``message`` being sent.
         is_async: whether the async client sends it.
@@ -40,28 +49,28 @@ class Exchange:
         self._status: int | None = None
 
     def starts(self, out: httpx.Request) -> None:
-        """``out`` is sent next: ``message``, or one that its credentials need."""
+        """Note that ``out`` is sent next: ``message``, or a token request that its credentials need."""
         self._out, self._status = out, None
         # A token's request is watched, too, since that limits what its answer may take; but it is no submit's first.
         sending = self._sending if out is self._message else self._sending.of_credentials()
         sending.watch(out, is_async=self._is_async)
 
     def answer(self, response: httpx.Response) -> Answer:
-        """What the body of ``response`` goes into while it is received."""
+        """Collector for the body of ``response``."""
         self._status = response.status_code
         is_list = self._request.operation == "list" and self._out is self._message
         return Answer(response, policy.LARGEST_LIST if is_list else policy.LARGEST_ANSWER)
 
     @contextmanager
     def typed(self) -> Iterator[None]:
-        """Turn whatever is raised over this request or its answer into a typed error about it.
+        """Turn any error over this request or its answer into a typed one.
 
-        The request's own trouble is typed where it arises; what is left is what HTTP libraries, codecs and readers
-        raise over an answer, which may be anything. Only ``MemoryError`` tells of this process and of no answer.
+        The request's own errors are typed where they arise; the rest is what HTTP libraries, codecs and readers
+        raise over an answer, which may be anything. Only ``MemoryError`` is about this process and no answer.
         """
         try:
             yield
-        except (BatchDlError, MemoryError):  # an answer is bounded: memory that is short is this machine's trouble
+        except (BatchDlError, MemoryError):  # an answer is bounded: short memory is this machine's problem
             raise
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise policy.transport_error(
@@ -92,26 +101,45 @@ class Exchange:
             status=self._status,
         )
 
-    def checked(self, response: httpx.Response) -> httpx.Response:
-        """``response``, whose body has been read, if it is a success.
+    def accepted(self, response: httpx.Response, throttle: Throttle) -> httpx.Response:
+        """``response``, whose body has been read, if it is no refusal; the throttle learns from it.
 
         Raises:
             BatchDlError: what it means otherwise.
         """
-        if response.is_success:
+        if is_elsewhere(self._vendor, self._request):
+            if response.is_success:
+                return response
+            raise self._redirected(response) or store_error(
+                response, vendor=self._vendor.name, job_id=self._request.job_id
+            )
+        throttle.note(response.status_code, response.headers, self._vendor.retry_after)
+        error = self._redirected(response) or self._vendor.refusal(self._request, response)
+        if error is None and not response.is_success and response.status_code < httpx.codes.BAD_REQUEST:
+            error = self._vendor.error(self._request, response)
+        if error is None:
             return response
+        if isinstance(error, RateLimitedError):
+            if error.retry_after is None:
+                error.retry_after = asked_wait(self._vendor.retry_after, response.headers)
+            if response.status_code != httpx.codes.TOO_MANY_REQUESTS:
+                throttle.hold(error.retry_after or 0.0)
+        error.concerns(vendor=self._vendor.name, job_id=self._request.job_id)
+        error.status = error.status or response.status_code
+        if isinstance(error, VendorUnavailableError) and not self._sending.whole:
+            error.maybe_processed = False  # answered before the vendor had the whole request
+        raise error
+
+    def _redirected(self, response: httpx.Response) -> UnexpectedResponseError | None:
         if response.has_redirect_location:
             host = excerpt(response.headers["location"].partition("#")[0], 200)
-            raise UnexpectedResponseError(
+            return UnexpectedResponseError(
                 f"{self._vendor.label} redirects the {self._request.operation} request to {host}.",
                 vendor=self._vendor.name,
                 job_id=self._request.job_id,
                 status=response.status_code,
                 remedy=(
-                    "It is not followed, since the key must stay on the connection's host. Set the host to the new one."
+                    "It is not followed: credentials must stay on the connection's host. Set the host to the new one."
                 ),
             )
-        error = self._vendor.error(self._request, response)
-        if isinstance(error, VendorUnavailableError) and not self._sending.whole:
-            error.maybe_processed = False  # answered before the vendor had the whole request
-        raise error
+        return None

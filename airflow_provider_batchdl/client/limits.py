@@ -1,4 +1,4 @@
-"""What one answer may take at most: seconds, and bytes on the wire, headers and ``1xx`` answers included.
+"""Limits of one answer: seconds, and bytes on the wire, headers and ``1xx`` answers included.
 
 ``httpx`` has a time limit for each read, and no other: an answer of a byte a second, or of ``100 Continue`` for ever,
 would hold a request without end. ``httpcore`` hands each new connection's stream to its ``trace`` extension
@@ -20,7 +20,7 @@ MOST_BYTES = 64 * 2**20
 
 
 class AnswerLimitError(Exception):
-    """The answer takes too long, or is too much. Not typed yet: it is not known whose answer it is."""
+    """The answer takes too long, or is too large. The caller types it, knowing the request."""
 
 
 class _Limit:
@@ -91,7 +91,7 @@ class _AsyncLimit(_Limit):
 
 
 def limit(event: str, info: dict[str, Any], seconds: float, *, is_async: bool) -> None:
-    """Limit the stream of a connection that was just made; of any other event, nothing comes.
+    """Limit the stream of a connection that was just made; any other event is ignored.
 
     Args:
         event: the event's name, as ``httpcore`` reports it.

@@ -1,21 +1,24 @@
-"""What is tried again and when: one policy for the sync and the async client."""
+"""Retry policy and request options: the same for the sync and the async client."""
 
 from __future__ import annotations
 
 import random
-import ssl
-from collections.abc import Callable
+import re
 from functools import cache
 from http.cookiejar import CookieJar
 from typing import Any
 
 import httpx
-from tenacity import RetryCallState, stop_after_attempt
 
+from airflow_provider_batchdl._redaction.redactor import get_logger, redact_url
+from airflow_provider_batchdl._values.storable import words_of
 from airflow_provider_batchdl.client.answers import ahide_location, hide_location
 from airflow_provider_batchdl.client.limits import AnswerLimitError
-from airflow_provider_batchdl.client.ratelimit import LONGEST_PAUSE, LONGEST_WAIT
+from airflow_provider_batchdl.client.retry_events import Reason, emit_retry
+from airflow_provider_batchdl.client.retrying import retry_options
 from airflow_provider_batchdl.client.sending import Sending
+from airflow_provider_batchdl.client.throttle import LONGEST_WAIT, MAX_HOLD
+from airflow_provider_batchdl.client.transport import transport_for
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
     InvalidRequestError,
@@ -23,9 +26,6 @@ from airflow_provider_batchdl.exceptions import (
     TransferError,
     VendorUnavailableError,
 )
-from airflow_provider_batchdl.observers import Reason, tell_retry
-from airflow_provider_batchdl.redaction import get_logger, redact, redact_url
-from airflow_provider_batchdl.storable import words_of
 from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
 
 log = get_logger(__name__)
@@ -38,16 +38,25 @@ LARGEST_LIST = 32 * 2**20
 TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=60.0)
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_OF_FILES: dict[type[Exception], str] = {
+    FileNotFoundError: "does not exist",
+    IsADirectoryError: "is a folder, and no file",
+    PermissionError: "may not be read, or is not there",
+}
 _OUR_FAULT = (httpx.LocalProtocolError, httpx.UnsupportedProtocol)
 
 
 def backoff(attempt: int, retry_after: float | None = None) -> float:
-    """Seconds to wait after the ``attempt``-th failure: full jitter, and what the vendor asks for, up to an hour."""
-    return max(random.uniform(0, min(BACKOFF_CAP, 2.0 ** min(attempt, 10))), min(retry_after or 0.0, LONGEST_PAUSE))
+    """Seconds to wait after the ``attempt``-th failure: full jitter, or Retry-After if longer, up to an hour."""
+    return max(random.uniform(0, min(BACKOFF_CAP, 2.0 ** min(attempt, 10))), min(retry_after or 0.0, MAX_HOLD))
+
+
+# OpenSSL's errors, of 1.1 and of 3, for an answer that is no TLS at all.
+_NO_TLS = re.compile(r"\[SSL: (?:WRONG_VERSION_NUMBER|HTTP_REQUEST|HTTPS_PROXY_REQUEST|UNKNOWN_PROTOCOL)\]")
 
 
 def may_repeat(request: ApiRequest, error: BaseException) -> bool:
-    """Whether sending ``request`` again at once, after a pause, is safe and of use."""
+    """True if retrying ``request`` after a delay is safe and may help."""
     if isinstance(error.__context__, AnswerLimitError):
         return False  # what took minutes would take as many again
     if isinstance(error, RateLimitedError | VendorUnavailableError) and (error.retry_after or 0.0) <= LONGEST_WAIT:
@@ -56,36 +65,24 @@ def may_repeat(request: ApiRequest, error: BaseException) -> bool:
     return False
 
 
-def retry_options(request: ApiRequest, sending: Sending) -> dict[str, Any]:
-    """The keyword arguments for tenacity's ``Retrying`` and ``AsyncRetrying``."""
+def request_retries(request: ApiRequest, sending: Sending) -> dict[str, Any]:
+    """The keyword arguments for tenacity's ``Retrying`` and ``AsyncRetrying`` of one request."""
 
-    def again(state: RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome else None
-        return error is not None and may_repeat(request, error)
-
-    def wait(state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        return backoff(state.attempt_number, getattr(error, "retry_after", None))
-
-    def tell(state: RetryCallState) -> None:
+    def on_retry(error: BatchDlError, seconds: float) -> None:
         sending.turned_away()
-        error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, BatchDlError):
-            tell_retry(error.vendor, request.operation, reason(error))
-            pause = state.next_action.sleep if state.next_action else 0.0
-            log.info("The %s request is sent again in %.1f s: %s", request.operation, pause, error.message)
+        emit_retry(error.vendor, request.operation, reason(error))
+        log.info("Retrying %s request in %.1f s: %s", request.operation, seconds, error.message)
 
-    return {
-        "retry": again,
-        "wait": wait,
-        "stop": stop_after_attempt(ATTEMPTS),
-        "before_sleep": tell,
-        "reraise": True,
-    }
+    return retry_options(
+        ATTEMPTS,
+        is_retryable=lambda error: may_repeat(request, error),
+        delay=lambda failures, error: backoff(failures, error.retry_after),
+        on_retry=on_retry,
+    )
 
 
 def reason(error: BatchDlError) -> Reason:
-    """Why a request that failed in this way is sent again, in a word."""
+    """Reason of the retry after ``error``, in a word."""
     if isinstance(error, RateLimitedError):
         return "rate_limited"
     if error.status:
@@ -98,12 +95,6 @@ def reason(error: BatchDlError) -> Reason:
     return "dropped" if isinstance(cause, httpx.TransportError) else "other"
 
 
-@cache
-def ssl_context() -> ssl.SSLContext:
-    """One TLS context for the process: making one costs some 40 ms and 600 KiB."""
-    return httpx.create_ssl_context()
-
-
 class _NoCookies(CookieJar):
     """Takes no cookie: two accounts may share a process, and a cookie of one must not speak for the other."""
 
@@ -111,10 +102,15 @@ class _NoCookies(CookieJar):
         """Take none, and do not even read them."""
 
 
-def client_options(*, is_async: bool) -> dict[str, Any]:
-    """What the sync and the async ``httpx`` client have in common."""
+def client_options(base_url: str, *, is_async: bool) -> dict[str, Any]:
+    """Options of the ``httpx`` client, sync or async, of the account at ``base_url``.
+
+    Raises:
+        WorkerEnvironmentError: a proxy or a CA bundle that the environment names is unusable.
+    """
     return {
-        "verify": ssl_context(),
+        "transport": transport_for(base_url, is_async=is_async),
+        "trust_env": False,  # the transport has read it
         "timeout": TIMEOUT,
         "follow_redirects": False,  # by hand, or not at all: credentials stay on the connection's origin
         "event_hooks": {"response": [ahide_location if is_async else hide_location]},
@@ -129,42 +125,10 @@ def client_options(*, is_async: bool) -> dict[str, Any]:
 
 @cache
 def user_agent() -> str:
-    """How this package names itself."""
+    """User-Agent of this package."""
     from airflow_provider_batchdl import __version__
 
     return f"airflow-provider-batchdl/{__version__}"
-
-
-def build_request(
-    build: Callable[..., httpx.Request], vendor: Vendor, request: ApiRequest, files: dict[str, Any] | None = None
-) -> httpx.Request:
-    """The ``httpx`` request for ``request``, before authentication; ``build`` is the client's ``build_request``.
-
-    Raises:
-        InvalidRequestError: there is no such URL, or the body cannot be said in JSON.
-    """
-    url = vendor.account.base_url + request.path
-    body: dict[str, Any] = {} if request.json is None else {"json": request.json}
-    try:
-        message = build(request.method, url, params=dict(request.params or {}) or None, files=files, **body)
-    except BatchDlError:
-        raise  # the file to submit cannot be read
-    except Exception as error:  # the request is the user's, and whatever it is made of may raise what it likes
-        raise InvalidRequestError(
-            f"The {request.operation} request cannot be made: {words_of(error) or type(error).__name__}.",
-            vendor=vendor.name,
-            job_id=request.job_id,
-            remedy="Check the task's request, which must be plain JSON (a date as text), and the connection's host.",
-        ) from error
-    message.__class__ = _Request
-    return message
-
-
-class _Request(httpx.Request):
-    """A request whose representation has no key in its URL: error reporters show it."""
-
-    def __repr__(self) -> str:
-        return redact(super().__repr__())
 
 
 def transport_error(
@@ -173,39 +137,52 @@ def transport_error(
     """The typed error for a request that got no answer.
 
     Args:
-        vendor: who did not answer.
-        request: what was asked.
-        error: what ``httpx`` says.
+        vendor: whose API did not answer.
+        request: the request.
+        error: the error of ``httpx``.
         message: ``request`` as it was to be sent; where ``error`` is about another, a token's, it was not yet sent.
         sent: whether all of it may have been sent.
     """
     if isinstance(error, _OUR_FAULT):
-        # Not its words: for a header they are the header's value, which may be the key.
+        # Not its message: for a header, it holds the header's value, which may be a secret.
         return InvalidRequestError(
             f"The {request.operation} request cannot be sent: it breaks the rules of HTTP.",
             vendor=vendor.name,
             job_id=request.job_id,
             remedy="Check the connection's password and extra for line breaks, and that the file is not being written.",
         )
-    reason = words_of(error) or type(error).__name__
     about = getattr(error, "_request", None)
+    if _NO_TLS.search(words_of(error)):
+        where = vendor.base_url if about is None else str(about.url.join("/"))
+        return vendor.account.wrong(
+            "host",
+            f"leads to {redact_url(where)}, where something answers that speaks no https",
+            "Write http:// before the host if that is meant; else see which port it needs, and what proxy is between.",
+            vendor=vendor.name,
+        )
+    reason = words_of(error) or type(error).__name__
     before = message is not None and about is not None and about is not message
     return VendorUnavailableError(
         f"No answer from {vendor.label} to the {request.operation} request: {reason}.",
         vendor=vendor.name,
         job_id=request.job_id,
         maybe_processed=sent and not before and not isinstance(error, _NEVER_SENT),
-        remedy=f"Check that {redact_url(vendor.account.base_url)} can be reached from here.",
+        remedy=f"Check that {redact_url(vendor.base_url)} can be reached from here.",
     )
 
 
-def unreadable(vendor: Vendor, error: Exception) -> BatchDlError:
+def unreadable(vendor: Vendor, error: Exception, source: str) -> BatchDlError:
     """The error for a file to submit that cannot be read, or not to its end: the vendor has no whole request."""
     passing = isinstance(error, ConnectionError | TimeoutError)
     kind: type[BatchDlError] = TransferError if passing else InvalidRequestError
-    reason = words_of(error) or type(error).__name__
+    words = next((words for each, words in _OF_FILES.items() if isinstance(error, each)), None)
+    reason = f"cannot be read: {words_of(error) or type(error).__name__}"
+    is_local = "://" not in source
     return kind(
-        f"The file to submit cannot be read: {reason}.",
+        f"The file to submit, {source!r}, {words or reason}.",
         vendor=vendor.name,
-        remedy="Check the task's file, and the connection to the store it is in.",
+        remedy=(
+            "Check the task's file, and that what writes it comes before this task"
+            + (" and writes to this worker's disk." if is_local else ", and the connection to the store it is in.")
+        ),
     )

@@ -1,4 +1,4 @@
-"""The four vendors and their object store on loopback, for tests.
+"""The vendors that the provider knows and their object store on loopback, for tests.
 
 >>> with Emulator(port=0) as emulator:  # doctest: +SKIP
 ...     job = emulator.add_job("batchcom", ResultSpec(bytes=10_000_000, parts=3))
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from airflow_provider_batchdl.emulator.clock import ManualClock, SystemClock
     from airflow_provider_batchdl.emulator.core import Emulator
     from airflow_provider_batchdl.emulator.faults import Fault
-    from airflow_provider_batchdl.emulator.jobs import EmulatedJob, ServedFile
+    from airflow_provider_batchdl.emulator.jobs import EmulatedJob
     from airflow_provider_batchdl.emulator.records import RequestRecord
+    from airflow_provider_batchdl.emulator.results import ServedFile
     from airflow_provider_batchdl.emulator.synthetic import ResultSpec
 
 __all__ = [
@@ -39,7 +40,7 @@ _HOMES = {
     "ManualClock": "clock",
     "RequestRecord": "records",
     "ResultSpec": "synthetic",
-    "ServedFile": "jobs",
+    "ServedFile": "results",
     "SystemClock": "clock",
 }
 _EXTRA = frozenset({"starlette", "uvicorn", "httptools", "python_multipart"})

@@ -6,18 +6,16 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
-TOKEN_SECONDS = 7200
-"""Life of an ApartmentIQ access token in seconds (vendor's documentation: ``expires_in`` 7200)."""
-
-PASTED_TOKEN_SECONDS = 30 * 86_400
-"""Life of a token pasted from the account settings in seconds (30 days: third party)."""
+TOKEN_SECONDS = {"apartmentiq": 7200, "salesforce_bulk_query": 7200}
+"""Life of an access token in seconds. ApartmentIQ: vendor's documentation (``expires_in`` 7200). Salesforce: an
+inference, as its answer does not say; a session of an org lasts two hours where nobody has set another time."""
 
 STARTING_CREDITS = 1_000_000
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What goes into an Airflow connection.
+    """Credentials for an Airflow connection.
 
     Attributes:
         password: API key or client secret.
@@ -37,7 +35,7 @@ class Accounts:
         self._seed = seed
         self._serial = 0
         self.credentials = {
-            "revenuebase": Credentials(f"rb_{self._secret('revenuebase')}", extra={"api_version": "v2"}),
+            "revenuebase": Credentials(f"rb_{self._secret('revenuebase')}"),
             "proofy": Credentials(f"pf_{self._secret('proofy')}"),
             "batchcom": Credentials(
                 f"rest_{self._secret('batchcom')}", extra={"project_key": f"project_{self._secret('project')}"}
@@ -45,11 +43,18 @@ class Accounts:
             "apartmentiq": Credentials(
                 f"aiq_secret_{self._secret('secret')}", login=f"aiq_client_{self._secret('client')[:12]}"
             ),
+            "openai_batch": Credentials(f"sk-proj-{self._secret('openai')}"),
+            "salesforce_bulk_query": Credentials(
+                (self._secret("salesforce") + self._secret("consumer")).upper(),
+                login=f"3MVG9{self._secret('consumer key')}",
+            ),
+            "shopify_bulk": Credentials(f"shpat_{self._secret('shopify')}"),
+            "neverbounce": Credentials(f"secret_{self._secret('neverbounce')}"),
         }
-        self.credits = {"revenuebase": STARTING_CREDITS, "proofy": STARTING_CREDITS}
+        self.credits = dict.fromkeys(("revenuebase", "proofy", "neverbounce"), STARTING_CREDITS)
         self.quota_exceeded: dict[str, bool] = {}
         self.access_token = f"aiq_pasted_{self._secret('pasted')}"
-        self._tokens: dict[str, float] = {self.access_token: float("inf")}
+        self._tokens: dict[tuple[str, str], float] = {("apartmentiq", self.access_token): float("inf")}
 
     def _secret(self, purpose: str) -> str:
         return hashlib.sha256(f"{self._seed}:{purpose}".encode()).hexdigest()[:32]
@@ -62,17 +67,19 @@ class Accounts:
         self.credentials[vendor] = Credentials(key, old.login, old.extra)
         return key
 
-    def issue_token(self, now: float) -> str:
-        """Return a new ApartmentIQ access token that lives for two hours from Unix time ``now``."""
+    def issue_token(self, vendor: str, now: float) -> str:
+        """Return a new access token, which lives from Unix time ``now`` as long as the vendor's tokens do."""
         self._serial += 1
-        token = f"aiq_{self._secret(f'token:{self._serial}')}"
-        self._tokens[token] = now + TOKEN_SECONDS
+        secret = self._secret(f"token:{self._serial}")
+        token = f"aiq_{secret}" if vendor == "apartmentiq" else f"00D{secret[:15]}!AR8AQ{secret}"
+        self._tokens[vendor, token] = now + TOKEN_SECONDS[vendor]
         return token
 
-    def knows_token(self, token: str, now: float) -> bool:
+    def knows_token(self, vendor: str, token: str, now: float) -> bool:
         """Tell whether a bearer token is valid at Unix time ``now``."""
-        return self._tokens.get(token, 0.0) > now
+        return self._tokens.get((vendor, token), 0.0) > now
 
     def expire_tokens(self, *, pasted: bool = False) -> None:
         """Make every issued token invalid, and on request the pasted one too."""
-        self._tokens = {} if pasted else {self.access_token: self._tokens.get(self.access_token, 0.0)}
+        pasted_one = ("apartmentiq", self.access_token)
+        self._tokens = {} if pasted else {pasted_one: self._tokens.get(pasted_one, 0.0)}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="batchdl-emulator",
-        description="Serve Revenuebase, Proofy, Batch.com, ApartmentIQ and their object store on loopback.",
+        description="Serve the vendors that the provider knows, and their object store, on loopback.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
@@ -28,16 +28,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="decides keys, ids and results (default: %(default)s)")
     parser.add_argument("--queue-seconds", type=float, default=0.3, help="how long a job waits (default: %(default)s)")
     parser.add_argument("--run-seconds", type=float, default=0.7, help="how long a job runs (default: %(default)s)")
+    parser.add_argument(
+        "--poll-interval", type=float, default=1.0, help="seconds between polls, for --env (default: %(default)s)"
+    )
     parser.add_argument("--no-rate-limits", action="store_true", help="accept any number of requests")
     parser.add_argument("--env", action="store_true", help="print export lines for AIRFLOW_CONN_* instead of a summary")
     return parser
 
 
-def connection_lines(emulator: Emulator) -> list[str]:
+def connection_lines(emulator: Emulator, poll_interval: float = 1.0) -> list[str]:
     """Return shell lines that export the Airflow connections."""
     return [
         f"export AIRFLOW_CONN_{name.upper()}={shlex.quote(json.dumps(connection))}"
-        for name, connection in emulator.connections().items()
+        for name, connection in emulator.connections(poll_interval=poll_interval).items()
     ]
 
 
@@ -47,9 +50,9 @@ def _summary(emulator: Emulator) -> list[str]:
         account = emulator.credentials[vendor]
         login = f"  login {account.login}" if account.login else ""
         extra = f"  extra {json.dumps(account.extra)}" if account.extra else ""
-        lines.append(f"{vendor:<12} {url}{login}  password {account.password}{extra}")
-    lines.append(f"{'store':<12} {emulator.store_url}")
-    return [*lines, f"{'control':<12} {emulator.origin}/_emulator/health", "Ctrl-C ends it."]
+        lines.append(f"{vendor:<21} {url}{login}  password {account.password}{extra}")
+    lines.append(f"{'store':<21} {emulator.store_url}")
+    return [*lines, f"{'control':<21} {emulator.origin}/_emulator/health", "Ctrl-C ends it."]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -83,7 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: ended.set())
-        print("\n".join(connection_lines(emulator) if options.env else _summary(emulator)), flush=True)
+        lines = connection_lines(emulator, options.poll_interval) if options.env else _summary(emulator)
+        print("\n".join(lines), flush=True)
         ended.wait()
     finally:
         emulator.stop()

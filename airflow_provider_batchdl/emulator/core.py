@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from airflow_provider_batchdl.emulator.accounts import Credentials
 from airflow_provider_batchdl.emulator.apis import all_apis
 from airflow_provider_batchdl.emulator.clock import Clock, SystemClock
+from airflow_provider_batchdl.emulator.connecting import BASE_PATHS, airflow_connection
 from airflow_provider_batchdl.emulator.control import Control
 from airflow_provider_batchdl.emulator.dispatch import Dispatcher
 from airflow_provider_batchdl.emulator.faults import Fault
@@ -21,14 +22,6 @@ from airflow_provider_batchdl.emulator.states import VENDORS, Phase, phase_named
 from airflow_provider_batchdl.emulator.store import Store
 from airflow_provider_batchdl.emulator.synthetic import ResultSpec
 from airflow_provider_batchdl.emulator.world import ErrorShape, World
-
-BASE_PATHS = {
-    "revenuebase": "/revenuebase",
-    "proofy": "/proofy/v1",
-    "batchcom": "/batchcom",
-    "apartmentiq": "/apartmentiq/api/v1",
-}
-"""Where each vendor's API lives under the emulator's origin."""
 
 
 class EmulatorApp:
@@ -50,7 +43,7 @@ class EmulatorApp:
 
 
 class Emulator:
-    """Four vendors and their object store on loopback. A context manager.
+    """The vendors and their object store on loopback. A context manager.
 
     Args:
         port: TCP port of the APIs; 0 is any free one. The store always takes a free one, or ``store_port``.
@@ -156,7 +149,7 @@ class Emulator:
 
     @property
     def origin(self) -> str:
-        """Origin of the APIs; ApartmentIQ's token endpoint is at its ``/oauth/token``."""
+        """Origin of the APIs, and of the token endpoints: ``/oauth/token``, ``/services/oauth2/token``."""
         return self._url(self.port)
 
     @property
@@ -179,16 +172,14 @@ class Emulator:
         """An ApartmentIQ access token as pasted from the account's settings."""
         return self.world.accounts.access_token
 
-    def connections(self) -> dict[str, dict[str, Any]]:
-        """Return Airflow connections by id, each ready for ``json.dumps`` into ``AIRFLOW_CONN_<ID>``."""
+    def connections(self, *, poll_interval: float | None = 1.0) -> dict[str, dict[str, Any]]:
+        """Return Airflow connections by id, each ready for ``json.dumps`` into ``AIRFLOW_CONN_<ID>``.
+
+        Args:
+            poll_interval: seconds between polls of a job, for the extra; ``None`` is the vendor's own, up to 75 s.
+        """
         return {
-            f"{vendor}_default": {
-                "conn_type": vendor,
-                "host": self.urls[vendor],
-                "login": account.login,
-                "password": account.password,
-                "extra": dict(account.extra),
-            }
+            f"{vendor}_default": airflow_connection(vendor, self.urls[vendor], account, poll_interval)
             for vendor, account in self.credentials.items()
         }
 
@@ -206,8 +197,8 @@ class Emulator:
         Args:
             vendor: vendor name.
             result: what its files are like; 100 kB in the vendor's usual format by default.
-            state: ``queued`` (goes on by the clock), ``running``, ``succeeded``, ``failed``, ``cancelled``, or any
-                vendor literal; one that is not known is held.
+            state: ``queued`` (changes by the clock), ``running``, ``succeeded``, ``failed``, ``cancelled``,
+                ``expired``, or any vendor literal; one that is not known is held.
             filename: name of the uploaded file (Revenuebase, Proofy's file API).
 
         Raises:
@@ -225,6 +216,8 @@ class Emulator:
             job.fail("Injected failure")
         elif phase is Phase.CANCELLED:
             job.cancel()
+        elif phase is Phase.EXPIRED:
+            job.expire()
         elif phase is not Phase.QUEUED:
             job.hold(state if phase is None else job.literal(phase))
         for part in range(1, job.parts + 1):
@@ -262,7 +255,7 @@ class Emulator:
         self.world.bytes_per_second = bytes_per_second
 
     def expire_tokens(self, *, pasted: bool = False) -> None:
-        """Make every issued ApartmentIQ token invalid, on request the pasted one too."""
+        """Make every issued token invalid, on request ApartmentIQ's pasted one too."""
         self.world.accounts.expire_tokens(pasted=pasted)
 
     def expire_links(self) -> None:
@@ -270,12 +263,12 @@ class Emulator:
         self.world.links.expire_all()
 
     def set_credits(self, vendor: str, credits: int) -> None:
-        """Set the credits left at Revenuebase or Proofy."""
+        """Set the credits left at Revenuebase, Proofy or NeverBounce."""
         self.world.settle(vendor)
         self.world.accounts.credits[vendor] = credits
 
     def set_quota_exceeded(self, vendor: str, exceeded: bool) -> None:
-        """Make ApartmentIQ answer submissions with its quota error, or stop that."""
+        """Make ApartmentIQ, OpenAI, Salesforce or Shopify answer submissions with a quota error, or stop that."""
         self.world.accounts.quota_exceeded[vendor] = exceeded
 
     # --- what happened

@@ -51,14 +51,16 @@ class Dispatcher:
         """Serve one request."""
         api, endpoint, params = self._find(scope["method"], scope["path"])
         call = Call(Request(scope, receive), self._world, params)
-        operation = endpoint.operation if endpoint else "unknown"
-        record = self._record(call, api.vendor, operation)
+        record = self._record(call, api.vendor, endpoint.operation if endpoint else "unknown")
         if api.vendor != "emulator":
             self._world.log.add(record)
-            ranged = "range" in call.request.headers
             record.vendor = _vendor_of(api, call)
-            call.fault = self._world.faults.take(record.vendor, operation, scope["path"], ranged=ranged)
         try:
+            if endpoint:
+                record.operation = await api.operation_of(call, endpoint)
+            if api.vendor != "emulator":
+                ranged = "range" in call.request.headers
+                call.fault = self._world.faults.take(record.vendor, record.operation, scope["path"], ranged=ranged)
             await self._serve(call, api, endpoint, record, send)
         except ClientDisconnect:
             record.status = record.status or 0

@@ -32,7 +32,7 @@ async def served(call: Call, reply: Reply, job: EmulatedJob) -> Reply:
     return reply
 
 
-async def direct_download(call: Call, job: EmulatedJob, *, chunked: bool = True) -> Reply:
+async def direct_download(call: Call, job: EmulatedJob, part: int = 1, *, chunked: bool = True) -> Reply:
     """Answer with the result itself, as vendors without a store do: no ranges, no validator."""
-    content = await result_content(call, job)
+    content = await result_content(call, job, part)
     return await served(call, Reply(200, content, chunked=chunked), job)

@@ -100,12 +100,12 @@ class Call:
 
     @property
     def is_json(self) -> bool:
-        """Whether the body says that it is JSON."""
+        """True if the body says that it is JSON."""
         kind = self.header("content-type").partition(";")[0].strip().lower()
         return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
     def faulty(self, kind: str) -> bool:
-        """Whether this request suffers a fault of a kind."""
+        """True if this request suffers a fault of a kind."""
         return self.fault is not None and self.fault.kind == kind
 
     async def json(self) -> Any:
@@ -162,16 +162,30 @@ class Endpoint:
 
 
 class Api(ABC):
-    """One emulated API: routes, what guards them, and what its errors look like."""
+    """One emulated API: routes, what guards them, and what its errors look like.
+
+    Args:
+        world: the state of all vendors.
+        more: make the routes that other modules have for this API.
+    """
 
     vendor: str
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *more: Callable[[Any], list[Endpoint]]) -> None:
         self.world = world
+        self._more = more
 
-    @abstractmethod
     def endpoints(self) -> list[Endpoint]:
-        """Return the routes."""
+        """Return all routes."""
+        return [*self.own_endpoints(), *(each for make in self._more for each in make(self))]
+
+    def own_endpoints(self) -> list[Endpoint]:
+        """Return the routes of this module."""
+        return []
+
+    async def operation_of(self, call: Call, endpoint: Endpoint) -> str:
+        """Return the name of a request in the log and for faults: the route's, where one route does not do it all."""
+        return endpoint.operation
 
     def guard(self, call: Call, endpoint: Endpoint) -> Reply | None:
         """Return the refusal of a request without credentials or beyond the limits, or ``None`` to let it pass."""

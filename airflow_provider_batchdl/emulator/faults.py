@@ -69,13 +69,13 @@ class Fault:
     ``headers``             the answer under another head (``headers``, ``status``, ``chunked``, ``after_bytes``)
     ``interim``             ``100 Continue`` again and again before the answer (``seconds``)
     ``coding``              the body comes packed, and says so (``coding``; ``headers`` to say something else)
-    ``endless_list``        a page of Batch.com's or ApartmentIQ's list says that another follows, with other jobs
-    ``wrong_size``          Batch.com announces files of another size (``length_delta``: announced minus real)
+    ``endless_list``        a page of a list with pages says that another follows, with other jobs
+    ``wrong_size``          Batch.com or Shopify announces another size (``length_delta``: announced minus real)
     ======================  ==========================================================================================
 
     Args:
         kind: which fault.
-        vendor: ``revenuebase``, ``proofy``, ``batchcom`` or ``apartmentiq``; store requests carry their job's vendor.
+        vendor: its name, a key of ``Emulator.urls``; store requests carry their job's vendor.
         operation: for example ``submit``, ``status``, ``list``, ``cancel``, ``download``, ``store``, ``token``.
         path_contains: a piece of the request's path.
         times: how many requests to harm; must be at least 1.
@@ -163,7 +163,7 @@ class Fault:
 
     @property
     def ignores_if_range(self) -> bool:
-        """Whether a part is given without a look at which version of the file was asked for."""
+        """True if a range is served whichever version of the file was requested."""
         return self.kind == "headers" and self.status == 206
 
     def matches(self, vendor: str, operation: str, path: str, *, ranged: bool) -> bool:

@@ -3,57 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 from airflow_provider_batchdl.emulator.clock import Clock
 from airflow_provider_batchdl.emulator.content import BytesContent, Content, FileContent
 from airflow_provider_batchdl.emulator.parquet import write_synthetic_parquet
+from airflow_provider_batchdl.emulator.results import Recipe, ServedFile
 from airflow_provider_batchdl.emulator.rows import MEDIA_TYPES
-from airflow_provider_batchdl.emulator.states import BATCHCOM_PENDING, LITERALS, Phase, phase_named
+from airflow_provider_batchdl.emulator.states import LATER_LITERALS, LITERALS, Phase, phase_named
 from airflow_provider_batchdl.emulator.synthetic import ResultSpec, SyntheticContent
 
 WORK_DONE_AT_CANCEL = 0.5
 """Share of the rows in the partial file of a job that was cancelled while it ran."""
 
-
-@dataclass(frozen=True)
-class ServedFile:
-    """What a perfect download of one result file yields.
-
-    Attributes:
-        name: file name; the last segment of a link's path, or the ``Content-Disposition`` name.
-        size: bytes.
-        sha256: hexadecimal digest of the bytes.
-        part: number of the part, from 1.
-        content_type: media type under which it is served.
-    """
-
-    name: str
-    size: int
-    sha256: str
-    part: int
-    content_type: str
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a result is derived from what was submitted.
-
-    Attributes:
-        content_type: media type of the file.
-        write: called as ``write(file, revision, share)`` where ``revision`` counts the file's replacements and
-            ``share`` is the part of the rows (0 to 1) that the job got done.
-    """
-
-    content_type: str
-    write: Callable[[BinaryIO, int, float], None]
+ERRORS = 0
+"""The file of failed requests, counted among the parts, which begin at 1."""
 
 
 class Surroundings(Protocol):
-    """What a job asks of the emulator it lives in."""
+    """Services of the emulator that a job uses."""
 
     clock: Clock
     seed: int
@@ -87,6 +58,7 @@ class EmulatedJob:
             Batch.com and ApartmentIQ say that at all.
         cost: credits it takes on success.
         revision: how often its result was replaced by other bytes.
+        errors: makes the file of the requests that failed, at a vendor that has one beside the result (OpenAI Batch).
         declares_checksums: every answer with its result declares the true checksums, as the fault ``checksum`` does
             for one.
     """
@@ -99,6 +71,7 @@ class EmulatedJob:
     request: dict[str, Any] = field(default_factory=dict)
     result: ResultSpec | None = None
     recipe: Recipe | None = field(default=None, repr=False)
+    errors: Recipe | None = field(default=None, repr=False)
     upload: Path | None = field(default=None, repr=False)
     names: Mapping[int, str] = field(default_factory=dict)
     cost: int = 0
@@ -118,7 +91,7 @@ class EmulatedJob:
 
     @property
     def input(self) -> bytes | dict[str, Any]:
-        """What was submitted: the uploaded bytes, or the request's parameters."""
+        """The submitted input: the uploaded bytes, or the request's parameters."""
         return self.upload.read_bytes() if self.upload else dict(self.request)
 
     # --- state
@@ -144,10 +117,14 @@ class EmulatedJob:
         phase = self.phase
         if self._held is not None and not phase.is_terminal and phase is not Phase.CANCELLING:
             return self._held
-        if self.vendor == "batchcom" and phase is Phase.QUEUED:
-            waited = self.world.clock.time() - self.submitted_at
-            return BATCHCOM_PENDING if waited >= self.world.queue_seconds / 2 else self.literal(phase)
-        return self.literal(phase)
+        later = LATER_LITERALS.get(self.vendor, {}).get(phase)
+        return later if later and self._is_late(phase) else self.literal(phase)
+
+    def _is_late(self, phase: Phase) -> bool:
+        """Tell whether the second half of a phase has begun."""
+        queue, run = self.world.queue_seconds, self.world.run_seconds
+        begun = self.submitted_at + queue / 2 if phase is Phase.QUEUED else self.world.start_of(self) + run / 2
+        return self.world.clock.time() >= begun
 
     def literal(self, phase: Phase) -> str:
         """Return the vendor's word for a phase."""
@@ -188,6 +165,10 @@ class EmulatedJob:
         self.message = message
         self._force(Phase.FAILED)
 
+    def expire(self) -> None:
+        """Make the job expired at once, at a vendor that has such a state."""
+        self._force(Phase.EXPIRED)
+
     def cancel(self) -> None:
         """Make the job cancelled at once."""
         self.cancelled = True
@@ -204,6 +185,11 @@ class EmulatedJob:
             self._force(known)
         else:
             self._forced, self._cancel_asked, self._held = None, None, vendor_state
+
+    def release(self) -> None:
+        """Let a job that is held follow the clock again, as if it had been submitted now."""
+        if self._held is not None:
+            self._held, self.submitted_at = None, self.world.clock.time()
 
     def ask_to_cancel(self, *, lingering: bool) -> None:
         """Do what a client's cancellation does.
@@ -238,8 +224,8 @@ class EmulatedJob:
 
     @property
     def share(self) -> float:
-        """The part of the rows, 0 to 1, that the job got done; below 1 where it was cancelled."""
-        if self._cancel_asked or (self._forced and self._forced[0] is Phase.CANCELLED):
+        """The part of the rows, 0 to 1, that the job got done; below 1 where it was cancelled or has expired."""
+        if self._cancel_asked or (self._forced and self._forced[0] in (Phase.CANCELLED, Phase.EXPIRED)):
             asked = self._cancel_asked[0] if self._cancel_asked else self._forced[1] if self._forced else 0.0
             return WORK_DONE_AT_CANCEL if asked >= self.world.start_of(self) else 0.0
         return 1.0
@@ -252,18 +238,24 @@ class EmulatedJob:
                 self._made[key] = self._make(*key)
             return self._made[key]
 
+    def error_content(self) -> Content | None:
+        """Return the bytes of the file of failed requests; ``None`` where there is none, or nothing in it."""
+        content = self.content(ERRORS)
+        return content if content.size else None
+
     def _make(self, part: int, revision: int, share: float) -> Content:
+        recipe = self.errors if part == ERRORS else self.recipe
         if self.result:
             size = int(self.result.part_size(part) * (share or WORK_DONE_AT_CANCEL))
             return self._synthesize(
                 self.result, size, f"{self.world.seed}:{self.id}:{self.result.seed}:{part}:{revision}"
             )
-        if self.recipe is None:
+        if recipe is None:
             return BytesContent(b"", "application/octet-stream")
         path = self.world.spool_path()
         with path.open("wb") as file:
-            self.recipe.write(file, revision, share)
-        return FileContent(path, self.recipe.content_type)
+            recipe.write(file, revision, share)
+        return FileContent(path, recipe.content_type)
 
     def _synthesize(self, spec: ResultSpec, size: int, seed: str) -> Content:
         format = spec.format_for(self.vendor)

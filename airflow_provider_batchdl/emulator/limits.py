@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a limit says about one request.
+    """Verdict of a limit on one request.
 
     Attributes:
         allowed: the request may pass, and was counted.

@@ -14,8 +14,8 @@ from airflow_provider_batchdl.emulator.clock import Clock
 if TYPE_CHECKING:
     from airflow_provider_batchdl.emulator.jobs import EmulatedJob
 
-LINK_SECONDS = {"batchcom": 20 * 60, "apartmentiq": 7 * 86_400}
-"""Life of a link in seconds: Batch.com 20 minutes, ApartmentIQ 7 days (both vendors' documentation)."""
+LINK_SECONDS = {"batchcom": 20 * 60, "apartmentiq": 7 * 86_400, "shopify_bulk": 7 * 86_400}
+"""Life of a link in seconds: Batch.com 20 minutes, ApartmentIQ and Shopify 7 days (the vendors' documentation)."""
 
 _DATE = "%Y%m%dT%H%M%SZ"
 

@@ -1,4 +1,4 @@
-"""What the vendors call their result files."""
+"""Names of the vendors' result files."""
 
 from __future__ import annotations
 
@@ -27,4 +27,5 @@ def result_names(job: EmulatedJob, format: str | None = None) -> dict[int, str]:
     if job.vendor == "batchcom":
         # The documentation calls the export a JSON file; one object per line is an inference, the suffix follows it.
         return {part: f"{job.id}-part-{part}.{suffix}" for part in range(1, spec.parts + 1)}
-    return dict.fromkeys(range(1, spec.parts + 1), f"{job.id}.{suffix}")
+    stem = job.id.rpartition("/")[2]  # Shopify's ids are paths
+    return dict.fromkeys(range(1, spec.parts + 1), f"{stem}.{suffix}")

@@ -14,11 +14,17 @@ _SCHEMES: dict[str, Any] = {
     "proofy": {"type": "apiKey", "in": "query", "name": "api_key"},
     "batchcom": {"type": "http", "scheme": "bearer"},
     "apartmentiq": {"type": "http", "scheme": "bearer"},
+    "openai_batch": {"type": "http", "scheme": "bearer"},
+    "salesforce_bulk_query": {"type": "http", "scheme": "bearer"},
+    "shopify_bulk": {"type": "apiKey", "in": "header", "name": "X-Shopify-Access-Token"},
+    "neverbounce": {"type": "apiKey", "in": "query", "name": "key"},
 }
 _PATH_TYPES: dict[str, Any] = {
     "process_id": {"type": "integer"},
     "job_id": {"type": "string", "format": "uuid"},
     "version": {"enum": ["2.11", "2.13"]},
+    "sf_version": {"enum": ["v64.0"]},
+    "api_date": {"enum": ["2026-01"]},
 }
 _PROJECT = {"name": "X-Batch-Project", "in": "header", "required": True, "schema": {"type": "string"}}
 
@@ -58,7 +64,7 @@ def document(apis: Iterable[Api], origin: str) -> dict[str, Any]:
             paths.setdefault(path, {})[endpoint.method.lower()] = _operation(api, endpoint)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "batchdl emulator", "version": "1", "description": "Four batch APIs on loopback."},
+        "info": {"title": "batchdl emulator", "version": "1", "description": "Batch APIs on loopback."},
         "servers": [{"url": origin}],
         "paths": paths,
         "components": {"securitySchemes": _SCHEMES},

@@ -35,7 +35,7 @@ class RawWire:
 
     @property
     def closed(self) -> bool:
-        """Whether the connection is gone."""
+        """True if the connection is gone."""
         return bool(self._protocol.transport.is_closing() or self._protocol.cycle.disconnected)
 
     async def write(self, data: bytes) -> bool:

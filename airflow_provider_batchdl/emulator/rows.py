@@ -1,4 +1,4 @@
-"""What one made-up row of each vendor's result looks like in each format."""
+"""Made-up rows of each vendor's result in each format."""
 
 from __future__ import annotations
 
@@ -17,7 +17,16 @@ MEDIA_TYPES = {
 }
 """Media type of each format; what the vendors' stores really declare is not documented."""
 
-DEFAULT_FORMAT = {"revenuebase": "csv", "proofy": "json", "batchcom": "jsonl", "apartmentiq": "csv"}
+DEFAULT_FORMAT = {
+    "revenuebase": "csv",
+    "proofy": "json",
+    "batchcom": "jsonl",
+    "apartmentiq": "csv",
+    "openai_batch": "jsonl",
+    "salesforce_bulk_query": "csv",
+    "shopify_bulk": "jsonl",
+    "neverbounce": "csv",
+}
 """What each vendor's result is where the request doesn't choose. Batch.com's one object per line is an inference."""
 
 Record = dict[str, Any]
@@ -25,7 +34,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class RowShape:
-    """How rows become a file: ``prefix``, rows each followed by ``separator``, a last row followed by ``suffix``.
+    """Shape of rows in a file: ``prefix``, rows each followed by ``separator``, a last row followed by ``suffix``.
 
     ``row(block, index, seed, padding)`` makes one row; its length depends on nothing but ``index`` and ``padding``.
     """
@@ -59,7 +68,40 @@ def _apartmentiq(block: str, index: str, seed: str, padding: str) -> Record:
     }
 
 
-_RECORDS = {"revenuebase": _revenuebase, "proofy": _proofy, "batchcom": _batchcom, "apartmentiq": _apartmentiq}
+def _openai(block: str, index: str, seed: str, padding: str) -> Record:
+    body = {"object": "chat.completion", "choices": [{"index": 0, "message": {"content": f"{padding}ok"}}]}
+    response = {"status_code": 200, "request_id": f"req_{seed}", "body": body}
+    return {"id": f"batch_req_{block}{index}", "custom_id": f"r{block}{index}", "response": response, "error": None}
+
+
+def _salesforce(block: str, index: str, seed: str, padding: str) -> Record:
+    return {
+        "Id": f"001{block}{index}AAA",
+        "Name": f'{padding}Acme, "{seed}"',
+        "Industry": ("Banking", "Energy")[int(index) % 2],
+    }
+
+
+def _shopify(block: str, index: str, seed: str, padding: str) -> Record:
+    return {"id": f"gid://shopify/Product/{block}{index}", "title": f"{padding}P{block}{index} {seed}"}
+
+
+def _neverbounce(block: str, index: str, seed: str, padding: str) -> Record:
+    return {"email": f"{padding}u{block}{index}@{seed}.example", "email_status": ("valid", "invalid")[int(index) % 2]}
+
+
+_RECORDS = {
+    "revenuebase": _revenuebase,
+    "proofy": _proofy,
+    "batchcom": _batchcom,
+    "apartmentiq": _apartmentiq,
+    "openai_batch": _openai,
+    "salesforce_bulk_query": _salesforce,
+    "shopify_bulk": _shopify,
+    "neverbounce": _neverbounce,
+}
+_QUOTED = frozenset({"salesforce_bulk_query"})
+"""Vendors that put every value of a CSV in quotes (Salesforce: the examples of its guide)."""
 
 
 def flatten(record: Record) -> list[str]:
@@ -82,14 +124,19 @@ def row_shape(vendor: str, format: str) -> RowShape:
     """Return the shape of a vendor's rows in ``csv``, ``jsonl`` or ``json``."""
     record = _RECORDS[vendor]
 
+    def joined(values: list[str]) -> bytes:
+        if vendor in _QUOTED:
+            values = ['"' + value.replace('"', '""') + '"' for value in values]
+        return ",".join(values).encode()
+
     def line(block: str, index: str, seed: str, padding: str) -> bytes:
-        return ",".join(flatten(record(block, index, seed, padding))).encode()
+        return joined(flatten(record(block, index, seed, padding)))
 
     def document(block: str, index: str, seed: str, padding: str) -> bytes:
         return json.dumps(record(block, index, seed, padding), separators=(",", ":")).encode()
 
     if format == "csv":
-        return RowShape(",".join(flat_names(record("0", "0", "s", ""))).encode() + b"\n", b"\n", b"\n", line)
+        return RowShape(joined(flat_names(record("0", "0", "s", ""))) + b"\n", b"\n", b"\n", line)
     if format == "jsonl":
         return RowShape(b"", b"\n", b"\n", document)
     if vendor == "proofy":

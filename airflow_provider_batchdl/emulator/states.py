@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from enum import Enum
 
-VENDORS = ("revenuebase", "proofy", "batchcom", "apartmentiq")
+BUILT_IN = ("revenuebase", "proofy", "batchcom", "apartmentiq")
+"""Vendors whose classes come with the provider."""
+
+DECLARED = ("openai_batch", "salesforce_bulk_query", "shopify_bulk", "neverbounce")
+"""Vendors of the catalogue, by their documents' names."""
+
+VENDORS = (*BUILT_IN, *DECLARED)
 
 
 class Phase(Enum):
@@ -16,11 +22,12 @@ class Phase(Enum):
     FAILED = "failed"
     CANCELLING = "cancelling"
     CANCELLED = "cancelled"
+    EXPIRED = "expired"
 
     @property
     def is_terminal(self) -> bool:
-        """Whether nothing more happens to the job."""
-        return self in (Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED)
+        """True if nothing more happens to the job."""
+        return self in (Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED, Phase.EXPIRED)
 
 
 LITERALS: dict[str, dict[Phase, str]] = {
@@ -61,21 +68,62 @@ LITERALS: dict[str, dict[Phase, str]] = {
         Phase.CANCELLING: "cancelled",
         Phase.CANCELLED: "cancelled",
     },
+    # The reference's enumeration of a batch's status.
+    "openai_batch": {
+        Phase.QUEUED: "validating",
+        Phase.RUNNING: "in_progress",
+        Phase.SUCCEEDED: "completed",
+        Phase.FAILED: "failed",
+        Phase.CANCELLING: "cancelling",
+        Phase.CANCELLED: "cancelled",
+        Phase.EXPIRED: "expired",
+    },
+    # The guide's page "Get Information About a Query Job" has these five.
+    "salesforce_bulk_query": {
+        Phase.QUEUED: "UploadComplete",
+        Phase.RUNNING: "InProgress",
+        Phase.SUCCEEDED: "JobComplete",
+        Phase.FAILED: "Failed",
+        Phase.CANCELLING: "Aborted",
+        Phase.CANCELLED: "Aborted",
+    },
+    # The enumeration BulkOperationStatus; EXPIRED means that the result's URL has expired.
+    "shopify_bulk": {
+        Phase.QUEUED: "CREATED",
+        Phase.RUNNING: "RUNNING",
+        Phase.SUCCEEDED: "COMPLETED",
+        Phase.FAILED: "FAILED",
+        Phase.CANCELLING: "CANCELING",
+        Phase.CANCELLED: "CANCELED",
+        Phase.EXPIRED: "EXPIRED",
+    },
+    # The reference of /jobs/status. There is no cancellation; a job that a test cancels by force shows as failed.
+    "neverbounce": {
+        Phase.QUEUED: "queued",
+        Phase.RUNNING: "running",
+        Phase.SUCCEEDED: "complete",
+        Phase.FAILED: "failed",
+        Phase.CANCELLING: "failed",
+        Phase.CANCELLED: "failed",
+    },
 }
 """Each vendor's own word for each phase."""
 
-BATCHCOM_PENDING = "PENDING"
-"""Batch.com's second state of an export that has not started; served in the second half of the queue time."""
+LATER_LITERALS: dict[str, dict[Phase, str]] = {
+    "batchcom": {Phase.QUEUED: "PENDING"},
+    "openai_batch": {Phase.RUNNING: "finalizing"},
+    "neverbounce": {Phase.QUEUED: "parsing"},
+}
+"""A vendor's second word for a phase, served in the second half of its time."""
 
-CONCURRENCY = {"proofy": 2}
-"""How many jobs of an account run at a time; further ones queue (Proofy: vendor's documentation)."""
+CONCURRENCY = {"proofy": 2, "neverbounce": 10}
+"""How many jobs of an account run at a time; further ones queue (both: vendor's documentation)."""
 
 
 def phase_named(vendor: str, state: str) -> Phase | None:
     """Return the phase that a phase's name or a vendor's literal stands for, or ``None`` for an unknown word."""
-    if vendor == "batchcom" and state == BATCHCOM_PENDING:
-        return Phase.QUEUED
+    later = LATER_LITERALS.get(vendor, {})
     for phase, literal in LITERALS[vendor].items():
-        if state in (phase.value, literal):
+        if state in (phase.value, literal, later.get(phase)):
             return phase
     return None

@@ -36,10 +36,12 @@ class ResultSpec:
         part_numbers: the numbers that Batch.com gives the parts, in their order, right or wrong: ``(1, 1, 2)``,
             ``(2, None, 3)``; 1, 2, 3 … where left out.
         listing: whether Batch.com shows its ``files`` at all, or ``null`` in their place, or no such member.
+        errors: exact size of OpenAI Batch's second file, that of the failed requests; 0 is no such file.
+        page_rows: the most rows that Salesforce puts on a page of the result; ``None`` is as many as are asked for.
 
     Raises:
-        ValueError: for a negative size, a negative number of parts, other than one number for each, or an
-            unknown format or listing.
+        ValueError: for a negative size, a negative number of parts, other than one number for each, an
+            unknown format or listing, or pages without rows.
     """
 
     bytes: int = 100_000
@@ -48,11 +50,15 @@ class ResultSpec:
     seed: int = 0
     part_numbers: Sequence[int | str | None] | None = None
     listing: Listing = "files"
+    errors: int = 0
+    page_rows: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be made."""
-        if self.bytes < 0 or self.parts < 0:
-            raise ValueError(f"cannot make {self.bytes} bytes in {self.parts} parts")
+        if self.bytes < 0 or self.parts < 0 or self.errors < 0:
+            raise ValueError(f"cannot make {self.bytes} bytes in {self.parts} parts, and {self.errors} of errors")
+        if self.page_rows is not None and self.page_rows < 1:
+            raise ValueError(f"cannot make pages of {self.page_rows} rows")
         if self.format is not None and self.format not in MEDIA_TYPES:
             raise ValueError(f"unknown format {self.format!r}; known: {', '.join(MEDIA_TYPES)}")
         if self.part_numbers is not None and len(self.part_numbers) != self.parts:
@@ -61,7 +67,9 @@ class ResultSpec:
             raise ValueError(f"unknown listing {self.listing!r}; known: {', '.join(get_args(Listing))}")
 
     def part_size(self, part: int) -> int:
-        """Return the size in bytes of a part, counted from 1."""
+        """Return the size in bytes of a part, counted from 1; 0 is the file of failed requests."""
+        if not part:
+            return self.errors
         share, rest = divmod(self.bytes, self.parts or 1)
         return share + (1 if part <= rest else 0)
 

@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from airflow_provider_batchdl.emulator.exchange import BadBodyError, Call
-
-
-@dataclass(frozen=True)
-class Upload:
-    """An uploaded file.
-
-    Attributes:
-        filename: the part's file name.
-        content_type: the part's media type, may be empty.
-        path: where its bytes lie.
-    """
-
-    filename: str
-    content_type: str
-    path: Path
+from airflow_provider_batchdl.emulator.uploaded import Upload
 
 
 async def read_upload(call: Call, part: str) -> Upload | None:
@@ -34,19 +21,41 @@ async def read_upload(call: Call, part: str) -> Upload | None:
     Raises:
         BadBodyError: where the body is broken multipart.
     """
+    upload, _ = await read_multipart(call, part)
+    return upload
+
+
+async def read_multipart(call: Call, part: str) -> tuple[Upload | None, dict[str, str]]:
+    """Return the file in a multipart body's part, ``None`` where there is no such file, and the fields beside it.
+
+    Raises:
+        BadBodyError: where the body is broken multipart.
+    """
     if not call.header("content-type").lower().startswith("multipart/form-data"):
-        return None
+        return None, {}
+    async with form_of(call) as form:
+        fields = {name: value for name, value in form.items() if isinstance(value, str)}
+        value = form.get(part)
+        if not isinstance(value, UploadFile):
+            return None, fields
+        path = call.world.spool_path()
+        await asyncio.to_thread(_copy, value, path)
+        return Upload(value.filename or "", value.content_type or "", path), fields
+
+
+@asynccontextmanager
+async def form_of(call: Call) -> AsyncIterator[FormData]:
+    """Yield a body's form, multipart or urlencoded.
+
+    Raises:
+        BadBodyError: where it is broken.
+    """
     try:
         form = await call.request.form()
     except (HTTPException, AssertionError, ValueError, KeyError) as error:
         raise BadBodyError(f"There was an error parsing the body ({type(error).__name__})") from None
     try:
-        value = form.get(part)
-        if not isinstance(value, UploadFile):
-            return None
-        path = call.world.spool_path()
-        await asyncio.to_thread(_copy, value, path)
-        return Upload(value.filename or "", value.content_type or "", path)
+        yield form
     finally:
         await form.close()
 

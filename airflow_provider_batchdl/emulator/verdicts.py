@@ -1,4 +1,4 @@
-"""What the emulator finds out about an e-mail address: a function of the address, the seed and nothing else."""
+"""Verdicts on e-mail addresses: a function of the address and the seed only."""
 
 from __future__ import annotations
 

@@ -6,12 +6,12 @@ import hashlib
 import heapq
 import tempfile
 import threading
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from airflow_provider_batchdl.emulator import ids
 from airflow_provider_batchdl.emulator.accounts import Accounts
 from airflow_provider_batchdl.emulator.clock import Clock
 from airflow_provider_batchdl.emulator.faults import FaultBook
@@ -19,8 +19,9 @@ from airflow_provider_batchdl.emulator.jobs import EmulatedJob
 from airflow_provider_batchdl.emulator.limits import Limit, Verdict
 from airflow_provider_batchdl.emulator.links import LinkBook
 from airflow_provider_batchdl.emulator.records import RequestLog
-from airflow_provider_batchdl.emulator.states import CONCURRENCY, VENDORS
+from airflow_provider_batchdl.emulator.states import CONCURRENCY, VENDORS, Phase
 from airflow_provider_batchdl.emulator.synthetic import ResultSpec
+from airflow_provider_batchdl.emulator.uploaded import Upload
 
 ErrorShape = Literal["detail", "dict", "message", "sentence", "problem"]
 
@@ -59,6 +60,7 @@ class World:
             self._by_id: dict[tuple[str, str], EmulatedJob] = {}
             self._limits: dict[tuple[str, str], Limit] = {}
             self.results: dict[str, ResultSpec] = {}
+            self.uploads: dict[tuple[str, str], Upload] = {}
             self._serial = 0
             self.faults.clear()
             self.log.clear()
@@ -84,9 +86,7 @@ class World:
         with self.lock:
             self._serial += 1
             digest = hashlib.sha256(f"{self.seed}:{vendor}:{self._serial}".encode()).hexdigest()
-        if vendor == "revenuebase":
-            return str(41_000 + self._serial)
-        return f"export_{digest[:32]}" if vendor == "batchcom" else str(uuid.UUID(digest[:32], version=4))
+            return ids.job_id(vendor, self._serial, digest)
 
     # --- jobs
 
@@ -132,7 +132,7 @@ class World:
             for job in self._jobs[vendor]:
                 if not job.charged and job.phase.is_terminal:
                     job.charged = True
-                    share = {"succeeded": 1.0, "cancelled": job.share}.get(job.phase.value, 0.0)
+                    share = job.share if job.phase is not Phase.FAILED else 0.0
                     self.accounts.credits[vendor] = max(0, self.accounts.credits[vendor] - int(job.cost * share))
             return self.accounts.credits[vendor]
 

@@ -1,1 +1,3 @@
-"""A connection becomes a client."""
+"""Hooks: turn an Airflow connection into a client of its vendor."""
+
+__all__: list[str] = []

@@ -1,12 +1,14 @@
-"""The ApartmentIQ hook."""
+"""Hook of ApartmentIQ."""
 
 from __future__ import annotations
 
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 
+__all__ = ["ApartmentIQHook"]
+
 
 class ApartmentIQHook(BatchApiHook):
-    """ApartmentIQ, through a connection of type ``apartmentiq``; see :class:`BatchApiHook` for what it does."""
+    """Hook of ApartmentIQ, for connections of type ``apartmentiq``; see :class:`BatchApiHook` for its methods."""
 
     default_conn_name = "apartmentiq_default"
     conn_type = "apartmentiq"

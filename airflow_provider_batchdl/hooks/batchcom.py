@@ -1,12 +1,14 @@
-"""The Batch.com hook."""
+"""Hook of Batch.com."""
 
 from __future__ import annotations
 
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 
+__all__ = ["BatchComHook"]
+
 
 class BatchComHook(BatchApiHook):
-    """Batch.com, through a connection of type ``batchcom``; see :class:`BatchApiHook` for what it does."""
+    """Hook of Batch.com, for connections of type ``batchcom``; see :class:`BatchApiHook` for its methods."""
 
     default_conn_name = "batchcom_default"
     conn_type = "batchcom"

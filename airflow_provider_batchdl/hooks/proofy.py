@@ -1,12 +1,14 @@
-"""The Proofy hook."""
+"""Hook of Proofy."""
 
 from __future__ import annotations
 
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 
+__all__ = ["ProofyHook"]
+
 
 class ProofyHook(BatchApiHook):
-    """Proofy, through a connection of type ``proofy``; see :class:`BatchApiHook` for what it does."""
+    """Hook of Proofy, for connections of type ``proofy``; see :class:`BatchApiHook` for its methods."""
 
     default_conn_name = "proofy_default"
     conn_type = "proofy"

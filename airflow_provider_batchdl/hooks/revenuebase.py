@@ -1,12 +1,14 @@
-"""The Revenuebase hook."""
+"""Hook of Revenuebase."""
 
 from __future__ import annotations
 
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 
+__all__ = ["RevenuebaseHook"]
+
 
 class RevenuebaseHook(BatchApiHook):
-    """Revenuebase, through a connection of type ``revenuebase``; see :class:`BatchApiHook` for what it does."""
+    """Hook of Revenuebase, for connections of type ``revenuebase``; see :class:`BatchApiHook` for its methods."""
 
     default_conn_name = "revenuebase_default"
     conn_type = "revenuebase"

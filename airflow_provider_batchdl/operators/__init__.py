@@ -1,1 +1,3 @@
-"""Submitting, downloading, cancelling, and all of it in one task."""
+"""Operators: submit, download, cancel, and all of it in one task."""
+
+__all__: list[str] = []

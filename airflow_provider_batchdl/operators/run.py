@@ -1,64 +1,66 @@
-"""A task that submits a job, waits for it and lands its results."""
+"""Operator that submits a job, waits for it and downloads its results."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from airflow.sdk import BaseOperator
-
-from airflow_provider_batchdl.deferral import (
+from airflow_provider_batchdl._airflow.compat import AirflowTaskTimeout, default_deferrable
+from airflow_provider_batchdl._airflow.fail_fast import fail_fast
+from airflow_provider_batchdl._airflow.job_note import note_job, noted_errors
+from airflow_provider_batchdl._airflow.log_groups import log_group
+from airflow_provider_batchdl._airflow.on_kill import task_state
+from airflow_provider_batchdl._airflow.pushing import try_push
+from airflow_provider_batchdl._airflow.tracing import span
+from airflow_provider_batchdl._tasks.cancel import cancel_quickly, cancel_unless_ended
+from airflow_provider_batchdl._tasks.choices import OnChangedInput, OnUncertainSubmit
+from airflow_provider_batchdl._tasks.deferral import (
     deadline_of,
-    default_deferrable,
-    ended_job,
+    keep_waiting_if_listed,
+    keep_waiting_unless_answered,
     limit_of,
-    seconds_of,
     wait_in_triggerer,
-    wait_on_if_listed,
-    wait_on_unless_answered,
 )
+from airflow_provider_batchdl._tasks.destinations import warn_of_replacing
+from airflow_provider_batchdl._tasks.download_mixin import LandsResults
+from airflow_provider_batchdl._tasks.rendering import HidesSignatures
+from airflow_provider_batchdl._tasks.submit_once import SubmitOnce
+from airflow_provider_batchdl._tasks.unlanded import download_command, log_how_to_download
+from airflow_provider_batchdl._tasks.warnings import SubmitsJobs
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
     EmptyResultError,
     InvalidRequestError,
     JobFailedError,
+    JobNotFoundError,
     UnsupportedOperationError,
 )
-from airflow_provider_batchdl.failures import AirflowTaskTimeout, no_vain_retries
+from airflow_provider_batchdl.hooks._polls import poll
 from airflow_provider_batchdl.hooks.base import BatchApiHook
-from airflow_provider_batchdl.hooks.polls import poll
-from airflow_provider_batchdl.jobs import JobState
-from airflow_provider_batchdl.kills import task_state
-from airflow_provider_batchdl.links import BatchJobLink, show_link
-from airflow_provider_batchdl.operators.cancel import cancel_quickly, cancel_unless_ended
-from airflow_provider_batchdl.operators.choices import (
-    OnChangedInput,
-    OnUncertainSubmit,
-    checked,
-    parse_on_changed_input,
-)
-from airflow_provider_batchdl.operators.download import MAX_XCOM_BYTES
-from airflow_provider_batchdl.operators.landing import LandsResults, as_given
-from airflow_provider_batchdl.operators.submission import Submission
-from airflow_provider_batchdl.rendering import HidesSignatures
-from airflow_provider_batchdl.sections import log_group
-from airflow_provider_batchdl.tracing import span
-from airflow_provider_batchdl.waiting import Patience
+from airflow_provider_batchdl.jobs import JobState, state_words
+from airflow_provider_batchdl.links import BatchJobLink, push_link
+from airflow_provider_batchdl.polling.backoff import PollBackoff
+from airflow_provider_batchdl.triggers.events import ended_job
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from airflow.sdk import Context, ObjectStoragePath, XComArg
 
     from airflow_provider_batchdl.jobs import Job
 
+__all__ = ["BatchJobOperator"]
+
 
 class _KilledError(BaseException):
-    """Ends a wait from within ``on_kill``, which Airflow calls in a signal handler."""
+    """End a wait from within ``on_kill``, which Airflow calls in a signal handler."""
 
 
-class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
-    """Submits a job, waits for it and downloads its results, as one durable task.
+class BatchJobOperator(HidesSignatures, LandsResults, SubmitsJobs):
+    """Submit a job, wait for it and download its results, as one durable task.
 
     A retry reconnects to the job (before Airflow 3.3 only with a ``destination``) and, where it has ended, only
     downloads; one that failed is submitted anew, and one that was cancelled fails the task at once. Returns what
@@ -66,31 +68,24 @@ class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
 
     Args:
         conn_id: the account's connection; its type names the vendor.
-        request: the vendor's request, a dict; see the vendor's section in the documentation.
-        file: path or URL of a file to upload, anything ``ObjectStoragePath`` takes.
-        destination: where the results go, as for ``DownloadBatchResultsOperator``; into XCom where left out.
-        accept_partial: take what a cancelled job left, where the vendor keeps it.
-        max_xcom_bytes: the most a result may have, in bytes, to go into XCom.
-        manifest: whether to write ``_manifest.json``; only beside several files, or to ``"skip"``, where left out.
-        if_exists: what becomes of an object at the destination, as for ``DownloadBatchResultsOperator``.
-        on_empty: what becomes of a job that succeeded and has no result file, as there.
-        sha256: whether to compute the files' SHA-256, as there.
-        max_connections: the most to fetch one large file by, as there.
-        partition_key: the partitions that the result is of, as there.
-        poll_interval: seconds between looks; the connection's extra ``poll_interval`` or the vendor's where left out.
-        max_poll_interval: most seconds between polls while deferred, where they become fewer; the connection's extra of
-            that name, or eight times ``poll_interval`` and at most five minutes, where left out.
-        timeout: seconds that a try waits for the job; until ``execution_timeout``, or a day without one, if left out.
+        request: the vendor's request, a dict or the JSON text of one; see the vendor's section in the documentation.
+        file: path or URL of a file to upload, anything ``ObjectStoragePath`` takes, or a path object.
+        poll_interval: seconds between polls; the connection's extra ``poll_interval`` or the vendor's where left out.
+        max_poll_interval: most seconds between polls while deferred, where the interval grows with the job's age; the
+            connection's extra of that name, or eight times ``poll_interval`` and at most five minutes, where left out.
+        timeout: seconds that a try waits for the job; if left out, until ``execution_timeout``, or a day without one.
         deferrable: wait in the triggerer; ``[operators] default_deferrable`` where left out. ``execution_timeout``
             holds there too, counted from the try's start.
         durable: remember the job across tries; before Airflow 3.3 in ``.batchdl/`` beside the destination.
-        cancel_on_kill: cancel the job at the vendor when a user ends or clears the task, and when its time is up. A
-            worker or triggerer that goes away leaves the job alone: the retry goes on with it.
-        on_uncertain_submit: where a submit was sent, its answer was lost and the job cannot be found: ``fail``, with
-            an error that says what to look for, or ``resubmit``, at the risk of paying twice.
+        cancel_on_kill: cancel the job at the vendor when a user kills or clears the task, and when its time is up. The
+            shutdown of a worker or triggerer does not cancel the job: the retry reconnects to it.
+        on_uncertain_submit: where a submit was sent, got no response, and the job cannot be found: ``fail``, with an
+            error that says what to check, or ``resubmit``, at the risk of paying twice.
         on_changed_input: where a retry finds another request, file or account than this task has submitted: ``fail``,
             with an error that names what changed, or ``resubmit``, as a clear does.
     """
+
+    __supports_durable_execution: ClassVar[bool] = True  # for Airflow's registry; a subclass declares its own
 
     template_fields: Sequence[str] = ("conn_id", "request", "file", "destination", "partition_key")
     template_fields_renderers: ClassVar[dict[str, str]] = {"request": "json"}
@@ -101,17 +96,8 @@ class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
         self,
         *,
         conn_id: str,
-        request: dict[str, Any] | XComArg | None = None,
-        file: str | XComArg | None = None,
-        destination: str | ObjectStoragePath | XComArg | None = None,
-        accept_partial: bool = False,
-        max_xcom_bytes: int = MAX_XCOM_BYTES,
-        manifest: bool | None = None,
-        if_exists: str = "replace",
-        on_empty: str = "fail",
-        sha256: bool = True,
-        max_connections: int | None = None,
-        partition_key: str | list[str] | XComArg | None = None,
+        request: dict[str, Any] | str | XComArg | None = None,
+        file: str | PathLike[str] | ObjectStoragePath | XComArg | None = None,
         poll_interval: float | timedelta | None = None,
         max_poll_interval: float | timedelta | None = None,
         timeout: float | timedelta | None = None,
@@ -123,41 +109,46 @@ class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.conn_id = conn_id
-        self.request: dict[str, Any] | None = request  # type: ignore[assignment] # Airflow resolves it before execute
-        self.file: str | None = file  # type: ignore[assignment] # Airflow resolves it before execute
-        self.destination: str | None = as_given(destination)  # Airflow resolves it before execute
-        self.accept_partial = accept_partial
-        self.max_xcom_bytes = max_xcom_bytes
-        self.manifest = manifest
-        self.if_exists = if_exists
-        self.on_empty = on_empty
-        self.sha256 = sha256
-        self.max_connections = max_connections
-        self.partition_key: str | list[str] | None = partition_key  # type: ignore[assignment] # as above
-        self.poll_interval = seconds_of(poll_interval)
-        self.max_poll_interval = seconds_of(max_poll_interval)
-        self.timeout = limit_of(self, timeout)
-        self.deferrable = default_deferrable() if deferrable is None else deferrable
-        self.durable = durable
-        self.cancel_on_kill = cancel_on_kill
-        self.on_uncertain_submit = checked(on_uncertain_submit)
-        self.on_changed_input = parse_on_changed_input(on_changed_input)
+        self.conn_id: str = self._checked("conn_id", conn_id)
+        self.request: dict[str, Any] | str | None = self._checked("request", request)  # Airflow resolves it
+        self.file: str | None = self._checked("file", file)  # before execute
+        self.poll_interval: float | None = self._checked("poll_interval", poll_interval)
+        self.max_poll_interval: float | None = self._checked("max_poll_interval", max_poll_interval)
+        self.timeout = limit_of(self, self._checked("timeout", timeout))
+        self.deferrable = default_deferrable() if deferrable is None else self._checked("deferrable", deferrable)
+        self.durable: bool = self._checked("durable", durable)
+        self.cancel_on_kill: bool = self._checked("cancel_on_kill", cancel_on_kill)
+        self.on_uncertain_submit: OnUncertainSubmit = self._checked("on_uncertain_submit", on_uncertain_submit)
+        self.on_changed_input: OnChangedInput = self._checked("on_changed_input", on_changed_input)
         self.vendor_url: str | None = None
         self._waiting = False
-        self._told: str | None = None
+        self._logged_state: str | None = None
+        self._is_id_pushed = True
 
     def execute(self, context: Context) -> Any:
-        """Submit, or reconnect; then wait here or in the triggerer; then download."""
-        with no_vain_retries(JobFailedError), BatchApiHook.for_connection(self.conn_id) as hook:
-            show_link(self, context, hook)
-            self._prepare(context)
+        """Submit, or reconnect; then wait here or in the triggerer; then download.
+
+        Returns:
+            The ``Landing`` as a dict, or the parsed result where there is no destination.
+
+        Raises:
+            BatchTaskFailedError: an error that no retry can fix; its cause is the typed one.
+            AirflowTaskTimeout: the wait took longer than ``timeout``.
+            TaskDeferred: the wait continues in the triggerer.
+            BatchDlError: any other error; Airflow retries the task.
+        """
+        with fail_fast(JobFailedError), noted_errors(self, context), BatchApiHook.for_connection(self.conn_id) as hook:
+            push_link(self, context, hook)
+            self._prepare(context, submits=True)
             submission = self._submission(context)
-            job = submission.ensure(hook, self.request, self.file)
-            context["ti"].xcom_push(key="job_id", value=job.id)
+            warn = partial(warn_of_replacing, self.destination, self.options, context, hook.vendor.name)
+            job = submission.ensure(hook, self.request, self.file, before_submit=warn)
+            note_job(self, context, job)
+            push_link(self, context, hook, job.id)
+            self._is_id_pushed = try_push(context, "job_id", job.id)
             self._note_lineage(hook, job.id)
-            self._told = job.vendor_state
-            if not hook.has_results(job, accept_partial=self.accept_partial):
+            self._logged_state = job.vendor_state
+            if not hook.ensure_results(job, accept_partial=self.options.accept_partial):
                 submission.store_again()
                 if self.deferrable:
                     self._defer(context, job.id)
@@ -165,38 +156,48 @@ class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
             return self._land(context, hook, job.id)
 
     def execute_complete(self, context: Context, event: dict[str, Any], wait: dict[str, Any] | None = None) -> Any:
-        """Go on after the trigger's event: download, or raise what the job's end means."""
-        with no_vain_retries(JobFailedError), BatchApiHook.for_connection(self.conn_id) as hook:
-            show_link(self, context, hook)
-            wait_on_unless_answered(self, event, wait)
-            wait_on_if_listed(self, hook, event, wait)
+        """Resume with the trigger's event: download, or raise the job's failure.
+
+        Args:
+            context: the task's context.
+            event: the trigger's event; see ``triggers/events.py``.
+            wait: the arguments that the trigger was created with.
+
+        Raises:
+            BatchDlError: as :meth:`execute`.
+        """
+        with fail_fast(JobFailedError), noted_errors(self, context), BatchApiHook.for_connection(self.conn_id) as hook:
+            push_link(self, context, hook, (wait or event)["job_id"])  # not the event's, which may be another task's
+            keep_waiting_unless_answered(self, event, wait)
+            keep_waiting_if_listed(self, hook, event, wait)
             submission = self._submission(context)
             submission.check_account(hook)
-            context["ti"].xcom_push(key="job_id", value=event["job_id"])
+            self._is_id_pushed = try_push(context, "job_id", event["job_id"])
             self._note_lineage(hook, event["job_id"])
             job = ended_job(event)
             if job is None:
                 self._give_up(hook, event["job_id"], submission)
             else:
-                self._tell(job)
-                hook.has_results(job, accept_partial=self.accept_partial)
+                self._log_state(context, job)
+                hook.ensure_results(job, accept_partial=self.options.accept_partial)
             return self._land(context, hook, event["job_id"])
 
-    def _submission(self, context: Context) -> Submission:
-        return Submission(
+    def _submission(self, context: Context) -> SubmitOnce:
+        return SubmitOnce(
             context,
             durable=self.durable,
             destination=self.destination,
             cancel_superseded=self.cancel_on_kill,
             on_uncertain=self.on_uncertain_submit,
             on_changed=self.on_changed_input,
+            accept_partial=self.options.accept_partial,
         )
 
-    def _wait(self, context: Context, hook: BatchApiHook, job_id: str, submission: Submission) -> None:
+    def _wait(self, context: Context, hook: BatchApiHook, job_id: str, submission: SubmitOnce) -> None:
         from airflow_provider_batchdl.retries import longest_pause
 
         longest = longest_pause(self, context) if submission.is_durable else float("inf")
-        patience = Patience(self.poll_interval or hook.poll_interval, longest=longest)
+        backoff = PollBackoff(self.poll_interval or hook.poll_interval, longest=longest)
         # Airflow itself interrupts by execution_timeout here; a deadline of the same moment would have it interrupt the
         # cancel that follows.
         deadline = None if self.timeout is None else time.time() + self.timeout
@@ -204,7 +205,8 @@ class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
         group = log_group(f"Waiting for job {job_id} at {hook.vendor.label}")
         try:
             with group, span("wait", vendor=hook.vendor.name, job_id=job_id):
-                while not self._look(hook, job_id, patience, deadline):
+                while not self._poll(context, hook, job_id, backoff, deadline):
+                    submission.store_again()
                     if deadline is not None and time.time() >= deadline:
                         raise AirflowTaskTimeout
         except AirflowTaskTimeout:
@@ -215,37 +217,39 @@ class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
         finally:
             self._waiting = False
 
-    def _look(self, hook: BatchApiHook, job_id: str, patience: Patience, deadline: float | None) -> bool:
-        time.sleep(patience.pause() if deadline is None else max(0.0, min(patience.pause(), deadline - time.time())))
-        job = poll(hook, job_id, patience)
+    def _poll(self, context: Context, hook: BatchApiHook, job_id: str, backoff: PollBackoff, end: float | None) -> bool:
+        delay = backoff.next_delay()
+        time.sleep(delay if end is None else max(0.0, min(delay, end - time.time())))
+        job = poll(hook, job_id, backoff)
         if job is None:
             return False
-        self._tell(job)
-        return hook.has_results(job, accept_partial=self.accept_partial)
+        self._log_state(context, job)
+        return hook.ensure_results(job, accept_partial=self.options.accept_partial)
 
-    def _tell(self, job: Job) -> None:
-        """Log the job's state where it has changed."""
-        if job.vendor_state != self._told:
-            self._told = job.vendor_state
-            self.log.info("Job %s is %s.", job.id, job.vendor_state)
+    def _log_state(self, context: Context, job: Job) -> None:
+        """Log and note the job's state if it has changed."""
+        if job.vendor_state != self._logged_state:
+            self._logged_state = job.vendor_state
+            note_job(self, context, job)
+            self.log.info("Job %s is %s.", job.id, state_words(job))
 
     def on_kill(self) -> None:
-        """End the wait, to decide outside of the signal handler what becomes of the job."""
+        """End the wait; whether to cancel the job is decided outside of the signal handler."""
         if self._waiting:
             self._waiting = False
             raise _KilledError
 
-    def _stop(self, context: Context, hook: BatchApiHook, job_id: str, submission: Submission) -> NoReturn:
-        """Cancel the job where a user ended the task. There are some five seconds left."""
+    def _stop(self, context: Context, hook: BatchApiHook, job_id: str, submission: SubmitOnce) -> NoReturn:
+        """Cancel the job if a user killed the task. Airflow leaves about five seconds for it."""
         if submission.is_durable and task_state(context["ti"]) == "running":
-            raise RuntimeError(f"This worker was told to stop. Job {job_id} goes on, and so does a retry with it.")
+            raise RuntimeError(f"The worker is shutting down. Job {job_id} is still running; a retry reconnects to it.")
         if self.cancel_on_kill:
             try:
                 cancel_quickly(hook, job_id)
                 self.log.info("Cancelled job %s at the vendor.", job_id)
             except BatchDlError as error:
-                self.log.warning("Job %s could not be cancelled at the vendor: %s", job_id, error)
-        raise RuntimeError(f"The task was ended while job {job_id} ran.")
+                self.log.warning("Could not cancel job %s; it may still be running: %s", job_id, error)
+        raise RuntimeError(f"A user ended the task while job {job_id} was running.")
 
     def _defer(self, context: Context, job_id: str) -> None:
         from airflow_provider_batchdl.triggers.job import BatchJobTrigger
@@ -261,34 +265,36 @@ class BatchJobOperator(HidesSignatures, LandsResults, BaseOperator):
         )
         wait_in_triggerer(self, trigger)
 
-    def _give_up(self, hook: BatchApiHook, job_id: str, submission: Submission) -> None:
-        """End the wait whose time is up, unless the job has ended by now.
+    def _give_up(self, hook: BatchApiHook, job_id: str, submission: SubmitOnce) -> None:
+        """End a wait whose time is up, unless the job has ended by now.
 
         Raises:
-            AirflowTaskTimeout: as Airflow ends a task that does not defer; it may be retried.
+            AirflowTaskTimeout: the same that Airflow raises in a task that does not defer; it may be retried.
         """
         if self.cancel_on_kill:
             try:
                 job = cancel_unless_ended(hook, job_id)
             except (UnsupportedOperationError, InvalidRequestError) as error:
-                self.log.warning("Job %s is not cancelled at the vendor: %s", job_id, error.message)
+                self.log.warning("Cannot cancel job %s; it is still running: %s", job_id, error.message)
             else:
                 if job.state in (JobState.SUCCEEDED, JobState.FAILED):
-                    hook.has_results(job)
+                    hook.ensure_results(job, accept_partial=self.options.accept_partial)
                     return
                 # A retry is a new attempt in its own time: it must not reconnect to what was just cancelled.
                 submission.give_up()
-        raise AirflowTaskTimeout(f"Job {job_id} has not ended within the task's timeout or execution_timeout.")
+        raise AirflowTaskTimeout(
+            f"Job {job_id} has not ended within the task's timeout or execution_timeout; raise these to wait longer."
+        )
 
     def _land(self, context: Context, hook: BatchApiHook, job_id: str) -> Any:
         try:
-            return super()._land(context, hook, job_id)
-        except EmptyResultError:
+            landed = super()._land(context, hook, job_id)
+        except (EmptyResultError, JobNotFoundError):
             raise
-        except BatchDlError:
-            self.log.warning(
-                "Job %s has ended, and its results are still at the vendor. A retry lands them. Clearing this task "
-                "submits, and pays for, a new job; DownloadBatchResultsOperator with this job_id does not.",
-                job_id,
-            )
+        except BatchDlError as error:
+            command = download_command(self.conn_id, job_id, self.destination, self.options)
+            log_how_to_download(error, context["ti"], job_id, command)
             raise
+        if not self._is_id_pushed:
+            context["ti"].xcom_push(key="job_id", value=job_id)
+        return landed

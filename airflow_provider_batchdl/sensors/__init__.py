@@ -1,1 +1,3 @@
-"""Waiting for jobs."""
+"""Sensors: wait for a job."""
+
+__all__: list[str] = []

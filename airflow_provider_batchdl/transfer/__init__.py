@@ -1,7 +1,7 @@
-"""Bytes from a URL into a store: streamed, verified, and only then visible. Imports no Airflow.
+"""Download engine: bytes from a URL into a store, streamed, verified, and only then visible. Needs no Airflow.
 
 ``from airflow_provider_batchdl.transfer import Destination, download, fetch, sweep`` is all that a script needs; each
-is imported when it is asked for.
+name is imported on first use.
 """
 
 from __future__ import annotations
@@ -10,16 +10,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from airflow_provider_batchdl.transfer.cleanup import sweep
     from airflow_provider_batchdl.transfer.destination import Destination
-    from airflow_provider_batchdl.transfer.landing import download, fetch
-    from airflow_provider_batchdl.transfer.sweeping import sweep
+    from airflow_provider_batchdl.transfer.job_download import download, fetch
+    from airflow_provider_batchdl.transfer.parallel import MAX_CONNECTIONS
 
 __all__ = ["MAX_CONNECTIONS", "Destination", "download", "fetch", "sweep"]
 
-MAX_CONNECTIONS = 8
-"""The most connections for one file where nothing else is said."""
-
-_HOMES = {"Destination": "destination", "download": "landing", "fetch": "landing", "sweep": "sweeping"}
+_HOMES = {
+    "MAX_CONNECTIONS": "parallel",
+    "Destination": "destination",
+    "download": "job_download",
+    "fetch": "job_download",
+    "sweep": "cleanup",
+}
 
 
 def __getattr__(name: str) -> object:

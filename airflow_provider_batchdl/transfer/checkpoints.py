@@ -1,57 +1,54 @@
-"""What has been learned of a file's bytes, beside the bytes themselves: for another process to go on with.
+"""CRCs beside a sink's bytes, so that another process can resume both.
 
-It is learned once more from bytes that can be read back, and given along to a sink whose bytes cannot.
+Bytes that can be read back are verified again; of others, the sink stores the CRCs so far at each checkpoint.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_batchdl.transfer.examination import Examination
-from airflow_provider_batchdl.transfer.sinks import CheckpointedSink, DurableSink, ResumableSink, Sink
+from airflow_provider_batchdl.transfer.sinks.base import CheckpointedSink, DurableSink, ResumableSink, Sink
+from airflow_provider_batchdl.transfer.verify.verifier import Verifier
 
 
-def keep(sink: Sink, examination: Examination, chunk: bytes) -> None:
-    """Write ``chunk`` and examine it; where the sink wants to know the state after some byte, tell it then.
+def write_and_verify(sink: Sink, verifier: Verifier, chunk: bytes) -> None:
+    """Write ``chunk`` and feed it to the verifier, with a checkpoint at each byte where the sink asks for one.
 
     Args:
         sink: a `CheckpointedSink`, or any other.
-        examination: has seen exactly what the sink has.
+        verifier: has been fed exactly what the sink holds.
         chunk: the next bytes.
     """
-    # Not `isinstance`: that looks for every member of the protocol, for every chunk.
+    # Not `isinstance`: that would check every member of the protocol, for every chunk.
     while (due := getattr(sink, "next_checkpoint", None)) is not None and sink.written + len(chunk) >= due:
         count = due - sink.written
-        _keep(sink, examination, chunk[:count])
+        _write(sink, verifier, chunk[:count])
         chunk = chunk[count:]
-        sink.checkpoint(examination.snapshot())  # type: ignore[attr-defined]
+        sink.checkpoint(verifier.checkpoint())  # type: ignore[attr-defined]
     if chunk:
-        _keep(sink, examination, chunk)
+        _write(sink, verifier, chunk)
 
 
-def examination_of(kept: DurableSink, arguments: dict[str, Any]) -> Examination:
-    """The examination of the bytes that an earlier try left.
+def restored_verifier(resumable: DurableSink, arguments: dict[str, Any]) -> Verifier:
+    """The verifier's state after the bytes that an earlier try left.
 
     Args:
-        kept: has them.
-        arguments: what the earlier one was made with.
+        resumable: the sink with these bytes.
+        arguments: those of the earlier verifier.
 
     Raises:
-        BatchDlError: they are of no use.
-        ValueError: likewise.
+        BatchDlError: they are not those of a result.
+        ValueError: their checksums cannot be continued.
     """
-    if isinstance(kept, CheckpointedSink):
-        examination = Examination.restore(kept.examined, **arguments)
-        if examination.examined != kept.written:
-            raise ValueError("its note is of other bytes")
-        return examination
-    examination = Examination(**arguments)
-    if isinstance(kept, ResumableSink):
-        for piece in kept.replay():
-            examination.feed(piece)
-    return examination
+    if isinstance(resumable, CheckpointedSink):
+        return Verifier(**arguments, resumed=resumable.crcs, resumed_at=resumable.written)
+    verifier = Verifier(**arguments)
+    if isinstance(resumable, ResumableSink):
+        for piece in resumable.replay():
+            verifier.feed(piece)
+    return verifier
 
 
-def _keep(sink: Sink, examination: Examination, chunk: bytes) -> None:
+def _write(sink: Sink, verifier: Verifier, chunk: bytes) -> None:
     sink.write(chunk)
-    examination.feed(chunk)
+    verifier.feed(chunk)

@@ -1,23 +1,24 @@
-"""Where results go: an object, or a folder for objects under the vendor's file names."""
+"""A destination: an object, or a folder for objects under the vendor's file names."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_batchdl.transfer.filenames import part_name, split_suffix
+from airflow_provider_batchdl.jobs import RESULT
+from airflow_provider_batchdl.transfer.source.filenames import kind_name, part_name, split_suffix
+from airflow_provider_batchdl.transfer.state import WORK_FOLDER
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 MANIFEST = "_manifest.json"
-RECORDS = ".batchdl"  # readers of whole folders, like Spark, ignore names that begin with a dot
 _REMOVALS = "4d616e6966657374"  # sixteen hex digits, as in the names of partial files
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Where results go.
+    """An object or a folder in a store.
 
     Args:
         fs: the store.
@@ -31,7 +32,7 @@ class Destination:
 
     @property
     def is_folder(self) -> bool:
-        """Whether the vendor's file name is to be added."""
+        """True for a folder, to which the vendor's file name is added."""
         return self.uri.endswith("/")
 
     def named(self, name: str) -> Destination:
@@ -40,26 +41,37 @@ class Destination:
             return Destination(self.fs, self.path.rstrip("/") + "/" + name, self.uri + name)
         return Destination(self.fs, _sibling(self.path, name), _sibling(self.uri, name))
 
-    def part(self, number: int | None, name: str) -> Destination:
-        """Where part ``number`` (None: the only one) of a file called ``name`` goes."""
+    def part(self, number: int | None, name: str, kind: str = RESULT) -> Destination:
+        """The object for part ``number`` (None: the only one) of a file called ``name``.
+
+        A file of another kind than the results is beside them, the kind before its suffix: ``export.errors.csv``.
+        """
         if not self.is_folder:
             name = self.path.rpartition("/")[2]
-            return self if number is None else self.named(part_name(name, number))
+        if kind != RESULT:
+            name = kind_name(name, kind)
+        elif number is None and not self.is_folder:
+            return self
         return self.named(name if number is None else part_name(name, number))
 
     def manifest(self) -> Destination:
-        """Where the manifest goes: beside an object it carries that object's name, since others may be there."""
+        """The manifest; beside an object, its name starts with the object's, since others may be there."""
         stem = "" if self.is_folder else split_suffix(self.path.rpartition("/")[2])[0]
         return self.named(stem + MANIFEST)
 
     def removals(self) -> Destination:
-        """Where it is noted what a replaced manifest named, while that is removed; `sweep` finds it by its name."""
+        """The record of what a replaced manifest named, while that is being removed; `sweep` finds it by its name."""
         manifest = self.manifest()
         return self.named(f".{manifest.path.rpartition('/')[2]}.{_REMOVALS}.part")
 
+    def replaced(self) -> Destination:
+        """The record of what ``keep="latest"`` replaces, until that is removed; no partial file of the manifest."""
+        stem = "" if self.is_folder else split_suffix(self.path.rpartition("/")[2])[0]
+        return self.named(f".{stem}_replaced.json.{_REMOVALS}.part")
+
     def record(self, name: str) -> Destination:
-        """Where a task's record of its job is, called ``name``; `sweep` finds it."""
-        return self.named(f"{RECORDS}/{name}.json")
+        """The task's record of its job called ``name``; `sweep` finds it."""
+        return self.named(f"{WORK_FOLDER}/{name}.json")
 
 
 def _sibling(path: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""How a transfer ends that fails: what becomes of its bytes, and what its error says."""
+"""End a failed transfer: suspend or discard its bytes, and add the job to its error."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from typing import Any, TypeVar, cast
 
 from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.exceptions import BatchDlError
-from airflow_provider_batchdl.transfer.budget import TRY_AGAIN
-from airflow_provider_batchdl.transfer.sinks import DurableSink, Sink
+from airflow_provider_batchdl.transfer.sinks.base import DurableSink, Sink
+from airflow_provider_batchdl.transfer.source.retry_budget import TRY_AGAIN
 
 Work = TypeVar("Work", bound=Callable[..., Any])
 
 
 def names_the_job(work: Work) -> Work:
-    """``work`` on a job of a client, each of whose errors says whose job it was: the disk's and the store's, too."""
+    """Decorate ``work`` on a job so that each of its errors names the vendor, the job and the connection."""
 
     @wraps(work)
     def named(client: BatchClient, job_id: str, *args: Any, **arguments: Any) -> Any:
         try:
             return work(client, job_id, *args, **arguments)
         except BatchDlError as error:
-            error.concerns(vendor=client.vendor.name, job_id=job_id)
+            error.concerns(vendor=client.vendor.name, job_id=job_id, conn_id=client.vendor.account.conn_id)
             raise
 
     return cast("Work", named)
 
 
-def leave(sink: Sink, error: BaseException | None, *, adopted: bool = False) -> None:
-    """End a sink that is not to be published.
+def close_unpublished(sink: Sink, error: BaseException | None, *, adopted: bool = False) -> None:
+    """End a sink without publishing it.
 
-    A failure leaves nothing. What a signal or a time-out stopped is left for the next try where that can go on with
-    it, and so is what an earlier try left when the source was only out of reach.
+    A failure discards its bytes. They are suspended for the next try to resume where a signal or a time-out stopped the
+    transfer, and where an earlier try left them (``adopted``) and the source was only unreachable.
     """
     stopped = error is not None and not isinstance(error, Exception)
     if (stopped or (adopted and isinstance(error, TRY_AGAIN))) and isinstance(sink, DurableSink):
-        sink.park()
+        sink.suspend()
     else:
         sink.discard()

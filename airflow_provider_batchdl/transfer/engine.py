@@ -1,13 +1,13 @@
-"""One result file from its source into a sink: resumed where it broke, verified, and left for the caller to publish."""
+"""Transfer one result file from its source into a sink: resume, verify, and leave publishing to the caller."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from time import sleep
-from typing import Any
+from typing import Any, Literal
 
+from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
     ChecksumMismatchError,
@@ -15,63 +15,51 @@ from airflow_provider_batchdl.exceptions import (
     TruncatedDownloadError,
     UnexpectedResponseError,
 )
-from airflow_provider_batchdl.redaction import get_logger
-from airflow_provider_batchdl.transfer.budget import TRY_AGAIN, RetryBudget
-from airflow_provider_batchdl.transfer.checkpoints import examination_of, keep
-from airflow_provider_batchdl.transfer.checksums import worth_noting
-from airflow_provider_batchdl.transfer.decoding import decoded, is_stored_coded
-from airflow_provider_batchdl.transfer.ending import leave
-from airflow_provider_batchdl.transfer.examination import Examination, UnprovenError
-from airflow_provider_batchdl.transfer.identity import Identity
-from airflow_provider_batchdl.transfer.opener import Opener, RangeRefusedError, Source
-from airflow_provider_batchdl.transfer.parallel.division import Tally, fetch_in_parts, here, worth_dividing
-from airflow_provider_batchdl.transfer.parallel.growth import Meter
+from airflow_provider_batchdl.transfer.checkpoints import restored_verifier, write_and_verify
+from airflow_provider_batchdl.transfer.ending import close_unpublished
+from airflow_provider_batchdl.transfer.parallel.division import (
+    TransferStats,
+    bytes_present,
+    fetch_in_parts,
+    worth_dividing,
+)
+from airflow_provider_batchdl.transfer.parallel.scaling import Meter
 from airflow_provider_batchdl.transfer.progress import Progress, ProgressLines
-from airflow_provider_batchdl.transfer.rereading import Readings
-from airflow_provider_batchdl.transfer.sinks import DurableSink, Sink
-from airflow_provider_batchdl.transfer.state import Mark
-from airflow_provider_batchdl.transfer.stream import InterruptedTransferError, ResultStream, why_from_zero
+from airflow_provider_batchdl.transfer.received import Received
+from airflow_provider_batchdl.transfer.sinks.base import DurableSink, Sink
+from airflow_provider_batchdl.transfer.source.decoding import decoded, is_stored_coded
+from airflow_provider_batchdl.transfer.source.identity import Identity
+from airflow_provider_batchdl.transfer.source.locator import Source
+from airflow_provider_batchdl.transfer.source.range_client import RangeClient, RangeRefusedError
+from airflow_provider_batchdl.transfer.source.retry_budget import RetryBudget
+from airflow_provider_batchdl.transfer.source.stream import InterruptedTransferError, ResultStream, why_restarted
+from airflow_provider_batchdl.transfer.state import PartialRecord
+from airflow_provider_batchdl.transfer.verify.checksums import worth_noting
+from airflow_provider_batchdl.transfer.verify.rereading import Readings
+from airflow_provider_batchdl.transfer.verify.verifier import UnprovenError, Verifier
 
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class Received:
-    """A file whose bytes are all in the sink and have been verified.
-
-    Args:
-        bytes: its size.
-        sha256: hex digest; None where it was turned off.
-        head: the response it was identified by.
-        rows: records counted, where known.
-        verified_by: what proved it whole, and what its content adds.
-        tally: how often the transfer broke, and how many connections it had.
-    """
-
-    bytes: int
-    sha256: str | None
-    head: ResultStream
-    rows: int | None
-    verified_by: tuple[str, ...]
-    tally: Tally
-
-
 @dataclass
 class Transfer:
-    """One file on its way.
+    """The transfer of one file.
 
     Args:
-        source: where it comes from.
-        sink_for: opens the sink once the first response has told the file's name and size.
-        filename: what the file will be called, for telling its format.
-        inspect: refuses a result that says of itself that it is none; gets the members of a JSON object.
-        announced: the size in bytes that the vendor announced, where it did.
+        source: the file, and the client of its vendor.
+        sink_for: opens the sink, given the first response with the file's name and size.
+        filename: the file's name by a response, which shows its format.
+        inspect: raises for an error object in place of a result; gets the members of a JSON object.
+        announced: the size in bytes that the vendor announced; None for unknown.
         expected: the format that the vendor says its files have, see `Vendor.expected_format`.
-        max_bytes: refuse anything larger, before it is read whole.
-        sha256: whether to compute it; what the source declares is checked all the same.
-        kept: what an earlier try left of this file; it is gone on with where the source still has the same file.
-        connections: the most that a large file is fetched by, where a single one is slower than we are.
-        progress: is told how far it is.
+        max_bytes: refuse a larger file, before it is read to its end.
+        sha256: whether to compute it; a checksum that the source declares is always verified. "required" resumes no
+            partial of which it would be None.
+        count_gzip_rows: whether to unpack a gzip file to count its rows.
+        resumable: the partial of an earlier try; resumed where the source still has the same file.
+        connections: the most to use for a large file whose source is the bottleneck.
+        progress: gets the number of bytes so far.
+        note: what a next try that resumes the partial has to know of a response's headers; without, it restarts.
     """
 
     source: Source
@@ -81,103 +69,107 @@ class Transfer:
     announced: int | None = None
     expected: str | None = None
     max_bytes: int | None = None
-    sha256: bool = True
-    kept: DurableSink | None = None
+    sha256: bool | Literal["required"] = True
+    count_gzip_rows: bool = False
+    resumable: DurableSink | None = None
     connections: int = 1
     progress: Progress = field(default_factory=ProgressLines)
+    note: Callable[[Mapping[str, str]], dict[str, str]] = lambda headers: {}
     _sink: Sink | None = field(default=None, init=False)
-    _mark: Mark | None = field(default=None, init=False)
+    _partial_record: PartialRecord | None = field(default=None, init=False)
     _head: ResultStream | None = field(default=None, init=False)
-    _begun: ResultStream | None = field(default=None, init=False)
-    _tally: Tally = field(default_factory=Tally, init=False)
-    _examination: Examination = field(init=False)
+    _first: ResultStream | None = field(default=None, init=False)
+    _stats: TransferStats = field(default_factory=TransferStats, init=False)
+    _verifier: Verifier = field(init=False)
     _readings: Readings = field(default_factory=Readings, init=False)
 
     def run(self) -> tuple[Sink, Received]:
-        """Move the bytes.
+        """Transfer the bytes.
 
         Returns:
-            The sink, complete but not published, and what is in it. After an error the sink is ended, see `leave`.
+            The sink, complete but not published, and what is in it. On an error it is closed by `close_unpublished`.
 
         Raises:
-            BatchDlError: what went wrong, typed; nothing is left behind, but perhaps what an earlier try had left.
+            BatchDlError: what went wrong, typed; nothing is left, except a partial that can still be resumed.
         """
-        opener = Opener(self.source)
+        range_client = RangeClient(self.source)
         try:
             self._adopt()
             try:
-                return self._received(opener)
+                return self._verified(range_client)
             except (TruncatedDownloadError, ChecksumMismatchError) as error:
-                log.warning("Download incomplete or corrupt (%s); restarting from byte 0.", error.message)
+                log.warning("Download incomplete or corrupt (%s); restarting from byte 0", error.message)
                 self._head = None
-                self._tally.restarted += 1
-                return self._received(opener)
+                self._stats.restarted += 1
+                return self._verified(range_client)
         except BaseException as error:
             if self._sink is not None:
-                leave(self._sink, error, adopted=self._sink is self.kept)
+                close_unpublished(self._sink, error, adopted=self._sink is self.resumable)
             raise
 
-    def _received(self, opener: Opener) -> tuple[Sink, Received]:
-        """The verified file. What nothing proves is read a second time, and two equal readings prove it."""
+    def _verified(self, range_client: RangeClient) -> tuple[Sink, Received]:
+        """Return the verified file. One without any proof is read twice: equal readings prove it."""
         try:
-            return self._moved(opener)
+            return self._transferred(range_client)
         except UnprovenError:
-            self._readings.prove(self._examination.reading, self._written, opener)
-            return self._finished(self._examination.proven_by_reading_again())
+            self._readings.prove(self._verifier.reading, self._written, range_client)
+            return self._finished(self._verifier.proven_by_reading_again())
 
-    def _moved(self, opener: Opener) -> tuple[Sink, Received]:
-        """The file, in however many answers it comes."""
-        budget = RetryBudget(self.source.client.vendor.name)
-        while True:
-            try:
-                stream = self._open(opener)
-                if stream is not None:
-                    self._take(opener, stream)
-                return self._finished()
-            except TRY_AGAIN as error:
-                wait = budget.pause(error, self._written)
-                log.info("The download broke at byte %d (%s); going on in %.1f s.", self._written, error.message, wait)
-                self._tally.resumed += 1
-                sleep(wait)
+    def _transferred(self, range_client: RangeClient) -> tuple[Sink, Received]:
+        """Transfer the file, with as many requests as it takes."""
+
+        def attempt() -> tuple[Sink, Received]:
+            stream = self._open(range_client)
+            if stream is not None:
+                self._take(range_client, stream)
+            return self._finished()
+
+        def log_retry(error: BatchDlError, wait: float) -> None:
+            log.info("Download interrupted at byte %d (%s); resuming in %.1f s", self._written, error.message, wait)
+            self._stats.resumed += 1
+
+        return RetryBudget(self.source.client.vendor.name).run(attempt, lambda: self._written, log_retry)
 
     def _adopt(self) -> None:
-        """Take over what an earlier try left, as if its bytes had come just now."""
-        if self.kept is None or self.kept.mark is None:
+        """Adopt the partial of an earlier try as if this one had written it."""
+        if self.resumable is None or self.resumable.partial_record is None:
             return
-        self._sink, self._mark = self.kept, self.kept.mark
+        self._sink, self._partial_record = self.resumable, self.resumable.partial_record
         try:
-            arguments = self._expected(self._mark.headers, self._mark.filename, framed=True)
-            self._examination = examination_of(self.kept, arguments)
+            if not self.note({}).keys() <= self._partial_record.headers.keys():
+                raise ValueError("it lacks what is to be known of the response")
+            arguments = self._expected(self._partial_record.headers, self._partial_record.filename, framed=True)
+            self._verifier = restored_verifier(self.resumable, arguments)
         except (BatchDlError, ValueError) as error:
-            log.info("What an earlier try left is of no use (%s); beginning again, from zero.", error)
-            self._tally.restarted += 1
-            self._drop_kept()
+            self._drop_resumable(error)
 
-    def _drop_kept(self) -> None:
-        if self.kept is not None:
-            self.kept.discard()
-        self._sink, self._mark = None, None
+    def _drop_resumable(self, why: object) -> None:
+        log.info("Cannot resume the previous try's partial file (%s); restarting from byte 0", why)
+        self._stats.restarted += 1
+        if self.resumable is not None:
+            self.resumable.discard()
+        self._sink, self._partial_record = None, None
 
-    def _open(self, opener: Opener) -> ResultStream | None:
-        stream = opener.open(self._written if self._head or self._mark else 0, self._identity)
+    def _open(self, range_client: RangeClient) -> ResultStream | None:
+        stream = range_client.open(self._written if self._head or self._partial_record else 0, self._identity)
         if stream is not None and is_stored_coded(self.filename(stream), stream.head.codings):
             stream.keep_coding()
-        if self._mark is None:
+        if self._partial_record is None:
             return stream
-        goes_on = stream is not None and stream.start == self._written and not stream.coding
-        if stream is not None and goes_on and self.filename(stream) == self._mark.filename:
-            log.info("The download goes on at byte %d, where an earlier try was stopped.", self._written)
-            self._head, self._mark = stream, None
-            self._tally.resumed += 1
+        resumes = stream is not None and stream.start == self._written and not stream.coding
+        if stream is not None and resumes and self.filename(stream) == self._partial_record.filename:
+            log.info("Resuming the previous try's download at byte %d", self._written)
+            if not self._verifier.saw_start:
+                log.info("No sha256 and no rows of this file: another process read its first %d bytes", self._written)
+            stream.headers |= {name: self._partial_record.headers[name] for name in self.note({})}
+            self._head, self._partial_record = stream, None
+            self._stats.resumed += 1
             return stream
-        why = "the source has another file now or does not serve the rest alone"
-        log.info("An earlier try left %d bytes, but %s; beginning again, from zero.", self._written, why)
-        self._tally.restarted += 1
-        self._drop_kept()
+        self._drop_resumable("the file at the source has changed, or it ignored the range request")
         if stream is None or not stream.start:
             return stream
         stream.close()
-        return opener.open()
+        return range_client.open()
 
     @property
     def _written(self) -> int:
@@ -185,51 +177,54 @@ class Transfer:
 
     @property
     def _identity(self) -> Identity | None:
-        if self._mark is not None:
-            return Identity(self._mark.validator, self._mark.total, self._mark.headers.get("last-modified"))
-        # Decoded bytes have other offsets than those on the wire: such a file begins again.
+        record = self._partial_record
+        if record is not None:
+            return Identity(record.validator, record.total, record.headers.get("last-modified"))
+        # Decoded bytes have other offsets than those on the wire: such a file is restarted.
         return self._head.identity if self._head and not self._head.coding else None
 
-    def _take(self, opener: Opener, stream: ResultStream) -> None:
-        """Write what comes of ``stream``, from zero where it does not go on with what is there."""
+    def _take(self, range_client: RangeClient, stream: ResultStream) -> None:
+        """Write the bytes of ``stream``, after a restart where it does not continue the sink's bytes."""
         try:
             sink = self._prepared(stream)
             meter = Meter()
-            self.progress.begin(self.filename(stream), here(sink), None if stream.coding else stream.identity.total)
+            self.progress.begin(
+                self.filename(stream), bytes_present(sink), None if stream.coding else stream.identity.total
+            )
             if getattr(sink, "landed", ()):
-                return self._divide(opener, stream, sink, meter)
+                return self._divide(range_client, stream, sink, meter)
             chunks = decoded(stream, stream.coding)
-            # Of a small file the measuring would be a good part of the work.
+            # Measuring would be a good part of the work for a small file.
             for chunk in meter.timed(chunks) if self._divisible(stream) else chunks:
-                self._keep(sink, chunk)
+                self._write(sink, chunk)
                 if meter.source_bound and self._divisible(stream, meter.rate):
-                    return self._divide(opener, stream, sink, meter)
+                    return self._divide(range_client, stream, sink, meter)
             if self._head is not None and self._head is not stream:
                 self._head.ended_with(stream)
         finally:
             stream.close()
 
-    def _keep(self, sink: Sink, chunk: bytes) -> None:
+    def _write(self, sink: Sink, chunk: bytes) -> None:
         self._refuse_size(sink.written + len(chunk))
-        keep(sink, self._examination, chunk)
+        write_and_verify(sink, self._verifier, chunk)
         self.progress.at(sink.written)
 
     def _divisible(self, stream: ResultStream, rate: float = 0.0) -> bool:
         left = (stream.identity.total or 0) - self._written
         return self.connections > 1 and worth_dividing(stream, left, rate)
 
-    def _divide(self, opener: Opener, stream: ResultStream, sink: Sink, meter: Meter) -> None:
-        """Fetch what is missing by several connections."""
+    def _divide(self, range_client: RangeClient, stream: ResultStream, sink: Sink, meter: Meter) -> None:
+        """Fetch the missing bytes over several connections."""
         try:
             fetch_in_parts(
-                opener,
+                range_client,
                 stream,
                 sink,
                 connections=self.connections,
                 rate=meter.rate,
-                examine=self._examination.feed,
-                keep=partial(self._keep, sink),
-                tally=self._tally,
+                verify=self._verifier.feed,
+                write=partial(self._write, sink),
+                stats=self._stats,
                 progress=self.progress,
             )
         except RangeRefusedError as error:
@@ -237,47 +232,42 @@ class Transfer:
             raise InterruptedTransferError(error.message) from None
 
     def _prepared(self, stream: ResultStream) -> Sink:
-        """The sink, holding exactly the bytes that come before ``stream``."""
+        """Return the sink, with exactly the bytes before ``stream``."""
         if self._sink is not None and self._head is not None and stream.start == self._sink.written > 0:
             return self._sink
         self._refuse_size(stream.identity.total)
         if self._sink is None:
             self._sink = self.sink_for(stream)
         else:
-            if self._sink.written and self._head is not None:  # else it has been told and counted
-                log.info("The download begins again, from zero: %s.", why_from_zero(self._head, stream))
-                self._tally.restarted += 1
-            # Also where nothing came: what is noted beside it may be of another version.
+            if self._sink.written and self._head is not None:  # else it has been logged and counted
+                log.info("Download cannot be resumed (%s); restarting from byte 0", why_restarted(self._head, stream))
+                self._stats.restarted += 1
+            # Also without a byte: the partial record may be of another version.
             self._sink.restart()
         self._begin(stream)
         return self._sink
 
     def _begin(self, head: ResultStream) -> None:
-        before, self._head = self._begun, head
+        before, self._head = self._first, head
         filename = self.filename(head)
         identity = head.identity
         same = before is not None and identity.etag is not None and before.identity == identity
-        self._begun = before if same and before else head
-        # What was declared of this file once holds, also where another answer for it is silent.
-        if (
-            isinstance(self._sink, DurableSink)
-            and identity.etag
-            and identity.total
-            and not head.coding
-            and self._sink.is_worth_keeping(identity.total)
-        ):
-            noted = worth_noting(head.headers)
+        self._first = before if same and before else head
+        # A checksum declared once for this version holds, even where another response for it lacks it.
+        sink, etag, total = self._sink, identity.etag, identity.total
+        if isinstance(sink, DurableSink) and etag and total and not head.coding and sink.is_worth_resuming(total):
+            noted = worth_noting(head.headers) | self.note(head.headers)
             if identity.modified:
                 noted["last-modified"] = identity.modified
-            self._sink.remember(Mark(identity.etag, identity.total, filename, noted))
-        resumable = getattr(self._sink, "next_checkpoint", None) is not None
-        arguments = self._expected(self._begun.headers, filename, framed=head.framing is not None)
-        self._examination = Examination(**arguments, resumable=resumable)
+            sink.remember(PartialRecord(etag, total, filename, noted))
+        arguments = self._expected(self._first.headers, filename, framed=head.framing is not None)
+        self._verifier = Verifier(**arguments)
 
     def _expected(self, headers: Mapping[str, str], filename: str, *, framed: bool) -> dict[str, Any]:
-        """The arguments of the file's examination."""
-        about = {"sha256": self.sha256, "inspect": self.inspect, "facts": self._facts(), "expected": self.expected}
-        return {"headers": headers, "filename": filename, "framed": framed, **about}
+        """The arguments of the file's `Verifier`."""
+        about = {"headers": headers, "filename": filename, "framed": framed, "expected": self.expected}
+        about |= {"sha256": self.sha256, "count_gzip_rows": self.count_gzip_rows, "inspect": self.inspect}
+        return {**about, "facts": self._facts()}
 
     def _refuse_size(self, size: int | None) -> None:
         if self.max_bytes is not None and size is not None and size > self.max_bytes:
@@ -287,10 +277,10 @@ class Transfer:
 
     def _finished(self, verified_by: tuple[str, ...] = ()) -> tuple[Sink, Received]:
         if self._sink is None or self._head is None:
-            raise UnexpectedResponseError("The download brought no response.", **self._facts())
-        size, head, found = self._sink.written, self._head, self._examination
-        verified_by = verified_by or found.verdict(size, head, self.announced)
-        return self._sink, Received(size, found.sha256, head, found.rows, verified_by, self._tally)
+            raise UnexpectedResponseError("The download got no response.", **self._facts())
+        sink, head, found = self._sink, self._head, self._verifier
+        verified_by = verified_by or found.finish(sink.written, head, self.announced)
+        return sink, Received(sink.written, found.sha256, head, found.rows, verified_by, self._stats)
 
     def _facts(self) -> dict[str, Any]:
-        return {"vendor": self.source.client.vendor.name, "job_id": self.source.request.job_id}
+        return {"vendor": self.source.client.vendor.name, "job_id": self.source.job.id}

@@ -1,4 +1,4 @@
-"""What a person reads in the task's log about a download: how far it is while it lasts, and what it left."""
+"""Progress lines of a download in the task's log, and its summary."""
 
 from __future__ import annotations
 
@@ -6,46 +6,46 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Protocol
 
+from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.jobs import LandedFile, Landing
-from airflow_provider_batchdl.redaction import get_logger
 
 log = get_logger(__name__)
 
 INTERVAL = 10.0
-"""Seconds between two lines, at least."""
+"""Minimum seconds between two lines."""
 STEP = 0.05
-"""Share of the file between two lines, so that a slow download does not fill the log."""
+"""Minimum share of the file between two lines, so that a slow download does not fill the log."""
 LONGEST_SILENCE = 60.0
-"""Seconds after which there is a line whatever share has come: whoever waits wants to see that something does."""
+"""Seconds after which a line is logged even for a smaller share."""
 DIGEST_SHOWN = 12
 """Hex digits of a SHA-256: enough to compare by eye; the manifest and XCom have all of them."""
 
 
 class Progress(Protocol):
-    """Is told how far one file has come. It is called for every chunk, so it must be quick; it must not raise."""
+    """Progress reporter of one file. Called for every chunk, so it must be fast; it must not raise."""
 
     def begin(self, name: str, done: int, total: int | None) -> None:
-        """Bytes are about to come: of a file, of the rest of one that was interrupted, or of one begun again.
+        """Bytes are about to arrive: of a new, a resumed or a restarted file.
 
         Args:
-            name: what to call the file.
-            done: bytes that are here.
-            total: bytes that it has, where known.
+            name: the file's name.
+            done: bytes already received.
+            total: its size in bytes; None for unknown.
         """
 
     def at(self, done: int) -> None:
-        """Bytes came.
+        """Bytes arrived.
 
         Args:
-            done: bytes that are here.
+            done: bytes received so far.
         """
 
 
 class ProgressLines:
-    """Tells how far one file has come by a line now and then. A call costs one look at the clock.
+    """Report one file's progress by a line now and then. A call costs one read of the clock.
 
     Args:
-        say: takes a line; the log where left out.
+        say: takes a line; the log by default.
         clock: seconds, monotonic.
     """
 
@@ -54,42 +54,42 @@ class ProgressLines:
         self._clock = clock
         self._name = ""
         self._total: int | None = None
-        # When the last line was written and what was there then: what the next line's rate is measured from.
-        self._said: tuple[float, int] | None = None
+        # Time and bytes of the last line, from which the next line's rate is computed.
+        self._last: tuple[float, int] | None = None
 
     def begin(self, name: str, done: int, total: int | None) -> None:
         """As :meth:`Progress.begin`."""
         self._name, self._total = name, total
-        if self._said is None or done < self._said[1]:
-            self._said = self._clock(), done
+        if self._last is None or done < self._last[1]:
+            self._last = self._clock(), done
 
     def at(self, done: int) -> None:
-        """Write a line, if it is time for one."""
-        if self._said is None:
+        """Log a line if one is due."""
+        if self._last is None:
             raise AssertionError("not begun")
         now = self._clock()
-        elapsed = now - self._said[0]
+        elapsed = now - self._last[0]
         if elapsed < INTERVAL:
             return
-        came = done - self._said[1]
+        arrived = done - self._last[1]
         step = self._total * STEP if self._total else 0
-        if came < step and elapsed < LONGEST_SILENCE:
+        if arrived < step and elapsed < LONGEST_SILENCE:
             return
-        self._said = now, done
-        self._say(f"Downloading {self._name}: {self._standing(done, came / elapsed)}.")
+        self._last = now, done
+        self._say(f"Downloading {self._name}: {self._status(done, arrived / elapsed)}")
 
-    def _standing(self, done: int, rate: float) -> str:
+    def _status(self, done: int, rate: float) -> str:
         if not self._total:
             return f"{amount(done)}, {amount(rate)}/s"
         share = f"{amount(done)} of {amount(self._total)} ({done / self._total:.0%}), {amount(rate)}/s"
         return f"{share}, {duration((self._total - done) / rate)} left" if rate > 0 else share
 
 
-def tell_landing(landing: Landing) -> None:
-    """Log where everything is, and how it came."""
+def log_landing(landing: Landing) -> None:
+    """Log the files of a landing and its summary."""
     for file in landing.files:
-        log.info("Landed %s: %s.", file.uri, _content(file))
-    log.info("The result of job %s is complete: %s.", landing.job_id, _way(landing))
+        log.info("Landed %s: %s", file.uri, _content(file))
+    log.info("The result of job %s is complete: %s", landing.job_id, _summary(landing))
 
 
 def _content(file: LandedFile) -> str:
@@ -101,7 +101,7 @@ def _content(file: LandedFile) -> str:
     return ", ".join(facts)
 
 
-def _way(landing: Landing) -> str:
+def _summary(landing: Landing) -> str:
     facts = [
         plural(len(landing.files), "file"),
         f"{amount(landing.bytes)} in {duration(landing.seconds)}",
@@ -111,12 +111,12 @@ def _way(landing: Landing) -> str:
     if landing.resumed:
         facts.append(f"resumed {plural(landing.resumed, 'time')}")
     if landing.restarted:
-        facts.append(f"begun again {plural(landing.restarted, 'time')}")
+        facts.append(f"restarted {plural(landing.restarted, 'time')}")
     return ", ".join(facts)
 
 
 def amount(count: float) -> str:
-    """Bytes for people, in decimal units as disks and networks are sold."""
+    """Format bytes in decimal units."""
     if count < 1000:
         return plural(round(count), "byte")
     for unit in ("kB", "MB", "GB"):
@@ -127,7 +127,7 @@ def amount(count: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people, in at most two units."""
+    """Format seconds in at most two units."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -140,5 +140,5 @@ def duration(seconds: float) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """``count`` of them."""
+    """Format ``count`` with its noun."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -1,4 +1,4 @@
-"""What a stopped download leaves beside its partial file, so that the next try knows of what file it is a part."""
+"""The record beside a partial: of which file it holds the first bytes, so that the next try can resume it."""
 
 from __future__ import annotations
 
@@ -11,36 +11,38 @@ from pathlib import Path
 from typing import Protocol
 
 VERSION = 1
+WORK_FOLDER = ".batchdl"
+"""Folder beside results for partials of local files and records of jobs; readers like Spark ignore dotted names."""
 
 
 class StateStore(Protocol):
-    """Where a few small texts are kept for the next try, by key. Methods raise whatever the store raises."""
+    """Key-value store of a few small texts for the next try. Methods raise whatever the store raises."""
 
     def get(self, key: str) -> str | None:
-        """What was set; None where nothing was, or it is gone."""
+        """The stored value; None where there is none."""
 
     def set(self, key: str, value: str) -> None:
-        """Keep `value`, ASCII of at most some 80 KiB, in place of what was there."""
+        """Store `value`, ASCII of at most some 80 KiB, in place of an earlier one."""
 
     def delete(self, key: str) -> None:
-        """Forget it; nothing happens where there is nothing."""
+        """Remove the value, if there is one."""
 
 
 @dataclass(frozen=True)
-class Mark:
-    """The identity of a file whose first bytes are kept. No URL: that may hold a signature.
+class PartialRecord:
+    """The identity of a file whose first bytes are in a partial. No URL: that may hold a signature.
 
     Args:
         validator: its strong ETag.
         total: its size in bytes.
         filename: the vendor's name for it, made safe.
-        headers: those of the response that began it which tell its type and its checksums.
-        target: the name of the file that it is to become.
-        durable: bytes that were on the disk when this was written.
-        landed: which bytes those are, from each first, inclusive, to its last, exclusive, where they do not simply
-            begin the file; on the disk only as far as `durable`, too.
-        boot: which start of which machine wrote them. What its kernel has taken, it gives back, also when the
-            process was killed; after a crash of the machine only `durable` bytes are certain.
+        headers: those of its first response that declare its type and checksums.
+        target: the name under which it will be published.
+        durable: bytes that were flushed to the disk when this was written.
+        landed: the intervals that are present, first byte inclusive, last exclusive, where they are not just the start
+            of the file; on the disk only as far as `durable`, too.
+        boot: id of the machine's boot that wrote them. The page cache survives a kill of the process; after a crash of
+            the machine only `durable` bytes are certain.
     """
 
     validator: str
@@ -53,9 +55,9 @@ class Mark:
     landed: tuple[tuple[int, int], ...] = ()
 
     def trusted(self, size: int) -> int:
-        """How many of `size` bytes found can be gone on with.
+        """Number of the `size` bytes found that can be resumed.
 
-        One byte at least is left to ask for: an answer has to confirm that the file is still the same.
+        At least one byte is left to request: a response must confirm that the file is still the same.
         """
         if self.landed:
             first, last = self.landed[0]
@@ -64,7 +66,7 @@ class Mark:
         return max(0, min(certain, self.total - 1))
 
     def beyond(self, prefix: int, size: int) -> tuple[tuple[int, int], ...]:
-        """Which bytes after `prefix`, of `size` found, can be gone on with, too."""
+        """Intervals after `prefix`, within the `size` bytes found, that can be resumed, too."""
         if not self.same_boot:
             return ()
         clipped = ((max(first, prefix + 1), min(last, size)) for first, last in self.landed)
@@ -72,33 +74,33 @@ class Mark:
 
     @property
     def same_boot(self) -> bool:
-        """Whether this machine has not been started anew since."""
+        """True if this machine has not been rebooted since."""
         return bool(self.boot) and self.boot == boot_id()
 
     def to_json(self) -> bytes:
-        """The mark as JSON."""
+        """The record as JSON."""
         return json.dumps({"version": VERSION, **asdict(self)}).encode()
 
     @classmethod
-    def from_json(cls, data: bytes) -> Mark | None:
-        """The mark that `to_json` wrote, None where it is damaged or another version's."""
+    def from_json(cls, data: bytes) -> PartialRecord | None:
+        """Parse what `to_json` wrote; None where it is damaged or of another version."""
         try:
             fields = json.loads(data)
             if fields.pop("version") != VERSION:
                 return None
             fields["landed"] = tuple((first, last) for first, last in fields.get("landed", ()))
-            mark = cls(**fields)
-            texts = mark.validator, mark.filename, mark.target, mark.boot, *mark.headers, *mark.headers.values()
-            numbers = mark.total, mark.durable, *(number for interval in mark.landed for number in interval)
+            it = cls(**fields)
+            texts = it.validator, it.filename, it.target, it.boot, *it.headers, *it.headers.values()
+            numbers = it.total, it.durable, *(number for interval in it.landed for number in interval)
         except (ValueError, TypeError, AttributeError, KeyError):
             return None
         sound = all(isinstance(text, str) for text in texts) and all(type(number) is int for number in numbers)
-        return mark if sound else None
+        return it if sound else None
 
 
 @cache
 def boot_id() -> str:
-    """This start of this machine; empty where the system does not tell."""
+    """Id of this machine's current boot; empty where the system has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -106,5 +108,5 @@ def boot_id() -> str:
 
 
 def partial_key(*facts: object) -> str:
-    """A short name for what a partial is of: vendor, job, file."""
+    """Short key of a partial: a hash of vendor, job and file."""
     return hashlib.sha256(json.dumps([str(fact) for fact in facts]).encode()).hexdigest()[:16]

@@ -1,1 +1,3 @@
 """Waiting without a worker."""
+
+__all__: list[str] = []

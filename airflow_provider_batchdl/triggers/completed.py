@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Hashable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from statistics import median_low
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
+from airflow_provider_batchdl._redaction.redactor import get_logger
+from airflow_provider_batchdl._values import times
+from airflow_provider_batchdl._values.arguments import seconds, text
+from airflow_provider_batchdl._values.storable import storable
 from airflow_provider_batchdl.exceptions import (
     AuthenticationError,
     BatchDlError,
@@ -18,24 +22,24 @@ from airflow_provider_batchdl.exceptions import (
     JobNotFoundError,
 )
 from airflow_provider_batchdl.jobs import Job, JobState
-from airflow_provider_batchdl.redaction import get_logger
-from airflow_provider_batchdl.storable import storable
-from airflow_provider_batchdl.triggers.watermark import Watermark, believable
+from airflow_provider_batchdl.polling.backoff import PollBackoff
+from airflow_provider_batchdl.polling.watermark import Watermark, believable
 from airflow_provider_batchdl.vendors.listing import MOST_PAGES, ListedJob
-from airflow_provider_batchdl.waiting import Patience
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.client import AsyncBatchClient
-    from airflow_provider_batchdl.triggers.watch import AccountWatch
+    from airflow_provider_batchdl.triggers.account_poller import AccountPoller
+
+__all__ = ["CompletedJobsTrigger"]
 
 log = get_logger(__name__)
 
 POLL_INTERVAL = 60.0
-# Of a list with the newest first, jobs made so much earlier than its first one are not looked at.
+# In a list with the newest first, jobs made so much earlier than its first one are not read.
 LOOKBACK = timedelta(days=7)
-# Seconds after a look that failed for a reason that does not pass. There is no task to fail, and Airflow would start
+# Seconds after a poll that failed for a reason that no retry fixes. There is no task to fail, and Airflow would start
 # the trigger again at once.
-REST = 300.0
+FAILURE_DELAY = 300.0
 # Airflow takes events over once a second. Stored before that, a watermark could outlive its events.
 HANDOVER_SECONDS = 5.0
 
@@ -56,30 +60,31 @@ class CompletedJobsTrigger(BaseEventTrigger):
         def land(): ...
 
     An event's payload is ``{"vendor", "job_id", "state"}``; in the DAG it is
-    ``triggering_asset_events[exports][0].extra["payload"]``. Jobs that had succeeded before the first look are not
+    ``triggering_asset_events[exports][0].extra["payload"]``. Jobs that had succeeded before the first poll are not
     news. What is known lies in Airflow's ``asset_state_store``, so a restart loses nothing; a job is reported twice
     only where the triggerer dies in the seconds between an event and that record.
 
     * Batch.com, ApartmentIQ: the list has all jobs. ApartmentIQ's is read as far back as seven days.
     * Revenuebase: the list has active jobs only. A job is noticed when it has been in the list and left it; one that
-      begins and ends between two looks is not.
+      begins and ends between two polls is not.
     * Proofy has no list, and so nothing to watch.
 
-    Before Airflow 3.3 there is neither a state store nor a shared stream: every watcher looks for itself, and what
+    Before Airflow 3.3 there is neither a state store nor a shared stream: every watcher polls for itself, and what
     succeeds while the triggerer is down is not noticed.
 
     Args:
         conn_id: the account's connection.
-        poll_interval: seconds between looks at the list. Watchers of one connection with the same interval share them.
-        name: tells watchers with the same arguments apart. Needed where several assets watch one connection: Airflow
+        poll_interval: seconds between polls of the list, or a ``timedelta``. Watchers of one connection with the same
+            interval share them.
+        name: distinguishes watchers with the same arguments. Needed where several assets watch one connection: Airflow
             makes one trigger of equal ones, and its state store is for one asset.
     """
 
-    def __init__(self, conn_id: str, poll_interval: float = POLL_INTERVAL, name: str | None = None) -> None:
+    def __init__(self, conn_id: str, poll_interval: float | timedelta = POLL_INTERVAL, name: str | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.conn_id = conn_id
-        self.poll_interval = poll_interval
-        self.name = name
+        self.conn_id = text("conn_id", conn_id)
+        self.poll_interval = seconds("poll_interval", poll_interval)
+        self.name = None if name is None else text("name", name)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path and the arguments, as stored in Airflow's database: no secret among them."""
@@ -89,67 +94,67 @@ class CompletedJobsTrigger(BaseEventTrigger):
         )
 
     def shared_stream_key(self) -> Hashable | None:
-        """Watchers of one connection with one interval share its looks."""
+        """Watchers of one connection with one interval share its polls."""
         return ("batchdl-completed", self.conn_id, self.poll_interval)
 
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[tuple[ListedJob, ...]]:
-        """Yield the account's list, whole, again and again. What goes wrong is logged, and tried again later."""
-        from airflow_provider_batchdl.client.ratelimit import LONGEST_PAUSE
+        """Yield the account's whole list, once a poll. Failures are logged and retried later."""
+        from airflow_provider_batchdl.client.throttle import MAX_HOLD
 
-        patience = Patience(kwargs["poll_interval"])
+        backoff = PollBackoff(kwargs["poll_interval"])
         while True:
+            delay = 0.0
             try:
                 jobs = await _list_of(kwargs["conn_id"])
             except BatchDlError as error:
-                log.warning("The jobs of connection %s cannot be listed: %s", kwargs["conn_id"], error)
-                asked = min(error.retry_after or 0.0, LONGEST_PAUSE)
-                await asyncio.sleep(max(asked, patience.pause() if error.retryable else REST))
+                log.warning("Listing the jobs of connection %s failed, retrying: %s", kwargs["conn_id"], error)
+                delay = min(error.retry_after or 0.0, MAX_HOLD) if error.retryable else FAILURE_DELAY
             except Exception:
-                log.exception("Listing the jobs of connection %s broke; trying again later.", kwargs["conn_id"])
-                await asyncio.sleep(REST)
+                log.exception("Listing the jobs of connection %s crashed, retrying", kwargs["conn_id"])
+                delay = FAILURE_DELAY
             else:
                 yield jobs
-                await asyncio.sleep(patience.pause())
+            await asyncio.sleep(max(delay, backoff.next_delay()))
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
-        """Fire for what is new since this watcher's own last look."""
+        """Fire for what is new since this watcher's own last poll."""
         mark = await self._load()
         async for listed in shared_stream:
-            watch = await _watch_of(self.conn_id)
+            poller = await _poller_of(self.conn_id)
             before = None if mark is None else mark.to_dict()
-            mended = mark is not None and mark.astray
+            repaired = mark is not None and mark.astray
             mark = mark or Watermark()
-            if watch.vendor.listing is not None and watch.vendor.listing.active_only:
-                succeeded = await self._departed(watch, mark, listed)
+            if poller.vendor.listing is not None and poller.vendor.listing.active_only:
+                succeeded = await self._departed(poller, mark, listed)
             else:
                 succeeded = mark.news(listed)
             if before is None:
                 succeeded = []  # what had ended before anybody watched
             for job in succeeded:
-                payload = storable({"vendor": watch.vendor.name, "job_id": job.id, "state": job.state})
+                payload = storable({"vendor": poller.vendor.name, "job_id": job.id, "state": job.state})
                 yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
             if succeeded:
                 await asyncio.sleep(HANDOVER_SECONDS)
-            if mended or mark.to_dict() != before:
+            if repaired or mark.to_dict() != before:
                 await self._store(mark)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Watch alone, where Airflow shares no streams."""
+        """Poll alone, where Airflow shares no streams."""
         async for event in self.filter_shared_stream(self.open_shared_stream(self.serialize()[1])):
             yield event
 
-    async def _departed(self, watch: AccountWatch, mark: Watermark, listed: tuple[ListedJob, ...]) -> list[Job]:
-        """The jobs that left the list of active ones because they succeeded, each looked up once."""
+    async def _departed(self, poller: AccountPoller, mark: Watermark, listed: tuple[ListedJob, ...]) -> list[Job]:
+        """The jobs that left the list of active ones because they succeeded, each polled once."""
         succeeded: list[Job] = []
-        async with _client_of(watch) as client:
+        async with _client_of(poller) as client:
             for job_id in sorted(mark.departed(listed)):
                 try:
-                    job = await watch.ask(client, watch.vendor.get_job(job_id))
+                    job = await poller.requests.ask(client, poller.vendor.get_job(job_id))
                 except JobNotFoundError:
                     mark.left(job_id)
                 except BatchDlError as error:
-                    log.warning("Job %s is looked at again later: %s", job_id, error)
+                    log.warning("Polling job %s failed, retrying later: %s", job_id, error)
                 else:
                     if job.state.is_terminal:
                         mark.left(job_id)
@@ -157,7 +162,7 @@ class CompletedJobsTrigger(BaseEventTrigger):
                         succeeded.append(job)
         return succeeded
 
-    # What is remembered.
+    # State.
 
     @property
     def _key(self) -> str:
@@ -173,11 +178,11 @@ class CompletedJobsTrigger(BaseEventTrigger):
             stored = await store.aget(self._key)
         except ValueError as problem:
             error = InvalidRequestError(
-                f"Several assets share the watcher of connection {self.conn_id!r}, and Airflow keeps state for one.",
+                f"Several assets share the watcher of connection {self.conn_id!r}, and Airflow stores state for one.",
                 remedy="Give the CompletedJobsTrigger of each asset a name of its own.",
             )
             log.error("%s", error)  # noqa: TRY400 the traceback says no more
-            await asyncio.sleep(REST)
+            await asyncio.sleep(FAILURE_DELAY)
             raise error from problem
         return Watermark.from_dict(stored) if isinstance(stored, dict) else None
 
@@ -200,60 +205,52 @@ class CompletedJobsTrigger(BaseEventTrigger):
 # A DAG file that has a watcher imports this module, and needs no HTTP client.
 
 
-async def _watch_of(conn_id: str) -> AccountWatch:
-    from airflow_provider_batchdl.triggers.accounts import account_of
+async def _poller_of(conn_id: str) -> AccountPoller:
+    from airflow_provider_batchdl.triggers.account_registry import account_of
 
-    try:
-        return (await account_of(conn_id))[1]
-    except BatchDlError:
-        raise
-    except Exception as error:  # what Airflow raises for a connection that is not there differs by its version
-        raise InvalidRequestError(
-            f"The Airflow connection {conn_id!r} cannot be read: {type(error).__name__}.",
-            remedy="Create it, with the vendor's name as its type.",
-        ) from error
+    return (await account_of(conn_id))[1]
 
 
-def _client_of(watch: AccountWatch) -> AsyncBatchClient:
+def _client_of(poller: AccountPoller) -> AsyncBatchClient:
     from airflow_provider_batchdl.client import AsyncBatchClient
 
-    return AsyncBatchClient(watch.vendor)
+    return AsyncBatchClient(poller.vendor)
 
 
 async def _list_of(conn_id: str) -> tuple[ListedJob, ...]:
-    """The account's list; where the key is refused, asked for with the one that the connection has by then.
+    """The account's list; where the credentials are rejected, retried with the connection's new ones.
 
     Raises:
         BatchDlError: what went wrong, typed.
     """
-    from airflow_provider_batchdl.triggers.accounts import account_after
+    from airflow_provider_batchdl.triggers.account_registry import account_after
 
-    watch = await _watch_of(conn_id)
+    poller = await _poller_of(conn_id)
     try:
-        return await _all_jobs(watch)
+        return await _all_jobs(poller)
     except AuthenticationError as error:
-        _, watch = await account_after(conn_id, [watch], error)
-        log.info("The key was refused, and connection %s has another by now: watching on.", conn_id)
-        return await _all_jobs(watch)
+        _, poller = await account_after(conn_id, [poller], error)
+        log.info("Credentials rejected; connection %s now has new ones, retrying with them", conn_id)
+        return await _all_jobs(poller)
 
 
-async def _all_jobs(watch: AccountWatch) -> tuple[ListedJob, ...]:
-    """Every job of the list; where the vendor says that the newest come first, every one made within `LOOKBACK`.
+async def _all_jobs(poller: AccountPoller) -> tuple[ListedJob, ...]:
+    """Every job of the list; where the vendor lists the newest first, every one made within `LOOKBACK`.
 
     Raises:
         UnsupportedOperationError: the vendor has no list.
         BatchDlError: what else went wrong, typed.
     """
-    newest_first = watch.vendor.listing is not None and watch.vendor.listing.newest_first
+    newest_first = poller.vendor.listing is not None and poller.vendor.listing.newest_first
     jobs: dict[str, ListedJob] = {}
     cursors: set[str] = set()
     cursor: str | None = None
-    now = datetime.now(UTC)
-    async with _client_of(watch) as client:
+    now = times.now()
+    async with _client_of(poller) as client:
         for _ in range(MOST_PAGES):
-            page, known = await watch.page(client, cursor), len(jobs)
+            page, known = await poller.page(client, cursor), len(jobs)
             for each in page.jobs:
-                jobs.setdefault(each.job.id, each)  # a job made meanwhile moves the others down, onto the next page
+                jobs.setdefault(each.job.id, each)  # a job made in the meantime moves the others onto the next page
             cursor = page.following
             if cursor is None or cursor in cursors or len(jobs) == known:
                 break  # the last page, or one without news: a list of these would never end
@@ -262,13 +259,13 @@ async def _all_jobs(watch: AccountWatch) -> tuple[ListedJob, ...]:
             cursors.add(cursor)
         else:
             log.warning(
-                "The list of %s jobs has more than %d pages; reading no further.", watch.vendor.label, MOST_PAGES
+                "The list of %s jobs has more than %d pages; ignoring the rest", poller.vendor.label, MOST_PAGES
             )
     return tuple(jobs.values())
 
 
 def _reaches_back(jobs: Iterable[ListedJob], page: Iterable[ListedJob], now: datetime) -> bool:
-    """Whether most jobs of a page were made long before the newest of all: one odd date says nothing."""
+    """True if most jobs of a page were made long before the newest of all: one odd date proves nothing."""
     made = [date for each in jobs if (date := believable(each.created, now))]
     dates = [date for each in page if (date := believable(each.created, now))]
     return bool(dates) and median_low(dates) < max(made) - LOOKBACK

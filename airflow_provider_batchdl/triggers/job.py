@@ -9,8 +9,20 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+from tenacity import AsyncRetrying
 
-from airflow_provider_batchdl.deferral import shown
+from airflow_provider_batchdl._airflow.on_kill import (
+    ATTEMPTS,
+    PAUSE_SECONDS,
+    is_worth_retrying,
+    shield_until_done,
+    task_state,
+)
+from airflow_provider_batchdl._redaction.redactor import get_logger
+from airflow_provider_batchdl._values.arguments import plain
+from airflow_provider_batchdl._values.inputs import parse_job_id
+from airflow_provider_batchdl._values.storable import storable
+from airflow_provider_batchdl.client.retrying import retry_options
 from airflow_provider_batchdl.exceptions import (
     AuthenticationError,
     BatchDlError,
@@ -18,21 +30,22 @@ from airflow_provider_batchdl.exceptions import (
     UnsupportedOperationError,
 )
 from airflow_provider_batchdl.hooks.base import BatchApiHook
-from airflow_provider_batchdl.kills import ATTEMPTS, PAUSE_SECONDS, may_pass, task_state, undisturbed
-from airflow_provider_batchdl.redaction import get_logger
-from airflow_provider_batchdl.storable import storable
-from airflow_provider_batchdl.triggers.accounts import account_after, account_of
-from airflow_provider_batchdl.triggers.interval import longest_by_default
+from airflow_provider_batchdl.polling.interval import longest_by_default
+from airflow_provider_batchdl.triggers.account_registry import account_after, account_of
+from airflow_provider_batchdl.triggers.events import job_to_event
+from airflow_provider_batchdl.triggers.settling import settling_seconds
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.jobs import Job
-    from airflow_provider_batchdl.triggers.waits import Subscription
-    from airflow_provider_batchdl.triggers.watch import AccountWatch
+    from airflow_provider_batchdl.polling.waiters import Waiter
+    from airflow_provider_batchdl.triggers.account_poller import AccountPoller
+
+__all__ = ["BatchJobTrigger"]
 
 log = get_logger(__name__)
 
-# How much longer than the deadline a look may take; less than Airflow's own patience with the trigger.
-LAST_LOOK = 30.0
+# Seconds past the deadline that the last poll may take; less than Airflow's own time-out of the trigger.
+LAST_POLL_SECONDS = 30.0
 
 
 class BatchJobTrigger(BaseTrigger):
@@ -46,16 +59,16 @@ class BatchJobTrigger(BaseTrigger):
     Args:
         conn_id: the account's connection.
         job_id: the vendor's id of the job.
-        poll_interval: least seconds between looks; None for the connection's or the vendor's.
+        poll_interval: minimum seconds between polls; None for the connection's or the vendor's.
         deadline: Unix time at which to give up; None for never.
         cancel_on_kill: cancel the job at the vendor when a user ends or clears the deferred task. Only for a task
             that submitted the job itself.
-        max_poll_interval: most seconds between looks, for jobs that take long; None for the connection's, or eight
+        max_poll_interval: maximum seconds between polls, for jobs that take long; None for the connection's, or eight
             times ``poll_interval`` and at most five minutes.
-        since: Unix time at which the job was submitted, which tells how long to leave it alone; None for unknown.
+        since: Unix time at which the job was submitted, from which its poll interval follows; None for unknown.
 
-    All triggers of an account share one poll loop: see :mod:`airflow_provider_batchdl.triggers.watch`. Where the key
-    is refused, the connection is read again; if it has another one by then, the wait goes on with that.
+    All triggers of an account share one poll loop: see ``triggers/account_poller.py``. Where the credentials are
+    rejected, the connection is read again; if it has new ones, the wait continues with them.
     """
 
     def __init__(
@@ -69,13 +82,13 @@ class BatchJobTrigger(BaseTrigger):
         since: float | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.conn_id = conn_id
+        self.conn_id: str = plain("conn_id", conn_id)
         self.job_id = job_id
-        self.poll_interval = poll_interval
-        self.deadline = deadline
-        self.cancel_on_kill = cancel_on_kill
-        self.max_poll_interval = max_poll_interval
-        self.since = since
+        self.poll_interval: float | None = plain("poll_interval", poll_interval)
+        self.deadline: float | None = plain("deadline", deadline)
+        self.cancel_on_kill: bool = plain("cancel_on_kill", cancel_on_kill)
+        self.max_poll_interval: float | None = plain("max_poll_interval", max_poll_interval)
+        self.since: float | None = plain("since", since)
         self._seen: Job | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -95,69 +108,74 @@ class BatchJobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire the one event: a trigger that ends without one fails its task with no word of the reason."""
+        began = time.monotonic()
         try:
             event = await self._wait()
         except BatchDlError as error:
-            event = {"status": "error", "error": error.to_dict()}
+            # Of two connections to one account, the poller knows one.
+            event = {"status": "error", "error": {**error.to_dict(), "conn_id": self.conn_id}}
         except Exception as error:
-            log.exception("The wait for job %s broke.", self.job_id)
+            log.exception("The wait for job %s crashed", self.job_id)
             event = {"status": "error", "error": self._broken(error).to_dict()}
         payload = storable({"conn_id": self.conn_id, "job_id": self.job_id, **event})
+        if self.task_instance is not None:  # by `dag.test()`, there is no worker
+            await asyncio.sleep(began + settling_seconds() - time.monotonic())
         yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
 
     def _broken(self, error: BaseException) -> BatchDlError:
         # Not its words: they may be the connection's.
         return UnexpectedResponseError(
-            f"The wait for the job broke: {type(error).__name__}.",
+            f"The wait for the job crashed: {type(error).__name__}.",
             job_id=self.job_id,
-            remedy="Retry the task, and see the triggerer's log; a connection that cannot be read ends a wait so, too.",
+            remedy="Retry the task, and check the triggerer's log and that the connection can be read.",
         )
 
     async def _wait(self) -> dict[str, Any]:
-        limit = asyncio.timeout(None if self.deadline is None else self._left() + LAST_LOOK)
+        self.job_id = parse_job_id(self.job_id)
+        limit = asyncio.timeout(None if self.deadline is None else self._left() + LAST_POLL_SECONDS)
         try:
             async with limit:
                 await self._until_ended()
         except TimeoutError:
             if not limit.expired():
                 raise
-            self.log.warning("The vendor did not answer about job %s in time.", self.job_id)
+            self.log.warning("Poll timed out for job %s at the deadline", self.job_id)
         job = self._seen
-        known = shown(job) if job is not None else None
+        known = job_to_event(job) if job is not None else None
         if job is not None and job.state.is_terminal:
             return {"status": "ended", "job": known}
         return {"status": "timeout", "deadline": self.deadline, "job": known}
 
     async def _until_ended(self) -> None:
-        """Wait for the job's end or the last look, with whatever key the connection has by then."""
-        hook, watch = await account_of(self.conn_id)
-        refused: list[AccountWatch] = []
+        """Wait for the job's end or the last poll, with the connection's current credentials."""
+        hook, poller = await account_of(self.conn_id)
+        refused: list[AccountPoller] = []
         while True:
-            async with self._subscribed(hook, watch) as wait:
+            async with self._subscribed(hook, poller) as wait:
                 try:
                     await wait.ended
                     return
                 except AuthenticationError as error:
-                    refused.append(watch)
-                    hook, watch = await account_after(self.conn_id, refused, error)
+                    refused.append(poller)
+                    hook, poller = await account_after(self.conn_id, refused, error)
                 except asyncio.CancelledError as error:
                     if (task := asyncio.current_task()) is not None and task.cancelling():
                         raise
                     raise self._broken(error) from None  # it is the account's loop that was cancelled, not this wait
-            self.log.info("The key was refused, and connection %s has another by now: waiting on.", self.conn_id)
+            self.log.info("Credentials rejected; connection %s now has new ones, retrying with them", self.conn_id)
 
     @asynccontextmanager
-    async def _subscribed(self, hook: BatchApiHook, watch: AccountWatch) -> AsyncIterator[Subscription]:
+    async def _subscribed(self, hook: BatchApiHook, poller: AccountPoller) -> AsyncIterator[Waiter]:
         shortest = self.poll_interval or hook.poll_interval
         longest = self.max_poll_interval or hook.max_poll_interval or longest_by_default(shortest)
-        wait = watch.subscribe(
+        wait = poller.subscribe(
             self.job_id, shortest=shortest, longest=longest, since=self.since, deadline=self.deadline
         )
         try:
             yield wait
         finally:
             self._seen = wait.seen or self._seen
-            await watch.unsubscribe(wait)
+            await poller.unsubscribe(wait)
 
     def _left(self) -> float:
         return float("inf") if self.deadline is None else max(0.0, self.deadline - time.time())
@@ -166,28 +184,29 @@ class BatchJobTrigger(BaseTrigger):
         """Cancel the job, where the task owns it and a user really ended the task.
 
         Airflow calls this also when another triggerer merely takes the trigger over. The task is then still
-        deferred, which is how the two are told apart.
+        deferred, which distinguishes the two.
         """
         if self.cancel_on_kill:
-            await undisturbed(self._cancel())
+            await shield_until_done(self._cancel())
 
     async def _cancel(self) -> None:
+        if self._seen is not None and self._seen.state.is_terminal:  # its event is held, or was fired
+            return
         if await self._still_deferred():
             return
-        async with BatchApiHook(self.conn_id) as hook:
-            for attempt in range(1, ATTEMPTS + 1):
-                try:
-                    await hook.acancel_job(self.job_id)
-                    self.log.info("Cancelled job %s at the vendor.", self.job_id)
-                    return
-                except UnsupportedOperationError as error:
-                    self.log.warning("Job %s goes on at the vendor: %s", self.job_id, error.message)
-                    return
-                except BatchDlError as error:
-                    self.log.warning("Could not cancel job %s; it may still be running: %s", self.job_id, error)
-                    if attempt == ATTEMPTS or not may_pass(error):
-                        return
-                await asyncio.sleep(PAUSE_SECONDS)
+        retrying = AsyncRetrying(**retry_options(ATTEMPTS, is_worth_retrying, lambda *_: PAUSE_SECONDS, self._retrying))
+        try:
+            async with BatchApiHook(self.conn_id) as hook:
+                await retrying(hook.acancel_job, self.job_id)
+        except UnsupportedOperationError as error:
+            self.log.warning("Cannot cancel job %s; it is still running: %s", self.job_id, error.message)
+        except BatchDlError as error:
+            self.log.warning("Could not cancel job %s; it may still be running: %s", self.job_id, error)
+        else:
+            self.log.info("Cancelled job %s at the vendor", self.job_id)
+
+    def _retrying(self, error: BatchDlError, delay: float) -> None:
+        self.log.warning("Could not cancel job %s, retrying in %.1f s: %s", self.job_id, delay, error)
 
     async def _still_deferred(self) -> bool:
         from asgiref.sync import sync_to_async

@@ -1,4 +1,4 @@
-"""The requests of one account's waits: at its pace, bounded in time, and each failure a typed one."""
+"""Poll requests of one account: within its rate limit, bounded in time, with typed errors only."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
+from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.client import AsyncBatchClient, policy
-from airflow_provider_batchdl.client.ratelimit import LONGEST_PAUSE, limiter_for
+from airflow_provider_batchdl.client.throttle import PollQueue, throttle_for
 from airflow_provider_batchdl.exceptions import (
     AuthenticationError,
     BatchDlError,
@@ -15,38 +16,38 @@ from airflow_provider_batchdl.exceptions import (
     UnexpectedResponseError,
     VendorUnavailableError,
 )
-from airflow_provider_batchdl.redaction import get_logger
-from airflow_provider_batchdl.triggers.agenda import NEVER
-from airflow_provider_batchdl.triggers.pace import Pace
+from airflow_provider_batchdl.polling.schedule import NEVER
 from airflow_provider_batchdl.vendors.base import Flow, Vendor
 
 log = get_logger(__name__)
 
 T = TypeVar("T")
 
-# Seconds that one request may take, retries and the vendor's own pauses included.
-LONGEST_LOOK = 300.0
-# Looks that may be under way at once: a slow answer about one job must not hold up the others. Those that have been
-# slow for so many seconds are counted apart.
-LOOKS_AT_ONCE = 4
+# Seconds that one poll may take, retries and the vendor's Retry-After included.
+POLL_SECONDS = 300.0
+# Polls that may be in flight at once: a slow response about one job must not delay the others. Those that have taken
+# SLOW_SECONDS are counted apart.
+MAX_POLLS = 4
 SLOW_SECONDS = 10.0
-SLOW_AT_ONCE = 32
+MAX_SLOW_POLLS = 32
 # Kinds of untyped errors whose traceback an account logs; of each kind the first.
 MOST_TRACEBACKS = 50
 
 
-class PacedRequests:
-    """Asks one account's vendor.
+class PollRequests:
+    """Sends one account's polls.
 
     Args:
         vendor: the vendor, with the account.
-        on_answer: is told of each answer: the ``kind`` and the ``due`` of :meth:`ask`, and the event loop's time.
+        on_answer: called for each response with the ``kind`` and the ``due`` of :meth:`ask`, and the loop's time.
     """
 
     def __init__(self, vendor: Vendor, on_answer: Callable[[str, float | None, float], None]) -> None:
         self.vendor = vendor
         self.refused_at = float("-inf")
-        self.pace = Pace(limiter_for(vendor).limits)
+        """Time, by the event loop's clock, at which the vendor last rejected the account's credentials."""
+        self.throttle = throttle_for(vendor)
+        self._queue = PollQueue(self.throttle)
         self._on_answer = on_answer
         self._failures = 0
         self._began: dict[asyncio.Task[object] | None, float] = {}
@@ -61,14 +62,30 @@ class PacedRequests:
         due: float | None = None,
         urgent: bool = False,
     ) -> T:
-        """Ask the vendor; see ``AccountWatch.ask``."""
-        await self.pace.turn(urgent=urgent)
-        task, answered = asyncio.current_task(), False
+        """Run ``flow`` within the rate limit.
+
+        Args:
+            client: the account's client.
+            flow: the requests to make.
+            kind: for metrics: ``single`` or ``list``.
+            due: for metrics: when the most overdue of the jobs that this is for was due.
+            urgent: goes before requests that are not.
+
+        Raises:
+            BatchDlError: what went wrong, typed.
+        """
+        async with self._queue.turn(urgent=urgent):
+            value = await self._run(client, flow)
+        self._failures = 0
+        self._on_answer(kind, due, self._now())
+        return value
+
+    async def _run(self, client: AsyncBatchClient, flow: Flow[T]) -> T:
+        task = asyncio.current_task()
         self._began[task] = self._now()
         try:
-            async with asyncio.timeout(LONGEST_LOOK):
-                value = await client.run(flow)
-            answered = True
+            async with asyncio.timeout(POLL_SECONDS):
+                return await client.run(flow, admitted=True)
         except AuthenticationError:
             self.refused_at = self._now()
             raise
@@ -80,21 +97,17 @@ class PacedRequests:
             raise self.typed(error) from error
         finally:
             del self._began[task]
-            self.pace.answered(well=answered)
-        self._failures = 0
-        self._on_answer(kind, due, self._now())
-        return value
 
-    def free_at(self, looks: Collection[asyncio.Task[None]], now: float) -> float:
-        """When the next look may begin beside these, unless one of them is over before."""
-        if len(looks) >= SLOW_AT_ONCE:
+    def free_at(self, polls: Collection[asyncio.Task[None]], now: float) -> float:
+        """Time at which the next poll may start beside these, unless one of them ends before."""
+        if len(polls) >= MAX_SLOW_POLLS:
             return NEVER
-        since = [self._began.get(look, now) for look in looks]
+        since = [self._began.get(poll, now) for poll in polls]
         quick = [began for began in since if now - began < SLOW_SECONDS]
-        return now if len(quick) < LOOKS_AT_ONCE else min(quick) + SLOW_SECONDS
+        return now if len(quick) < MAX_POLLS else min(quick) + SLOW_SECONDS
 
     def typed(self, error: BaseException) -> BatchDlError:
-        """``error``, or what stands for one that nobody foresaw: it concerns one poll, and may pass."""
+        """``error``, or the typed error for an unexpected one: it concerns one poll, and a retry may help."""
         if isinstance(error, BatchDlError):
             return error
         place = error.__traceback__
@@ -103,17 +116,17 @@ class PacedRequests:
         seen = (type(error), place and (place.tb_frame.f_code, place.tb_lineno))
         if seen not in self._logged and len(self._logged) < MOST_TRACEBACKS:
             self._logged.add(seen)
-            log.error("A poll of %s failed in a way that nobody foresaw.", self.vendor.label, exc_info=error)
+            log.error("Poll of %s failed with an unexpected error", self.vendor.label, exc_info=error)
         return UnexpectedResponseError(
-            f"A poll of {self.vendor.label} failed in a way that nobody foresaw: {type(error).__name__}.",
+            f"Poll of {self.vendor.label} failed with an unexpected error: {type(error).__name__}.",
             vendor=self.vendor.name,
-            remedy="Retry the task; if it stays, report it with the traceback in the triggerer's log.",
+            remedy="Retry the task; if it persists, report it with the traceback in the triggerer's log.",
         )
 
     def back_off(self, error: BatchDlError) -> None:
-        """Leave the whole account alone: after a 429 as long as it says, else from the second failure in a row on.
+        """Put the whole account on hold: after a 429 for its Retry-After, else from the second failure in a row on.
 
-        Never longer than ``LONGEST_PAUSE``: then one request finds out whether the account is served again.
+        Never longer than ``MAX_HOLD``: then one request tests whether the account is served again.
         """
         if not error.retryable or isinstance(error, UnexpectedResponseError):
             return  # it is about one job
@@ -124,7 +137,7 @@ class PacedRequests:
             pause = policy.backoff(self._failures)
         else:
             return
-        self.pace.hold(self._now() + min(pause, LONGEST_PAUSE))
+        self.throttle.hold(pause)
 
     @staticmethod
     def _now() -> float:

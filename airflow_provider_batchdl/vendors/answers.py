@@ -1,20 +1,24 @@
-"""What a vendor's answers mean: errors, and successes that are none. One mechanism; each vendor fills in the words."""
+"""Meaning of a vendor's answers: errors, and successes that are none. One mechanism; each vendor fills in the words."""
 
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from airflow_provider_batchdl._redaction.redactor import LONGEST_TEXT, excerpt, get_logger, redact
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
     InvalidRequestError,
     RateLimitedError,
     ResultNotReadyError,
     UnexpectedResponseError,
+    UnsupportedOperationError,
+    VendorUnavailableError,
 )
 from airflow_provider_batchdl.jobs import JobState
-from airflow_provider_batchdl.redaction import LONGEST_TEXT, excerpt, get_logger, redact
 from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, kind_of, words_of
 from airflow_provider_batchdl.vendors.reading import as_word, parsed, unwrapped
 from airflow_provider_batchdl.vendors.refusals import (
@@ -27,7 +31,7 @@ from airflow_provider_batchdl.vendors.refusals import (
     status_within,
 )
 from airflow_provider_batchdl.vendors.requests import ApiRequest
-from airflow_provider_batchdl.vendors.retry_after import retry_after
+from airflow_provider_batchdl.vendors.retry_after import asked_wait, retry_after
 
 if TYPE_CHECKING:
     import httpx
@@ -36,15 +40,15 @@ log = get_logger(__name__)
 
 T = TypeVar("T")
 
-# What a result may say of itself that is not there yet, where no vendor's own words are known.
+# Words for a result that does not exist yet, where the vendor documents none.
 _NOT_YET = ("not ready", "not complete", "not finished", "in progress", "processing", "pending", "queued")
 _MOST_KINDS = 100
 _MOST_REFUSED = 1_000
 _skipped_logged: set[tuple[str, str]] = set()
 
 
-class Answers:
-    """How a vendor's answers are read."""
+class Answers(ABC):
+    """Reader of a vendor's answers."""
 
     name: ClassVar[str]
     label: ClassVar[str]
@@ -67,26 +71,58 @@ class Answers:
             job_id=request.job_id,
             kind=kind_by_words(response) or self.error_kind(request, response) if own else None,
             own=own,
+            wait=self.retry_after,
         )
 
+    def refusal(self, request: ApiRequest, response: httpx.Response) -> BatchDlError | None:
+        """The typed error that an answer means, whatever its status; None where it is none. Asked for every answer.
+
+        A vendor overrides it where a 200 may hold an error (GraphQL's ``errors``, ``{"success": false}``), and asks
+        this one first. The error reaches the flow, and is retried, as if it had come with a status of its own. An
+        error of a submit means that it was not accepted, unless it is ``UnexpectedResponseError``, or
+        ``VendorUnavailableError`` with ``maybe_processed``.
+        """
+        return self.error(request, response) if response.status_code >= HTTPStatus.BAD_REQUEST else None
+
+    def retry_after(self, headers: Mapping[str, str]) -> float | None:
+        """Seconds that the headers of an answer ask to wait, None where they ask nothing.
+
+        By default those that are common: ``Retry-After`` and ``X-RateLimit-Reset``. A vendor with others overrides it;
+        :func:`airflow_provider_batchdl.vendors.retry_after.duration` reads ``1m30s``.
+        """
+        return retry_after(headers)
+
     def is_own_error(self, response: httpx.Response) -> bool:
-        """Whether the body of an error has a shape in which the vendor itself says errors; by default, any JSON.
+        """True if the body of an error has a shape of the vendor's own errors; by default, any JSON.
 
         A vendor overrides it with the shapes that it documents: what answers in its place speaks JSON at times.
         """
         return bool(json_of(response))
 
     def error_kind(self, request: ApiRequest, response: httpx.Response) -> type[BatchDlError] | None:
-        """The type of an error in the vendor's own shape, where its words tell more than the status; else None."""
+        """The type of an error in the vendor's own shape, where that is more specific than the status; else None."""
         return None
 
-    def kind_within(self, operation: str, job_id: str | None, body: object) -> type[BatchDlError] | None:
-        """The type of error that the body of a *successful* answer tells of, None where it tells of none.
+    def error_within(self, request: ApiRequest, response: httpx.Response) -> BatchDlError | None:
+        """The error that the body of a *successful* answer is, None where it is none.
 
-        Proofy's older API answers errors as 200 ``{"error": true, "message": ...}``. Such a body is read as if it had
-        come with the status that it names, or 400. Where that tells no more than "refused", the submit was, and
-        anything else is an answer that makes no sense, for a retry to sort out.
+        Such a body is read as if it had the status that it names, or 400. Where that means no more than "refused", the
+        submit was, and anything else is an answer that makes no sense, for a retry to sort out. Only for a body that
+        is nothing else: a job's may have an ``error``, too.
         """
+        body = json_of(response)
+        kind = self.kind_within(request.operation, request.job_id, body)
+        if kind is None:
+            return None
+        facts: dict[str, Any] = {}
+        if kind is RateLimitedError:
+            facts["retry_after"] = asked_wait(self.retry_after, response.headers)
+        if kind is VendorUnavailableError:
+            facts["maybe_processed"] = status_within(body) != HTTPStatus.SERVICE_UNAVAILABLE
+        return self._odd(request.operation, response, kind, "an error inside a success", **facts)
+
+    def kind_within(self, operation: str, job_id: str | None, body: object) -> type[BatchDlError] | None:
+        """The type of error in the body of a *successful* answer, None where there is none; see `error_within`."""
         status = status_within(body)
         if status is None:
             return None
@@ -98,20 +134,23 @@ class Answers:
         return UnexpectedResponseError if kind is InvalidRequestError and operation != "submit" else kind
 
     def malformed(self, operation: str, response: httpx.Response, reason: object) -> BatchDlError:
-        """The error for a successful response that lacks what it must have, or says of itself that it is an error."""
+        """The error for a successful response that lacks a required member, or is an error by its body."""
+        error = self.error_within(ApiRequest(operation, "GET"), response)
+        return error or self._odd(operation, response, UnexpectedResponseError, f"something unexpected: {reason}")
+
+    def _odd(
+        self, operation: str, response: httpx.Response, kind: type[BatchDlError], what: str, **facts: Any
+    ) -> BatchDlError:
         body = json_of(response)
         words, code = words_of(body) if isinstance(body, dict) else (None, None)
-        kind = self.kind_within(operation, None, body)
-        said = "something unexpected" if kind is None else "an error"
-        facts: dict[str, Any] = {"vendor": self.name, "status": response.status_code}
-        if kind is RateLimitedError:
-            facts["retry_after"] = retry_after(response.headers)
-        return (kind or UnexpectedResponseError)(
-            f"{self.label} answered the {operation} request with {said}: {reason}.",
-            vendor_message=words,
-            vendor_code=code,
-            **facts,
+        said = f"{self.label} answered the {operation} request with {what}."
+        return kind(
+            said, vendor=self.name, status=response.status_code, vendor_message=words, vendor_code=code, **facts
         )
+
+    @abstractmethod
+    def unsupported(self, what: str, job_id: str | None = None) -> UnsupportedOperationError:
+        """The error for something this API cannot do."""
 
     # Successes.
 
@@ -123,16 +162,16 @@ class Answers:
         """
         try:
             return unwrapped(parsed(response.content), self.id_member)
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise self.malformed(operation, response, "the body is not JSON") from error
 
+    @abstractmethod
     def state_of(self, word: str) -> JobState:
         """The state behind the vendor's word."""
-        raise NotImplementedError
 
+    @abstractmethod
     def known_state(self, word: object) -> JobState | None:
         """The state behind a word, None where it is none that is known."""
-        raise NotImplementedError
 
     def read_state(self, operation: str, value: object) -> tuple[JobState, str]:
         """The state that a job's answer shows, and the vendor's word for it.
@@ -151,7 +190,7 @@ class Answers:
         return self.state_of(word), redact(word[:LONGEST_TEXT])
 
     def read_items(self, items: Iterable[Any], read: Callable[[Any], T]) -> list[T]:
-        """What ``read`` makes of the items of a list; one that it refuses is skipped, which is logged once a kind.
+        """The items of a list, each read by ``read``; one that it refuses is skipped, which is logged once a kind.
 
         Raises:
             UnexpectedResponseError: it refuses more than a thousand, so this is no list of jobs.
@@ -161,26 +200,27 @@ class Answers:
         for item in items:
             try:
                 found.append(read(item))
-            except UnexpectedResponseError as error:
+            except (UnexpectedResponseError, AttributeError, LookupError, TypeError, ValueError) as error:
                 refused += 1
                 if refused > _MOST_REFUSED:
                     raise
-                if (self.name, error.message) not in _skipped_logged and len(_skipped_logged) < _MOST_KINDS:
-                    _skipped_logged.add((self.name, error.message))
-                    log.warning("Skipping an item of the list of %s jobs that cannot be read: %s", self.label, error)
+                kind = error.message if isinstance(error, UnexpectedResponseError) else type(error).__name__
+                if (self.name, kind) not in _skipped_logged and len(_skipped_logged) < _MOST_KINDS:
+                    _skipped_logged.add((self.name, kind))
+                    log.warning("Skipping an unreadable item in the list of %s jobs: %s", self.label, error)
         return found
 
     # Results.
 
     def check_result(self, job_id: str, members: Mapping[str, object]) -> None:
-        """Refuse a result that says of itself that it is none: an error, or where the job stands.
+        """Refuse a result that is none by its own words: an error, or the job's state.
 
         Args:
             job_id: the job whose result it is.
             members: the top-level members, where the result is one JSON object.
 
         Raises:
-            ResultNotReadyError: the result says it is not complete.
+            ResultNotReadyError: the result is not complete by its own words.
             BatchDlError: it is an error object; typed as the same body would be as a refusal.
         """
         found = unwrapped(dict(members), self.id_member)
@@ -203,7 +243,7 @@ class Answers:
         )
 
     def not_ready(self, job_id: str, word: str) -> ResultNotReadyError:
-        """The error for a result that tells where the job stands, instead of being one."""
+        """The error for a result that holds the job's state instead of data."""
         return ResultNotReadyError(
             f"{self.label} answered the download with status {excerpt(word, 40)!r} instead of results.",
             vendor=self.name,

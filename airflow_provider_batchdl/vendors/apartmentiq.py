@@ -7,7 +7,8 @@ pre-signed S3 link that lives seven days.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import date
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,13 +21,14 @@ from airflow_provider_batchdl.exceptions import (
     ResultNotReadyError,
 )
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
-from airflow_provider_batchdl.vendors.account import base_url
 from airflow_provider_batchdl.vendors.auth import BearerAuth
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor
-from airflow_provider_batchdl.vendors.cancelling import cancel
+from airflow_provider_batchdl.vendors.checking import DAY, TEXT, WHOLE, Member, RequestRules
+from airflow_provider_batchdl.vendors.dates import as_day
 from airflow_provider_batchdl.vendors.errors import json_of, vendor_words
+from airflow_provider_batchdl.vendors.hosts import NoBaseUrlError, base_url
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing
-from airflow_provider_batchdl.vendors.matching import CLOCK_TOLERANCE, is_echo_of, parse_time, recognized
+from airflow_provider_batchdl.vendors.matching import CLOCK_TOLERANCE, is_echo_of, recognized
 from airflow_provider_batchdl.vendors.oauth2 import OAuth2ClientCredentials
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_list, as_text
 from airflow_provider_batchdl.vendors.refusals import folded, has_quota
@@ -34,10 +36,31 @@ from airflow_provider_batchdl.vendors.refusals import folded, has_quota
 if TYPE_CHECKING:
     import httpx
 
+    from airflow_provider_batchdl.vendors.account import Account
+
 JOBS = "/bulk_api/jobs"
 PAGE_SIZE = 100
-# A job shows its request among members of its own.
-REQUEST_MEMBERS = frozenset({"report_type", "output_format", "start_date", "end_date", "property_ids", "callback_url"})
+
+
+def _order(request: Mapping[str, Any]) -> Iterator[str]:
+    """Both days are of the period (reported), so the first cannot be after the last."""
+    first, last = (str(request[name])[:10] for name in ("start_date", "end_date"))
+    if first > last:
+        yield f"start_date, {first}, is after end_date, {last}"
+
+
+# Of the vendor's `POST /bulk_api/jobs`; it names no limits for property_ids and the period.
+REQUEST = RequestRules(
+    {
+        "report_type": Member(TEXT, required=True, values=("floorplans", "property", "units")),
+        "output_format": Member(TEXT, required=True, values=("csv", "jsonl", "parquet")),
+        "start_date": Member(DAY, required=True),
+        "end_date": Member(DAY, required=True),
+        "property_ids": Member(WHOLE, many=True, required=True, least=1),
+        "callback_url": Member(TEXT),
+    },
+    also=_order,
+)
 
 
 class ApartmentIQ(Vendor):
@@ -49,75 +72,76 @@ class ApartmentIQ(Vendor):
     docs_url = "https://developers.apartmentiq.io"
     id_member = "job_id"
     states: ClassVar[Mapping[str, JobState]] = {
-        "submitted": JobState.RUNNING,  # the one word for all that comes before the end
+        "submitted": JobState.RUNNING,  # the one word for every state before the end
         "succeeded": JobState.SUCCEEDED,
         "failed": JobState.FAILED,
         "cancelled": JobState.CANCELLED,
     }
+    request_rules = REQUEST
+    file_rules = None
     poll_interval = 20.0
     # The vendor gives no number and asks to follow its headers; 100 in 5 minutes is a third party's.
     rate_limits = (RateLimit(100, 300.0),)
     # All jobs, newest first; that those which have ended stay in it is inferred (high confidence) from its `status`.
     listing = Listing(newest_first=True, complete=True)
 
+    extra_members = frozenset({"token_url"})
+    key_label = "Client secret: or an access token, where there is no client id"
+    login_label = "Client id"
+    has_plain_secret = True
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(account)
+        self._token_url = self._read_token_url()
+
     def auth(self) -> httpx.Auth:
         """Client credentials where the connection has a login, else its password is an access token."""
         if not self.account.login:
             return BearerAuth(self.account.secret)
         return OAuth2ClientCredentials(
-            token_url=self._token_url(),
+            token_url=self._token_url,
             client_id=self.account.login,
             client_secret=self.account.secret,
             cache_key=self.account.fingerprint,
             vendor=self.name,
         )
 
-    def _token_url(self) -> str:
+    def _read_token_url(self) -> str:
         """The token endpoint: the extra ``token_url``, a whole URL or a path at the host's origin."""
-        given = (self.account.text("token_url") or "/oauth/token").strip()
+        given = self.account.text("token_url") or "/oauth/token"
         try:
-            url = urljoin(self.account.base_url, given)
-            return base_url(url, url)
-        except (InvalidRequestError, ValueError) as error:
-            raise InvalidRequestError(
-                "The connection's token_url is no URL.",
-                vendor=self.name,
-                remedy='Set the connection extra "token_url" to https://host/path, or leave it out.',
-            ) from error
+            if "://" not in given and not given.startswith("/"):
+                raise NoBaseUrlError("is neither a URL nor a path that begins with '/'")
+            return base_url(urljoin(self.account.base_url, given), "https:")
+        except ValueError as error:
+            problem = str(error) if isinstance(error, NoBaseUrlError) else "is no URL"
+            remedy = "Set it to https://host/path, or leave it out."
+            raise self.account.wrong("extra field 'token_url'", problem, remedy, vendor=self.name) from error
 
     def submit(self, submission: Submission) -> Flow[Job]:
         """Submit a report job; ``request`` is the body of ``POST /bulk_api/jobs``."""
-        if submission.file is not None or not submission.request:
-            raise InvalidRequestError("ApartmentIQ takes a request, and no file.", vendor=self.name)
         response = yield ApiRequest("submit", "POST", JOBS, json=dict(submission.request), repeatable=False)
         return self._read(response, "submit", self.read_json("submit", response))
 
+    def write_date(self, value: date) -> str:
+        """Days only: ``start_date`` and ``end_date`` are YYYY-MM-DD (vendor's document)."""
+        return as_day(value)
+
     def get_job(self, job_id: str) -> Flow[Job]:
-        """Look at one job."""
+        """Get one job."""
         response = yield ApiRequest("status", "GET", self._path(job_id), job_id=job_id)
         return self._read(response, "status", self.read_json("status", response))
-
-    def list_jobs(self) -> Flow[list[Job]]:
-        """All jobs, newest first."""
-        jobs: dict[str, Job] = {}
-        page = 1
-        while True:
-            response, items, last = yield from self._page(page)
-            # A job made meanwhile moves the others down, onto the next page; a page without news would never end.
-            known = len(jobs)
-            for job in self.read_items(items, partial(self._read, response, "list")):
-                jobs.setdefault(job.id, job)
-            if page >= last or len(jobs) == known:
-                return list(jobs.values())
-            page += 1
 
     def list_page(self, cursor: str | None = None) -> Flow[JobPage]:
         """Up to a hundred jobs, newest first; the cursor is the page's number."""
         page = int(cursor or 1)
         response, items, last = yield from self._page(page)
-        jobs = self.read_items(
-            items, lambda item: ListedJob(self._read(response, "list", item), parse_time(item.get("created_at")))
-        )
+
+        def read(item: Any) -> ListedJob:
+            job = self._read(response, "list", item)
+            return ListedJob(job, self.moment(item.get("created_at")), self.moment(item.get("updated_at")))
+
+        jobs = self.read_items(items, read)
         following = str(page + 1) if items and page < last else None
         return JobPage(tuple(jobs), following, whole=len(jobs) == len(items) and (page >= last or bool(items)))
 
@@ -131,11 +155,9 @@ class ApartmentIQ(Vendor):
             raise self.malformed("list", response, repr(error)) from error
 
     def cancel_job(self, job_id: str) -> Flow[Job]:
-        """Cancel a job; one already cancelled is polled instead."""
-        request = ApiRequest("cancel", "DELETE", self._path(job_id), job_id=job_id)
-        return cancel(
-            self, request, job_id, lambda answer: self._read(answer, "cancel", self.read_json("cancel", answer))
-        )
+        """Cancel a job."""
+        response = yield ApiRequest("cancel", "DELETE", self._path(job_id), job_id=job_id)
+        return self._read(response, "cancel", self.read_json("cancel", response))
 
     def check(self) -> Flow[str]:
         """List one account."""
@@ -148,7 +170,7 @@ class ApartmentIQ(Vendor):
         return "ApartmentIQ accepts the credentials."
 
     def expected_format(self, job: Job, file: ResultFile) -> str | None:
-        """What was asked for: ``csv``, ``jsonl`` or ``parquet``."""
+        """The requested format: ``csv``, ``jsonl`` or ``parquet``."""
         suffix = (file.name or "").rpartition(".")[2].lower()
         return suffix if suffix in ("csv", "jsonl", "parquet") else None
 
@@ -161,7 +183,9 @@ class ApartmentIQ(Vendor):
 
         def is_ours(item: Mapping[str, Any]) -> bool | None:
             made = item.get("created_at")
-            return is_echo_of(item, submission.request, made, submission.submitted_at, known=REQUEST_MEMBERS)
+            return is_echo_of(
+                item, submission.request, made, submission.submitted_at, known=REQUEST.members, zone=self.zone
+            )
 
         found: list[Job | None] = []
         known: set[str] = set()
@@ -169,14 +193,14 @@ class ApartmentIQ(Vendor):
         while True:
             response, items, last = yield from self._page(page, delay)
             news = [item for item in items if not isinstance(item, dict) or str(item.get("job_id")) not in known]
-            found += recognized(news, is_ours, partial(self._read, response, "list"), submission.earlier)
+            found += recognized(news, is_ours, partial(self._read, response, "list"), submission.known_job_ids)
             told = [item for item in news if isinstance(item, dict)]
             known.update(str(item.get("job_id")) for item in told)
-            made = [when for item in told if (when := parse_time(item.get("created_at"))) is not None]
+            made = [when for item in told if (when := self.moment(item.get("created_at"))) is not None]
             if page >= last or (made and max(made) < since):
                 return found
             if not told:
-                return [*found, None]  # more is announced, and the same page comes
+                return [*found, None]  # more is announced, and the same page is returned
             page, delay = page + 1, 0.0
 
     def is_own_error(self, response: httpx.Response) -> bool:

@@ -1,4 +1,4 @@
-"""Keys that go onto a request as they are. Each is an ``httpx.Auth``, so that it serves sync and async alike."""
+"""API keys in a header or a query. Each is an ``httpx.Auth``, so that it serves sync and async alike."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from collections.abc import Generator, Mapping
 
 import httpx
 
+from airflow_provider_batchdl.vendors.oauth2 import OAuth2ClientCredentials
+
+__all__ = ["BearerAuth", "HeaderKeyAuth", "OAuth2ClientCredentials", "QueryKeyAuth"]
+
 
 class HeaderKeyAuth(httpx.Auth):
-    """A key in a header of its own.
+    """An API key in a header of its own.
 
     Args:
         header: the header's name.
@@ -25,7 +29,7 @@ class HeaderKeyAuth(httpx.Auth):
 
 
 class QueryKeyAuth(httpx.Auth):
-    """A key in the query. It ends up in URLs, which is why every URL is redacted before it is logged or raised.
+    """An API key in the query. It is part of URLs, so every URL is redacted before it is logged or raised.
 
     Args:
         parameter: the query parameter's name.

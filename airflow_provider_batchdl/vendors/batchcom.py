@@ -1,28 +1,31 @@
 """Batch.com (CEP): profile exports.
 
-Source: the vendor's OpenAPI pages of the export calls. An export comes in one or several files; the link to each is
+Source: the vendor's OpenAPI pages of the export calls. An export has one or several files; the link to each is
 asked for separately, lives 20 minutes, and makes a new file every time it is asked for.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, timedelta
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError, ResultNotReadyError
+from airflow_provider_batchdl._redaction.redactor import excerpt, remember
+from airflow_provider_batchdl.exceptions import BatchDlError, ResultNotReadyError
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
-from airflow_provider_batchdl.redaction import remember
 from airflow_provider_batchdl.vendors.auth import BearerAuth
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor
+from airflow_provider_batchdl.vendors.checking import MOMENT, OBJECT, TEXT, Member, RequestRules
+from airflow_provider_batchdl.vendors.dates import as_moment
 from airflow_provider_batchdl.vendors.errors import json_of
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing
-from airflow_provider_batchdl.vendors.matching import is_echo_of, parse_time, recognized
-from airflow_provider_batchdl.vendors.reading import as_cursor, as_id, as_list, as_size, as_text
+from airflow_provider_batchdl.vendors.lookback import check_period
+from airflow_provider_batchdl.vendors.matching import is_echo_of, recognized
+from airflow_provider_batchdl.vendors.reading import as_cursor, as_id, as_list, as_size, as_text, as_token
 from airflow_provider_batchdl.vendors.states import fold
 
 if TYPE_CHECKING:
@@ -32,10 +35,35 @@ if TYPE_CHECKING:
 
 DEFAULT_VERSION = "2.11"
 PAGE_SIZE = 100
+LONGEST_VERSION = 20
+LOOKBACK = timedelta(days=90)
+"""Of events and of reachability (vendor's documentation); an older ``from`` is an error."""
+
+
+def _something(request: Mapping[str, Any]) -> Iterator[str]:
+    if request["export_type"] == "ATTRIBUTES" and not (request.get("attributes") or request.get("identifiers")):
+        yield "it asks for neither attributes nor identifiers"
+
+
+# Of the vendor's `POST /profiles/export`. Exports of events and reachability are documented without their names and
+# members; those here are reported.
+REQUEST = RequestRules(
+    {
+        "export_type": Member(TEXT, required=True, values=("ATTRIBUTES",), reported=("EVENTS", "REACHABILITY")),
+        "attributes": Member(TEXT, many=True),
+        "identifiers": Member(TEXT, many=True),
+        "filter": Member(OBJECT),
+        "from": Member(MOMENT, documented=False),
+        "to": Member(MOMENT, documented=False),
+        "events": Member(TEXT, many=True, documented=False),
+        "channels": Member(TEXT, many=True, documented=False),
+    },
+    also=_something,
+)
 
 
 class BatchCom(Vendor):
-    """The Batch.com export API. It has no call that cancels an export, and none that tells a balance."""
+    """The Batch.com export API. It has no call that cancels an export, and none for a balance."""
 
     name = "batchcom"
     label = "Batch.com"
@@ -48,19 +76,34 @@ class BatchCom(Vendor):
         "SUCCESS": JobState.SUCCEEDED,
         "ERROR": JobState.FAILED,
     }
+    request_rules = REQUEST
+    file_rules = None
     poll_interval = 15.0
     rate_limits = (RateLimit(1, 1.0),)  # see `rate_limit_scope`
-    # Pages of up to a hundred, in an order that is not documented; three or four months of them, whatever their state.
+    # Pages of up to a hundred, in an undocumented order; three or four months of them (by its own two statements), in
+    # any state.
     listing = Listing(complete=True)
+    extra_members = frozenset({"api_version", "project_key"})
+    key_label = "REST API key"
+    has_plain_secret = True
 
     def __init__(self, account: Account) -> None:
         super().__init__(account)
         version = account.text("api_version") or DEFAULT_VERSION
-        if not re.fullmatch(r"\d+(\.\d+)?", version):
-            raise InvalidRequestError(
-                f"{version!r} is no Batch.com API version.",
+        if not re.fullmatch(r"\d+\.\d+", version):
+            raise account.wrong(
+                "extra field 'api_version'",
+                f"is {excerpt(version, LONGEST_VERSION)!r}, and no version of Batch.com's API",
+                f'Set it to one like "{DEFAULT_VERSION}", or leave it out.',
                 vendor=self.name,
-                remedy=f'Set the connection extra "api_version" to one like "{DEFAULT_VERSION}", or leave it out.',
+            )
+        if account.text("project_key") is None:
+            others = f" It is none of {', '.join(self.ignored_extra)}." if self.ignored_extra else ""
+            raise account.wrong(
+                "extra field 'project_key'",
+                "is missing",
+                f'Set the connection extra "project_key"; the Batch.com dashboard shows it.{others}',
+                vendor=self.name,
             )
         self._prefix = f"/{version}"
         # A word of the vendor's other export API (MEP), whose files end after a month; here it is inferred (medium).
@@ -68,33 +111,27 @@ class BatchCom(Vendor):
 
     @property
     def rate_limit_scope(self) -> str:
-        """The project: keys of one share its limit, and two projects that one key serves have one each.
+        """The project: its API keys share its limit, and two projects with one API key have one each.
 
-        One request a second "per project key" is what third parties tell; the vendor's own pages say no number.
+        One request a second "per project key" is by third parties; the vendor's own pages have no number.
         """
         return replace(self.account, login=None, secret=self.account.text("project_key") or "").fingerprint
 
     @property
     def account_name(self) -> str | None:
-        """The project: exports are its own, whichever key asks."""
+        """The project: exports are its own, for all API keys."""
         return self.account.text("project_key")
 
     def auth(self) -> httpx.Auth:
         """The REST API key as Bearer, and the project key in ``X-Batch-Project``."""
-        project = self.account.text("project_key")
-        if project is None:
-            raise InvalidRequestError(
-                "The connection has no project key.",
-                vendor=self.name,
-                remedy='Set the connection extra "project_key"; the Batch.com dashboard shows it.',
-            )
+        project = self.account.text("project_key") or ""
         remember(project)
         return BearerAuth(self.account.secret, {"X-Batch-Project": project})
 
     def submit(self, submission: Submission) -> Flow[Job]:
         """Create a profile export; ``request`` is the body of ``POST /profiles/export``."""
-        if submission.file is not None or not submission.request:
-            raise InvalidRequestError("Batch.com takes a request, and no file.", vendor=self.name)
+        if submission.request.get("export_type") != "ATTRIBUTES":
+            check_period(self, submission.request, LOOKBACK)
         response = yield self._call(
             "submit", "/profiles/export", method="POST", json=dict(submission.request), repeatable=False
         )
@@ -104,18 +141,14 @@ class BatchCom(Vendor):
             raise self.malformed("submit", response, repr(error)) from error
         return Job(export_id, JobState.PENDING, "CREATED")
 
+    def write_date(self, value: date) -> str:
+        """Times as RFC 3339, as in the vendor's answers; that a request takes them so is reported."""
+        return as_moment(value)
+
     def get_job(self, job_id: str) -> Flow[Job]:
-        """Look at one export."""
+        """Get one export."""
         response = yield self._call("status", "/exports/view", params={"id": job_id}, job_id=job_id)
         return self._read(response, "status", self.read_json("status", response))
-
-    def list_jobs(self) -> Flow[list[Job]]:
-        """All exports that the vendor still lists (three or four months, by its own two statements)."""
-        jobs: dict[str, Job] = {}
-        listed, _ = yield from self._pages()
-        for job in self.read_items(listed, lambda each: self._read(each[0], "list", each[1])):
-            jobs.setdefault(job.id, job)
-        return list(jobs.values())
 
     def _pages(self, delay: float = 0.0) -> Flow[tuple[list[tuple[httpx.Response, Any]], bool]]:
         """The items of all pages, and whether these are all that there are."""
@@ -147,7 +180,12 @@ class BatchCom(Vendor):
     def list_page(self, cursor: str | None = None) -> Flow[JobPage]:
         """Up to a hundred exports."""
         response, items, following, has_more = yield from self._page(cursor)
-        jobs = self.read_items(items, lambda item: ListedJob(self._read(response, "list", item), _made(item)))
+
+        def read(item: Any) -> ListedJob:
+            job = self._read(response, "list", item)
+            return ListedJob(job, self.moment(_made(item)), self.moment(item.get("completion_date")))
+
+        jobs = self.read_items(items, read)
         whole = len(jobs) == len(items) and has_more is (following is not None)
         return JobPage(tuple(jobs), following, whole=whole)
 
@@ -176,12 +214,14 @@ class BatchCom(Vendor):
         """The exports of the same request made since."""
 
         def is_ours(item: Mapping[str, Any]) -> bool | None:
-            return is_echo_of(item.get("request"), submission.request, _made(item), submission.submitted_at)
+            return is_echo_of(
+                item.get("request"), submission.request, _made(item), submission.submitted_at, zone=self.zone
+            )
 
         listed, is_whole = yield from self._pages(delay)
         found: list[Job | None] = [] if is_whole else [None]
         for response, item in listed:
-            found += recognized([item], is_ours, partial(self._read, response, "list"), submission.earlier)
+            found += recognized([item], is_ours, partial(self._read, response, "list"), submission.known_job_ids)
         return found
 
     def is_own_error(self, response: httpx.Response) -> bool:
@@ -203,7 +243,9 @@ class BatchCom(Vendor):
             # `files` is required, but some members "only exist at SUCCESS": there, `[]` is empty and null is no answer.
             listed = item["files"] if state is JobState.SUCCEEDED else item.get("files") or []
             files = tuple(
-                ResultFile(as_id(file["id"]), f"{export_id}.json", as_size(file.get("size")), as_size(file.get("part")))
+                ResultFile(
+                    as_token(file["id"]), f"{export_id}.json", as_size(file.get("size")), as_size(file.get("part"))
+                )
                 for file in as_list(listed)
             )
         except (AttributeError, KeyError, TypeError) as error:
@@ -213,6 +255,6 @@ class BatchCom(Vendor):
         return Job(export_id, state, word, message=f"{code}: {words}" if code and words else words or code, files=files)
 
 
-def _made(item: Mapping[str, Any]) -> datetime | None:
-    """When an export was made: the vendor's schema requires a `requested_at`, its examples show a `request_date`."""
-    return parse_time(item.get("request_date") or item.get("requested_at"))
+def _made(item: Mapping[str, Any]) -> Any:
+    """Creation time of an export: the vendor's schema requires a `requested_at`, its examples show a `request_date`."""
+    return item.get("request_date") or item.get("requested_at")

@@ -1,9 +1,8 @@
-"""Cancelling, where the answer may not show what became of the job."""
+"""The part of a vendor that cancels, where the answer may not show what became of the job."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
@@ -13,7 +12,9 @@ from airflow_provider_batchdl.exceptions import (
     UnsupportedOperationError,
 )
 from airflow_provider_batchdl.jobs import Job, JobState
+from airflow_provider_batchdl.vendors.answers import Answers
 from airflow_provider_batchdl.vendors.errors import json_of
+from airflow_provider_batchdl.vendors.flows import observed
 from airflow_provider_batchdl.vendors.states import fold
 
 if TYPE_CHECKING:
@@ -22,44 +23,58 @@ if TYPE_CHECKING:
     from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Vendor
 
 
-def cancel(vendor: Vendor, request: ApiRequest, job_id: str, read: Callable[[httpx.Response], Job]) -> Flow[Job]:
-    """Cancel a job; where the answer does not show it (204, ``true``, words alone), the job is polled.
+class Cancels(Answers):
+    """Cancels jobs of one account."""
 
-    Args:
-        vendor: whose job it is.
-        request: the request that cancels.
-        job_id: the job.
-        read: the job that the answer shows.
+    def cancel_job(self, job_id: str) -> Flow[Job]:
+        """Ask the vendor to cancel a job; returns the job as the answer shows it, or raises where it does not.
 
-    Raises:
-        BatchDlError: the vendor refused, and the job is not cancelled.
-    """
-    consented = False
-    try:
-        response = yield request
+        Call :meth:`ensure_cancelled`, for which a job that is already cancelled is no error.
+        """
+        raise self.unsupported("cancel a job", job_id)
+
+    def ensure_cancelled(self, job_id: str) -> Flow[Job]:
+        """Cancel a job; one that is cancelled already, or is being cancelled, is no error.
+
+        Where the answer shows no job (204, ``true``, words alone) or is a refusal, the job is polled.
+
+        Raises:
+            UnsupportedOperationError: the vendor's API cannot cancel.
+            BatchDlError: the vendor refused, and the job is not cancelled.
+        """
+        vendor = cast("Vendor", self)  # of which this is a part
+        answers: list[tuple[ApiRequest, httpx.Response | BatchDlError]] = []
+        consented = False
         try:
-            return read(response)
-        except UnexpectedResponseError as error:
-            consented = _is_consent(vendor, response)
-            refusal: BatchDlError = error
-    except (InvalidRequestError, UnsupportedOperationError) as error:
-        refusal = error
-    try:
-        job = yield from vendor.get_job(job_id)
-    except JobNotFoundError:
-        if not consented:
-            raise
-        return Job(job_id, JobState.CANCELLED, "cancelled")  # Proofy's cancel is a DELETE
-    if consented or job.state is JobState.CANCELLED or fold(job.vendor_state) == "cancelling":
-        return job
-    raise refusal
+            return (yield from observed(self.cancel_job(job_id), lambda *answer: answers.append(answer)))
+        except (InvalidRequestError, UnsupportedOperationError) as error:
+            if not answers:
+                raise  # nothing was asked
+            refusal: Exception = error
+        except Exception as error:
+            request, answer = answers[-1] if answers else (None, None)
+            if request is None or answer is None or isinstance(answer, BatchDlError):
+                raise  # nothing was answered
+            if isinstance(error, BatchDlError) and not isinstance(error, UnexpectedResponseError):
+                raise
+            consented = _is_consent(vendor, request, answer)
+            refusal = error
+        try:
+            job = yield from vendor.get_job(job_id)
+        except JobNotFoundError:
+            if not consented:
+                raise
+            return Job(job_id, JobState.CANCELLED, "cancelled")  # Proofy's cancel is a DELETE
+        if consented or job.state is JobState.CANCELLED or fold(job.vendor_state) == "cancelling":
+            return job
+        raise refusal
 
 
-def _is_consent(vendor: Vendor, response: httpx.Response) -> bool:
-    """Whether a 2xx means that the cancel was accepted, whatever it shows: no page of HTML, and no error."""
+def _is_consent(vendor: Vendor, request: ApiRequest, response: httpx.Response) -> bool:
+    """True if a 2xx means that the cancel was accepted: no page of HTML, and no error."""
     body = json_of(response)
     return (
         body is not False
         and not response.content.lstrip().startswith(b"<")
-        and vendor.kind_within("cancel", None, body) is None
+        and vendor.error_within(request, response) is None
     )

@@ -16,17 +16,17 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl import exceptions as exc
-from airflow_provider_batchdl.redaction import LONGEST_TEXT, redact
+from airflow_provider_batchdl._redaction.redactor import LONGEST_TEXT, redact
 from airflow_provider_batchdl.vendors.reading import parsed
-from airflow_provider_batchdl.vendors.retry_after import retry_after
+from airflow_provider_batchdl.vendors.retry_after import asked_wait, retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     import httpx
 
 LONGEST_MESSAGE = 500
-# An error's words stand at its beginning; a body beyond this is not parsed, and only its beginning is looked at.
+# An error's message is at its start; a larger body is not parsed, and only its first bytes are read.
 LARGEST_BODY = 1 << 20
 DEEPEST = 8
 # What an answer's extensions remember its body by: of a list, each odd item asks for it.
@@ -50,7 +50,7 @@ _BY_STATUS: dict[int, type[exc.BatchDlError]] = {
     HTTPStatus.TOO_MANY_REQUESTS: exc.RateLimitedError,
 }
 
-# Where an error's words stand, the most telling first.
+# Members with an error's message, the most specific first.
 _WORDS = ("error_message", "error_msg", "message", "error_description", "detail", "errors", "error", "title")
 _ABOUT_NO_JOB = ("submit", "list", "balance", "check", "token")
 
@@ -59,7 +59,7 @@ _STRANGERS_REMEDY = (
     "Then retry the task."
 )
 
-# What a router, a firewall or a proxy may say as well as the vendor, and what the caller can act on all the same: too
+# Statuses that a router, a firewall or a proxy may send as well as the vendor, with the same meaning: too
 # many requests, a request too large for the way there, one that took too long to arrive.
 _WHOEVER_SAYS_SO = frozenset(
     {
@@ -81,6 +81,7 @@ def error_from_response(
     job_id: str | None = None,
     kind: type[exc.BatchDlError] | None = None,
     own: bool = True,
+    wait: Callable[[Mapping[str, str]], float | None] = retry_after,
 ) -> exc.BatchDlError:
     """The error that a response of status 400 or above means.
 
@@ -89,9 +90,10 @@ def error_from_response(
         vendor: the vendor's name.
         operation: what was asked, as in ``ApiRequest.operation``.
         job_id: the job concerned.
-        kind: the error's type, where the vendor knows better than the status tells.
+        kind: the error's type, where the vendor's body is more specific than the status.
         own: whether the body has the vendor's own shape (``Vendor.is_own_error``). A refusal that has not is another
-            server's, in the vendor's place: it says nothing about the job, the key or the request.
+            server's, in the vendor's place: it means nothing for the job, the credentials or the request.
+        wait: reads how long the vendor asks to wait, ``Vendor.retry_after``.
     """
     status = response.status_code
     message, code = vendor_words(response)
@@ -101,11 +103,11 @@ def error_from_response(
     facts["vendor_code"] = code
     if issubclass(kind, exc.VendorUnavailableError):
         facts["maybe_processed"] = _maybe_processed(status, own=own)
-        # Revenuebase puts X-RateLimit-Reset on every answer: it says nothing about when a 5xx will be over.
-        wait = {name: response.headers[name] for name in ("retry-after", "date") if name in response.headers}
-        facts["retry_after"] = retry_after(wait)
+        # Revenuebase puts X-RateLimit-Reset on every answer: it does not mean that a 5xx will be over then.
+        plain = {name: response.headers[name] for name in ("retry-after", "date") if name in response.headers}
+        facts["retry_after"] = asked_wait(wait, plain)
     if issubclass(kind, exc.RateLimitedError):
-        facts["retry_after"] = retry_after(response.headers)
+        facts["retry_after"] = asked_wait(wait, response.headers)
     if stranger:
         facts["remedy"] = _STRANGERS_REMEDY
         said = f"Something else answered the {operation} request in the vendor's place: {phrase(status)}."
@@ -115,8 +117,26 @@ def error_from_response(
     return kind(f"The {operation} request was refused: {phrase(status)}.", **facts)
 
 
+def store_error(response: httpx.Response, **facts: Any) -> exc.BatchDlError:
+    """The error for a status of 400 or above from another host than the vendor's: a store that a link leads to.
+
+    Stores return 403 for an expired link, and 404 or 410 where the file is gone.
+
+    Args:
+        response: the response, its body read.
+        facts: the vendor and the job.
+    """
+    status = response.status_code
+    kind: type[exc.BatchDlError] = exc.UnexpectedResponseError
+    if status in (401, 403, 404, 410):
+        kind = exc.ResultExpiredError
+    elif status in (408, 429) or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        kind = exc.VendorUnavailableError
+    return error_from_response(response, operation="store", kind=kind, **facts)
+
+
 def _is_strangers(status: int, response: httpx.Response) -> bool:
-    """Whether a refusal not in the vendor's shape is to be taken for another server's.
+    """True if a refusal not in the vendor's shape counts as another server's.
 
     A 401 need not have a body (RFC 9110, section 15.5.2), so it counts as the vendor's unless it brings a page.
     """
@@ -126,9 +146,9 @@ def _is_strangers(status: int, response: httpx.Response) -> bool:
 
 
 def _maybe_processed(status: int, *, own: bool) -> bool:
-    """Whether the vendor may have acted on a request answered so.
+    """True if the vendor may have acted on a request with this response.
 
-    503 is the one 5xx by which a server says that it did not (RFC 9110, section 15.6.4), but routers say it, too, when
+    503 is the one 5xx that means that it did not (RFC 9110, section 15.6.4), but routers send it, too, when
     the vendor's answer does not reach them in time. A refusal (4xx) means that it did not, whoever refused; only a
     time-out (408) leaves it open.
     """
@@ -159,12 +179,12 @@ def vendor_words(response: httpx.Response) -> tuple[str | None, str | None]:
         return _from_text(text), None
     message, code = _from_json(body)
     if message is None and body not in ({}, [], "", None):
-        message = text  # a shape nobody told us of: the vendor's words are in it all the same
+        message = text  # an undocumented shape: the vendor's message is in it somewhere
     return _legible(message), _legible(code)
 
 
 def words_of(body: Any) -> tuple[str | None, str | None]:
-    """The message and the error code in parsed JSON, each None where there is none that can be told from data."""
+    """The message and the error code in parsed JSON, each None where there is none that differs from data."""
     message, code = _from_json(body)
     return _legible(message), _legible(code)
 
@@ -173,7 +193,7 @@ def json_of(response: httpx.Response) -> Any:
     """The body of an error as JSON, None where it is none."""
     if _PARSED not in response.extensions:
         body = None
-        with suppress(ValueError, RecursionError):
+        with suppress(ValueError):
             body = parsed(response.content) if len(response.content) <= LARGEST_BODY else None
         response.extensions[_PARSED] = body
     return response.extensions[_PARSED]
@@ -184,7 +204,7 @@ def _decoded(response: httpx.Response) -> str:
     beginning = response.content[:LARGEST_BODY]
     try:
         return beginning.decode(response.charset_encoding or "utf-8-sig", "replace")
-    except Exception:  # noqa: BLE001 the parser of parameters raises more than it says
+    except Exception:  # noqa: BLE001 the parser of parameters raises more than it documents
         return beginning.decode("utf-8-sig", "replace")
 
 
@@ -254,7 +274,7 @@ def _legible(text: str | None) -> str | None:
     """``text`` on one line, shortened and fit for any log; None where it is no text but some bytes."""
     if text is None:
         return None
-    beginning = redact(text[:LONGEST_TEXT])  # first of all: half a key is known to nobody
+    beginning = redact(text[:LONGEST_TEXT])  # before cutting: half a secret is not recognized
     words = " ".join("".join(letter if letter.isprintable() else " " for letter in beginning).split())
     strange = sum(not letter.isprintable() and not letter.isspace() for letter in beginning) + words.count("\ufffd")
     if not words or strange * 10 > len(beginning):

@@ -1,20 +1,24 @@
 """Driving a vendor's flow: what holds for every answer of every vendor, in one place.
 
-Whatever a flow raises over an answer is a typed error about that request; an answer about another job is not believed;
+Any error of a flow over an answer becomes a typed error about that request; an answer about another job is refused;
 and no flow asks for ever.
 """
 
 from __future__ import annotations
 
+import re
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from airflow_provider_batchdl._redaction.redactor import excerpt, get_logger, redact
 from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError, UnexpectedResponseError
-from airflow_provider_batchdl.jobs import Job
-from airflow_provider_batchdl.redaction import excerpt, get_logger, redact
-from airflow_provider_batchdl.vendors.listing import MOST_PAGES
+from airflow_provider_batchdl.jobs import Job, ResultFile
+from airflow_provider_batchdl.vendors.listing import MOST_PAGES, JobPage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     import httpx
 
     from airflow_provider_batchdl.vendors.base import Flow, Vendor
@@ -28,16 +32,37 @@ T = TypeVar("T")
 MOST_BYTES = 256 * 2**20
 LONGEST_WORDS = 300
 LONGEST_ID = 100
+_URL = re.compile(r"\s*https?:", re.IGNORECASE)
 
 
-def answer(value: T) -> Flow[T]:
+def immediate(value: T) -> Flow[T]:
     """A flow that asks nothing."""
     yield from ()
     return value
 
 
+def observed(flow: Flow[T], note: Callable[[ApiRequest, httpx.Response | BatchDlError], object]) -> Flow[T]:
+    """``flow``; ``note`` is called with each request and its answer, or the error that it was. Closed at the end."""
+    try:
+        request = next(flow)
+        while True:
+            try:
+                response = yield request
+            except BatchDlError as error:
+                note(request, error)
+                request = flow.throw(error)
+            else:
+                note(request, response)
+                request = flow.send(response)
+    except StopIteration as done:
+        value: T = done.value
+        return value
+    finally:
+        flow.close()
+
+
 def guarded(vendor: Vendor, flow: Flow[T]) -> Flow[T]:
-    """``flow``, which ends with its value or with a typed error about its job, whatever the answers are.
+    """``flow``, which ends with its value or with a typed error about its job, for any answers.
 
     Args:
         vendor: whose flow it is.
@@ -64,12 +89,15 @@ def guarded(vendor: Vendor, flow: Flow[T]) -> Flow[T]:
                 if received > MOST_BYTES:
                     break
                 request = flow.send(response)
-        raise _unexpected(vendor, request, response, "it goes on without end")
+        raise _unexpected(vendor, request, response, "it never ends")
     except StopIteration as done:
         value: T = done.value
         _check_job(vendor, request, response, value)
+        for job in _jobs_in(value):
+            refuse_links(vendor, job.files, job.id)
         return value
     except BatchDlError as error:
+        error.concerns(vendor=vendor.name, conn_id=vendor.account.conn_id)
         if error.job_id is None and request is not None and request.job_id:
             error.job_id = redact(request.job_id)  # a flow that reads an answer need not know whose it is
         raise
@@ -104,8 +132,33 @@ def _check_job(vendor: Vendor, request: ApiRequest | None, response: httpx.Respo
         raise _unexpected(vendor, request, response, f"it is about another job, {excerpt(value.id, LONGEST_ID)}")
 
 
+def _jobs_in(value: object) -> Iterable[Job]:
+    """The jobs in the value of a flow."""
+    if isinstance(value, JobPage):
+        return [listed.job for listed in value.jobs]
+    found = value if isinstance(value, list) else [value]
+    return [each for each in found if isinstance(each, Job)]
+
+
+def refuse_links(vendor: Vendor, files: Sequence[ResultFile], job_id: str) -> Sequence[ResultFile]:
+    """``files``, of which no id is a URL: ids are stored and shown, and a URL may be signed.
+
+    Raises:
+        InvalidRequestError: one is, which is the vendor class's mistake.
+    """
+    if any(_URL.match(file.id) for file in files):
+        raise InvalidRequestError(
+            f"The class of the vendor {vendor.name} has a URL as the id of a result file, which may hold a signature: "
+            "its method locate has to ask for the URL instead.",
+            vendor=vendor.name,
+            job_id=redact(job_id),
+            remedy=f"Correct the class of the vendor {vendor.name}.",
+        )
+    return files
+
+
 def same_id(one: str, other: str) -> bool:
-    """Whether two ids name the same job: equal as text, as whole numbers, or as UUIDs in any spelling."""
+    """True if two ids name the same job: equal as text, as whole numbers, or as UUIDs in any spelling."""
     if one == other:
         return True
     if one.isascii() and one.isdigit() and other.isascii() and other.isdigit():

@@ -1,4 +1,4 @@
-"""What a vendor's list of jobs shows, and one page of it."""
+"""Facts about a vendor's list of jobs, and one page of it."""
 
 from __future__ import annotations
 
@@ -13,22 +13,27 @@ if TYPE_CHECKING:
 
 # Of a hundred jobs each. Whoever follows a list stops here: a cursor that always changes would never end.
 MOST_PAGES = 500
+LISTED_WITHIN = 300.0
+"""Seconds after which a complete list shows an accepted job, where the vendor's class says nothing else."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What the vendor documents about its list.
+    """Documented properties of a vendor's list.
 
     Args:
         active_only: jobs that have ended are not in it, and all others are on one page.
-        newest_first: jobs come in the order in which they were made, the newest first.
-        complete: every job of the account is in it within minutes, and stays for days whatever becomes of it. So one
-            that is not there minutes after its submit was not made.
+        newest_first: jobs are in the order in which they were made, the newest first.
+        complete: every job of the account is in it within ``lag`` seconds, and stays for days in any state. So one
+            that is not there later was not made, and a retry submits it again.
+        lag: seconds within which a job whose submit got no response is in the list. The default is long: no router
+            holds a request that long (a minute is usual), and lists are known to lag by seconds, not by minutes.
     """
 
     active_only: bool = False
     newest_first: bool = False
     complete: bool = False
+    lag: float = LISTED_WITHIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +42,13 @@ class ListedJob:
 
     Args:
         job: the job.
-        created: when the vendor says it was made, where it says so.
+        created: when it was made, where the vendor says so.
+        updated: when it last changed, where the vendor says so.
     """
 
     job: Job
     created: datetime | None = None
+    updated: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class JobPage:
 
 
 def is_listed(vendor: Vendor, job_id: str) -> Flow[bool]:
-    """Whether the vendor's list shows a job, or may: where it is not whole. False where there is no list."""
+    """True if the vendor's list shows a job, or may: where it is not whole. False where there is no list."""
     cursor: str | None = None
     is_whole = True
     if vendor.listing is None:
@@ -74,3 +81,31 @@ def is_listed(vendor: Vendor, job_id: str) -> Flow[bool]:
         if cursor is None:
             return not is_whole
     return True
+
+
+def listed(vendor: Vendor) -> Flow[list[ListedJob]]:
+    """All jobs of the vendor's list with their times, in its order; of a vendor without pages, what it lists.
+
+    Raises:
+        UnsupportedOperationError: it has no list.
+    """
+    if vendor.listing is None:
+        return [ListedJob(job) for job in (yield from vendor.list_jobs())]
+    found: dict[str, ListedJob] = {}
+    seen: set[str] = set()
+    cursor: str | None = None
+    while True:
+        page = yield from vendor.list_page(cursor)
+        known = len(found)
+        for each in page.jobs:
+            found.setdefault(each.job.id, each)
+        cursor = page.following
+        # A cursor that repeats, or a page of jobs without a new one, would never end.
+        if cursor is None or cursor in seen or (page.jobs and len(found) == known):
+            return list(found.values())
+        seen.add(cursor)
+
+
+def all_jobs(vendor: Vendor) -> Flow[list[Job]]:
+    """All jobs of the vendor's list, in its order."""
+    return [each.job for each in (yield from listed(vendor))]

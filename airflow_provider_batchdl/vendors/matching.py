@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from airflow_provider_batchdl._values.times import moment_of
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.jobs import Job
 
 # Their clock and ours may differ by so much, so an equal job from just before a submit may be taken for what it made.
-# The ids of the same task's jobs are known (`Submission.earlier`); another's is as good.
+# The ids of the same task's jobs are known (`Submission.known_job_ids`); another's is as good.
 CLOCK_TOLERANCE = timedelta(minutes=2)
-# Batch.com takes "now" for the end of a period; an echo may tell which time that was.
+# Batch.com takes "now" for the end of a period; its echo may hold the time that this was.
 NOW_TOLERANCE = timedelta(minutes=10)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]|\Z)")
 _NOTHING: tuple[Any, ...] = (None, "", frozenset(), "false")
-
-
-def parse_time(value: object) -> datetime | None:
-    """An ISO 8601 time as an aware datetime; None where it is none. A time without a zone is taken as UTC."""
-    try:
-        when = datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def is_echo_of(
@@ -35,10 +27,11 @@ def is_echo_of(
     since: datetime,
     *,
     known: Collection[str] | None = None,
+    zone: str = "UTC",
 ) -> bool | None:
-    """Whether a listed job is the one submitted: whether the request that the vendor repeats is the one that was sent.
+    """True if a listed job is the one submitted: the vendor echoes the request that was sent.
 
-    None where that cannot be told: nothing that can be compared differs, and the time or the request is missing.
+    None if unknown: nothing that can be compared differs, and the time or the request is missing.
 
     Members are compared both ways, since a job of a narrower request is somebody else's: what the echo has and the
     request has not counts, unless it is a default that means nothing (null, empty, false). What the echo lacks does
@@ -48,11 +41,12 @@ def is_echo_of(
     Args:
         echoed: the request as the vendor repeats it in its list.
         request: the request as submitted.
-        created: when the vendor says the job was made.
-        since: when we began to submit.
+        created: when the job was made, by the vendor's clock.
+        since: when the submit started.
+        zone: what a time without a time zone is in, at this vendor.
         known: the members of ``echoed`` that are a request's, where it has others, too; None where all are.
     """
-    when = parse_time(created)
+    when = moment_of(created, zone)
     if when is not None and when < since - CLOCK_TOLERANCE:
         return False
     if not isinstance(echoed, Mapping):
@@ -60,11 +54,11 @@ def is_echo_of(
     sent = {str(name): value for name, value in request.items()}
     members = {name: value for name, value in echoed.items() if known is None or name in known or name in sent}
     shared = [name for name in sent if name in members]
-    if not all(_equal(sent[name], members[name], when) for name in shared):
+    if not all(_equal(sent[name], members[name], when, zone) for name in shared):
         return False
-    if not all(_value(value) in _NOTHING for name, value in members.items() if name not in sent):
+    if not all(_value(value, zone) in _NOTHING for name, value in members.items() if name not in sent):
         return False
-    is_told = when is not None and any(_value(sent[name]) not in _NOTHING for name in shared)
+    is_told = when is not None and any(_value(sent[name], zone) not in _NOTHING for name in shared)
     return True if is_told else None
 
 
@@ -72,15 +66,15 @@ def recognized(
     items: Iterable[Any],
     is_ours: Callable[[Mapping[str, Any]], bool | None],
     read: Callable[[Any], Job],
-    earlier: Collection[str],
+    known_job_ids: Collection[str],
 ) -> Iterator[Job | None]:
     """The jobs of a list that may be the one submitted; None for an item that may be it, and cannot be read.
 
     Args:
         items: the list's items, as the vendor sent them.
-        is_ours: whether an item is the job; None where that cannot be told.
+        is_ours: tells whether an item is the job; None if unknown.
         read: makes a job of an item.
-        earlier: ids of jobs that it is not.
+        known_job_ids: ids of jobs that it is not.
     """
     for item in items:
         ours = is_ours(item) if isinstance(item, Mapping) else None
@@ -91,12 +85,12 @@ def recognized(
         except BatchDlError:
             yield None
             continue
-        if job.id not in earlier:
+        if job.id not in known_job_ids:
             yield job if ours else None
 
 
-def _equal(sent: Any, echoed: Any, created: datetime | None) -> bool:
-    ours, theirs = _value(sent), _value(echoed)
+def _equal(sent: Any, echoed: Any, created: datetime | None, zone: str) -> bool:
+    ours, theirs = _value(sent, zone), _value(echoed, zone)
     if ours == theirs or (ours in _NOTHING and theirs in _NOTHING):
         return True
     if ours != "now" or not isinstance(theirs, datetime):
@@ -104,16 +98,16 @@ def _equal(sent: Any, echoed: Any, created: datetime | None) -> bool:
     return created is None or abs(theirs - created) <= NOW_TOLERANCE
 
 
-def _value(value: Any) -> Any:
+def _value(value: Any, zone: str) -> Any:
     """``value`` in a form in which equal things are equal, and that can be in a set."""
     if isinstance(value, Mapping):
-        members = ((str(name), _value(each)) for name, each in value.items())
+        members = ((str(name), _value(each, zone)) for name, each in value.items())
         return frozenset((name, each) for name, each in members if each not in _NOTHING)
     if isinstance(value, list | tuple | set | frozenset):
-        return frozenset(map(_value, value))
+        return frozenset(_value(each, zone) for each in value)
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     text = None if value is None else str(value)
-    return (parse_time(text) if text and _DATE.match(text) else None) or text
+    return (moment_of(text, zone) if text and _DATE.match(text) else None) or text

@@ -1,6 +1,6 @@
 """OAuth 2.0 client credentials (RFC 6749, section 4.4) as one ``httpx.Auth`` flow for sync and async.
 
-The token is kept per process and account, fetched once however many callers wait for it, renewed shortly before it
+The token is cached per process and account, fetched once for all callers, renewed shortly before it
 ends, and once more when the API answers 401.
 """
 
@@ -14,15 +14,18 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
+from airflow_provider_batchdl._redaction.redactor import forget, remember_minted
+from airflow_provider_batchdl._redaction.tracebacks import Secret
 from airflow_provider_batchdl.exceptions import (
     AuthenticationError,
     BatchDlError,
     InvalidRequestError,
     VendorUnavailableError,
 )
-from airflow_provider_batchdl.frames import Secret
-from airflow_provider_batchdl.redaction import forget, remember_minted
+from airflow_provider_batchdl.vendors import signed_in
 from airflow_provider_batchdl.vendors.errors import error_from_response, json_of
+from airflow_provider_batchdl.vendors.pointers import value_at
+from airflow_provider_batchdl.vendors.sign_in import checked_base_url, move
 
 # A token is renewed when this share of its life is left, but no earlier than five minutes before its end.
 RENEW_SHARE = 0.1
@@ -30,7 +33,7 @@ RENEW_AT_MOST = 300.0
 
 _TRY_ADDRESS = "Check the connection's host, and its extra token_url where it is set."
 
-# RFC 6749 only recommends that the answer tells a life.
+# RFC 6749 only recommends that the answer has a lifetime.
 UNSTATED_LIFE = 600.0
 # Servers take headers of 8 to 16 KiB altogether.
 LONGEST_TOKEN = 16_384
@@ -73,13 +76,6 @@ class _Token:
 _tokens: dict[str, _Token] = {}
 
 
-def forget_tokens() -> None:
-    """Drop every token of this process."""
-    for token in _tokens.values():
-        token.drop()
-    _tokens.clear()
-
-
 class OAuth2ClientCredentials(httpx.Auth):
     """Bearer tokens from a token endpoint.
 
@@ -87,12 +83,31 @@ class OAuth2ClientCredentials(httpx.Auth):
         token_url: the token endpoint.
         client_id: the client's id, sent in the body with the secret.
         client_secret: the client's secret.
-        cache_key: what the token is kept under; one for each account.
+        cache_key: the token's cache key; one for each account.
         vendor: the vendor's name, for errors.
+        base_url: the connection's base URL; needed with ``base_url_pointer``.
+        base_url_pointer: JSON pointer (RFC 6901) to the API's base URL in the token's answer, such as
+            ``/instance_url``. Requests go there, and the token with them; ``cache_key`` is ``Account.fingerprint``.
+        base_url_hosts: hosts, or ends of hosts such as ``example.com``, that this base URL may have, by https, besides
+            the connection's own origin.
     """
 
-    def __init__(self, *, token_url: str, client_id: str, client_secret: str, cache_key: str, vendor: str) -> None:
-        self._token_url, self._vendor = token_url, vendor
+    def __init__(
+        self,
+        *,
+        token_url: str,
+        client_id: str,
+        client_secret: str,
+        cache_key: str,
+        vendor: str,
+        base_url: str = "",
+        base_url_pointer: str | None = None,
+        base_url_hosts: tuple[str, ...] = (),
+    ) -> None:
+        self._token_url, self._vendor, self._key = token_url, vendor, cache_key
+        self._home, self._pointer, self._hosts = base_url, base_url_pointer, tuple(base_url_hosts)
+        if base_url_pointer is not None:
+            signed_in.expect(cache_key)
         self._form = {
             "grant_type": "client_credentials",
             "client_id": client_id,
@@ -132,8 +147,9 @@ class OAuth2ClientCredentials(httpx.Auth):
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         return httpx.Request("POST", self._token_url, data=self._form, headers=headers)
 
-    @staticmethod
-    def _with_token(request: httpx.Request, token: str) -> httpx.Request:
+    def _with_token(self, request: httpx.Request, token: str) -> httpx.Request:
+        if base := signed_in.base_url_of(self._key):
+            move(request, base)
         request.headers["Authorization"] = f"Bearer {token}"
         return request
 
@@ -157,6 +173,14 @@ class OAuth2ClientCredentials(httpx.Auth):
                 remedy=_TRY_ADDRESS,
             ) from None
         token = Secret(token)
+        if self._pointer is not None:
+            remember_minted(token)  # the error may quote what the answer holds
+            try:
+                named = value_at(body, self._pointer)
+                base = checked_base_url(named, home=self._home, hosts=self._hosts, vendor=self._vendor)
+            finally:
+                forget(token)
+            signed_in.keep(self._key, base)
         self._token.keep(token, expires_in)
         return token
 
@@ -166,10 +190,10 @@ class OAuth2ClientCredentials(httpx.Auth):
         kind: type[BatchDlError] | None = AuthenticationError if refused else None
         if answer.status_code < httpx.codes.BAD_REQUEST:
             kind = InvalidRequestError  # a redirect, which the secret does not follow
-        own = isinstance(json_of(answer), dict)  # as RFC 6749 has it; a firewall's page says nothing of the secret
+        own = isinstance(json_of(answer), dict)  # as RFC 6749 has it; a firewall's page proves nothing about the secret
         error = error_from_response(answer, vendor=self._vendor, operation="token", kind=kind, own=own)
         if isinstance(error, InvalidRequestError):
             error.remedy = _TRY_ADDRESS
         if isinstance(error, VendorUnavailableError):
-            error.maybe_processed = False  # whatever wanted the token has not been sent
+            error.maybe_processed = False  # the request that needs the token has not been sent
         return error

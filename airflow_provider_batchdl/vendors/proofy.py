@@ -1,30 +1,53 @@
 """Proofy: email verification of a list of addresses, or of a file.
 
 The least documented of the four. The vendor's pages give create, download and the errors; status, cancel, credits and
-everything about files come from third parties or are inferred, so those answers are read tolerantly.
+everything about files are from third parties or inferred, so those answers are read tolerantly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import quote
 
-from airflow_provider_batchdl.exceptions import InvalidRequestError
+from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors.auth import QueryKeyAuth
-from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Upload, Vendor
-from airflow_provider_batchdl.vendors.cancelling import cancel
+from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor
+from airflow_provider_batchdl.vendors.checking import TEXT, Member, RequestRules
 from airflow_provider_batchdl.vendors.errors import json_of
+from airflow_provider_batchdl.vendors.files import FileRules, upload_of
+from airflow_provider_batchdl.vendors.paths import path_segment
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_text, unwrapped
 
 if TYPE_CHECKING:
     import httpx
 
 MOST_ADDRESSES = 10_000
-# Lists and files are jobs of two kinds, with an address of their own each; the id of a file job says so.
+# Lists and files are jobs of two kinds, with an address of their own each; the id of a file job shows it.
 FILE_PREFIX = "file:"
-_CONTENT_TYPES = {".csv": "text/csv", ".txt": "text/plain"}
+
+
+def _something(request: Mapping[str, Any]) -> Iterator[str]:
+    if request.get("emails") is None and request.get("file_url") is None:
+        yield 'it is neither {"emails": [...]} nor {"file_name": ..., "file_url": ...}'
+
+
+# `emails` is of the vendor's page of /verify/batch/create, files are reported.
+REQUEST = RequestRules(
+    {
+        "emails": Member(
+            TEXT,
+            many=True,
+            least=1,
+            most=MOST_ADDRESSES,
+            otherwise="; split them, for instance with .expand(), or upload a file",
+        ),
+        "file_name": Member(TEXT, documented=False),
+        "file_url": Member(TEXT, documented=False),
+    },
+    also=_something,
+)
+FILE = FileRules({".csv": "text/csv", ".txt": "text/plain"}, has_addresses=True)
 
 
 class Proofy(Vendor):
@@ -49,9 +72,13 @@ class Proofy(Vendor):
         "cancelled": JobState.CANCELLED,
         "canceled": JobState.CANCELLED,
     }
-    # 50 requests an hour on /verify/batch, and it is not said whether looking counts: 48 an hour is safe (inferred).
+    request_rules = REQUEST
+    file_rules = FILE
+    # 50 requests an hour on /verify/batch, and whether polling counts is undocumented: 48 an hour is safe (inferred).
     poll_interval = 75.0
     rate_limits = (RateLimit(25, 60.0),)
+    extra_members = frozenset[str]()
+    has_plain_secret = True
 
     def auth(self) -> httpx.Auth:
         """The key in the ``api_key`` query parameter."""
@@ -67,46 +94,27 @@ class Proofy(Vendor):
         elif "file_url" in request:
             call = ApiRequest("submit", "POST", "/verify/file/create", json=request, repeatable=False)
         else:
-            call = self._list_create(request)
+            call = ApiRequest("submit", "POST", "/verify/batch/create", json=request, repeatable=False)
         response = yield call
         prefix = FILE_PREFIX if call.path.startswith("/verify/file") else ""
         return self._read(response, "submit", prefix=prefix)
 
-    def _list_create(self, request: Mapping[str, Any]) -> ApiRequest:
-        emails = request.get("emails")
-        if not isinstance(emails, list | tuple) or not emails:
-            raise self._invalid('Proofy takes {"emails": [...]}, {"file_name": ..., "file_url": ...} or a file.')
-        if len(emails) > MOST_ADDRESSES:
-            raise self._invalid(
-                f"Proofy takes up to {MOST_ADDRESSES:,} addresses in a batch, not {len(emails):,}; "
-                "split them, for instance with .expand(), or upload a file."
-            )
-        body = {**request, "emails": list(emails)}
-        return ApiRequest("submit", "POST", "/verify/batch/create", json=body, repeatable=False)
-
     def _file_upload(self, submission: Submission) -> ApiRequest:
-        name = submission.upload_name()
-        content_type = next((kind for suffix, kind in _CONTENT_TYPES.items() if name.lower().endswith(suffix)), None)
-        if submission.file is None or content_type is None:
-            raise self._invalid("Proofy takes files of .csv or .txt only.")
-        upload = Upload("file", submission.file, name, content_type)
+        upload = upload_of(self, submission, "file")
         return ApiRequest("submit", "POST", "/verify/file/upload", upload=upload, repeatable=False)
 
     def get_job(self, job_id: str) -> Flow[Job]:
-        """Look at one job."""
+        """Get one job."""
         response = yield ApiRequest("status", "GET", self._path(job_id), job_id=job_id)
         return self._read(response, "status", job_id=job_id)
 
     def cancel_job(self, job_id: str) -> Flow[Job]:
         """Delete a job, which is Proofy's way to cancel it.
 
-        What the answer's body holds is not documented. Where it tells a state that we know, a job that had ended
+        What the answer's body holds is not documented. Where it shows a state that we know, a job that had ended
         before is reported as what it is; else the job is polled, and one that is gone was cancelled.
         """
-        request = ApiRequest("cancel", "DELETE", self._path(job_id), job_id=job_id)
-        return cancel(self, request, job_id, lambda answer: self._cancelled(job_id, answer))
-
-    def _cancelled(self, job_id: str, response: httpx.Response) -> Job:
+        response = yield ApiRequest("cancel", "DELETE", self._path(job_id), job_id=job_id)
         job = self._read(response, "cancel", job_id=job_id)
         if self.known_state(job.vendor_state) is None:
             raise self.malformed("cancel", response, "its status is none of a job's")
@@ -140,11 +148,18 @@ class Proofy(Vendor):
         """JSON for a list of addresses (vendor's document); for a file that is not documented."""
         return None if job.id.startswith(FILE_PREFIX) else "json"
 
-    def clue(self, submission: Submission) -> str:
-        """An upload's name, or the request: this API has no list to look in."""
+    def describe_lost_submit(self, submission: Submission) -> str:
+        """An upload's name, or the request: this API has no list to search."""
         if submission.file is None:
-            return super().clue(submission)
+            return super().describe_lost_submit(submission)
         return f"a job of the file {submission.upload_name()!r}, submitted at {submission.time()}"
+
+    def refusal(self, request: ApiRequest, response: httpx.Response) -> BatchDlError | None:
+        """Its older API answers errors as 200 ``{"error": true, "message": ...}``, and so may this one (inferred)."""
+        error = super().refusal(request, response)
+        body = json_of(response) if error is None and response.is_success else None
+        flagged = isinstance(body, dict) and body.get("error") is True and "id" not in body
+        return self.error_within(request, response) if flagged else error
 
     def is_own_error(self, response: httpx.Response) -> bool:
         """``{"message": ...}``; its older API says ``{"error": true, "message": ...}``."""
@@ -153,9 +168,7 @@ class Proofy(Vendor):
 
     def _path(self, job_id: str) -> str:
         kind, bare = ("file", job_id.removeprefix(FILE_PREFIX)) if job_id.startswith(FILE_PREFIX) else ("batch", job_id)
-        if not bare or bare in (".", ".."):
-            raise self._invalid(f"{job_id!r} is no Proofy job id.")
-        return f"/verify/{kind}/{quote(bare, safe='')}"
+        return f"/verify/{kind}/{path_segment(bare)}"
 
     def _read(self, response: httpx.Response, operation: str, *, prefix: str = "", job_id: str | None = None) -> Job:
         prefix = FILE_PREFIX if (job_id or "").startswith(FILE_PREFIX) else prefix

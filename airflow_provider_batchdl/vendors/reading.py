@@ -10,25 +10,77 @@ import re
 from contextlib import suppress
 from typing import Any
 
-from airflow_provider_batchdl.redaction import LONGEST_TEXT, redact
-from airflow_provider_batchdl.storable import bounded_text
+from airflow_provider_batchdl._redaction.redactor import LONGEST_TEXT, redact
+from airflow_provider_batchdl._values.storable import DEEPEST, bounded_text
 from airflow_provider_batchdl.vendors.states import fold
+
+__all__ = ["as_cursor", "as_id", "as_int", "as_list", "as_size", "as_text", "as_token", "as_word"]
 
 # Characters. An id goes into URLs, XCom and the database.
 LONGEST_ID = 2_000
 _NO_ID = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_PLAIN_ID = re.compile(r"[\w.:-]{1,100}", re.ASCII)
+# A text, to its end or to the body's, or what opens or closes a level.
+_STRUCTURE = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def parsed(content: bytes) -> Any:
     """The JSON in an answer's body, of which one odd member does not make all others unreadable.
 
-    Bytes that are no UTF-8 become U+FFFD, control characters in a text stay, and a number of more digits than Python
-    reads becomes infinity, for the reader of that member to refuse.
+    Bytes that are no UTF-8 become U+FFFD, control characters in a text stay, a number of more digits than Python
+    reads becomes infinity, and what lies deeper than ``DEEPEST`` levels null, for the reader of that member to refuse.
 
     Raises:
         ValueError: it is no JSON.
-        RecursionError: it is nested too deeply.
     """
+    try:
+        value = _loaded(content)
+    except RecursionError:
+        value = None
+    else:
+        if not _is_deep(value):
+            return value
+    return _loaded(_flattened(content.decode(json.detect_encoding(content), "replace")).encode())
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [
+            member
+            for each in level
+            if isinstance(each, dict | list)
+            for member in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _flattened(text: str) -> str:
+    """JSON with null in the place of each list and object that lies deeper than ``DEEPEST`` levels.
+
+    Raises:
+        ValueError: one of those has no end.
+    """
+    pieces: list[str] = []
+    depth, rest = 0, 0
+    for found in _STRUCTURE.finditer(text):
+        sign = found[0]
+        if sign in ("[", "{"):
+            depth += 1
+            if depth == DEEPEST + 1:
+                pieces += (text[rest : found.start()], "null")
+        elif sign in ("]", "}"):
+            if depth == DEEPEST + 1:
+                rest = found.end()
+            depth -= 1
+    if depth > DEEPEST:
+        raise ValueError("it ends within a list or an object")
+    return "".join(pieces) + text[rest:]
+
+
+def _loaded(content: bytes) -> Any:
     try:
         return json.loads(content)
     except ValueError:
@@ -39,11 +91,24 @@ def parsed(content: bytes) -> Any:
 
 
 def as_id(value: Any) -> str:
-    """A vendor's id, as text.
+    """A vendor's id of a job, as text.
 
     Raises:
         TypeError: it is none: of another type, empty, far too long, or with characters that no id can have (U+0000,
-            lone surrogates, line breaks and other control characters), and that nothing could be asked for by.
+            lone surrogates, line breaks and other control characters), and that nothing could be asked for by; or it
+            has a secret in it, as a signed URL does, while ids go into events, XCom and logs.
+    """
+    found = as_token(value)
+    if not _PLAIN_ID.fullmatch(found) and redact(found) != found:
+        raise TypeError("a text with a secret in it is no id")
+    return found
+
+
+def as_token(value: Any) -> str:
+    """An opaque token of the vendor's, as text: a file's id, or the cursor of a list.
+
+    Raises:
+        TypeError: it is none, as for :func:`as_id`; it may be secret.
     """
     if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
         raise TypeError(f"{type(value).__name__} is no id")
@@ -60,7 +125,7 @@ def as_word(value: Any) -> str:
     """A vendor's word for a state.
 
     Raises:
-        TypeError: it is no text, or one without a letter: ``null`` says nothing about a job, nor does ``--``.
+        TypeError: it is no text, or one without a letter: ``null`` is no state of a job, nor is ``--``.
     """
     if not isinstance(value, str):
         raise TypeError(f"{type(value).__name__} is no state")
@@ -81,18 +146,18 @@ def as_list(value: Any) -> list[Any]:
 
 
 def as_cursor(value: Any) -> str | None:
-    """Where a list goes on, None where it does not.
+    """Cursor of a list's next page, None on the last.
 
     Raises:
         TypeError: it is neither text nor a number.
     """
-    return None if value is None or value == "" else as_id(value)
+    return None if value is None or value == "" else as_token(value)
 
 
 def unwrapped(body: Any, id_member: str) -> Any:
     """``body`` with the members of the object in its ``data`` or ``result``, where it has no id of its own.
 
-    Third parties show Proofy's single results in such a wrapper; what else the wrapper says stays.
+    Third parties show Proofy's single results in such a wrapper; its other members stay.
     """
     if isinstance(body, dict) and id_member not in body:
         for name in ("data", "result"):
@@ -102,7 +167,7 @@ def unwrapped(body: Any, id_member: str) -> Any:
 
 
 def as_text(value: Any) -> str | None:
-    """What the vendor says about a job, None where it says nothing.
+    """The vendor's message about a job, None where there is none.
 
     It may end up in XCom, so it is redacted, made storable, and cut where it is very long.
     """

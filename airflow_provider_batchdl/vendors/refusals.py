@@ -1,4 +1,4 @@
-"""What a vendor's words say beyond the HTTP status: a refusal that costs money to lift, and an error inside a 200."""
+"""Errors by a vendor's words, beyond the HTTP status: used-up credits or quotas, and an error inside a 200."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def folded(*words: str | None) -> str:
 
 
 def kind_by_words(response: httpx.Response) -> type[exc.BatchDlError] | None:
-    """The type of a refusal that its body tells and its status does not: credits or a quota used up; else None."""
+    """The type of a refusal by its body, where its status is less specific: credits or a quota used up; else None."""
     if response.status_code not in _REFUSED:
         return None
     words = folded(*vendor_words(response))
@@ -60,13 +60,13 @@ def kind_by_words(response: httpx.Response) -> type[exc.BatchDlError] | None:
 
 
 def has_quota(response: httpx.Response) -> bool:
-    """Whether the body tells a quota, as ApartmentIQ's does that is used up."""
+    """True if the body names a quota, as ApartmentIQ's does when it is used up."""
     body = json_of(response)
     return isinstance(body, dict) and "quota_limit" in body
 
 
 def status_within(body: object) -> int | None:
-    """The HTTP status that the body of a successful answer would have come with, had it said its error by that.
+    """The HTTP status that the error in the body of a successful answer should have had.
 
     The status it names, in a number or by its standard words ("Unauthorized"); 400 where it names none; None where it
     is no error at all.
@@ -85,14 +85,14 @@ def status_within(body: object) -> int | None:
 
 
 def is_bare_error(body: Mapping[str, Any]) -> bool:
-    """Whether a JSON object has only such members as errors have, one of words among them: no row of data has."""
+    """True if a JSON object has only members that errors have, one of text among them: no row of data has."""
     body = lowered(body)
     named = any(name in body for name in (*_WORDS, *_FLAGS, "title", "success", "ok")) or _says_failed(body)
     return (set(body) <= _OF_ERRORS and named) or _is_problem(body)
 
 
 def only_tells(body: Mapping[str, Any]) -> bool:
-    """Whether a JSON object gives nothing but words to read, and does not say that all went well."""
+    """True if a JSON object holds nothing but a message, and not one of success."""
     body = lowered(body)
     words = any(isinstance(body.get(name), str | list | dict) and body[name] for name in _WORDS)
     rows = any(isinstance(body.get(name), list) and body[name] for name in ("data", "result"))
@@ -100,7 +100,7 @@ def only_tells(body: Mapping[str, Any]) -> bool:
 
 
 def is_bare_job(body: Mapping[str, Any]) -> bool:
-    """Whether a JSON object has only such members as a job's status has."""
+    """True if a JSON object has only members that a job's status has."""
     return set(lowered(body)) <= _OF_ERRORS | _OF_JOBS
 
 
@@ -121,7 +121,7 @@ def _says_failed(body: Mapping[str, Any]) -> bool:
 
 
 def _is_problem(body: Mapping[str, Any]) -> bool:
-    """Whether it is a problem of RFC 9457, which may have members of its own."""
+    """True for a problem of RFC 9457, which may have members of its own."""
     return isinstance(body.get("title"), str) and _status(body.get("status")) is not None
 
 

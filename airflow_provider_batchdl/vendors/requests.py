@@ -1,18 +1,20 @@
-"""What goes to a vendor: a submission, and the HTTP requests that a flow makes of it."""
+"""Input of a flow: a submission, and the HTTP requests that a flow makes of it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
-from airflow_provider_batchdl.redaction import redact
-from airflow_provider_batchdl.storable import words_of
+from pendulum import UTC
 
-# Enough of a request to tell it from others, in an error's message.
+from airflow_provider_batchdl._redaction.redactor import redact
+from airflow_provider_batchdl._values.storable import words_of
+
+# Characters of a request in an error's message: enough to recognize it.
 LONGEST_GIST = 300
 
 
@@ -31,7 +33,7 @@ class Upload:
     Args:
         field: the part's name.
         source: the path or URL of the file; the client opens it.
-        filename: the name told to the vendor.
+        filename: the name sent to the vendor.
         content_type: the part's media type.
     """
 
@@ -42,13 +44,13 @@ class Upload:
 
 
 class SubmitJournal(Protocol):
-    """Is told when a request that may not be repeated goes out. Called on the thread that sends, and may block."""
+    """Notified when a request that may not be repeated goes out. Called on the thread that sends, and may block."""
 
     def sending(self) -> None:
         """The request's first byte goes next; with a ``BatchDlError`` raised here, none goes."""
 
     def turned_away(self) -> None:
-        """It was surely not accepted, and is sent again after a pause."""
+        """It was surely not accepted, and is retried after a delay."""
 
 
 @dataclass(frozen=True)
@@ -59,19 +61,27 @@ class ApiRequest:
         operation: ``submit``, ``status``, ``list``, ``cancel``, ``download``, ``balance`` or ``check``: what an
             error is about.
         method: the HTTP method.
-        path: what follows the connection's base URL.
+        path: what follows the connection's base URL; it begins with ``/``, so that it stays at that host.
         params: query parameters.
         json: the body, where it is JSON.
         upload: the body, where it is a file.
         job_id: the job concerned, for errors.
         repeatable: False where sending it twice could be billed twice.
         delay: seconds to wait before it is sent.
-        journal: is told when it goes out.
+        journal: notified when it goes out.
+        form: fields beside the upload; without one they are the body, as ``application/x-www-form-urlencoded``.
+        headers: further headers, such as ``Accept`` or ``Idempotency-Key``; none with credentials, which are
+            :meth:`Vendor.auth`'s, and none that the client sets.
+        content: the body as it is; its ``Content-Type`` is among the headers.
+        url: an absolute URL instead of the path. On the connection's origin it is sent as a path would be. Elsewhere
+            it is fetched bare, by GET, without credentials and headers, as a redirect's target would be.
+
+    A request has one body. What would not be sent is refused.
     """
 
     operation: str
     method: str
-    path: str
+    path: str = ""
     params: Mapping[str, str | int] | None = None
     json: Any = None
     upload: Upload | None = None
@@ -79,26 +89,30 @@ class ApiRequest:
     repeatable: bool = True
     delay: float = 0.0
     journal: SubmitJournal | None = field(default=None, compare=False, repr=False)
+    form: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
+    content: bytes | None = field(default=None, repr=False)
+    url: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What is to be submitted.
+    """A submission: a request, a file, or both.
 
     Args:
         request: the vendor's request body or parameters.
         file: path or URL of the file to upload.
         key: a short token of this submission; it goes into the upload's file name, so that the job can be found
             again if the vendor's answer is lost.
-        submitted_at: when this submission began, in UTC.
-        earlier: ids of jobs that it cannot have made, since they are known to be of submissions before it.
+        submitted_at: time at which this submission started, in UTC.
+        known_job_ids: ids of jobs that it cannot have made, since they are known to be of submissions before it.
     """
 
     request: Mapping[str, Any]
     file: str | None
     key: str
     submitted_at: datetime
-    earlier: Collection[str] = ()
+    known_job_ids: Collection[str] = ()
 
     def upload_name(self) -> str:
         """The file's own name with the key before its suffix: ``contacts-5f0c2a91.csv``."""
@@ -106,10 +120,10 @@ class Submission:
         return f"{path.stem}-{self.key}{path.suffix}"
 
     def time(self) -> str:
-        """When it began, as people read it."""
+        """``submitted_at`` for people."""
         return f"{self.submitted_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
-    def gist(self) -> str:
+    def describe(self) -> str:
         """The request, to recognise it by: lists by their length, since they hold people's addresses."""
         brief = {
             name: f"({len(value)} items)" if isinstance(value, list | tuple | dict) else value

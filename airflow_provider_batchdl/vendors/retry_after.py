@@ -1,18 +1,25 @@
-"""How long a server asks to wait: the one place that reads it, and the one that says what it may ask."""
+"""``Retry-After`` and its relatives, read and bounded in this one place."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from airflow_provider_batchdl._values import times
 
 LONGEST_ASKED = 86_400.0
 """Seconds. No vendor's window is longer than a day: a header that asks for more is nonsense and counts as missing, as
 does an ``X-RateLimit-Reset`` of more than a day ago (a number of seconds, where a Unix time is documented)."""
 
-# What these parsers raise over nonsense: a year that is none, a number beyond all floats.
-_NONSENSE = (ValueError, TypeError, OverflowError, LookupError, AttributeError)
+_UNITS = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,12})?"
+_SPELLINGS = {"us": "(?:us|\u00b5s|\u03bcs)"}  # the micro sign, and the Greek letter
+_DURATION = re.compile(
+    rf"(?P<plain>{_NUMBER})|"
+    + "".join(rf"(?:(?P<{unit}>{_NUMBER}){_SPELLINGS.get(unit, unit)}(?![a-z]))?" for unit in _UNITS)
+)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
@@ -27,7 +34,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
         headers: the response's headers, names in lower case or in a mapping that does not care.
         now: the time to compare a moment with where there is no ``Date``; our own clock's by default.
     """
-    now = _date(headers.get("date")) or now or datetime.now(UTC)
+    now = times.http_date(headers.get("date")) or now or times.now()
     readers = (
         (_seconds, "retry-after"),
         (lambda text: _until(text, now), "retry-after"),
@@ -39,27 +46,48 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
         if text is not None:
             try:
                 seconds = read(text.strip())
-            except _NONSENSE:
+            except times.NONSENSE:
                 continue
             if abs(seconds) <= LONGEST_ASKED:
                 return max(0.0, seconds)
     return None
 
 
-def _date(text: str | None) -> datetime | None:
+def asked_wait(read: Callable[[Mapping[str, str]], object], headers: Mapping[str, str]) -> float | None:
+    """Seconds that ``read`` finds in ``headers``, such as :meth:`Vendor.retry_after`; None where they are nonsense.
+
+    No answer is lost over its headers: whatever ``read`` raises counts as nothing found.
+    """
     try:
-        return None if text is None else _moment(text)
-    except _NONSENSE:
+        seconds = read(headers)
+    except Exception:  # noqa: BLE001 a vendor's own reader, and any text
         return None
+    if not isinstance(seconds, int | float) or not math.isfinite(seconds) or abs(seconds) > LONGEST_ASKED:
+        return None
+    return max(0.0, float(seconds))
 
 
-def _moment(text: str) -> datetime:
-    when = parsedate_to_datetime(text.strip())
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
+def duration(text: str) -> float:
+    """Seconds of a duration such as ``1m30s``, ``6ms``, ``1h2m3.5s`` or ``20``, a plain number being seconds.
+
+    The units are ``d``, ``h``, ``m``, ``s``, ``ms``, ``us`` and ``ns``, each at most once and the largest first.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = _DURATION.fullmatch(text.strip())
+    if found is None or not text.strip():
+        raise ValueError("no duration")
+    if found["plain"]:
+        return float(found["plain"])
+    return math.fsum(float(found[unit]) * seconds for unit, seconds in _UNITS.items() if found[unit])
 
 
 def _until(text: str, now: datetime) -> float:
-    return max(0.0, (_moment(text) - now).total_seconds())
+    when = times.http_date(text)
+    if when is None:
+        raise ValueError(text)
+    return max(0.0, when.timestamp() - now.timestamp())
 
 
 def _seconds(text: str) -> float:

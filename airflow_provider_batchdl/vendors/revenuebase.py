@@ -1,7 +1,7 @@
 """Revenuebase: email verification of an uploaded file.
 
 Source: the vendor's OpenAPI document of v2 and its SDK 0.3.0. What the documents leave open is read tolerantly and
-said where it happens: above all, the exact body of a 400.
+noted where it happens: above all, the exact body of a 400.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_batchdl._redaction.redactor import excerpt, get_logger
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
     InvalidRequestError,
@@ -20,18 +21,17 @@ from airflow_provider_batchdl.exceptions import (
     UnexpectedResponseError,
 )
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
-from airflow_provider_batchdl.redaction import get_logger
 from airflow_provider_batchdl.vendors.auth import HeaderKeyAuth
 from airflow_provider_batchdl.vendors.base import (
     ApiRequest,
     Flow,
     RateLimit,
     Submission,
-    Upload,
     Vendor,
 )
-from airflow_provider_batchdl.vendors.cancelling import cancel
+from airflow_provider_batchdl.vendors.checking import FLAG, Member, RequestRules
 from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, vendor_words
+from airflow_provider_batchdl.vendors.files import FileRules, upload_of
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_list, as_text
 from airflow_provider_batchdl.vendors.refusals import folded
@@ -45,12 +45,14 @@ log = get_logger(__name__)
 
 V1_RETIRED = "2026-07-07"
 LONGEST_ID = 20
-_CONTENT_TYPES = {".csv": "text/csv", ".json": "application/json"}
+REQUEST = RequestRules({"metadata": Member(FLAG)})
+# "One address a row or in an `email` field" (the vendor's text); no limit for rows or bytes.
+FILE = FileRules({".csv": "text/csv", ".json": "application/json"}, required=True, has_addresses=True, column="email")
 
 
 @dataclass(frozen=True)
 class _Route:
-    """Where an operation lives; ``{id}`` in the path, or ``process_id`` in the body, names the job."""
+    """Route of an operation; ``{id}`` in the path, or ``process_id`` in the body, names the job."""
 
     method: str
     path: str
@@ -81,7 +83,7 @@ _ROUTES: Mapping[str, Mapping[str, _Route]] = {
 }
 
 
-# What a 400 about a job says, by code or by sentence, small letters and "_" as a blank. The vendor has no 404 for jobs.
+# A 400 about a missing job, by code or by sentence, small letters and "_" as a blank. The vendor has no 404 for jobs.
 _KINDS_OF_400: Mapping[type[BatchDlError], tuple[str, ...]] = {
     JobNotFoundError: ("invalid process id", "does not belong"),
     ResultNotReadyError: ("not completed", "before downloading"),
@@ -90,7 +92,7 @@ _KINDS_OF_400: Mapping[type[BatchDlError], tuple[str, ...]] = {
 
 
 class Revenuebase(Vendor):
-    """The Revenuebase API, v2; v1 where the connection's ``api_version`` says so."""
+    """The Revenuebase API, v2; v1 where that is the connection's ``api_version``."""
 
     name = "revenuebase"
     label = "Revenuebase"
@@ -106,6 +108,8 @@ class Revenuebase(Vendor):
         "ERROR": JobState.FAILED,
         "CANCELLED": JobState.CANCELLED,
     }
+    request_rules = REQUEST
+    file_rules = FILE
     # "Every 5-10 seconds for small batches"; 60 requests a minute and 10,000 a day for everything an account does.
     poll_interval = 10.0
     rate_limits = (RateLimit(60, 60.0), RateLimit(10_000, 86_400.0))
@@ -113,14 +117,16 @@ class Revenuebase(Vendor):
     # "Only QUEUED or PROCESSING jobs", and no parameters for paging.
     listing = Listing(active_only=True)
 
+    extra_members = frozenset({"api_version"})
+    has_plain_secret = True
+
     def __init__(self, account: Account) -> None:
         super().__init__(account)
-        version = account.text("api_version") or "v2"
+        version = (account.text("api_version") or "v2").lower()
         if version not in _ROUTES:
-            raise InvalidRequestError(
-                f"Revenuebase has no api_version {version!r}.",
-                vendor=self.name,
-                remedy='Set the connection extra "api_version" to "v2", or leave it out.',
+            problem = f"is {excerpt(version, LONGEST_ID)!r}, and there are only {' and '.join(_ROUTES)}"
+            raise account.wrong(
+                "extra field 'api_version'", problem, 'Set it to "v2", or leave it out.', vendor=self.name
             )
         if version == "v1":
             log.warning("Revenuebase retired v1 on %s; it works only where a proxy or mirror serves it.", V1_RETIRED)
@@ -132,50 +138,43 @@ class Revenuebase(Vendor):
 
     def submit(self, submission: Submission) -> Flow[Job]:
         """Upload ``file``, a ``.csv`` or ``.json``; the request may say ``{"metadata": true}``."""
-        upload = self._upload(submission)
-        options = dict(submission.request)
-        metadata = str(options.pop("metadata", False)).strip().lower()
-        if metadata not in ("true", "false"):  # a template makes a text of it, and "False" must not turn it on
-            raise self._invalid(f"Revenuebase's metadata is true or false, not {metadata!r}.")
-        if options:
-            raise self._invalid(f"Revenuebase's submit takes no {', '.join(sorted(options))}; only metadata.")
+        upload = upload_of(self, submission, "requested_file")
+        metadata = submission.request.get("metadata") or False
         route = self._routes["submit"]
         response = yield ApiRequest(
             "submit",
             route.method,
             route.path,
-            params={"metadata": metadata},
+            params={**self._params(submission.request), "metadata": str(metadata).strip().lower()},
             upload=upload,
             repeatable=False,
         )
         return self._read(response, "submit", self.read_json("submit", response))
 
-    def _upload(self, submission: Submission) -> Upload:
-        name = submission.upload_name()
-        content_type = next((kind for suffix, kind in _CONTENT_TYPES.items() if name.lower().endswith(suffix)), None)
-        if submission.file is None or content_type is None:
-            raise self._invalid("Revenuebase takes a file, and only .csv or .json.")
-        return Upload("requested_file", submission.file, name, content_type)
+    def _params(self, request: Mapping[str, Any]) -> dict[str, str | int]:
+        """The request without ``metadata``, as the query that it would be."""
+        more = {name: value for name, value in request.items() if name != "metadata" and value is not None}
+        if odd := next((name for name, value in more.items() if not isinstance(value, str | int | float)), None):
+            raise self._invalid(
+                f"Revenuebase's request goes into a query, which {odd!r} cannot: it is no text or number."
+            )
+        return {name: str(value).lower() if isinstance(value, bool) else value for name, value in more.items()}
 
     def get_job(self, job_id: str) -> Flow[Job]:
-        """Look at one job."""
+        """Get one job."""
         response = yield self._routes["status"].request("status", self._checked(job_id))
         return self._read(response, "status", self.read_json("status", response))
 
-    def list_jobs(self) -> Flow[list[Job]]:
-        """The queued and processing jobs: the vendor lists no others."""
-        return (yield from self._active_jobs())
-
     def list_page(self, cursor: str | None = None) -> Flow[JobPage]:
         """The queued and processing jobs, all on one page."""
-        jobs, is_whole = yield from self._listed()
-        return JobPage(tuple(ListedJob(job) for job in jobs), whole=is_whole)
+        listed, is_whole = yield from self._listed()
+        return JobPage(tuple(listed), whole=is_whole)
 
     def _active_jobs(self, delay: float = 0.0) -> Flow[list[Job]]:
-        jobs, _ = yield from self._listed(delay)
-        return jobs
+        listed, _ = yield from self._listed(delay)
+        return [each.job for each in listed]
 
-    def _listed(self, delay: float = 0.0) -> Flow[tuple[list[Job], bool]]:
+    def _listed(self, delay: float = 0.0) -> Flow[tuple[list[ListedJob], bool]]:
         """The list's jobs, and whether it has no item that cannot be read."""
         route = self._routes["list"]
         response = yield ApiRequest("list", route.method, route.path, delay=delay)
@@ -183,15 +182,18 @@ class Revenuebase(Vendor):
             items = as_list(self.read_json("list", response)["processes"])
         except (KeyError, TypeError) as error:
             raise self.malformed("list", response, repr(error)) from error
-        jobs = self.read_items(items, lambda item: self._read(response, "list", item))
+
+        def read(item: Any) -> ListedJob:
+            job = self._read(response, "list", item)
+            return ListedJob(job, updated=self.moment(item.get("last_updated")))
+
+        jobs = self.read_items(items, read)
         return jobs, len(jobs) == len(items)
 
     def cancel_job(self, job_id: str) -> Flow[Job]:
-        """Cancel a job; one already cancelled or cancelling is polled instead, since the refusal's words may vary."""
-        request = self._routes["cancel"].request("cancel", self._checked(job_id))
-        return cancel(
-            self, request, job_id, lambda answer: self._read(answer, "cancel", self.read_json("cancel", answer))
-        )
+        """Cancel a job."""
+        response = yield self._routes["cancel"].request("cancel", self._checked(job_id))
+        return self._read(response, "cancel", self.read_json("cancel", response))
 
     def get_balance(self) -> Flow[int | None]:
         """Credits left; one goes for each address found Valid or Invalid."""
@@ -212,9 +214,9 @@ class Revenuebase(Vendor):
         return self._routes["download"].request("download", self._checked(job.id))
 
     def expected_format(self, job: Job, file: ResultFile) -> str | None:
-        """That of the upload, which the job's name tells: ``csv`` or ``json`` (vendor's document)."""
+        """That of the upload, which is in the job's name: ``csv`` or ``json`` (vendor's document)."""
         suffix = (job.name or "").rpartition(".")[2].lower()
-        return suffix if f".{suffix}" in _CONTENT_TYPES else None
+        return suffix if f".{suffix}" in FILE.content_types else None
 
     def candidates(self, submission: Submission, delay: float) -> Flow[list[Job]]:
         """The active job whose upload's name carries the submission's key."""
@@ -223,7 +225,7 @@ class Revenuebase(Vendor):
         jobs = yield from self._active_jobs(delay)
         return [job for job in jobs if submission.key in (job.name or "")]
 
-    def clue(self, submission: Submission) -> str:
+    def describe_lost_submit(self, submission: Submission) -> str:
         """The upload's name, which no other job has."""
         return (
             f"a job of the file {submission.upload_name()!r}, submitted at {submission.time()} (its API lists queued "
@@ -231,7 +233,7 @@ class Revenuebase(Vendor):
         )
 
     def error(self, request: ApiRequest, response: httpx.Response) -> BatchDlError:
-        """The retired v1 answers 410 to everything, in a shape that nobody tells of: no job is missing, the API is."""
+        """The retired v1 answers 410 to everything, in an undocumented shape: no job is missing, the API is."""
         gone = self._version == "v1" and response.status_code == HTTPStatus.GONE
         if not gone:
             return super().error(request, response)
@@ -252,7 +254,7 @@ class Revenuebase(Vendor):
         return isinstance(body, str | list) and bool(body)
 
     def error_kind(self, request: ApiRequest, response: httpx.Response) -> type[BatchDlError] | None:
-        """A 400 has many meanings here; the documents give a code and a sentence for each, and either may come."""
+        """A 400 has many meanings here; the documents give a code and a sentence for each, and either may be sent."""
         if response.status_code != HTTPStatus.BAD_REQUEST or request.operation not in ("status", "cancel", "download"):
             return None
         words = folded(*vendor_words(response))

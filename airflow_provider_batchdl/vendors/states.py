@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_batchdl.exceptions import InvalidRequestError
+from airflow_provider_batchdl._redaction.redactor import excerpt, get_logger
 from airflow_provider_batchdl.jobs import JobState
 
+if TYPE_CHECKING:
+    from airflow_provider_batchdl.vendors.account import Account
+    from airflow_provider_batchdl.vendors.base import Vendor
+
+log = get_logger(__name__)
+
 _LONGEST_WORD = 1_000
+_LONGEST_SHOWN = 80
+# Which unknown states were logged, and in which hour.
+_logged: set[tuple[str, str, int]] = set()
+_MOST_LOGGED = 1000
 _BETWEEN = re.compile(r"[\s_-]+")
 _REMEDY = (
     'Set the connection extra "states" to the vendor\'s words and what they mean, like {"expired": "failed"}; they may '
@@ -26,16 +37,17 @@ def fold(word: str) -> str:
     return _BETWEEN.sub("", word[:_LONGEST_WORD]).casefold()
 
 
-def named_states(extra: Any, vendor: str) -> dict[str, JobState]:
+def named_states(account: Account, vendor: str) -> dict[str, JobState]:
     """The words that a connection's extra ``states`` names, folded.
 
     Args:
-        extra: that member; an object, or its JSON as text.
+        account: with the extra; ``states`` is an object there, or its JSON as text.
         vendor: the vendor's name, for the error.
 
     Raises:
-        InvalidRequestError: it is no such thing, or names a state that there is not.
+        InvalidConnectionError: it is no such thing, or names a state that there is not.
     """
+    extra: Any = account.extra.get("states")
     if extra is None or extra == "":
         return {}
     try:
@@ -48,6 +60,23 @@ def named_states(extra: Any, vendor: str) -> dict[str, JobState]:
             if not fold(word) or named.setdefault(fold(word), meant) is not meant:
                 raise ValueError(f"the word {word!r} is empty, or means two things")
     except (TypeError, ValueError, RecursionError) as error:
-        message = f"The connection's states cannot be used: {error}."
-        raise InvalidRequestError(message, vendor=vendor, remedy=_REMEDY) from error
+        raise account.wrong("extra field 'states'", f"cannot be used: {error}", _REMEDY, vendor=vendor) from error
     return named
+
+
+def log_unknown(vendor: Vendor, word: str) -> None:
+    """Log an unknown vendor state, once an hour."""
+    word = excerpt(word, _LONGEST_SHOWN)
+    seen = (vendor.name, word, int(time.monotonic() // 3600))
+    if seen in _logged:
+        return
+    if len(_logged) >= _MOST_LOGGED:
+        _logged.clear()
+    _logged.add(seen)
+    log.warning(
+        "%s reports the unknown job state %r; it counts as running. If the job has ended, say so in the "
+        'connection\'s extra: {"states": {%s: "failed"}}.',
+        vendor.label,
+        word,
+        json.dumps(word),
+    )

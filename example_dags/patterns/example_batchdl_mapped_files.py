@@ -1,6 +1,6 @@
 """Hundreds of files, one batch each, and never more of them at the vendor than its contract allows.
 
-A task is mapped over the files of a folder. What bounds them is a pool that counts deferred tasks, too:
+A task is mapped over the files of a folder. A pool that counts deferred tasks, too, limits them:
 
     airflow pools set revenuebase 10 "Batches at Revenuebase at a time" --include-deferred
 
@@ -26,7 +26,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, ObjectStoragePath, Param, get_current_context, task
+from airflow.sdk import DAG, Asset, ObjectStoragePath, Param, get_current_context, task
 
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 
@@ -40,7 +40,7 @@ def files() -> list[str]:
 
 @task
 def summary(landings: Iterable[dict[str, Any]]) -> dict[str, int]:
-    """What landed: one landing after the other comes from XCom, however many there are."""
+    """Sum up the landed files; landings are read from XCom one by one, however many there are."""
     counts = [(landing["bytes"], sum(file["rows"] or 0 for file in landing["files"])) for landing in landings]
     return {"batches": len(counts), "bytes": sum(size for size, _ in counts), "rows": sum(rows for _, rows in counts)}
 
@@ -65,6 +65,7 @@ with DAG(
         conn_id="revenuebase_default",
         # A folder per batch: every mapped task must have a destination of its own.
         destination="{{ var.value.get('batchdl_landing', '/tmp/batchdl') }}/files/{{ run_id }}/{{ ti.map_index }}/",
+        outlets=[Asset("batchdl_mapped_files")],
         pool="revenuebase",
         deferrable=True,
         # The UI shows the file's name instead of a number.

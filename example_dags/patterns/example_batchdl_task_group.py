@@ -1,9 +1,9 @@
 """A group of three tasks for every batch: submit, wait, download, with a task before and one after.
 
 `batch_job` is a `@task_group`: it is called with what the batch is, `.override(group_id=…)` gives it another name, and
-`.partial(…).expand(…)` maps it. Its result stands for the whole group: what comes before it comes before the submit,
-and who takes it gets what was landed. Each step can be cleared by itself; a download that is cleared pays for no new
-job.
+`.partial(…).expand(…)` maps it. Its result stands for the whole group: its upstream tasks run before the
+submit, and downstream tasks get the landing. Each step can be cleared by itself; clearing the download does not pay
+for a new job.
 
 Needs the connection `proofy_default` (type `proofy`, the API key as its password). The Airflow Variable
 `batchdl_landing` names the folder to land in; without it, `/tmp/batchdl` on the worker.
@@ -12,9 +12,10 @@ Needs the connection `proofy_default` (type `proofy`, the API key as its passwor
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Param, get_current_context, task
+from airflow.sdk import DAG, Asset, Param, get_current_context, task
 
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.task_groups import batch_job
@@ -40,7 +41,7 @@ def enough_credits(requests: list[dict[str, list[str]]]) -> int:
 
 @task
 def summary(landings: Iterable[dict[str, Any]]) -> dict[str, int]:
-    """What landed."""
+    """Sum up the landed files."""
     sizes = [landing["bytes"] for landing in landings]
     return {"batches": len(sizes), "bytes": sum(sizes)}
 
@@ -48,6 +49,7 @@ def summary(landings: Iterable[dict[str, Any]]) -> dict[str, int]:
 with DAG(
     dag_id="example_batchdl_task_group",
     schedule=None,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
     params={
         "emails": Param(
             [f"{name}@example.com" for name in ("ada", "barbara", "edsger", "grace", "info")],
@@ -70,6 +72,7 @@ with DAG(
             conn_id="proofy_default",
             # A folder per batch: every mapped group must have a destination of its own.
             destination="{{ var.value.get('batchdl_landing', '/tmp/batchdl') }}/group/{{ run_id }}/{{ ti.map_index }}/",
+            outlets=[Asset("batchdl_task_group")],
         )
         .expand(request=requests)
     )

@@ -10,10 +10,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.bench import plots, report
-from tests.bench.lines import PYTHON_LOOP, SAME_NUMBER, Line, missed
-from tests.bench.measure import Case, Cost, Results, Series
-from tests.bench.settings import ROOT
+from bench import plots, report
+from bench.lines import PYTHON_LOOP, SAME_NUMBER, Line, missed
+from bench.measure import Case, Cost, Results, Series
+from bench.settings import ROOT
 
 COST = Cost(wall=1.0, cpu=1.0, process_wall=1.5, process_cpu=1.5, peak=40, over=2.0, wire=1024)
 

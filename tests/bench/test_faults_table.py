@@ -14,15 +14,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.bench.faults import document, hosts
-from tests.bench.faults.columns import COLUMNS, HARMS, ODD, STORE, UNDETECTABLE, Strike
-from tests.bench.faults.engines import Engine
-from tests.bench.faults.environment import ROOT
-from tests.bench.faults.judge import Cell, Seen, broken_promises, digest_of, judged
-from tests.bench.faults.notes import better_peers, footnotes, how_it_ran
-from tests.bench.faults.ours import LOWERED, lower_time_outs
-from tests.bench.faults.s3_proxy import StoreFault, call_name, s3_proxy
-from tests.bench.faults.scenes import arranged
+from bench.faults import document, hosts
+from bench.faults.columns import COLUMNS, HARMS, ODD, STORE, UNDETECTABLE, Strike
+from bench.faults.engines import Engine
+from bench.faults.judge import Cell, Seen, broken_promises, digest_of, judged
+from bench.faults.notes import better_peers, footnotes, how_it_ran
+from bench.faults.ours import LOWERED, lower_time_outs
+from bench.faults.s3_proxy import StoreFault, call_name, s3_proxy
+from bench.faults.scenes import arranged
+from bench.peer_venv import ROOT
 
 GOOD = Seen("ok", "a", 100, good="a", size=100, sent=133)
 BY_KEY = {column.key: column for column in COLUMNS}

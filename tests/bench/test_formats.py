@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_batchdl.transfer.content import Content
-from tests.bench import formats
-from tests.bench.cases.formats import summary, title
-from tests.bench.lines import all_lines
-from tests.bench.measure import Case, Cost, Results, Series
+from bench import formats
+from bench.cases.formats import summary, title
+from bench.lines import all_lines
+from bench.measure import Case, Cost, Results, Series
 
 WORDS = {"csv": "csv-end", "jsonl": "jsonl-end", "json": "json", "csv.gz": "gzip", "zip": "zip", "parquet": "parquet"}
 

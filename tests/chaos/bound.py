@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airflow_provider_batchdl.transfer.connection import HEAD_READ
-from airflow_provider_batchdl.transfer.sinks.local import WORTH_KEEPING
-from airflow_provider_batchdl.transfer.stream import READ_SIZE
+from airflow_provider_batchdl.transfer.sinks.local.sink import WORTH_RESUMING
+from airflow_provider_batchdl.transfer.source.connection import HEAD_READ
+from airflow_provider_batchdl.transfer.source.stream import READ_SIZE
 from tests.chaos.downloads import Outcome
 from tests.chaos.fork_server import LOWERED, LOWERED_IN_PARALLEL
 from tests.chaos.schedule import RANGED, STORED, Harm, Schedule
@@ -46,14 +46,14 @@ def wire_bound(schedule: Schedule, tries: Sequence[Outcome]) -> int:
     requests = len(tries) + 2 * len(schedule.faults) + again
     in_hand, per_request = READ_SIZE, HEADERS
     if schedule.connections > 1:
-        read = int(LOWERED_IN_PARALLEL["stream.READ_SIZE"])
-        in_hand = schedule.connections * read + int(LOWERED["parallel.division.NOTE_EVERY"])
+        read = int(LOWERED_IN_PARALLEL["source.stream.READ_SIZE"])
+        in_hand = schedule.connections * read + int(LOWERED["parallel.division.RECORD_EVERY"])
         in_hand += (schedule.connections + 1) * int(LOWERED["parallel.division.PIECE"]) if schedule.to == "s3" else 0
         per_request += read
         requests += len(tries) * (schedule.connections + schedule.size // int(LOWERED["parallel.division.PIECE"]))
     if schedule.to == "s3":
-        in_hand += int(sum(LOWERED[f"sinks.{name}"] for name in ("s3_checkpoints.EVERY", "s3.IN_FLIGHT_BYTES")))
-        in_hand += 2 * int(LOWERED["sinks.s3.BLOCK"])
+        in_hand += int(sum(LOWERED[f"sinks.{name}"] for name in ("s3.checkpointed.EVERY", "s3.sink.IN_FLIGHT_BYTES")))
+        in_hand += 2 * int(LOWERED["sinks.s3.sink.BLOCK"])
     goes_on = _goes_on(schedule)
     lost = sum(min(in_hand if goes_on and where == "byte" else schedule.size, schedule.size) for where in killed)
     return schedule.size * (1 + again + errors) + lost + per_request * requests
@@ -71,6 +71,8 @@ def _goes_on(schedule: Schedule) -> bool:
 
     It is where the file is worth it, and the source gives ranges, a strong ETag and the true length.
     """
-    worth = WORTH_KEEPING if schedule.to == "disk" else LOWERED["sinks.s3_checkpoints.WORTH_NOTING"]
+    worth = WORTH_RESUMING if schedule.to == "disk" else LOWERED["sinks.s3.checkpointed.WORTH_RECORDING"]
+    # What is declared here are hashes, which no other process can continue over bytes that are already at S3.
     noted = not any(harm.kind in _WITHOUT_NOTE for harm in schedule.faults)
+    noted = noted and not (schedule.to == "s3" and schedule.declared)
     return schedule.vendor in RANGED and schedule.size >= worth and noted

@@ -23,8 +23,9 @@ from importlib import import_module
 from typing import Any
 
 from airflow_provider_batchdl.client import BatchClient, policy
+from airflow_provider_batchdl.client.environment import ssl_context
 from airflow_provider_batchdl.exceptions import BatchDlError
-from airflow_provider_batchdl.transfer.landing import Destination, download
+from airflow_provider_batchdl.transfer.job_download import Destination, download
 from airflow_provider_batchdl.vendors import vendor_class
 from airflow_provider_batchdl.vendors.account import Account
 
@@ -33,27 +34,27 @@ log = logging.getLogger(__name__)
 Order = dict[str, Any]
 
 LOWERED: dict[str, float] = {
-    "connection.IDLE_TIMEOUT": 2.0,  # a stall longer than this is a broken connection
-    "sinks.s3.BLOCK": 5 << 20,  # the smallest part that S3 takes, so that fewer bytes make several
-    "sinks.s3.IN_FLIGHT_BYTES": 5 << 20,
-    "sinks.s3_checkpoints.WORTH_NOTING": 10 << 20,
-    "sinks.s3_checkpoints.EVERY": 5 << 20,
+    "source.connection.IDLE_TIMEOUT": 2.0,  # a stall longer than this is a broken connection
+    "sinks.s3.sink.BLOCK": 5 << 20,  # the smallest part that S3 takes, so that fewer bytes make several
+    "sinks.s3.sink.IN_FLIGHT_BYTES": 5 << 20,
+    "sinks.s3.checkpointed.WORTH_RECORDING": 10 << 20,
+    "sinks.s3.checkpointed.EVERY": 5 << 20,
     # What is worth several connections, and how soon that is seen. Whoever shares this machine must not matter.
-    "parallel.growth.SOURCE_BOUND": 0.0,
+    "parallel.scaling.SOURCE_BOUND": 0.0,
     "parallel.division.WORTH_DIVIDING": 1 << 20,
     "parallel.division.WORTH_SECONDS": 0.05,
     "parallel.division.PIECE": 512 << 10,
-    "parallel.division.NOTE_EVERY": 1 << 20,
-    "parallel.growth.LISTEN": 0.02,
-    "parallel.growth.PATIENCE": 0.3,
+    "parallel.division.RECORD_EVERY": 1 << 20,
+    "parallel.scaling.LISTEN": 0.02,
+    "parallel.scaling.PATIENCE": 0.3,
     "parallel.plan.SMALLEST_SHARE": 512 << 10,
 }
 """Constants of `transfer` that are made smaller, so that a schedule takes tenths of a second and not minutes."""
-LOWERED_IN_PARALLEL: dict[str, float] = {"stream.READ_SIZE": 64 << 10}
+LOWERED_IN_PARALLEL: dict[str, float] = {"source.stream.READ_SIZE": 64 << 10}
 """The same for several connections to a file: each has a read in its hands, and files are small here."""
 
 ON_DESCRIPTORS = frozenset({"fcntl.flock", "os.truncate"})
-STEPS = ON_DESCRIPTORS | {"open", "os.rename", "os.remove", "os.link"}
+STEPS = ON_DESCRIPTORS | {"open", "os.rename", "os.remove", "os.link", "os.mkdir", "os.rmdir"}
 """Audit events (https://docs.python.org/3/library/audit_events.html) that count as steps on the local disk."""
 
 
@@ -129,7 +130,7 @@ def perform(order: Order, wire: Wire, session: Any) -> dict[str, Any]:
     account = Account(order["url"], order["password"], order["login"], order["extra"])
     place = Destination(_filesystem(order["s3"], session), order["path"], order["path"])
     with BatchClient(vendor_class(order["vendor"])(account)) as client:
-        if order["options"]["connections"] > 1:
+        if order["options"]["max_connections"] > 1:
             lower(LOWERED_IN_PARALLEL)
         wire.watch(order["ports"], fatal.get("byte"))
         if "step" in fatal:
@@ -171,7 +172,7 @@ def warm_session() -> Any:
 def hurry() -> None:
     """Wait between attempts no longer, and lower what `LOWERED` names."""
     policy.BACKOFF_CAP = 0.0
-    policy.ssl_context()
+    ssl_context()
     lower(LOWERED)
 
 

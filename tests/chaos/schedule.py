@@ -12,8 +12,8 @@ from airflow_provider_batchdl.emulator.faults import FaultKind
 from tests.chaos.fork_server import LOWERED
 
 KIB, MIB = 1 << 10, 1 << 20
-PART = int(LOWERED["sinks.s3.BLOCK"])
-STALL_SECONDS = 2 * LOWERED["connection.IDLE_TIMEOUT"]
+PART = int(LOWERED["sinks.s3.sink.BLOCK"])
+STALL_SECONDS = 2 * LOWERED["source.connection.IDLE_TIMEOUT"]
 
 RANGED = frozenset({"apartmentiq"})
 """Vendors whose file can be gone on with: Batch.com makes a new one for every link, the others serve no ranges."""

@@ -9,10 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.airflow_fixtures import looks
 from tests.support.leaks import find_secrets
-
-__all__ = ["looks"]
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ def test_elsewhere_there_are_lines(
     monkeypatch.setattr(progress, "INTERVAL", 0.2)
     ended = batchdl("download", "-c", "apartmentiq_default", slow_job.id, f"{tmp_path}/out/")
     first, *others = ended.err.splitlines()
-    assert re.fullmatch(r"Downloading \S+: [\d.]+ [kM]B of 3\.0 MB \(\d+%\), [\d.]+ [kM]B/s, [\d.]+ s left\.", first)
+    assert re.fullmatch(r"Downloading \S+: [\d.]+ [kM]B of 3\.0 MB \(\d+%\), [\d.]+ [kM]B/s, [\d.]+ s left", first)
     assert others[-1].startswith(f"Job {slow_job.id}: 1 file")
     assert "\x1b" not in ended.err
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from airflow_provider_batchdl._values.times import moment_of, now
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from tests.cli.conftest import Ended
@@ -31,7 +33,14 @@ def test_jobs(batchdl: Batchdl, connections: Emulator, tmp_path: Path, vendor: s
     ids = {submit(vendor, tmp_path), submit(vendor, tmp_path)}
     ended = batchdl("jobs", "--conn-id", f"{vendor}_default", "--output", "json")
     assert ended.code == 0
-    assert {row["job_id"] for row in json.loads(ended.out)} == ids
+    rows = json.loads(ended.out)
+    assert {row["job_id"] for row in rows} == ids
+    # Revenuebase's list tells when a job last changed, Batch.com's when it was made and when it was done.
+    told = {"revenuebase": ["updated"], "batchcom": ["created"], "apartmentiq": ["created", "updated"]}[vendor]
+    for row in rows:
+        assert [name for name in ("created", "updated") if row[name]] == told
+        moments = [moment_of(row[name]) for name in told]
+        assert all(moment is not None and abs(moment - now()) < timedelta(minutes=5) for moment in moments)
     assert batchdl("jobs", "-c", f"{vendor}_default", "--state", "failed").out == "No data found\n"
 
 
@@ -105,11 +114,11 @@ def test_balance(batchdl: Batchdl, connections: Emulator) -> None:
 def test_balance_where_the_api_does_not_tell(batchdl: Batchdl, connections: Emulator) -> None:
     ended = batchdl("balance", "-c", "batchcom_default", "-o", "json")
     assert json.loads(ended.out)[0]["credits"] is None
-    assert ended.err == "The API of Batch.com does not tell.\n"
+    assert ended.err == "The API of Batch.com does not report a balance.\n"
 
 
 def test_what_may_be_better_later_has_an_exit_code_of_its_own(
-    batchdl: Batchdl, connections: Emulator, looks: Any
+    batchdl: Batchdl, connections: Emulator, polls: Any
 ) -> None:
     connections.add_fault(Fault("status", status=503, times=100))
     ended = batchdl("balance", "-c", "proofy_default")
@@ -122,12 +131,13 @@ def test_the_only_connection_need_not_be_named(
 ) -> None:
     several = batchdl("balance")
     assert several.code == 1
-    assert "which? There are apartmentiq_default, batchcom_default, proofy_default, revenuebase_default." in several.err
-    for vendor in LISTING:
-        monkeypatch.delenv(f"AIRFLOW_CONN_{vendor.upper()}_DEFAULT")
+    assert f"there are {', '.join(sorted(connections.connections()))}." in several.err
+    for conn_id in connections.connections():
+        if conn_id != "proofy_default":
+            monkeypatch.delenv(f"AIRFLOW_CONN_{conn_id.upper()}")
     assert "proofy_default" in batchdl("balance").out
     monkeypatch.delenv("AIRFLOW_CONN_PROOFY_DEFAULT")
-    assert "there is none of ours" in batchdl("balance").err
+    assert "there is none to a batch API" in batchdl("balance").err
 
 
 @pytest.mark.parametrize("command", [["job"], ["jobs", "-o", "csv"], ["download", "1"], ["nonsense"]])

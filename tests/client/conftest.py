@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_provider_batchdl.client import aio, policy, sync
-from airflow_provider_batchdl.client.ratelimit import RateLimiter
+from airflow_provider_batchdl.client.throttle import Throttle
 from tests.client.helpers import Face, Waits
 from tests.support.fixtures import forget_process_state
 
@@ -32,7 +32,7 @@ def _fresh() -> None:
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
-    """Nobody waits between attempts or looks; what would have been waited for is noted."""
+    """Nobody waits between attempts or polls; what would have been waited for is noted."""
     noted = Waits()
 
     def backoff(attempt: int, retry_after: float | None = None) -> float:
@@ -42,11 +42,11 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
     async def asleep(seconds: float) -> None:
         noted.delays.append(seconds)
 
-    def pause(_: RateLimiter, seconds: float) -> None:
-        noted.pauses.append(seconds)
+    def hold(_: Throttle, seconds: float) -> None:
+        noted.holds.append(seconds)
 
     monkeypatch.setattr(policy, "backoff", backoff)
-    monkeypatch.setattr(RateLimiter, "pause", pause)
+    monkeypatch.setattr(Throttle, "hold", hold)
     monkeypatch.setattr(sync, "time", SimpleNamespace(sleep=noted.delays.append))
     monkeypatch.setattr(aio, "asyncio", SimpleNamespace(sleep=asleep))
     return noted

@@ -58,9 +58,9 @@ def vendor_of(emulator: Emulator, name: str, **changes: Any) -> Vendor:
 
 
 def submission(
-    request: dict[str, Any] | None = None, file: Any = None, key: str = "k0000001", earlier: Collection[str] = ()
+    request: dict[str, Any] | None = None, file: Any = None, key: str = "k0000001", known_job_ids: Collection[str] = ()
 ) -> Submission:
-    return Submission(request or {}, str(file) if file else None, key, datetime.now(UTC), earlier)
+    return Submission(request or {}, str(file) if file else None, key, datetime.now(UTC), known_job_ids)
 
 
 @dataclass
@@ -108,7 +108,7 @@ class Waits:
 
     backoffs: list[tuple[int, float | None]] = field(default_factory=list)
     delays: list[float] = field(default_factory=list)
-    pauses: list[float] = field(default_factory=list)
+    holds: list[float] = field(default_factory=list)
 
     @property
     def asked(self) -> list[float | None]:

@@ -6,7 +6,8 @@ import pytest
 
 from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, Fault
 from airflow_provider_batchdl.exceptions import SubmitUncertainError
-from airflow_provider_batchdl.vendors.base import ADOPTION_DELAYS, ApiRequest
+from airflow_provider_batchdl.vendors.base import ApiRequest
+from airflow_provider_batchdl.vendors.submitting import ADOPTION_DELAYS
 from tests.client.helpers import REQUESTS, Face, operations, vendor_of
 
 LISTS = {"batchcom": "/2.11/exports/list", "apartmentiq": "/bulk_api/jobs"}
@@ -52,7 +53,7 @@ def test_one_that_is_known_to_be_of_an_earlier_submission_is_not_taken(
     vendor, other = vendor_of(emulator, name), somebodys(emulator, name)
     emulator.add_fault(Fault("reset", operation="submit"))
     with pytest.raises(SubmitUncertainError):
-        face.submit(vendor, REQUESTS[name], earlier=[other.id])
+        face.submit(vendor, REQUESTS[name], known_job_ids=[other.id])
 
 
 WIDER = {

@@ -29,7 +29,7 @@ def test_v1_is_warned_about_and_its_end_explained(
         lambda each: each.list_jobs(),
         lambda each: each.check(),
         lambda each: each.get_job("41001"),
-        lambda each: each.cancel_job("41001"),
+        lambda each: each.ensure_cancelled("41001"),
     ):
         with pytest.raises(InvalidRequestError, match="use v2"):
             face.run(vendor, flow)

@@ -33,7 +33,9 @@ def test_no_such_job(emulator: Emulator, face: Face, name: str, operation: str) 
     def ask() -> Any:
         if operation == "download":
             return face.send(vendor, download_request(vendor, job_id))
-        return face.run(vendor, lambda each: each.get_job(job_id) if operation == "status" else each.cancel_job(job_id))
+        return face.run(
+            vendor, lambda each: each.get_job(job_id) if operation == "status" else each.ensure_cancelled(job_id)
+        )
 
     with pytest.raises(JobNotFoundError) as caught:
         ask()
@@ -52,7 +54,7 @@ def test_no_such_job(emulator: Emulator, face: Face, name: str, operation: str) 
 @pytest.mark.parametrize("version", ["v1", "v2"])  # means something to Revenuebase only
 def test_an_id_that_is_none_is_never_sent(emulator: Emulator, face: Face, name: str, job_id: str, version: str) -> None:
     vendor = vendor_of(emulator, name, extra={"api_version": version})
-    for operation in (lambda each: each.get_job(job_id), lambda each: each.cancel_job(job_id)):
+    for operation in (lambda each: each.get_job(job_id), lambda each: each.ensure_cancelled(job_id)):
         with pytest.raises(InvalidRequestError):
             face.run(vendor, operation)
     with pytest.raises(InvalidRequestError):

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from airflow_provider_batchdl import redaction
+from airflow_provider_batchdl._redaction import redactor, spellings
 from airflow_provider_batchdl.client import AsyncBatchClient, BatchClient, policy
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.exceptions import (
@@ -370,22 +370,22 @@ def renew_often(face: Face, emulator: Emulator, times: int) -> list[str]:
 
 
 def test_only_tokens_that_may_be_in_use_are_remembered(emulator: Emulator, face: Face) -> None:
-    before = len(redaction._every_form())
+    before = len(redactor._every_form())
     *old, former, current = renew_often(face, emulator, 10)
     assert len({*old, former, current}) == 10
-    assert redaction.redact(f"{former} {current}") == "*** ***"
-    assert redaction.redact(old[-1]) == old[-1]
-    assert len(redaction._every_form()) - before <= 2 * len(redaction.forms(current))
+    assert redactor.redact(f"{former} {current}") == "*** ***"
+    assert redactor.redact(old[-1]) == old[-1]
+    assert len(redactor._every_form()) - before <= 2 * len(spellings.forms(current))
 
 
 def test_airflows_masker_hears_of_a_tasks_tokens_and_not_of_all_that_a_triggerer_sees(
     emulator: Emulator, face: Face, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr(redaction, "on_new_secret", [told.append])
-    monkeypatch.setattr(redaction, "_minted_told", 0)
-    used = renew_often(face, emulator, redaction.MOST_MINTED_TOLD + 5)
-    assert [each for each in told if each in used] == used[: redaction.MOST_MINTED_TOLD]
+    monkeypatch.setattr(redactor, "on_new_secret", [told.append])
+    monkeypatch.setattr(redactor, "_minted_told", 0)
+    used = renew_often(face, emulator, redactor.MOST_MINTED_TOLD + 5)
+    assert [each for each in told if each in used] == used[: redactor.MOST_MINTED_TOLD]
 
 
 def test_a_token_that_two_accounts_share_is_masked_until_both_have_another() -> None:
@@ -395,7 +395,7 @@ def test_a_token_that_two_accounts_share_is_masked_until_both_have_another() -> 
         account.keep(token, 60.0)
     one.keep("another-token-0002", 60.0)
     one.keep("another-token-0003", 60.0)
-    assert redaction.redact(token) == "***"
+    assert redactor.redact(token) == "***"
     two.drop()
     one.drop()
-    assert redaction.redact(token) == token
+    assert redactor.redact(token) == token

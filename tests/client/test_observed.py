@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from airflow_provider_batchdl.client import policy
+from airflow_provider_batchdl.client.retry_events import Retry
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.exceptions import BatchDlError, VendorUnavailableError
-from airflow_provider_batchdl.observers import Retry
 from tests.client.helpers import Face, vendor_at, vendor_of
 
 

@@ -267,7 +267,7 @@ def test_an_answer_about_another_job_is_not_believed(
     with pytest.raises(UnexpectedResponseError, match="another job") as caught:
         face.run(
             vendor_of(emulator, name),
-            lambda each: each.get_job(asked) if operation == "status" else each.cancel_job(asked),
+            lambda each: each.get_job(asked) if operation == "status" else each.ensure_cancelled(asked),
         )
     assert caught.value.job_id == asked
     assert caught.value.status == 200

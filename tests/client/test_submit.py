@@ -62,7 +62,7 @@ def test_proofy_submits_a_list(emulator: Emulator, face: Face) -> None:
 def test_proofy_takes_ten_thousand_and_no_more(emulator: Emulator, face: Face) -> None:
     vendor = vendor_of(emulator, "proofy")
     face.submit(vendor, {"emails": [f"u{number}@b.example" for number in range(10_000)]})
-    with pytest.raises(InvalidRequestError, match=r"10,000 addresses .* not 10,001; split"):
+    with pytest.raises(InvalidRequestError, match=r"emails has 10,001 items, and may have 10,000; split"):
         face.submit(vendor, {"emails": ["u@b.example"] * 10_001})
     assert operations(emulator) == ["submit"]
 
@@ -77,7 +77,7 @@ def test_proofy_submits_a_file(emulator: Emulator, face: Face, tmp_path: Path, s
     assert emulator.jobs("proofy")[0].input == path.read_bytes()
     # The id of a file's job leads back to the file's addresses.
     assert face.run(vendor, lambda each: each.get_job(job.id)).id == job.id
-    assert face.run(vendor, lambda each: each.cancel_job(job.id)).state is JobState.CANCELLED
+    assert face.run(vendor, lambda each: each.ensure_cancelled(job.id)).state is JobState.CANCELLED
     assert all("/verify/file/" in each.path for each in emulator.requests)
 
 
@@ -111,17 +111,19 @@ def test_apartmentiq_submits_a_report(emulator: Emulator, face: Face, pasted: bo
     ("name", "request_", "file", "message"),
     [
         ("revenuebase", {}, None, "takes a file"),
-        ("revenuebase", {}, "x.txt", r"only \.csv or \.json"),
-        ("revenuebase", {"metadta": True}, "x.csv", "takes no metadta"),
-        ("revenuebase", {"metadata": "maybe"}, "x.csv", "true or false, not 'maybe'"),
+        ("revenuebase", {}, "x.txt", r"takes a file of \.csv or \.json, and not \.txt"),
+        ("revenuebase", {}, "folder.csv/x", "and not one without a suffix"),
+        ("revenuebase", {"metadta": True}, "x.csv", "did you mean 'metadata'"),
+        ("revenuebase", {"metadata": "maybe"}, "x.csv", "must be true or false, and is a text, 'maybe'"),
+        ("revenuebase", {"columns": ["a"]}, "x.csv", "a query, which 'columns' cannot"),
         ("proofy", {}, None, "emails"),
         ("proofy", {"emails": []}, None, "emails"),
         ("proofy", {"emails": "a@b.example"}, None, "emails"),
         ("proofy", {}, "x.json", r"\.csv or \.txt"),
         ("proofy", EMAILS, "x.csv", "either a file or a request"),
-        ("batchcom", {}, None, "takes a request"),
+        ("batchcom", {}, None, "export_type is missing"),
         ("batchcom", EXPORT, "x.csv", "no file"),
-        ("apartmentiq", {}, None, "takes a request"),
+        ("apartmentiq", {}, None, "report_type and .* and property_ids are missing"),
         ("apartmentiq", REPORT, "x.csv", "no file"),
     ],
 )
@@ -135,10 +137,10 @@ def test_a_wrong_submit_is_refused_before_it_is_sent(
 
 
 def test_the_vendors_own_refusal_of_a_request(emulator: Emulator, face: Face) -> None:
-    with pytest.raises(InvalidRequestError, match="property_ids is required and must be a non-empty array"):
-        face.submit(vendor_of(emulator, "apartmentiq"), {**REPORT, "property_ids": []})
-    with pytest.raises(InvalidRequestError, match="at least one of attributes and identifiers"):
-        face.submit(vendor_of(emulator, "batchcom"), {"export_type": "ATTRIBUTES"})
+    with pytest.raises(InvalidRequestError, match="property_ids must contain integers"):
+        face.submit(vendor_of(emulator, "apartmentiq"), {**REPORT, "property_ids": [2**64]})
+    with pytest.raises(InvalidRequestError, match="export_type must be one of"):
+        face.submit(vendor_of(emulator, "batchcom"), {"export_type": "SEGMENTS"})
 
 
 def test_out_of_credits(emulator: Emulator, face: Face, contacts: Path) -> None:

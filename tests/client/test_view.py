@@ -35,7 +35,7 @@ def test_a_failure_shows_the_vendors_reason(emulator: Emulator, face: Face, name
     job = face.run(vendor, lambda each: each.get_job(there.id))
     assert job.message == "Injected failure"
     with pytest.raises(JobFailedError, match="Injected failure"):
-        vendor.has_results(job)
+        vendor.ensure_results(job)
 
 
 def test_revenuebase_v1_views_and_lists(emulator: Emulator, face: Face) -> None:
@@ -43,7 +43,7 @@ def test_revenuebase_v1_views_and_lists(emulator: Emulator, face: Face) -> None:
     vendor = vendor_of(emulator, "revenuebase", extra={"api_version": "v1"})
     assert face.run(vendor, lambda each: each.get_job(there.id)).state is JobState.RUNNING
     assert [job.id for job in face.run(vendor, lambda each: each.list_jobs())] == [there.id]
-    assert face.run(vendor, lambda each: each.cancel_job(there.id)).vendor_state == "CANCELLING"
+    assert face.run(vendor, lambda each: each.ensure_cancelled(there.id)).vendor_state == "CANCELLING"
     assert [(each.method, each.path) for each in emulator.requests] == [
         ("POST", "/revenuebase/v1/batch-process-email-status"),
         ("GET", "/revenuebase/v1/queued-process"),

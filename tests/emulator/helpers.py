@@ -26,19 +26,43 @@ post = partial(httpx.post, verify=TLS)
 
 def client(emulator: Emulator, vendor: str) -> httpx.Client:
     """Return a client with the vendor's credentials, which follows no redirect."""
-    account = emulator.credentials[vendor]
-    headers: dict[str, str] = {}
-    params: dict[str, str] = {}
-    if vendor == "revenuebase":
-        headers["x-key"] = account.password
-    elif vendor == "proofy":
-        params["api_key"] = account.password
-    elif vendor == "batchcom":
-        headers = {"Authorization": f"Bearer {account.password}", "X-Batch-Project": account.extra["project_key"]}
-    else:
-        headers["Authorization"] = f"Bearer {emulator.access_token}"
+    headers, params = credentials_of(emulator, vendor)
     suffix = "/2.11" if vendor == "batchcom" else ""
-    return httpx.Client(base_url=emulator.urls[vendor] + suffix, headers=headers, params=params, timeout=10, verify=TLS)
+    base_url = emulator.urls[vendor] + suffix
+    if vendor == "salesforce_bulk_query":
+        base_url = token_of(emulator)["instance_url"]
+    return httpx.Client(base_url=base_url, headers=headers, params=params, timeout=10, verify=TLS)
+
+
+def credentials_of(emulator: Emulator, vendor: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the headers and the query parameters that bring a vendor's credentials."""
+    account = emulator.credentials[vendor]
+    match vendor:
+        case "revenuebase":
+            return {"x-key": account.password}, {}
+        case "proofy":
+            return {}, {"api_key": account.password}
+        case "batchcom":
+            return {"Authorization": f"Bearer {account.password}", "X-Batch-Project": account.extra["project_key"]}, {}
+        case "apartmentiq":
+            return {"Authorization": f"Bearer {emulator.access_token}"}, {}
+        case "salesforce_bulk_query":
+            return {"Authorization": f"Bearer {token_of(emulator)['access_token']}"}, {}
+        case "shopify_bulk":
+            return {"X-Shopify-Access-Token": account.password}, {}
+        case "neverbounce":
+            return {}, {"key": account.password}
+        case _:
+            return {"Authorization": f"Bearer {account.password}"}, {}
+
+
+def token_of(emulator: Emulator) -> dict[str, str]:
+    """Return the answer of Salesforce's token endpoint."""
+    account = emulator.credentials["salesforce_bulk_query"]
+    fields = {"grant_type": "client_credentials", "client_id": account.login, "client_secret": account.password}
+    url = f"{emulator.origin}/services/oauth2/token"
+    answer: dict[str, str] = post(url, data=fields).json()
+    return answer
 
 
 def link_of(emulator: Emulator, job: EmulatedJob, part: int = 1) -> str:

@@ -14,7 +14,7 @@ from schemathesis.checks import not_a_server_error
 from airflow_provider_batchdl.emulator import Emulator
 from airflow_provider_batchdl.emulator.states import VENDORS
 
-from .helpers import SPECS, client, get
+from .helpers import SPECS, client, credentials_of, get
 
 EXAMPLES = 12
 SCALARS = st.none() | st.booleans() | st.integers() | st.text()
@@ -32,17 +32,6 @@ def description(vendor: str) -> dict[str, Any]:
     return document
 
 
-def credentials(emulator: Emulator, vendor: str) -> tuple[dict[str, str], dict[str, str]]:
-    account = emulator.credentials[vendor]
-    if vendor == "revenuebase":
-        return {"x-key": account.password}, {}
-    if vendor == "proofy":
-        return {}, {"api_key": account.password}
-    if vendor == "batchcom":
-        return {"Authorization": f"Bearer {account.password}", "X-Batch-Project": account.extra["project_key"]}, {}
-    return {"Authorization": f"Bearer {emulator.access_token}"}, {}
-
-
 def operations(document: dict[str, Any]) -> list[Any]:
     results: Any = schemathesis.openapi.from_dict(document).get_all_operations()
     return [result.ok() for result in results]
@@ -58,7 +47,7 @@ def attack(emulator: Emulator, vendor: str, operation: Any, base_url: str) -> No
     )
     @given(case=operation.as_strategy())
     def once(case: Any) -> None:
-        headers, params = credentials(emulator, vendor)
+        headers, params = credentials_of(emulator, vendor)
         answer = case.call(base_url=base_url, headers=headers, params=params)
         case.validate_response(answer, checks=[not_a_server_error])
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
+from airflow_provider_batchdl.emulator.states import DECLARED, VENDORS
 
 from .helpers import client, get, post
 
@@ -30,9 +31,9 @@ def program() -> Iterator[subprocess.Popen[str]]:
 
 def test_the_program_prints_connections_and_ends_on_interrupt(program: subprocess.Popen[str]) -> None:
     assert program.stdout
-    lines = [program.stdout.readline() for _ in range(4)]
+    lines = [program.stdout.readline() for _ in VENDORS]
     assert [line.partition("=")[0] for line in lines] == [
-        f"export AIRFLOW_CONN_{vendor}_DEFAULT" for vendor in ("REVENUEBASE", "PROOFY", "BATCHCOM", "APARTMENTIQ")
+        f"export AIRFLOW_CONN_{vendor.upper()}_DEFAULT" for vendor in VENDORS
     ]
     host = json.loads(lines[0].partition("=")[2].strip().strip("'"))["host"]
     origin = host.removesuffix("/revenuebase")
@@ -73,11 +74,17 @@ def test_the_control_surface(emulator: Emulator) -> None:
 
 def test_connections_are_what_airflow_takes(emulator: Emulator) -> None:
     connections = emulator.connections()
-    assert set(connections) == {f"{name}_default" for name in ("revenuebase", "proofy", "batchcom", "apartmentiq")}
+    assert set(connections) == {f"{name}_default" for name in VENDORS}
     assert json.loads(json.dumps(connections)) == connections
     batchcom = connections["batchcom_default"]
     assert (batchcom["conn_type"], batchcom["host"]) == ("batchcom", emulator.urls["batchcom"])
     assert batchcom["extra"]["project_key"].startswith("project_")
+    assert {each["extra"]["poll_interval"] for each in connections.values()} == {1.0}
+    assert emulator.connections(poll_interval=0.2)["proofy_default"]["extra"] == {"poll_interval": 0.2}
+    assert emulator.connections(poll_interval=None)["proofy_default"]["extra"] == {}
+    for name in DECLARED:
+        declared = emulator.connections(poll_interval=None)[f"{name}_default"]
+        assert (declared["conn_type"], declared["extra"]) == ("batchapi", {"vendor": name})
 
 
 def test_reset_goes_back_to_the_seed_state(emulator: Emulator) -> None:
@@ -102,9 +109,8 @@ def test_the_fixture(tmp_path: Path) -> None:
         "    assert batchdl_emulator.urls['proofy'].endswith('/proofy/v1')\n"
         "    assert batchdl_emulator.world.rate_limits\n"
     )
-    # The plugin is named rather than found, so that this holds in a tree that isn't installed as well.
-    plugin = "airflow_provider_batchdl.emulator.pytest_plugin"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", plugin, str(test)]
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["airflow_provider_batchdl.emulator.pytest_plugin"]\n')
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(test)]
     environment = {**ENVIRONMENT, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     ended = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
     assert ended.returncode == 0, ended.stdout

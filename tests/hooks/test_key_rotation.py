@@ -141,4 +141,4 @@ def test_a_connection_that_is_gone_leaves_the_refusal(
         monkeypatch.delenv("AIRFLOW_CONN_REVENUEBASE_DEFAULT")
         with pytest.raises(AuthenticationError):
             hook.get_job(job.id)
-    assert "revenuebase_default cannot be read again" in caplog.text
+    assert "cannot reload connection revenuebase_default" in caplog.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -10,14 +11,23 @@ from typing import Any
 import fsspec
 import pytest
 from airflow.sdk import ObjectStoragePath
+from airflow.sdk.io import attach
 
 from airflow_provider_batchdl.exceptions import BatchDlError, DestinationError, InvalidRequestError
-from airflow_provider_batchdl.hooks.storage import destination_at
+from airflow_provider_batchdl.hooks._storage import check_connection, destination_at
 from airflow_provider_batchdl.transfer.destination import Destination
-from airflow_provider_batchdl.transfer.written import check_round_trip, parse_destination
+from airflow_provider_batchdl.transfer.destination_text import Written, check_round_trip, parse_destination
 
 REFUSED = [
     "",
+    # 255 bytes of a local name, 1,024 of a key, and 37 of them for what is beside an object.
+    "/tmp/" + "x" * 219,
+    "/tmp/" + "ä" * 110,
+    "/tmp/" + "d" * 256 + "/",
+    "/tmp/" + "d" * 256 + "/x.csv",
+    "file:///tmp/" + "x" * 215 + ".csv",
+    "s3://bucket/" + "k" * 988,
+    "s3://bucket/" + "k" * 1025 + "/",
     " ",
     "\n",
     "out.csv",
@@ -111,6 +121,8 @@ def test_a_scheme_that_nobody_serves_is_said(text: str) -> None:
 
 
 KEPT = {
+    **{text: text for text in ("/tmp/" + "x" * 218, "/tmp/" + "d" * 255 + "/")},
+    "s3://bucket/" + "k" * 987: "bucket/" + "k" * 987,
     "/tmp/landed/x.csv": "/tmp/landed/x.csv",
     "/tmp/landed/": "/tmp/landed/",
     "/": "/",
@@ -254,3 +266,42 @@ class TestWhatIsThere:
         (tmp_path / "nowhere").symlink_to("never")
         for name in ("file", "link", "nowhere", "new", "new/new"):
             destination_at(f"{tmp_path}/{name}")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "conn_type"),
+    [("s3", "http"), ("s3a", "proofy"), ("s3", "google_cloud_platform"), ("gs", "aws"), ("abfs", "batchcom")],
+)
+def test_a_connection_that_is_surely_no_stores_is_refused(
+    monkeypatch: pytest.MonkeyPatch, scheme: str, conn_type: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps({"conn_type": conn_type}))
+    with pytest.raises(DestinationError, match=rf"'lake' is of type '{conn_type}', and {scheme}:// takes") as caught:
+        check_connection(Written("lake", "bucket/x"), scheme)
+    assert not caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("scheme", "conn_type"),
+    [
+        *(("s3", kind) for kind in ("aws", "s3", "generic", "minio")),
+        ("gcs", "google_cloud_platform"),
+        ("abfs", "wasb"),
+        ("abfss", "adls"),
+        ("mystore", "http"),
+        ("file", "http"),
+    ],
+)
+def test_a_connection_that_may_be_one_is_not(monkeypatch: pytest.MonkeyPatch, scheme: str, conn_type: str) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps({"conn_type": conn_type}))
+    check_connection(Written("lake", "bucket/x"), scheme)
+
+
+def test_what_is_attached_serves_that_connection_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not one whose id it only begins with: that would go out with whatever credentials the machine has."""
+    monkeypatch.setattr("airflow.sdk.io.store._STORE_CACHE", {})
+    attach(protocol="s3", conn_id="lake_of_mine", fs=fsspec.filesystem("memory"))
+    check_connection(Written("lake_of_mine", "bucket/x"), "s3")
+    for near in ("lake", "lake_of", "lake_of_min"):
+        with pytest.raises(DestinationError, match="does not find the connection"):
+            check_connection(Written(near, "bucket/x"), "s3")

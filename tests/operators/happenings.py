@@ -47,11 +47,11 @@ def answer(status: int, body: str | None = None, times: int = 1000, **more: Any)
     return order
 
 
-def down_for(looks: int, status: int = 503, **more: Any) -> Happens:
-    """Each look asks five times before it fails."""
+def down_for(polls: int, status: int = 503, **more: Any) -> Happens:
+    """Each poll asks five times before it fails."""
 
     def order(job: EmulatedJob, emulator: Emulator) -> None:
-        answer(status, times=5 * looks, **more)(job, emulator)
+        answer(status, times=5 * polls, **more)(job, emulator)
         job.finish()
 
     return order
@@ -69,7 +69,7 @@ def without_result(status: int) -> Happens:
 
 @dataclass(frozen=True)
 class Case:
-    """What happens to a job after the first look, and how its task ends then."""
+    """What happens to a job after the first poll, and how its task ends then."""
 
     happens: Happens
     ends: Kind
@@ -95,23 +95,23 @@ CASES = {
     "gone": Case(answer(400, '{"detail": "Invalid process_id"}'), FAILED_FOR_GOOD, "Invalid process_id"),
     "unauthorised": Case(answer(401), FAILED_FOR_GOOD, "HTTP 401"),
     "forbidden": Case(answer(403), FAILED_FOR_GOOD, "HTTP 403"),
-    "down for four looks": well(down_for(4)),
-    "down for five looks": Case(down_for(5), RETRIED, "HTTP 503", soft_fail=RETRIED),
-    "nonsense for five looks": Case(
+    "down for four polls": well(down_for(4)),
+    "down for five polls": Case(down_for(5), RETRIED, "HTTP 503", soft_fail=RETRIED),
+    "nonsense for five polls": Case(
         answer(200, "<html>Sign in</html>"),
         ("up_for_retry", "UnexpectedResponseError"),
         "JSON",
         soft_fail=("up_for_retry", "UnexpectedResponseError"),
     ),
     # With a wait of none: what the vendor asks for is slept out by both, and nobody stands in for that time.
-    "turned away for four looks": well(down_for(4, status=429, retry_after=0)),
+    "turned away for four polls": well(down_for(4, status=429, retry_after=0)),
     "turned away for ever": Case(
         answer(429, retry_after=0),
         ("up_for_retry", "RateLimitedError"),
         "HTTP 429",
         soft_fail=("up_for_retry", "RateLimitedError"),
     ),
-    # To a sensor these are successes: it does not look at the results.
+    # To a sensor these are successes: it does not check the results.
     "result gone": well(without_result(404), operator=FAILED_FOR_GOOD, operator_says="HTTP 404"),
     "result kept back": well(without_result(403), operator=FAILED_FOR_GOOD, operator_says="HTTP 403"),
     "download down": well(without_result(503), operator=RETRIED, operator_says="HTTP 503"),

@@ -14,25 +14,24 @@ from typing import Any
 import pytest
 
 from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, Fault
-from airflow_provider_batchdl.operators import submission
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
-from airflow_provider_batchdl.vendors import base
+from airflow_provider_batchdl.vendors import submitting
 from tests.support.airflow_answers import Deferral
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_features import needs_task_state_store
-from tests.support.airflow_fixtures import Looks
-from tests.support.airflow_jobs import count, work
+from tests.support.airflow_fixtures import Polls
+from tests.support.airflow_jobs import STORED, count, work
+from tests.support.killed_workers import die_at_submit
 
-STORED = ("task", -1, submission.STATE_KEY)
 Make = Callable[..., Any]
 BY_REQUEST = pytest.mark.parametrize("vendor", ["batchcom", "apartmentiq"])
 pytestmark = [needs_task_state_store, BY_REQUEST]
 
 
 @pytest.fixture(autouse=True)
-def _jobs_run_on(connections: Emulator, looks: Looks, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "ADOPTION_DELAYS", (0.0, 0.0))
+def _jobs_run_on(connections: Emulator, polls: Polls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submitting, "ADOPTION_DELAYS", (0.0, 0.0))
     connections.world.queue_seconds = 0.0
     connections.world.run_seconds = 3600
 
@@ -48,20 +47,6 @@ def submitted(api: ExecutionApi, make: Make, emulator: Emulator, vendor: str, **
     assert outcome.state == "success", outcome.error
     [job] = [job for job in emulator.jobs(vendor) if job.id == api.store[STORED]["job_id"]]
     return job
-
-
-def die_at_submit(api: ExecutionApi, make: Make, **how: Any) -> None:
-    """The worker dies when it has noted what it is about to send, and before the vendor has heard of it."""
-    with pytest.MonkeyPatch.context() as patch:
-        noted = submission._Journal.sending
-
-        def killed(journal: submission._Journal) -> None:
-            noted(journal)
-            raise MemoryError("killed")
-
-        patch.setattr(submission._Journal, "sending", killed)
-        assert api.run(make, **how).kind == ("up_for_retry", "MemoryError")
-    assert api.store[STORED]["job_id"] is None
 
 
 def assert_nothing_is_found(api: ExecutionApi, make: Make, **how: Any) -> None:
@@ -112,7 +97,7 @@ def test_what_a_vendor_has_turned_away_does_not_make_the_old_one_forgotten(
     assert api.run(submit, try_number=2).state == "failed"
     die_at_submit(api, submit, try_number=3)
     assert_nothing_is_found(api, submit, try_number=4)
-    assert api.store[STORED]["earlier"] == [old.id]
+    assert api.store[STORED]["known_job_ids"] == [old.id]
 
 
 def test_a_job_of_an_earlier_try_that_failed(
@@ -154,5 +139,5 @@ def test_ids_of_another_connection_say_nothing(
     api.store[STORED] |= {"conn_id": "the_one_before", "account": "another"}
     api.clear()
     die_at_submit(api, submit, try_number=2)
-    assert api.store[STORED]["earlier"] == []
+    assert api.store[STORED]["known_job_ids"] == []
     assert submitted(api, submit, connections, vendor, try_number=3) is old

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_batchdl._airflow.fail_fast import BatchTaskFailedError
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.exceptions import JobNotFoundError, UnsupportedOperationError
-from airflow_provider_batchdl.failures import BatchTaskFailedError
 from airflow_provider_batchdl.operators.cancel import CancelBatchJobOperator
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_jobs import count
@@ -49,7 +49,7 @@ def test_a_job_that_ends_in_the_same_moment_is_no_failure(connections: Emulator,
 
 
 def finish_on_refusal(emulator: Emulator, job: Any) -> None:
-    """The first look shows it running, the second one, after the refusal, succeeded."""
+    """The first poll shows it running, the second one, after the refusal, succeeded."""
     real = job.__class__.vendor_state.fget
 
     class Finishing(job.__class__):  # type: ignore[misc]
@@ -67,11 +67,11 @@ def test_where_the_vendor_cannot_cancel_no_retry_helps(connections: Emulator, ap
     outcome = api.run(lambda: cancel(conn_id="batchcom_default", job_id=job.id))
     assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
     assert outcome.error is not None
-    assert isinstance(outcome.error.__cause__, UnsupportedOperationError)
+    assert isinstance(outcome.cause, UnsupportedOperationError)
 
 
 def test_an_unknown_job(connections: Emulator, api: ExecutionApi) -> None:
     outcome = api.run(lambda: cancel(conn_id="apartmentiq_default", job_id=MADE_UP_ID))
     assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
     assert outcome.error is not None
-    assert isinstance(outcome.error.__cause__, JobNotFoundError)
+    assert isinstance(outcome.cause, JobNotFoundError)

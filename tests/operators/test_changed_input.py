@@ -11,18 +11,16 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_batchdl._airflow.fail_fast import BatchTaskFailedError
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.exceptions import InputChangedError
-from airflow_provider_batchdl.failures import BatchTaskFailedError
-from airflow_provider_batchdl.operators import submission
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_features import needs_task_state_store
-from tests.support.airflow_fixtures import Looks
-from tests.support.airflow_jobs import ADDRESSES, VENDORS, count, work
+from tests.support.airflow_fixtures import Polls
+from tests.support.airflow_jobs import ADDRESSES, STORED, VENDORS, count, work
 
-STORED = ("task", -1, submission.STATE_KEY)
 pytestmark = needs_task_state_store
 Make = Callable[..., Any]
 
@@ -35,7 +33,7 @@ def make(request: pytest.FixtureRequest) -> Make:
 
 
 @pytest.fixture(autouse=True)
-def _jobs_run_on(connections: Emulator, looks: Looks) -> None:
+def _jobs_run_on(connections: Emulator, polls: Polls) -> None:
     connections.world.queue_seconds = 0.0
     connections.world.run_seconds = 3600
 
@@ -48,7 +46,7 @@ def ran(api: ExecutionApi, make: Callable[[], Any], **how: Any) -> None:
 def assert_refused(api: ExecutionApi, make: Callable[[], Any], what: str, **how: Any) -> None:
     outcome = api.run(make, **how)
     assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
-    assert isinstance(outcome.error and outcome.error.__cause__, InputChangedError)
+    assert isinstance(outcome.cause, InputChangedError)
     assert f"since then, {what} changed." in str(outcome.error)
     assert 'on_changed_input="resubmit"' in str(outcome.error)
 

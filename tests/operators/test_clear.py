@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_batchdl._tasks import submit_once
 from airflow_provider_batchdl.emulator import Emulator, Fault
-from airflow_provider_batchdl.operators import submission
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from tests.support.airflow_api import ExecutionApi, in_runtime
 from tests.support.airflow_features import needs_task_state_store
-from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import VENDORS, count, work
 
 pytestmark = needs_task_state_store
@@ -34,13 +34,13 @@ def make(request: pytest.FixtureRequest) -> Make:
 
 
 @pytest.fixture(autouse=True)
-def _jobs_run_on(connections: Emulator, looks: Looks) -> None:
+def _jobs_run_on(connections: Emulator, polls: Polls) -> None:
     connections.world.queue_seconds = 0.0
     connections.world.run_seconds = 3600
 
 
 def stored(api: ExecutionApi, map_index: int = -1) -> Any:
-    return api.store[("task", map_index, submission.STATE_KEY)]
+    return api.store[("task", map_index, submit_once.STATE_KEY)]
 
 
 def ran(api: ExecutionApi, make: Callable[[], Any], **how: Any) -> None:
@@ -79,7 +79,7 @@ def test_a_vendor_that_cannot_cancel_does_not_keep_the_new_job_back(
     api.clear()
     ran(api, lambda: make(**work("batchcom", tmp_path)), try_number=2)
     assert count(connections, "submit") == 2
-    assert f"Job {old.id} of before this task was cleared goes on" in caplog.text
+    assert f"Could not cancel job {old.id} from before the clear; it is still running" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_job_that_is_gone_is_said_to_be_gone(
     connections.add_fault(Fault("status", operation="status", status=404, times=5))
     connections.jobs("revenuebase")[0].finish()  # or the vendor lists it
     ran(api, lambda: make(**work("revenuebase", tmp_path)), try_number=2)
-    assert "of before this task was cleared is gone at the vendor" in caplog.text
+    assert "from before the clear no longer exists at the vendor" in caplog.text
     assert "goes on" not in caplog.text
 
 
@@ -224,7 +224,7 @@ def test_a_crash_between_cancel_and_submit_is_gone_over_again(
         def crash(*_: object) -> None:
             raise MemoryError("killed")
 
-        patch.setattr(submission.Submission, "_save", crash)
+        patch.setattr(submit_once.SubmitOnce, "_save", crash)
         assert api.run(lambda: make(**work("proofy", tmp_path)), try_number=2).kind == ("up_for_retry", "MemoryError")
     ran(api, lambda: make(**work("proofy", tmp_path)), try_number=3)
     assert (count(connections, "submit"), count(connections, "cancel")) == (2, 1)
@@ -248,4 +248,4 @@ def test_a_submit_of_unknown_outcome_is_told_of(
     api.clear()
     ran(api, lambda: make(**work("proofy", tmp_path)), try_number=2)
     assert json.dumps(stored(api)["job_id"]) != "null"
-    assert "did not learn the job's id. If the vendor has the job, it goes on." in caplog.text
+    assert "before the clear, got no response. If the vendor accepted it, its job is still running" in caplog.text

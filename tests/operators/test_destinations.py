@@ -2,41 +2,93 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import ObjectStoragePath
+from airflow.sdk import DAG, ObjectStoragePath
+from airflow.sdk.io import store
 
 from airflow_provider_batchdl.emulator import Emulator, ResultSpec
-from airflow_provider_batchdl.exceptions import DestinationError, InvalidRequestError
+from airflow_provider_batchdl.exceptions import DestinationError, InvalidArgumentError, InvalidRequestError
+from airflow_provider_batchdl.hooks import _schemes
+from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
 from airflow_provider_batchdl.operators.run import BatchJobOperator
+from airflow_provider_batchdl.task_groups import batch_job
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_jobs import count, download, work
 
+REFUSED = {
+    "file://{folder}/dag::monday/x.csv": "has '::' in it",
+    "{folder}//x.csv": "has an empty segment, '//'",
+    "{folder}/x.csv\n\n": "has a line break",
+    "out/": "is relative to a folder that each worker has another of",
+    "": "The destination is empty.",
+    "None": "is relative to a folder",
+    "s4://bucket/x.csv": 'No installed provider serves s4:// destinations. Did you mean "s3://"?',
+    "nowhere://bucket/x.csv": "or install the provider that serves it",
+}
 
-@pytest.mark.parametrize(
-    "destination",
-    [
-        "file://{folder}/dag::monday/x.csv",
-        "{folder}/{{{{ none }}}}/x.csv",
-        "s3://bucket/x.csv?versionId=3",
-        "{folder}/x.csv\n\n",  # Jinja drops one
-        "out/",
-    ],
-)
+
+@pytest.mark.parametrize("destination", REFUSED)
+def test_what_is_no_template_is_refused_when_the_dag_is_read(tmp_path: Path, destination: str) -> None:
+    place = destination.format(folder=tmp_path)
+    for make in (
+        lambda: BatchJobOperator(task_id="task", destination=place, **work("proofy", tmp_path)),
+        lambda: download_of("1", place),
+        lambda: BatchJobOperator.partial(task_id="task", conn_id="proofy_default", destination=place),
+        lambda: batch_job("proofy_default", {"emails": []}, destination=place),
+    ):
+        with DAG("dag", schedule=None), pytest.raises(ValueError, match="destination") as caught:
+            make()
+        assert isinstance(caught.value, InvalidArgumentError)
+        assert REFUSED[destination] in str(caught.value)
+
+
+def download_of(job_id: str, destination: Any) -> DownloadBatchResultsOperator:
+    return DownloadBatchResultsOperator(
+        task_id="download", conn_id="proofy_default", job_id=job_id, destination=destination
+    )
+
+
+@pytest.mark.parametrize("destination", [3, True, b"s3://bucket/x", ["/tmp/x"], {}])
+def test_what_is_no_text_is_refused_when_the_dag_is_read(destination: Any) -> None:
+    with pytest.raises(ValueError, match="destination must be a text that is not empty, not "):
+        download_of("1", destination)
+
+
+def test_a_dag_may_have_templates_of_its_own_kind() -> None:
+    with DAG("dag", schedule=None, jinja_environment_kwargs={"variable_start_string": "[["}):
+        download_of("1", "[[ params.place ]]/")
+        DownloadBatchResultsOperator.partial(
+            task_id="mapped", conn_id="proofy_default", destination="[[ params.place ]]/"
+        ).expand(job_id=["1"])
+
+
+def test_a_store_without_its_packages_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(_schemes, "find_spec", lambda name: None if name == "s3fs" else found(name))
+    monkeypatch.setattr(store, "_STORE_CACHE", {})  # other tests of this process may have used one
+    with pytest.raises(ValueError, match="s3:// destinations need s3fs, which is not installed") as caught:
+        download_of("1", "s3://aws_default@bucket/x.csv")
+    assert "pip install 'airflow-provider-batchdl[s3]'" in str(caught.value)
+    download_of("1", "s3://aws_default@bucket/{{ ds }}.csv")  # by the task, before its submit
+
+
+@pytest.mark.parametrize("destination", [*REFUSED, "s3://bucket/x.csv?versionId=3"])
 def test_what_would_lead_elsewhere_is_refused_before_the_submit(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, destination: str
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "made-up")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
     arguments: dict[str, Any] = work("apartmentiq", tmp_path)
-    place = destination.format(folder=f"{tmp_path}/out").replace("{{ none }}", "{{ params.get('none', '') }}")
+    place = f"{{{{ {destination.format(folder=f'{tmp_path}/out')!r} }}}}"
     outcome = api.run(lambda: BatchJobOperator(task_id="run", destination=place, **arguments))
     assert outcome.kind == ("failed", "BatchTaskFailedError")
     assert outcome.error is not None
-    assert isinstance(outcome.error.__cause__, InvalidRequestError)
+    assert isinstance(outcome.cause, InvalidRequestError | DestinationError)
     assert count(connections, "submit") == 0
     assert not (tmp_path / "out").exists()
 
@@ -46,7 +98,7 @@ def test_a_pipe_is_refused_before_the_submit(connections: Emulator, api: Executi
     arguments: dict[str, Any] = work("apartmentiq", tmp_path)
     outcome = api.run(lambda: BatchJobOperator(task_id="run", destination=f"{tmp_path}/pipe", **arguments))
     assert outcome.error is not None
-    assert isinstance(outcome.error.__cause__, DestinationError)
+    assert isinstance(outcome.cause, DestinationError)
     assert count(connections, "submit") == 0
     assert (tmp_path / "pipe").is_fifo()
 
@@ -58,7 +110,8 @@ def test_days_with_colons_in_their_names_are_two_days(
     places = [tmp_path / f"dag::{day}" / "x.csv" for day in ("monday", "tuesday")]
     jobs = [connections.add_job("apartmentiq", ResultSpec(bytes=size)) for size in (3_000, 4_000)]
     for job, place in zip(jobs, places, strict=True):
-        outcome = api.run(download(job, destination=f"{scheme}{place}"))
+        text = f"{{{{ {f'{scheme}{place}'!r} }}}}"
+        outcome = api.run(download(job, destination=text))
         assert outcome.state == ("failed" if scheme else "success"), outcome.error
     assert [place.stat().st_size for place in places if place.exists()] == ([] if scheme else [3_000, 4_000])
 

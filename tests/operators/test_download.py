@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_batchdl._airflow.fail_fast import BatchTaskFailedError
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.exceptions import (
     DestinationError,
@@ -15,10 +16,9 @@ from airflow_provider_batchdl.exceptions import (
     JobFailedError,
     ResultTooLargeError,
 )
-from airflow_provider_batchdl.failures import BatchTaskFailedError
 from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
 from tests.support.airflow_api import ExecutionApi
-from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import VENDORS
 
 
@@ -93,7 +93,7 @@ def test_too_large_for_xcom(connections: Emulator, api: ExecutionApi) -> None:
     outcome = api.run(lambda: download(conn_id="apartmentiq_default", job_id=job.id))
     assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
     assert outcome.error is not None
-    assert isinstance(outcome.error.__cause__, ResultTooLargeError)
+    assert isinstance(outcome.cause, ResultTooLargeError)
     assert "destination" in str(outcome.error)
     [record] = [record for record in connections.requests if record.operation == "store"]
     assert record.bytes_sent < 10_000_000
@@ -115,7 +115,7 @@ def test_a_job_without_results_fails_at_once(
     outcome = api.run(lambda: download(conn_id="apartmentiq_default", job_id=job.id, destination=f"{tmp_path}/out/"))
     assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
     assert outcome.error is not None
-    assert isinstance(outcome.error.__cause__, cause)
+    assert isinstance(outcome.cause, cause)
     assert not (tmp_path / "out").exists()
 
 
@@ -128,7 +128,7 @@ def test_partial_results_of_a_cancelled_job(connections: Emulator, api: Executio
 
 
 def test_a_cut_is_mended_within_the_task(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls
 ) -> None:
     job = connections.add_job("batchcom", ResultSpec(bytes=3_000_000))
     connections.add_fault(Fault("cut", operation="store", after_bytes=1_000_000))
@@ -151,15 +151,15 @@ def test_a_template_that_renders_to_nothing_is_no_destination(connections: Emula
     )
     assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
     assert outcome.error is not None
-    assert isinstance(outcome.error.__cause__, InvalidRequestError)
+    assert isinstance(outcome.cause, InvalidRequestError)
 
 
 def test_a_place_that_cannot_be_written(connections: Emulator, api: ExecutionApi) -> None:
     job = connections.add_job("revenuebase", ResultSpec(bytes=1_000))
     outcome = api.run(
-        lambda: download(conn_id="revenuebase_default", job_id=job.id, destination="nowhere://bucket/key")
+        lambda: download(conn_id="revenuebase_default", job_id=job.id, destination="{{ 'nowhere' }}://bucket/key")
     )
     assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
     assert outcome.error is not None
-    assert isinstance(outcome.error.__cause__, DestinationError)
+    assert isinstance(outcome.cause, DestinationError)
     assert "nowhere" in str(outcome.error)

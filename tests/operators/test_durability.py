@@ -9,18 +9,17 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_batchdl._airflow.fail_fast import BatchTaskFailedError
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.exceptions import SubmitUncertainError
-from airflow_provider_batchdl.failures import BatchTaskFailedError
-from airflow_provider_batchdl.operators import submission
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_features import needs_task_state_store
-from tests.support.airflow_fixtures import Looks
-from tests.support.airflow_jobs import VENDORS, count, work
+from tests.support.airflow_fixtures import Polls
+from tests.support.airflow_jobs import STORED, VENDORS, count, work
+from tests.support.killed_workers import crash_after_submit
 
-STORED = ("task", -1, submission.STATE_KEY)
 pytestmark = needs_task_state_store
 Make = Callable[..., Any]
 
@@ -37,19 +36,6 @@ def _small_exports(connections: Emulator) -> None:
     connections.set_result("batchcom", ResultSpec(bytes=2_000))
 
 
-def crash_after_submit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """End the process, in effect, between the vendor's answer and Airflow's knowledge of it, once."""
-    real, crashes = submission.Submission._save, [1]
-
-    def save(self: submission.Submission, state: Any) -> None:
-        if state.job_id and crashes:
-            crashes.pop()
-            raise MemoryError("killed")
-        real(self, state)
-
-    monkeypatch.setattr(submission.Submission, "_save", save)
-
-
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_retry_goes_on_with_the_same_job(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, vendor: str, make: Make
@@ -64,7 +50,7 @@ def test_a_retry_goes_on_with_the_same_job(
 
 
 def test_a_deferred_task_that_is_retried_waits_for_the_same_job(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls
 ) -> None:
     run = lambda: BatchJobOperator(task_id="task", deferrable=True, **work("apartmentiq", tmp_path))  # noqa: E731
     assert api.run(run).state == "deferred"
@@ -89,7 +75,7 @@ def test_a_job_whose_id_was_not_stored_is_found_again(
     api: ExecutionApi,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    looks: Looks,
+    polls: Polls,
     vendor: str,
     make: Make,
 ) -> None:
@@ -100,7 +86,7 @@ def test_a_job_whose_id_was_not_stored_is_found_again(
     [job] = connections.jobs(vendor)
     if vendor == "revenuebase":
         job.hold("PROCESSING")
-        looks.before_next(job.finish)
+        polls.before_next(job.finish)
     else:
         job.finish()
     assert api.run(lambda: make(**work(vendor, tmp_path)), try_number=2).state == "success"
@@ -116,7 +102,7 @@ def test_where_the_vendor_lists_nothing_it_is_not_submitted_again(
     outcome = api.run(lambda: make(**work("proofy", tmp_path)), try_number=2)
     assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
     assert outcome.error is not None
-    assert isinstance(outcome.error.__cause__, SubmitUncertainError)
+    assert isinstance(outcome.cause, SubmitUncertainError)
     assert "dashboard" in str(outcome.error)
     assert count(connections, "submit") == 1
     # The user has looked, and clears the task: that is the decision to submit.
@@ -134,7 +120,7 @@ def test_a_lost_answer_is_looked_up_in_the_same_try(
 
 @pytest.mark.parametrize("deferrable", [False, True], ids=["waiting", "deferred"])
 def test_results_that_could_not_be_landed_are_landed_by_a_retry(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, deferrable: bool
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, deferrable: bool
 ) -> None:
     run = lambda: BatchJobOperator(  # noqa: E731
         task_id="task", deferrable=deferrable, destination=f"{tmp_path}/out/", **work("apartmentiq", tmp_path)
@@ -163,17 +149,17 @@ def test_a_job_that_failed_is_submitted_anew_by_a_retry(
 @pytest.mark.parametrize("times", [1, 4])
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_job_that_is_not_found_for_a_while_is_no_reason_to_submit(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, make: Make, vendor: str, times: int
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, make: Make, vendor: str, times: int
 ) -> None:
     api.run(lambda: make(**work(vendor, tmp_path)))
     connections.add_fault(Fault("status", operation="status", status=404, times=times))
     assert api.run(lambda: make(**work(vendor, tmp_path)), try_number=2).state == "success"
     assert count(connections, "submit") == 1
-    assert [10, 20, 40, 60][:times] == [wait for wait in map(round, looks.first_waits) if wait]
+    assert [10, 20, 40, 60][:times] == [wait for wait in map(round, polls.first_waits) if wait]
 
 
 def test_a_job_that_is_gone_is_submitted_anew_by_a_retry(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, make: Make
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, make: Make
 ) -> None:
     api.run(lambda: make(**work("proofy", tmp_path)))
     connections.add_fault(Fault("status", operation="status", status=404, times=5))
@@ -182,7 +168,7 @@ def test_a_job_that_is_gone_is_submitted_anew_by_a_retry(
 
 
 def test_a_job_that_the_vendor_lists_is_not_gone(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, make: Make
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, make: Make
 ) -> None:
     api.run(lambda: make(**work("apartmentiq", tmp_path)))
     connections.add_fault(Fault("status", operation="status", status=404, times=5))

@@ -15,7 +15,7 @@ from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
 from tests.support.airflow_answers import Deferral
 from tests.support.airflow_api import ExecutionApi, fire
-from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import count, work
 
 Make = Callable[[], Any]
@@ -59,7 +59,7 @@ def test_the_task_waits_on_for_its_own_job(
     connections: Emulator,
     api: ExecutionApi,
     tmp_path: Path,
-    looks: Looks,
+    polls: Polls,
     task: Callable[..., Make],
     event: Callable[[str], Any],
 ) -> None:
@@ -84,7 +84,7 @@ def test_the_task_waits_on_for_its_own_job(
 
 
 def test_one_that_deferred_before_it_knew_what_for_takes_what_comes(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls
 ) -> None:
     """As one that waits while this package is upgraded."""
     make = operator(connections, tmp_path)
@@ -97,7 +97,7 @@ def test_one_that_deferred_before_it_knew_what_for_takes_what_comes(
 
 
 def test_a_triggerer_that_is_not_upgraded_yet_is_understood(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls
 ) -> None:
     """Its events tell neither connection nor deadline."""
     make = operator(connections, tmp_path)

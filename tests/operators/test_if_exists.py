@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_batchdl._airflow.fail_fast import BatchTaskFailedError
 from airflow_provider_batchdl.emulator import Emulator, ResultSpec
-from airflow_provider_batchdl.exceptions import BatchDlError, DestinationError, InvalidRequestError
-from airflow_provider_batchdl.failures import BatchTaskFailedError
+from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from tests.support.airflow_api import ExecutionApi
@@ -20,17 +20,14 @@ def download(**arguments: Any) -> DownloadBatchResultsOperator:
     return DownloadBatchResultsOperator(task_id="download", conn_id="apartmentiq_default", **arguments)
 
 
-@pytest.mark.parametrize(("if_exists", "cause"), [("error", DestinationError), ("never", InvalidRequestError)])
-def test_what_is_in_the_way_fails_the_task_at_once(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, if_exists: str, cause: type[BatchDlError]
-) -> None:
+def test_what_is_in_the_way_fails_the_task_at_once(connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:
     job = connections.add_job("apartmentiq", ResultSpec(bytes=9_000))
     (tmp_path / "x.csv").write_text("old")
     place = f"file://{tmp_path}/x.csv"
-    outcome = api.run(lambda: download(job_id=job.id, destination=place, if_exists=if_exists))
+    outcome = api.run(lambda: download(job_id=job.id, destination=place, if_exists="error"))
     assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
     assert outcome.error is not None
-    assert isinstance(outcome.error.__cause__, cause)
+    assert isinstance(outcome.cause, DestinationError)
     assert count(connections, "store") == 0
     assert (tmp_path / "x.csv").read_text() == "old"
 

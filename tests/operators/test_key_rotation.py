@@ -14,7 +14,7 @@ from airflow_provider_batchdl.emulator import Emulator, ResultSpec
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
 from tests.support.airflow_api import ExecutionApi
-from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import VENDORS, count, work
 
 VENDOR = pytest.mark.parametrize("vendor", VENDORS)
@@ -41,7 +41,7 @@ def test_a_job_is_waited_for_and_landed(
     connections: Emulator,
     api: ExecutionApi,
     tmp_path: Path,
-    looks: Looks,
+    polls: Polls,
     rotate: Callable[..., None],
     vendor: str,
     deferrable: bool,
@@ -52,7 +52,7 @@ def test_a_job_is_waited_for_and_landed(
     def finish() -> None:
         connections.jobs(vendor)[0].finish()
 
-    looks.before_next(lambda: None, lambda: rotate(vendor), lambda: None, finish)
+    polls.before_next(lambda: None, lambda: rotate(vendor), lambda: None, finish)
     make: Callable[[], Any] = lambda: BatchJobOperator(  # noqa: E731
         task_id="task", destination=f"{tmp_path}/out/", deferrable=deferrable, **work(vendor, tmp_path)
     )
@@ -69,17 +69,17 @@ def test_where_the_connection_is_not_told_it_fails_at_once(
     connections: Emulator,
     api: ExecutionApi,
     tmp_path: Path,
-    looks: Looks,
+    polls: Polls,
     rotate: Callable[..., None],
     deferrable: bool,
 ) -> None:
     connections.world.run_seconds = 3600
-    looks.before_next(lambda: None, lambda: rotate("revenuebase", told=False))
+    polls.before_next(lambda: None, lambda: rotate("revenuebase", told=False))
     outcome = api.run_to_end(
         lambda: BatchJobOperator(task_id="task", deferrable=deferrable, **work("revenuebase", tmp_path))
     )
     assert outcome.kind == ("failed", "BatchTaskFailedError")
-    assert "AuthenticationError" in repr(outcome.error.__cause__ if outcome.error else None)
+    assert "AuthenticationError" in repr(outcome.cause)
     assert sum(record.status == 401 for record in connections.requests) == 1
 
 
@@ -90,12 +90,12 @@ def test_where_the_connection_is_not_told_it_fails_at_once(
 def test_a_sensor_goes_on_in_every_mode(
     connections: Emulator,
     api: ExecutionApi,
-    looks: Looks,
+    polls: Polls,
     rotate: Callable[..., None],
     vendor: str,
     how: dict[str, Any],
 ) -> None:
     job = connections.add_job(vendor, state="running")
-    looks.before_next(lambda: None, lambda: rotate(vendor), job.finish)
+    polls.before_next(lambda: None, lambda: rotate(vendor), job.finish)
     outcome = api.run_to_end(lambda: BatchJobSensor(task_id="wait", conn_id=f"{vendor}_default", job_id=job.id, **how))
     assert (outcome.state, outcome.value["id"]) == ("success", job.id)

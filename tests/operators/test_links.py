@@ -20,7 +20,7 @@ from airflow_provider_batchdl.vendors import vendor_class
 from airflow_provider_batchdl.vendors.base import ApiRequest
 from tests.support.airflow_answers import Deferral
 from tests.support.airflow_api import ExecutionApi
-from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import VENDORS, count, work
 
 KEY = "_link_BatchJobLink"
@@ -57,7 +57,7 @@ Make = Callable[[str, str, Path], BaseOperator]
 def test_it_is_there_before_the_vendor_is_asked_anything_and_stays(
     connections: Emulator,
     api: ExecutionApi,
-    looks: Looks,
+    polls: Polls,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     vendor: str,
@@ -81,7 +81,7 @@ def test_it_is_there_before_the_vendor_is_asked_anything_and_stays(
 
 @pytest.mark.parametrize("make", [wait, run], ids=lambda make: make.__name__)
 def test_it_is_there_while_deferred(
-    connections: Emulator, api: ExecutionApi, looks: Looks, tmp_path: Path, make: Any
+    connections: Emulator, api: ExecutionApi, polls: Polls, tmp_path: Path, make: Any
 ) -> None:
     connections.world.run_seconds = 3600
     job = connections.add_job("proofy", state="running")

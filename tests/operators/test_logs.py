@@ -13,7 +13,7 @@ from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
 from tests.support.airflow_api import ExecutionApi
-from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import download, work
 
 
@@ -36,14 +36,14 @@ def nothing() -> None:
 def test_the_operator_tells_each_state_once(
     connections: Emulator,
     api: ExecutionApi,
-    looks: Looks,
+    polls: Polls,
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
     deferrable: bool,
 ) -> None:
     connections.world.queue_seconds = 0.0
     connections.world.run_seconds = 3600
-    looks.before_next(nothing, nothing, nothing, lambda: finish_all(connections))
+    polls.before_next(nothing, nothing, nothing, lambda: finish_all(connections))
     arguments: dict[str, Any] = work("revenuebase", tmp_path)
     outcome = api.run_to_end(lambda: BatchJobOperator(task_id="run", deferrable=deferrable, **arguments))
     assert outcome.state == "success", outcome.error
@@ -55,10 +55,10 @@ def test_the_operator_tells_each_state_once(
 
 @pytest.mark.parametrize("deferrable", [False, True], ids=["waiting", "deferred"])
 def test_the_sensor_tells_each_state_once(
-    connections: Emulator, api: ExecutionApi, looks: Looks, capfd: pytest.CaptureFixture[str], deferrable: bool
+    connections: Emulator, api: ExecutionApi, polls: Polls, capfd: pytest.CaptureFixture[str], deferrable: bool
 ) -> None:
     job = connections.add_job("revenuebase", state="running")
-    looks.before_next(nothing, nothing, nothing, job.finish)
+    polls.before_next(nothing, nothing, nothing, job.finish)
     outcome = api.run_to_end(
         lambda: BatchJobSensor(task_id="wait", conn_id="revenuebase_default", job_id=job.id, deferrable=deferrable)
     )
@@ -108,7 +108,7 @@ class TestGroups:
         self,
         connections: Emulator,
         api: ExecutionApi,
-        looks: Looks,
+        polls: Polls,
         tmp_path: Path,
         caplog: pytest.LogCaptureFixture,
         deferrable: bool,
@@ -116,7 +116,7 @@ class TestGroups:
         connections.world.run_seconds = 3600
         connections.add_fault(Fault("status", operation="submit", status=503))
         connections.add_fault(Fault("cut", operation="download", after_bytes=10))
-        looks.before_next(nothing, nothing, lambda: finish_all(connections))
+        polls.before_next(nothing, nothing, lambda: finish_all(connections))
         arguments = {**work("revenuebase", tmp_path), "destination": f"{tmp_path}/out/"}
         outcome = api.run_to_end(lambda: BatchJobOperator(task_id="run", deferrable=deferrable, **arguments))
         assert outcome.state == "success", outcome.error
@@ -129,8 +129,8 @@ class TestGroups:
             f"Downloading the result of job {job.id} from Revenuebase to {tmp_path}/out/",
         ]
         hidden = "\n".join(line for group, line in lines if group)
-        assert "The submit request is sent again" in hidden
-        assert "The download broke at byte 10" in hidden
+        assert "Retrying submit request" in hidden
+        assert "Download interrupted at byte 10" in hidden
         assert f"Submitted job {job.id}" in in_sight(lines)
         assert "Landed " in in_sight(lines)
         assert f"The result of job {job.id} is complete" in in_sight(lines)
@@ -141,7 +141,7 @@ class TestGroups:
         self,
         connections: Emulator,
         api: ExecutionApi,
-        looks: Looks,
+        polls: Polls,
         tmp_path: Path,
         caplog: pytest.LogCaptureFixture,
         deferrable: bool,
@@ -176,4 +176,4 @@ class TestGroups:
             outcome = api.run(download(job, tmp_path, if_exists="skip"), try_number=try_number)
             assert outcome.state == "success", outcome.error
         assert "::group::Downloading" not in caplog.text
-        assert "is at" in in_sight(told(caplog))
+        assert "is already at" in in_sight(told(caplog))

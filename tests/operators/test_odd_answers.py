@@ -7,15 +7,13 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_batchdl.emulator import Emulator, Fault
-from airflow_provider_batchdl.operators import submission
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
-from airflow_provider_batchdl.vendors import base
+from airflow_provider_batchdl.vendors import submitting
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_features import needs_task_state_store
-from tests.support.airflow_fixtures import Looks
-from tests.support.airflow_jobs import VENDORS, count, work
+from tests.support.airflow_fixtures import Polls
+from tests.support.airflow_jobs import STORED, VENDORS, count, work
 
-STORED = ("task", -1, submission.STATE_KEY)
 LATIN = "caf\xe9"
 UNREADABLE = {
     "location": Fault(
@@ -32,8 +30,8 @@ UNREADABLE = {
 
 
 @pytest.fixture(autouse=True)
-def _quickly(connections: Emulator, looks: Looks, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "ADOPTION_DELAYS", (0.0,))
+def _quickly(connections: Emulator, polls: Polls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submitting, "ADOPTION_DELAYS", (0.0,))
 
 
 @pytest.mark.parametrize("odd", UNREADABLE)
@@ -46,7 +44,7 @@ def test_the_intent_stays_and_no_second_job_is_made(
     connections.add_fault(Fault("status", operation="list", status=500, times=50))
     first = api.run(lambda: SubmitBatchJobOperator(task_id="task", **work(vendor, tmp_path)))
     assert first.error is not None
-    assert "may or may not have been accepted" in str(first.error) or "did not learn" in str(first.error)
+    assert "may or may not have been accepted" in str(first.error) or "got no response" in str(first.error)
     assert api.store[STORED]["job_id"] is None
     connections.clear_faults()
     api.run(lambda: SubmitBatchJobOperator(task_id="task", **work(vendor, tmp_path)), try_number=2)

@@ -14,17 +14,17 @@ from airflow_provider_batchdl.sensors.job import BatchJobSensor
 from tests.operators.happenings import CASE, Case, cancel, finish
 from tests.operators.parity import FAILED_FOR_GOOD, LENIENCIES, SUCCESS, Kind, Trace, alike
 from tests.support.airflow_api import ExecutionApi
-from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import VENDORS, work
 from tests.support.fixtures import forget_process_state
 
 
 @CASE
 @pytest.mark.parametrize("leniency", LENIENCIES)
-def test_the_sensor(connections: Emulator, looks: Looks, case: Case, leniency: str) -> None:
+def test_the_sensor(connections: Emulator, polls: Polls, case: Case, leniency: str) -> None:
     def run(api: ExecutionApi, deferrable: bool) -> Trace:
         job = connections.add_job("revenuebase", state="running")
-        looks.before_next(lambda: case.happens(job, connections))
+        polls.before_next(lambda: case.happens(job, connections))
         more = {**case.more, **({leniency: True} if leniency else {})}
         outcome = api.run_to_end(
             lambda: BatchJobSensor(
@@ -47,12 +47,12 @@ def test_the_sensor(connections: Emulator, looks: Looks, case: Case, leniency: s
 
 
 @CASE
-def test_the_operator(connections: Emulator, looks: Looks, tmp_path: Path, case: Case) -> None:
+def test_the_operator(connections: Emulator, polls: Polls, tmp_path: Path, case: Case) -> None:
     connections.world.queue_seconds = 0.0
     connections.world.run_seconds = 3600
 
     def run(api: ExecutionApi, deferrable: bool) -> Trace:
-        looks.before_next(lambda: case.happens(connections.jobs("revenuebase")[-1], connections))
+        polls.before_next(lambda: case.happens(connections.jobs("revenuebase")[-1], connections))
         arguments = {**work("revenuebase", tmp_path), **case.more}
         outcome = api.run_to_end(lambda: BatchJobOperator(task_id="run", deferrable=deferrable, **arguments))
         return Trace.of(api, outcome, {connections.jobs("revenuebase")[-1].id: "JOB"})
@@ -69,11 +69,11 @@ def test_the_operator(connections: Emulator, looks: Looks, tmp_path: Path, case:
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_what_a_landing_tells_airflow(connections: Emulator, looks: Looks, tmp_path: Path, vendor: str) -> None:
+def test_what_a_landing_tells_airflow(connections: Emulator, polls: Polls, tmp_path: Path, vendor: str) -> None:
     connections.world.run_seconds = 3600
 
     def run(api: ExecutionApi, deferrable: bool) -> Trace:
-        looks.before_next(lambda: finish(connections.jobs(vendor)[-1], connections))
+        polls.before_next(lambda: finish(connections.jobs(vendor)[-1], connections))
         mode = "deferred" if deferrable else "waiting"
         arguments = {
             **work(vendor, tmp_path),
@@ -104,7 +104,7 @@ def test_what_a_landing_tells_airflow(connections: Emulator, looks: Looks, tmp_p
     ],
     ids=lambda value: f"{value.kind} {value.status}" if isinstance(value, Fault) else "",
 )
-def test_a_submit_that_fails(connections: Emulator, looks: Looks, tmp_path: Path, fault: Fault, ends: Kind) -> None:
+def test_a_submit_that_fails(connections: Emulator, polls: Polls, tmp_path: Path, fault: Fault, ends: Kind) -> None:
     """It does before either way begins to wait."""
     traces = []
     for deferrable in (False, True):

@@ -17,7 +17,7 @@ from tests.operators.happenings import Happens, fail, finish, go_on
 from tests.operators.parity import LENIENCIES, SKIPPED, SUCCESS, Kind, Trace, alike
 from tests.support.airflow_answers import Deferral
 from tests.support.airflow_api import ExecutionApi
-from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import work
 
 LONG = timedelta(hours=1)
@@ -46,12 +46,12 @@ def test_an_operator_has_a_limit_of_a_day_unless_it_has_another(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("word", ["processing", "gave up"])
-def test_an_operators_own_limit(connections: Emulator, looks: Looks, tmp_path: Path, word: str) -> None:
+def test_an_operators_own_limit(connections: Emulator, polls: Polls, tmp_path: Path, word: str) -> None:
     """Also where the job has ended in a word that nobody knew."""
     connections.world.run_seconds = 3600
 
     def run(api: ExecutionApi, deferrable: bool) -> Trace:
-        looks.before_next(lambda: connections.jobs("proofy")[-1].hold(word))
+        polls.before_next(lambda: connections.jobs("proofy")[-1].hold(word))
         limit = 3600 if deferrable else 0.5
         outcome = api.run_to_end(
             lambda: BatchJobOperator(task_id="run", deferrable=deferrable, timeout=limit, **work("proofy", tmp_path)),
@@ -63,7 +63,7 @@ def test_an_operators_own_limit(connections: Emulator, looks: Looks, tmp_path: P
 
 
 @pytest.mark.parametrize("happens", [go_on, finish, fail])
-def test_an_operators_time_out(connections: Emulator, looks: Looks, tmp_path: Path, happens: Happens) -> None:
+def test_an_operators_time_out(connections: Emulator, polls: Polls, tmp_path: Path, happens: Happens) -> None:
     """A job that ended just then counts as what it is."""
     connections.world.run_seconds = 3600
 
@@ -73,7 +73,7 @@ def test_an_operators_time_out(connections: Emulator, looks: Looks, tmp_path: Pa
             if not deferrable:
                 ring()
 
-        looks.before_next(time_is_up)
+        polls.before_next(time_is_up)
         outcome = api.run_to_end(
             lambda: BatchJobOperator(
                 task_id="run", deferrable=deferrable, execution_timeout=LONG, **work("proofy", tmp_path)
@@ -94,9 +94,9 @@ def test_an_operators_time_out(connections: Emulator, looks: Looks, tmp_path: Pa
 
 @pytest.mark.parametrize("leniency", LENIENCIES)
 def test_a_sensors_execution_timeout(
-    connections: Emulator, looks: Looks, monkeypatch: pytest.MonkeyPatch, leniency: str
+    connections: Emulator, polls: Polls, monkeypatch: pytest.MonkeyPatch, leniency: str
 ) -> None:
-    """Airflow ends a try by it past soft_fail and never_fail, as it comes between two looks."""
+    """Airflow ends a try by it past soft_fail and never_fail, as it comes between two polls."""
     monkeypatch.setattr(BatchJobSensor, "_get_next_poke_interval", lambda *_: ring())
     for deferrable in (False, True):
         api = ExecutionApi()
@@ -121,7 +121,7 @@ def test_a_sensors_execution_timeout(
     ("leniency", "ends"), [("", ("failed", "AirflowSensorTimeout")), ("soft_fail", SKIPPED), ("never_fail", SKIPPED)]
 )
 def test_a_sensors_timeout(
-    connections: Emulator, api: ExecutionApi, looks: Looks, deferrable: bool, leniency: str, ends: Kind
+    connections: Emulator, api: ExecutionApi, polls: Polls, deferrable: bool, leniency: str, ends: Kind
 ) -> None:
     if leniency == "never_fail" and not deferrable:
         # Airflow's poke loop raises its time-out past never_fail; so it is Airflow's own two modes that differ.

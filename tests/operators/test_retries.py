@@ -13,6 +13,7 @@ from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG
 
 from airflow_provider_batchdl import exceptions
+from airflow_provider_batchdl._airflow.fail_fast import BatchTaskFailedError
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.exceptions import (
     AuthenticationError,
@@ -23,14 +24,13 @@ from airflow_provider_batchdl.exceptions import (
     TransferError,
     VendorUnavailableError,
 )
-from airflow_provider_batchdl.failures import BatchTaskFailedError
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from airflow_provider_batchdl.retries import BatchDlRetryPolicy
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
 from tests.support.airflow_api import ExecutionApi
-from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import count, work
 from tests.support.fixtures import forget_process_state
 
@@ -154,7 +154,7 @@ def test_the_vendors_delay(
 
 
 def test_a_long_wait_is_handed_back_to_airflow(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls
 ) -> None:
     connections.add_fault(Fault("status", operation="submit", status=429, retry_after=1800))
     arguments = work("proofy", tmp_path)
@@ -178,15 +178,15 @@ def waiting(folder: Path, **more: Any) -> Callable[[], BatchJobOperator]:
 
 
 @pytest.mark.parametrize(("status", "error"), [(429, "RateLimitedError"), (503, "VendorUnavailableError")])
-def test_a_long_wait_of_a_look_gives_the_worker_back(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, status: int, error: str
+def test_a_long_wait_of_a_poll_gives_the_worker_back(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, status: int, error: str
 ) -> None:
     connections.world.run_seconds = 3600
-    looks.before_next(lambda: long_wait(connections, status))
+    polls.before_next(lambda: long_wait(connections, status))
     make = waiting(tmp_path)
     assert api.run(make).kind == ("up_for_retry", error)
     assert retried_after(api) == pytest.approx(1800, abs=2)
-    assert max(looks.first_waits) < 120
+    assert max(polls.first_waits) < 120
     [job] = connections.jobs("revenuebase")
     job.finish()
     forget_process_state()  # half an hour later
@@ -200,7 +200,7 @@ def test_a_long_wait_of_a_look_gives_the_worker_back(
     ids=["without the policy", "the last try", "a retry would pay again"],
 )
 def test_a_long_wait_is_slept_where_a_retry_would_not_come_in_time(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, more: dict[str, Any], max_tries: int
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, more: dict[str, Any], max_tries: int
 ) -> None:
     connections.world.run_seconds = 3600
     api.max_tries = max_tries
@@ -208,18 +208,18 @@ def test_a_long_wait_is_slept_where_a_retry_would_not_come_in_time(
     def finish() -> None:
         connections.jobs("revenuebase")[0].finish()
 
-    looks.before_next(lambda: long_wait(connections, 503), finish)
+    polls.before_next(lambda: long_wait(connections, 503), finish)
     assert api.run(waiting(tmp_path, **more)).state == "success"
-    assert max(looks.first_waits) == pytest.approx(1800, abs=2)
+    assert max(polls.first_waits) == pytest.approx(1800, abs=2)
     assert count(connections, "submit") == 1
 
 
 @MODES
 def test_a_vendors_delay_reaches_airflow_from_a_wait_that_gave_up(
-    connections: Emulator, api: ExecutionApi, looks: Looks, deferrable: bool
+    connections: Emulator, api: ExecutionApi, polls: Polls, deferrable: bool
 ) -> None:
     job = connections.add_job("revenuebase", state="running")
-    looks.before_next(
+    polls.before_next(
         lambda: connections.add_fault(Fault("status", operation="status", status=503, retry_after=900, times=100))
     )
     outcome = api.run_to_end(
@@ -237,11 +237,11 @@ def test_a_vendors_delay_reaches_airflow_from_a_wait_that_gave_up(
 
 @MODES
 def test_a_failed_job_fails_the_task_now(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, deferrable: bool
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, deferrable: bool
 ) -> None:
     """Without the policy it is up for retry, and submitted anew by that: test_parity."""
     connections.world.run_seconds = 3600
-    looks.before_next(lambda: connections.jobs("apartmentiq")[0].fail("no such property"))
+    polls.before_next(lambda: connections.jobs("apartmentiq")[0].fail("no such property"))
     arguments = work("apartmentiq", tmp_path)
     outcome = api.run_to_end(
         lambda: BatchJobOperator(

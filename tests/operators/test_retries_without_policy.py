@@ -15,7 +15,7 @@ from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from airflow_provider_batchdl.retries import BatchDlRetryPolicy
 from tests.support.airflow_api import ExecutionApi
-from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import count, work
 
 without_policies = pytest.mark.skipif(
@@ -23,7 +23,7 @@ without_policies = pytest.mark.skipif(
 )
 
 
-def test_the_delay_is_the_tasks(connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks) -> None:
+def test_the_delay_is_the_tasks(connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls) -> None:
     connections.add_fault(Fault("status", operation="submit", status=429, retry_after=1800))
     arguments = work("proofy", tmp_path)
     outcome = api.run(lambda: SubmitBatchJobOperator(task_id="task", retries=1, **arguments))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from airflow_provider_batchdl._airflow.fail_fast import BatchTaskFailedError
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
+from airflow_provider_batchdl.exceptions import UnstorableResultError
 from airflow_provider_batchdl.operators.cancel import CancelBatchJobOperator
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
 from tests.support.airflow_api import ExecutionApi
@@ -14,27 +17,65 @@ from tests.support.airflow_jobs import download
 from tests.support.airflow_storing import assert_storable
 
 
-def test_a_result_with_what_no_xcom_can_hold(
-    connections: Emulator, api: ExecutionApi, caplog: pytest.LogCaptureFixture
+def deep(levels: int) -> str:
+    return "[" * levels + "1" + "]" * levels
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        ('[{"score": NaN}]', "NaN or an infinity at [0]['score']"),
+        ('{"score": -Infinity}', "NaN or an infinity at ['score']"),
+        ('{"score": 1e999}', "NaN or an infinity at ['score']"),
+        ('["half \\ud83d"]', "U+0000 or half of a surrogate pair in a text at [0]"),
+        ('["\\u0000"]', "U+0000 or half of a surrogate pair in a text at [0]"),
+        ('{"a": {"\\ud83d": 1}}', "U+0000 or half of a surrogate pair in a name at ['a']"),
+        ("[36893488147419103232]", "a whole number beyond 64 bits at [0]"),
+        ("[-9223372036854775809]", "a whole number beyond 64 bits at [0]"),
+        ("[" + "9" * 5_000 + "]", "a number of thousands of digits"),
+        (deep(101), "more than 100 levels of nesting"),
+        (deep(20_000), "nested too deeply"),
+        ('[{"__classname__": "builtins.tuple"}]', "a member __classname__ at [0]"),
+        ('{"__id__": 1}', "a member __id__"),
+        ('{"__type": "datetime", "__var": 1}', "a member __type and __var"),
+    ],
+)
+def test_a_result_that_airflow_cannot_store_fails_at_once_and_says_what_helps(
+    connections: Emulator, api: ExecutionApi, body: str, what: str
 ) -> None:
     job = connections.add_job("proofy")
-    body = '[{"email": "half \\ud83d\\u0000", "score": NaN, "id": 36893488147419103232}]'
+    fault = Fault("status", operation="download", status=200, body=body, content_type="application/json")
+    connections.add_fault(fault)
+    outcome = api.run(download(job))
+    assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
+    assert outcome.error is not None
+    assert isinstance(outcome.cause, UnstorableResultError)
+    assert what in str(outcome.error)
+    assert "Set a destination" in str(outcome.error)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[18446744073709551615, -9223372036854775808, 0.5, null, true]",
+        deep(100),
+        '{"%s": 1, "__type": "of contract"}' % ("9" * 400),
+    ],
+)
+def test_a_result_at_the_limits_of_what_airflow_stores(connections: Emulator, api: ExecutionApi, body: str) -> None:
+    job = connections.add_job("proofy")
     fault = Fault("status", operation="download", status=200, body=body, content_type="application/json")
     connections.add_fault(fault)
     outcome = api.run(download(job))
     assert outcome.state == "success"
-    assert outcome.value == [{"email": "half \ufffd\ufffd", "score": None, "id": "36893488147419103232"}]
-    assert "Set a destination" in caplog.text
+    assert outcome.value == json.loads(body)
 
 
-def test_a_result_that_can_be_stored_is_not_touched(
-    connections: Emulator, api: ExecutionApi, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_result_that_can_be_stored_is_not_touched(connections: Emulator, api: ExecutionApi) -> None:
     job = connections.add_job("proofy", ResultSpec(bytes=2_000))
     outcome = api.run(download(job))
     assert outcome.state == "success"
     assert_storable(outcome.value)
-    assert "cannot store" not in caplog.text
 
 
 @pytest.mark.parametrize("vendor", ["revenuebase", "proofy"])

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
-from datetime import date
+import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import ObjectStoragePath
 
+from airflow_provider_batchdl._airflow.fail_fast import BatchTaskFailedError
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.exceptions import InsufficientCreditsError, InvalidRequestError
-from airflow_provider_batchdl.failures import BatchTaskFailedError
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from tests.support.airflow_api import ExecutionApi
+from tests.support.airflow_features import serialize
 from tests.support.airflow_jobs import VENDORS, count, work
 
 
@@ -36,12 +40,12 @@ def test_without_money_no_retry_helps(connections: Emulator, api: ExecutionApi, 
     outcome = api.run(lambda: submit(**work("revenuebase", tmp_path)))
     assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
     assert outcome.error is not None
-    assert isinstance(outcome.error.__cause__, InsufficientCreditsError)
+    assert isinstance(outcome.cause, InsufficientCreditsError)
     assert not api.store  # surely not accepted: nothing to come back to
 
 
 def test_a_vendor_that_is_down_is_tried_again_later(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: object
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: object
 ) -> None:
     connections.add_fault(Fault("status", operation="submit", status=503, times=100))
     outcome = api.run(lambda: submit(**work("proofy", tmp_path)))
@@ -55,7 +59,7 @@ def test_a_vendor_that_is_down_is_tried_again_later(
     ("arguments", "words"),
     [
         ({"conn_id": "proofy_default", "request": {"emails": []}}, "emails"),
-        ({"conn_id": "proofy_default", "request": {"emails": ["a@b.c"], "when": date(2026, 1, 1)}}, "plain JSON"),
+        ({"conn_id": "proofy_default", "request": {"emails": ["a@b.c"], "when": b"now"}}, "plain JSON"),
         ({"conn_id": "revenuebase_default", "file": "/nowhere/people.csv"}, "people.csv"),
         ({"conn_id": "revenuebase_default"}, "takes a file"),
     ],
@@ -66,7 +70,7 @@ def test_a_request_that_cannot_be_sent_fails_at_once_and_leaves_no_doubt(
     outcome = api.run(lambda: submit(**arguments))
     assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
     assert outcome.error is not None
-    assert isinstance(outcome.error.__cause__, InvalidRequestError)
+    assert isinstance(outcome.cause, InvalidRequestError)
     assert words in str(outcome.error)
     assert not api.store
     assert count(connections, "submit") == 0
@@ -74,7 +78,7 @@ def test_a_request_that_cannot_be_sent_fails_at_once_and_leaves_no_doubt(
 
 def test_a_connection_that_is_not_there(connections: Emulator, api: ExecutionApi) -> None:
     outcome = api.run(lambda: submit(conn_id="no_such_connection", request={"emails": ["a@b.c"]}))
-    assert outcome.kind == ("up_for_retry", "AirflowNotFoundException")
+    assert outcome.kind == ("up_for_retry", "InvalidConnectionError")
     assert "no_such_connection" in str(outcome.error)
 
 
@@ -86,3 +90,47 @@ def test_a_connection_of_another_type(
     assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
     assert "'http'" in str(outcome.error)
     assert "revenuebase" in str(outcome.error)
+
+
+@pytest.mark.parametrize("kind", ["path", "storage", "storage in XCom"])
+def test_a_file_may_be_a_path_object(connections: Emulator, api: ExecutionApi, tmp_path: Path, kind: str) -> None:
+    file: Any = Path(work("revenuebase", tmp_path)["file"])
+    if kind != "path":
+        file = ObjectStoragePath(f"file://{file}")
+    if kind.endswith("XCom"):
+        api.xcoms["before", -1, "return_value"] = serialize(file)
+        outcome = api.run(lambda: submit(conn_id="revenuebase_default", file=_output("before")))
+    else:
+        outcome = api.run(lambda: submit(conn_id="revenuebase_default", file=file))
+    assert outcome.state == "success", outcome.error
+    assert str(connections.jobs("revenuebase")[0].filename).startswith("people-")
+
+
+def test_a_request_may_be_json_text(connections: Emulator, api: ExecutionApi) -> None:
+    text = '{{ {"emails": ["ada@example.com"]} | tojson }}'
+    outcome = api.run(lambda: submit(conn_id="proofy_default", request=text))
+    assert outcome.state == "success", outcome.error
+    assert connections.jobs("proofy")[0].request == {"emails": ["ada@example.com"]}
+
+
+@pytest.mark.parametrize("names", [{"request": 5}, {"request": ["a"]}, {"request": "{"}, {"file": ""}, {"file": b"x"}])
+def test_what_no_run_can_mend_is_refused_when_the_dag_is_parsed(names: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(names))):
+        submit(conn_id="proofy_default", **names)
+
+
+def test_the_connection_may_name_what_the_vendor_has_learnt(
+    connections: Emulator, api: ExecutionApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A name that looks like a slip of the pen, and is none."""
+    connection = json.loads(os.environ["AIRFLOW_CONN_PROOFY_DEFAULT"])
+    connection["extra"] = {**connection["extra"], "new_members": {"fileUrls": []}}
+    request = {"emails": ["ada@example.com"], "fileUrls": ["https://files.example/a.csv"]}
+    monkeypatch.setenv("AIRFLOW_CONN_PROOFY_DEFAULT", json.dumps(connection))
+    outcome = api.run(lambda: submit(conn_id="proofy_default", request=request))
+    assert outcome.state == "success", outcome.error
+    assert "fileUrls" not in caplog.text
+
+
+def _output(task_id: str) -> Any:
+    return EmptyOperator(task_id=task_id).output

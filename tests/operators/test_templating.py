@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.sdk import DAG, BaseOperator
+from airflow.sdk.exceptions import AirflowRuntimeError
+from pydantic import ValidationError
 
 from airflow_provider_batchdl.emulator import Emulator, ResultSpec
+from airflow_provider_batchdl.exceptions import InvalidArgumentError, InvalidRequestError
 from airflow_provider_batchdl.operators.cancel import CancelBatchJobOperator
 from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
 from airflow_provider_batchdl.operators.run import BatchJobOperator
@@ -109,6 +113,87 @@ def test_a_job_id_that_nobody_pushed_says_so(connections: Emulator, api: Executi
     )
     assert outcome.state == "failed"
     assert "'None'" in str(outcome.error)
+
+
+# Half a character.
+
+HALF = "half \ud83d"
+FIELDS = [(operator, field) for operator in ALL for field in operator.template_fields]
+
+
+def with_field(operator: Any, field: str, value: Any) -> BaseOperator:
+    given: dict[str, Any] = {"conn_id": "proofy_default"}
+    if "job_id" in operator.template_fields:
+        given["job_id"] = "7"
+    made: BaseOperator = operator(task_id="task", **{**given, field: value})
+    return made
+
+
+@pytest.mark.parametrize(("operator", "field"), FIELDS)
+def test_half_a_character_is_refused_when_the_dag_is_parsed(operator: Any, field: str) -> None:
+    values: list[Any] = [HALF, f"{{{{ ds }}}}{HALF}", {"a": ["b", HALF]}, {HALF: 1}] if field == "request" else [HALF]
+    for value in values:
+        with pytest.raises(InvalidArgumentError, match=f"The {field} has half a character"):
+            with_field(operator, field, value)
+
+
+@pytest.mark.parametrize(
+    ("operator", "field", "how"),
+    [
+        (operator, field, how)
+        for operator, field in FIELDS
+        for how in ("template", "macro", "param", "callable")
+        if how != "callable" or field in ("request", "file", "job_id")
+    ],
+)
+def test_one_that_a_template_makes_is_refused_before_anything_is_sent(
+    connections: Emulator, api: ExecutionApi, operator: Any, field: str, how: str
+) -> None:
+    """Airflow's own words would be a traceback of pydantic's, from storing what it has rendered."""
+    text: Any = {"template": "{{ 'half \\ud83d' }}", "callable": lambda **_: HALF, "macro": "{{ half() }}",
+                 "param": "{{ params.half }}"}[how]  # fmt: skip
+    value = {"a": ["b", text]} if field == "request" and how != "callable" else text
+
+    def make() -> BaseOperator:
+        with DAG("made_up", schedule=None, user_defined_macros={"half": lambda: HALF}, params={"half": HALF}):
+            return with_field(operator, field, value)
+
+    outcome = api.run(make)
+    assert isinstance(outcome.cause, InvalidRequestError), outcome.error
+    where = " at ['a'][1]" if isinstance(value, dict) else ""
+    assert f"The {field} has half a character (a lone surrogate) in it{where}, which" in str(outcome.error)
+    assert not connections.requests
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        # VARIABLE_NOT_FOUND, since its answer could not be read; 3.1.0 shows what could not read it.
+        ("{{ var.value.half }}", (AirflowRuntimeError, ValidationError)),
+        ("{{ ti.xcom_pull('before') }}", (UnicodeEncodeError,)),
+    ],
+)
+def test_one_that_airflow_has_stored_it_cannot_read(
+    connections: Emulator,
+    api: ExecutionApi,
+    text: str,
+    kinds: tuple[type[Exception], ...],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It fails while the template is rendered, before any code of the task: the log names the task and the field."""
+    api.variables["half"] = HALF
+    api.give_xcom("before", HALF)
+    outcome = api.run(lambda: with_field(BatchJobOperator, "request", {"emails": [text]}))
+    assert type(outcome.error) in kinds
+    assert "task 'task', field 'request'" in caplog.text
+    assert not connections.requests
+
+
+def test_one_in_a_runs_configuration_keeps_the_task_from_starting(connections: Emulator, api: ExecutionApi) -> None:
+    api.conf = {"who": HALF}
+    with pytest.raises(ValidationError):
+        api.run(lambda: with_field(BatchJobOperator, "request", {"emails": ["{{ dag_run.conf['who'] }}"]}))
+    assert not connections.requests
 
 
 # Mapped.
@@ -229,3 +314,45 @@ def test_a_signed_url_goes_to_the_vendor_and_is_not_shown(
     for secret in ("0123456789abcdef", "AKIDEXAMPLE", "hunter2"):
         assert secret not in shown
         assert secret not in str(api.xcoms)
+
+
+# Numbers, which native rendering makes of digits.
+
+
+def native(task: Any) -> Any:
+    task.dag.render_template_as_native_obj = True
+    return task
+
+
+@pytest.mark.parametrize("operator", ALL)
+def test_a_connections_id_that_became_a_number(
+    connections: Emulator, api: ExecutionApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, operator: Any
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_2026", os.environ["AIRFLOW_CONN_REVENUEBASE_DEFAULT"])
+    given = work("revenuebase", tmp_path)
+    if "file" not in operator.template_fields:
+        given = {"job_id": connections.add_job("revenuebase", ResultSpec(bytes=1_000)).id}
+    arguments = {**given, "task_id": "task", "conn_id": "{{ 2026 }}"}
+    outcome = api.run_to_end(lambda: native(operator(**arguments)))
+    assert outcome.state == "success", outcome.error
+
+
+@pytest.mark.parametrize("value", ["{{ none }}", "{{ [1] }}", "{{ 2.5 }}", "{{ true }}", "{{ '' }}"])
+def test_a_connections_id_that_is_none_says_so(connections: Emulator, api: ExecutionApi, value: str) -> None:
+    outcome = api.run(lambda: native(BatchJobSensor(task_id="task", conn_id=value, job_id="1")))
+    assert outcome.state == "failed"
+    assert "The conn_id is" in str(outcome.error)
+
+
+@pytest.mark.parametrize("value", ["{{ 2026 }}", "{{ 2.5 }}", "{{ ['/tmp/x'] }}", "{{ {} }}"])
+@pytest.mark.parametrize("operator", [SubmitBatchJobOperator, BatchJobOperator, DownloadBatchResultsOperator])
+def test_a_destination_that_became_a_number_says_so(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, operator: Any, value: str
+) -> None:
+    given = {"conn_id": "proofy_default", "job_id": "1"}
+    if "request" in operator.template_fields:
+        given = work("proofy", tmp_path)
+    outcome = api.run(lambda: native(operator(task_id="task", destination=value, **given)))
+    assert outcome.state == "failed"
+    assert "and a destination is text or a path." in str(outcome.error)
+    assert not connections.jobs("proofy")

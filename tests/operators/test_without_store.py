@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_batchdl._tasks import sidecar
 from airflow_provider_batchdl.emulator import Emulator, Fault
-from airflow_provider_batchdl.operators import submission
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from tests.support.airflow_api import ExecutionApi, without_store
 from tests.support.airflow_features import needs_task_state_store
-from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import count, work
 
 Make = Callable[..., Any]
@@ -51,7 +51,7 @@ def test_a_retry_submits_again_and_the_old_job_goes_on(
 
 
 def test_so_does_a_clear(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, operator: Any, how: dict[str, Any]
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, operator: Any, how: dict[str, Any]
 ) -> None:
     connections.world.run_seconds = 3600
     more, ends = ({"deferrable": True}, "deferred") if operator is BatchJobOperator else ({}, "success")
@@ -59,13 +59,13 @@ def test_so_does_a_clear(
     assert api.run(lambda: make(**work("proofy", tmp_path))).state == ends
     api.clear()
     assert api.run(lambda: make(**work("proofy", tmp_path)), try_number=2).state == ends
-    # Nor is the old job looked at.
+    # Nor is the old job polled.
     assert (count(connections, "submit"), count(connections, "cancel"), count(connections, "status")) == (2, 0, 0)
 
 
 @pytest.mark.parametrize("vendor", ["batchcom", "apartmentiq"])
 def test_a_lost_answer_is_no_second_job_while_the_worker_lives(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, make: Make, vendor: str
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, make: Make, vendor: str
 ) -> None:
     connections.add_fault(Fault("reset", operation="submit", processed=True))
     assert api.run(lambda: make(**work(vendor, tmp_path), **into(make, tmp_path))).state == "success"
@@ -90,7 +90,7 @@ def test_a_deferral_that_failed_is_followed_by_a_new_job(
 
 @pytest.mark.parametrize("cancels", [True, False])
 def test_time_up_ends_the_job_and_a_retry_submits_again(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, looks: Looks, cancels: bool
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, cancels: bool
 ) -> None:
     connections.world.run_seconds = 3600
     run = partial(BatchJobOperator, task_id="task", deferrable=True, pre_execute=without_store, cancel_on_kill=cancels)
@@ -102,13 +102,13 @@ def test_time_up_ends_the_job_and_a_retry_submits_again(
     assert count(connections, "submit") == 2
 
 
-WEAKER = "This Airflow is older than 3.3, and this task has no destination"
+WEAKER = "This Airflow is older than 3.3 and this task has no destination"
 
 
 def test_what_is_weaker_is_said_once(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, operator: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    submission._say_what_older_airflows_lack.cache_clear()
+    sidecar.warn_not_durable.cache_clear()
     arguments = {**work("proofy", tmp_path), "task_id": "task"}
     api.run(lambda: operator(durable=False, **arguments))
     assert WEAKER not in caplog.text  # whoever switched it off knows
@@ -121,6 +121,6 @@ def test_what_is_weaker_is_said_once(
 def test_nothing_is_weaker_where_there_is_a_store(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, operator: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    submission._say_what_older_airflows_lack.cache_clear()
+    sidecar.warn_not_durable.cache_clear()
     api.run(lambda: operator(task_id="task", **work("proofy", tmp_path)))
     assert WEAKER not in caplog.text

@@ -12,7 +12,7 @@ from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_features import needs_task_state_store
-from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import VENDORS, count
 
 
@@ -54,18 +54,18 @@ def test_a_trigger_that_hangs_is_a_time_out(connections: Emulator, api: Executio
     assert api.run(lambda: sensor(job_id=job.id, deferrable=True)).kind == ("failed", "AirflowSensorTimeout")
 
 
-def test_a_word_that_nobody_knows_is_waited_out(connections: Emulator, api: ExecutionApi, looks: Looks) -> None:
+def test_a_word_that_nobody_knows_is_waited_out(connections: Emulator, api: ExecutionApi, polls: Polls) -> None:
     job = connections.add_job("revenuebase", state="DEFRAGMENTING")
-    looks.before_next(lambda: None, job.finish)
+    polls.before_next(lambda: None, job.finish)
     assert api.run(lambda: sensor(job_id=job.id, deferrable=False)).state == "success"
 
 
-def test_the_pace_is_the_connections(connections: Emulator, api: ExecutionApi, looks: Looks) -> None:
+def test_the_pace_is_the_connections(connections: Emulator, api: ExecutionApi, polls: Polls) -> None:
     job = connections.add_job("revenuebase", state="running")
-    looks.before_next(job.finish)
+    polls.before_next(job.finish)
     api.run(lambda: sensor(job_id=job.id, deferrable=False))
-    assert looks.first_waits
-    assert all(0.08 < wait < 0.12 for wait in looks.first_waits)
+    assert polls.first_waits
+    assert all(0.08 < wait < 0.12 for wait in polls.first_waits)
 
 
 @pytest.mark.parametrize(
@@ -75,10 +75,10 @@ def test_the_pace_is_the_connections(connections: Emulator, api: ExecutionApi, l
 )
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_the_pace_can_be_the_tasks(
-    connections: Emulator, api: ExecutionApi, looks: Looks, how: dict[str, Any], deferrable: bool
+    connections: Emulator, api: ExecutionApi, polls: Polls, how: dict[str, Any], deferrable: bool
 ) -> None:
     job = connections.add_job("revenuebase", state="running")
-    looks.before_next(lambda: None, job.finish)
+    polls.before_next(lambda: None, job.finish)
 
     def make() -> BatchJobSensor:
         if "default_args" not in how:
@@ -87,15 +87,15 @@ def test_the_pace_can_be_the_tasks(
             return sensor(job_id=job.id, deferrable=deferrable)
 
     api.run_to_end(make)
-    assert all(6.2 < wait < 7.8 for wait in looks.first_waits)
+    assert all(6.2 < wait < 7.8 for wait in polls.first_waits)
 
 
-def test_a_vendor_that_asks_for_time_gets_it(connections: Emulator, api: ExecutionApi, looks: Looks) -> None:
-    """Looking again sooner would only be refused, on this side, and use up the patience."""
+def test_a_vendor_that_asks_for_time_gets_it(connections: Emulator, api: ExecutionApi, polls: Polls) -> None:
+    """Polling again sooner would only be refused, on this side, and use up the failures allowed."""
     job = connections.add_job("revenuebase")
     connections.add_fault(Fault("status", operation="status", status=429, retry_after=300))
     api.run(lambda: sensor(job_id=job.id, deferrable=False, timeout=0))
-    assert looks.first_waits[0] >= 299
+    assert polls.first_waits[0] >= 299
 
 
 def test_rescheduled_it_sleeps_the_vendors_time_without_a_worker(connections: Emulator, api: ExecutionApi) -> None:
@@ -115,7 +115,7 @@ def test_but_not_more_than_there_is(connections: Emulator, api: ExecutionApi) ->
     assert outcome.kind == ("failed", "AirflowSensorTimeout")
 
 
-def test_it_goes_on_after_a_reschedule(connections: Emulator, api: ExecutionApi, looks: Looks) -> None:
+def test_it_goes_on_after_a_reschedule(connections: Emulator, api: ExecutionApi, polls: Polls) -> None:
     job = connections.add_job("revenuebase", state="running")
     assert api.run(lambda: sensor(job_id=job.id, mode="reschedule")).state == "up_for_reschedule"
     job.finish()
@@ -124,7 +124,7 @@ def test_it_goes_on_after_a_reschedule(connections: Emulator, api: ExecutionApi,
 
 @pytest.mark.parametrize("mode", ["poke", pytest.param("reschedule", marks=needs_task_state_store)])
 def test_five_failures_in_a_row_are_too_many_in_either_mode(
-    connections: Emulator, api: ExecutionApi, looks: Looks, mode: str
+    connections: Emulator, api: ExecutionApi, polls: Polls, mode: str
 ) -> None:
     job = connections.add_job("revenuebase", state="running")
     connections.add_fault(Fault("status", operation="status", status=503, times=1000))
@@ -134,7 +134,7 @@ def test_five_failures_in_a_row_are_too_many_in_either_mode(
     # A retry begins with new patience.
     connections.clear_faults()
     connections.add_fault(Fault("status", operation="status", status=503, times=5))
-    looks.before_next(job.finish)
+    polls.before_next(job.finish)
     assert api.run_to_end(make, try_number=2).state == "success"
 
 

@@ -53,6 +53,7 @@ class Answers:
         max_tries: as Airflow counts it: a clear raises it.
         should_retry: whether a failing try may be retried.
         conf: the run's configuration.
+        run_facts: what else its run is like, in the place of a run of 2026-01-01.
         variables: Airflow Variables.
         xcoms: by task id, map index and key.
         store: the task state store, by task id, map index and key.
@@ -65,6 +66,7 @@ class Answers:
     max_tries: int = 1
     should_retry: bool = True
     conf: dict[str, Any] = field(default_factory=dict)
+    run_facts: dict[str, Any] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     xcoms: dict[tuple[str, int, str], Any] = field(default_factory=dict)
     store: dict[tuple[str, int, str], Any] = field(default_factory=dict)
@@ -84,7 +86,7 @@ class Answers:
         match [unquote(part) for part in request.url.path.strip("/").split("/")]:
             case ["task-instances", ti_id, "run"]:
                 self.states[self._places[ti_id]] = "running"
-                return httpx.Response(200, json=self._run_context())
+                return _found(self._run_context())
             case ["task-instances", "states"]:
                 return httpx.Response(200, json={"task_states": self._asked_states(request.url.params)})
             case ["task-instances", ti_id, "state"]:
@@ -120,6 +122,7 @@ class Answers:
             "consumed_asset_events": [],
             "partition_key": None,
             "conf": self.conf,
+            **self.run_facts,
         }
         return {
             # An Airflow refuses what it does not know.
@@ -185,7 +188,8 @@ class Answers:
 
 
 def _found(body: Any) -> httpx.Response:
-    return httpx.Response(200, json=body)
+    """JSON in ASCII, which can hold half a character, too."""
+    return httpx.Response(200, content=json.dumps(body), headers={"Content-Type": "application/json"})
 
 
 def _missing() -> httpx.Response:

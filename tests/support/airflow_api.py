@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from uuid import UUID, uuid4
 import httpx
 from airflow.sdk import DAG
 from airflow.sdk.api.datamodels._generated import TaskInstance
+from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.supervisor import (
     InProcessSupervisorComms,
     InProcessTestSupervisor,
@@ -30,6 +32,8 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from tests.support.airflow_answers import DAG_ID, RUN_ID, Answers, Deferral
 from tests.support.airflow_features import serialize
+
+log = logging.getLogger(__name__)
 
 # Of one try of a task, from deferral to deferral.
 MOST_PROCESSES = 50
@@ -53,6 +57,11 @@ class Outcome:
     def kind(self) -> tuple[str, str | None]:
         """The state and the error's type: what is to be alike however a task waits."""
         return self.state, type(self.error).__name__ if self.error else None
+
+    @property
+    def cause(self) -> BaseException | None:
+        """The typed error for which the task failed with no retry left to run."""
+        return getattr(self.error, "cause", None)
 
 
 class ExecutionApi(Answers):
@@ -81,7 +90,7 @@ class ExecutionApi(Answers):
         self._places[str(ti.id)] = place
         if self._resume is None:  # Airflow drops a task's XComs when a try begins, not when it goes on
             self.xcoms = {key: value for key, value in self.xcoms.items() if key[:2] != place}
-        with _own_signals():
+        with _own_signals(), _ended_as_sent():
             result = self._supervisor().start(what=ti, task=operator)
         self._resume = None
         state = str(getattr(result.state, "value", result.state))
@@ -201,6 +210,27 @@ def in_runtime(ti_id: UUID | None = None, **facts: Any) -> TaskInstance:
             **facts,
         }
     )
+
+
+@contextmanager
+def _ended_as_sent() -> Iterator[None]:
+    """What `finalize` raises comes after the task's state was sent: it ends the process, and changes nothing.
+
+    A link that cannot be stored, in Airflow 3.1.0; later ones log it.
+    """
+    finalize = task_runner.finalize
+
+    def logged(*args: Any, **kwargs: Any) -> None:
+        try:
+            finalize(*args, **kwargs)
+        except Exception:
+            log.exception("The task's process ended")
+
+    task_runner.finalize = logged
+    try:
+        yield
+    finally:
+        task_runner.finalize = finalize
 
 
 @contextmanager

@@ -37,6 +37,7 @@ __all__ = [
     "ProvidersManagerTaskRuntime",
     "deserialize",
     "lacks_task_state_store",
+    "needs_any_extra",
     "needs_asset_partitions",
     "needs_asset_state_store",
     "needs_provider_commands",
@@ -66,5 +67,6 @@ needs_asset_partitions = _needs(
 )
 needs_asset_state_store = _needs(hasattr(context, "AssetStateStoreAccessors"), "asset state store")
 needs_shared_streams = _needs(find_spec("airflow.triggers.shared_stream") is not None, "streams that watchers share")
+needs_any_extra = _needs(Version(airflow.__version__) >= Version("3.2"), "connection whose extra is no object", "3.2")
 needs_provider_commands = _needs(hasattr(ProvidersManager, "cli_command_functions"), "commands of providers", "3.2")
 needs_task_spans = _needs(find_spec("airflow.sdk._shared.observability") is not None, "spans of tasks", "3.2")

@@ -1,4 +1,4 @@
-"""Fixtures for tests that run tasks: the Execution API in memory, and a hand on what happens between two looks."""
+"""Fixtures for tests that run tasks: the Execution API in memory, and a hand on what happens between two polls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_batchdl.client import policy
-from airflow_provider_batchdl.waiting import Patience
+from airflow_provider_batchdl.polling.backoff import PollBackoff
 from tests.support.leaks import find_secrets
 
 if TYPE_CHECKING:
@@ -27,18 +27,18 @@ def api() -> Iterator[ExecutionApi]:
 
 
 @dataclass
-class Looks:
-    """What happens before the next looks at a job, one thing before each; the waits themselves are short."""
+class Polls:
+    """What happens before the next polls of a job, one thing before each; the waits themselves are short."""
 
     first_waits: list[float] = field(default_factory=list)
     _then: list[Callable[[], object]] = field(default_factory=list)
 
     def before_next(self, *actions: Callable[[], object]) -> None:
-        """Do these before the next look, the one after, and so on."""
+        """Do these before the next poll, the one after, and so on."""
         self._then += actions
 
     def pause(self, real: float) -> float:
-        """Stand in for the wait between two looks, which would have been ``real`` seconds."""
+        """Stand in for the wait between two polls, which would have been ``real`` seconds."""
         self.first_waits.append(real)
         if self._then:
             self._then.pop(0)()
@@ -46,10 +46,10 @@ class Looks:
 
 
 @pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
-    """Between two looks a test acts, instead of time passing; requests are tried again without a pause."""
-    controlled = Looks()
-    real = Patience.pause
-    monkeypatch.setattr(Patience, "pause", lambda patience: controlled.pause(real(patience)))
+def polls(monkeypatch: pytest.MonkeyPatch) -> Polls:
+    """Between two polls a test acts, instead of time passing; requests are retried without a pause."""
+    controlled = Polls()
+    real = PollBackoff.next_delay
+    monkeypatch.setattr(PollBackoff, "next_delay", lambda backoff: controlled.pause(real(backoff)))
     monkeypatch.setattr(policy, "BACKOFF_CAP", 0.0)
     return controlled

@@ -6,10 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_batchdl._tasks.job_record import STATE_KEY
 from airflow_provider_batchdl.emulator import EmulatedJob, Emulator
 from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
-from airflow_provider_batchdl.transfer.destination import RECORDS
+from airflow_provider_batchdl.transfer.state import WORK_FOLDER
 
+# Where the state store of Airflow's tests has the record of the job of the task "task".
+STORED = ("task", -1, STATE_KEY)
 VENDORS = ("revenuebase", "proofy", "batchcom", "apartmentiq")
 ADDRESSES = ["ada@example.com", "grace@example.com", "edsger@example.com"]
 
@@ -50,4 +53,4 @@ def count(emulator: Emulator, operation: str) -> int:
 
 def landed_in(folder: Path) -> list[Path]:
     """All that lies in a folder, hidden or not, but for the records of jobs that are there before Airflow 3.3."""
-    return [path for path in folder.iterdir() if path.name != RECORDS]
+    return [path for path in folder.iterdir() if path.name != WORK_FOLDER]

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from airflow_provider_batchdl import observers
+from airflow_provider_batchdl.client import retry_events
+from airflow_provider_batchdl.client.retry_events import Retry
 from airflow_provider_batchdl.emulator import Emulator
-from airflow_provider_batchdl.observers import Retry
 from tests.support.azurite import AzureStore, installed_azurite, running_azurite
 from tests.support.seaweedfs import S3Store, running_seaweedfs, weed_binary
 
@@ -23,9 +23,9 @@ settings.load_profile("untimed")
 def retries() -> Iterator[list[Retry]]:
     """What a listener was told of what is tried again."""
     told: list[Retry] = []
-    observers.on_retry.append(told.append)
+    retry_events.on_retry.append(told.append)
     yield told
-    observers.on_retry.remove(told.append)
+    retry_events.on_retry.remove(told.append)
 
 
 @pytest.fixture(scope="session")
@@ -70,8 +70,11 @@ def connections(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator
 
 def forget_process_state() -> None:
     """Drop what a process keeps for an account: tokens and rate limits. Emulators share credentials, not state."""
-    from airflow_provider_batchdl.client import ratelimit
-    from airflow_provider_batchdl.vendors import oauth2
+    from airflow_provider_batchdl.client import throttle
+    from airflow_provider_batchdl.vendors import oauth2, signed_in
 
-    oauth2.forget_tokens()
-    ratelimit.forget_limiters()
+    for token in oauth2._tokens.values():
+        token.drop()
+    oauth2._tokens.clear()
+    signed_in.forget_all()
+    throttle._throttles.clear()

@@ -100,7 +100,7 @@ def running_emulator() -> Iterator[str]:
     server = create_server("127.0.0.1", 0, in_memory=True)
     server.start()
     try:
-        # The port it was given is told nowhere else; choosing one beforehand would race with other workers.
+        # Nothing else says which port it was given; choosing one beforehand would race with other workers.
         yield f"http://127.0.0.1:{server._api._httpd.server_port}"
     finally:
         server.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -49,10 +50,12 @@ class _Handler(BaseHTTPRequestHandler):
             name = json.loads(body)["name"]
             self.store.buckets[name] = {}
             self._json(200, {"name": name})
-        elif fault := self.store.strikes("look"):
+        elif fault := self.store.strikes("read"):
             self._fail(fault)
         elif self.command == "DELETE":
-            self.store.find(bucket, unquote(parts[2]))
+            resource, _ = self.store.find(bucket, unquote(parts[2]))
+            if query.get("ifGenerationMatch") not in (None, resource["generation"]):
+                raise RefusalError(412, "At least one of the pre-conditions you specified did not hold.")
             del self.store.buckets[bucket][unquote(parts[2])]
             self._reply(204)
         elif len(parts) == 2:
@@ -66,9 +69,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _upload(self, bucket: str, query: dict[str, str], body: bytes) -> None:
         content_range = self.headers.get("Content-Range", "")
-        call = _call_name(self.command, query, content_range)
+        call = _call_name(self.command, content_range)
         self.store.uploads.append((content_range or None, self.headers.get("X-Goog-Hash")))
         fault = self.store.strikes(call)
+        if fault and fault.stalls:
+            time.sleep(fault.stalls)
+        if self.store.flips and call == "last":
+            body = bytes([body[0] ^ 1]) + body[1:]
         if fault and fault.keeps:
             first = int(content_range.removeprefix("bytes ").partition("-")[0])
             kept = body[: fault.keeps // GRAIN * GRAIN]
@@ -87,11 +94,9 @@ class _Handler(BaseHTTPRequestHandler):
     ) -> tuple[int, dict[str, str], dict[str, Any] | None]:
         condition = query.get("ifGenerationMatch")
         if call == "start":
+            self.store.user_projects.add(query.get("userProject"))
             name = query.get("name") or json.loads(body)["name"]
             return 200, {"Location": self.store.start(bucket, name, condition)}, None
-        if call == "put":
-            metadata, content = _parts(body, self.headers["Content-Type"])
-            return 200, {}, self.store.insert(bucket, metadata["name"], content, condition, metadata.get("crc32c"))
         if call == "cancel":
             session = self.store.sessions.get(query["upload_id"])
             if session is None or session.resource is not None:
@@ -105,7 +110,12 @@ class _Handler(BaseHTTPRequestHandler):
         return 308, {"Range": f"bytes=0-{len(session.content) - 1}"} if session.content else {}, None
 
     def _fail(self, fault: Fault) -> None:
-        if fault.status:
+        if fault.status == 308:
+            session = parse_qs(urlsplit(self.path).query)["upload_id"][0]
+            sent = self.headers["Content-Range"].partition("/")[0].rpartition("-")[2]
+            last = sent if fault.lies else len(self.store.sessions[session].content) - 1
+            self._reply(308, b"", {"Range": f"bytes=0-{last}"})
+        elif fault.status:
             self._json(fault.status, {"error": {"code": fault.status, "message": "Injected fault"}})
         else:
             self.close_connection = True
@@ -122,22 +132,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def _call_name(method: str, query: dict[str, str], content_range: str) -> str:
+def _call_name(method: str, content_range: str) -> str:
     if method == "POST":
-        return "start" if query["uploadType"] == "resumable" else "put"
+        return "start"
     if method == "DELETE":
         return "cancel"
-    if content_range == "bytes */*":
-        return "ask"
     return "chunk" if content_range.endswith("/*") else "last"
-
-
-def _parts(body: bytes, content_type: str) -> tuple[dict[str, Any], bytes]:
-    """The metadata and the content of a `multipart/related` body."""
-    boundary = b"--" + content_type.partition('boundary="')[2].rstrip('"').encode()
-    _, metadata, content, _ = body.split(boundary)
-    content = content.partition(b"\r\n\r\n")[2]
-    return json.loads(metadata.partition(b"\r\n\r\n")[2]), content.removesuffix(b"\r\n")
 
 
 @contextlib.contextmanager

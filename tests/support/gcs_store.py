@@ -26,12 +26,14 @@ class Fault:
     """What befalls chosen requests.
 
     Attributes:
-        call: which: `start`, `chunk`, `last`, `ask`, `put`, `cancel` or `look` (at what is there).
-        status: the answer's status; 0 cuts the connection.
+        call: which: `start`, `chunk`, `last`, `cancel` or `read` (of objects and listings).
+        status: the answer's status; 0 cuts the connection; 308 says what the session has.
         times: how often; the calls after that are let through.
         skip: how many calls go well before.
         done: the store has done what was asked and only the answer is lost.
         keeps: how many bytes of a chunk the session keeps all the same, rounded down to 256 KiB.
+        stalls: seconds before the answer.
+        lies: with 308, the session says that it has what it has not.
         struck: how often it has.
     """
 
@@ -41,6 +43,8 @@ class Fault:
     skip: int = 0
     done: bool = False
     keeps: int = 0
+    stalls: float = 0
+    lies: bool = False
     struck: int = 0
 
 
@@ -75,6 +79,12 @@ class GcsStore:
         """`Content-Range` and `X-Goog-Hash` of the requests that upload, in order."""
         self.authorizations: set[str | None] = set()
         """The `Authorization` headers of all requests."""
+        self.user_projects: set[str | None] = set()
+        """Who pays, by the requests that begin an upload."""
+        self.flips = False
+        """One bit of every upload is not as it was sent."""
+        self.checks = True
+        """Checksums are compared."""
         self._lock = threading.RLock()
 
     def strikes(self, call: str) -> Fault | None:
@@ -92,7 +102,8 @@ class GcsStore:
 
     def forget(self) -> None:
         """Forget what one test has seen or left."""
-        for each in (self.faults, self.calls, self.uploads, self.sessions, self.authorizations):
+        self.flips, self.checks = False, True
+        for each in (self.faults, self.calls, self.uploads, self.sessions, self.authorizations, self.user_projects):
             each.clear()
 
     def open_sessions(self) -> list[str]:
@@ -108,7 +119,7 @@ class GcsStore:
             if condition == "0" and name in objects:
                 raise RefusalError(412, "At least one of the pre-conditions you specified did not hold.")
             crc32c = _crc32c(content)
-            if checksum not in (None, crc32c):
+            if self.checks and checksum not in (None, crc32c):
                 raise RefusalError(400, f"Provided CRC32C {checksum} doesn't match calculated CRC32C {crc32c}.")
             now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
             generation = str(time.time_ns())

@@ -13,7 +13,8 @@ import pytest
 
 _HEX = r"[0-9a-f]{12,}"
 SECRETS = re.compile(
-    rf"\b(?:rb|pf|rest|project|aiq(?:_[a-z]+)?)_{_HEX}"
+    rf"\b(?:rb|pf|rest|project|aiq(?:_[a-z]+)?|shpat|secret)_{_HEX}"
+    rf"|\bsk-proj-{_HEX}|\b00D[0-9a-f]{{15}}!\w{{12,}}|\b[0-9A-F]{{64}}\b"
     rf"|X-Amz-Signature=[0-9a-fA-F]{{8,}}|X-Amz-Credential=\w{{4,}}"
     rf"|\bBearer [\w\-.~+/]{{12,}}|\bBasic [\w+/]{{12,}}={{0,2}}"
     rf"|\bsig=[\w%+/]{{20,}}"

@@ -12,12 +12,13 @@ Answer = bytes | Callable[[socket.socket], None]
 
 
 @contextlib.contextmanager
-def serving(*answers: Answer, pause: float = 0.0) -> Iterator[str]:
+def serving(*answers: Answer, pause: float = 0.0, received: list[bytes] | None = None) -> Iterator[str]:
     """Answer one connection after another with ``answers``, the last one again and again, and close each.
 
     Args:
         answers: what to say, or what is to be done with the connection once something was received on it.
         pause: seconds between one byte and the next; 0 for all at once.
+        received: gets what each connection brings first.
 
     Yields:
         The server's base URL, with a final slash.
@@ -32,7 +33,9 @@ def serving(*answers: Answer, pause: float = 0.0) -> Iterator[str]:
                 return  # closed: the test is over
             with connection, contextlib.suppress(OSError):
                 connection.settimeout(5)
-                connection.recv(65536)
+                request = connection.recv(65536)
+                if received is not None:
+                    received.append(request)
                 answer = answers[min(number, len(answers) - 1)]
                 if not isinstance(answer, bytes):
                     answer(connection)

@@ -7,7 +7,8 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from airflow_provider_batchdl.transfer.sinks import Sink, open_sink
+from airflow_provider_batchdl.transfer.sinks.base import Sink
+from airflow_provider_batchdl.transfer.sinks.factory import open_sink
 from tests.support.seaweedfs import S3Store
 
 

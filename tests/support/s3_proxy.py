@@ -32,6 +32,7 @@ class PartFault:
         code: the error code to answer with.
         message: the error's message.
         direct: only of parts that come signed in the address.
+        headers: further ones of the answer.
     """
 
     number: int | None
@@ -41,6 +42,7 @@ class PartFault:
     code: str = "SlowDown"
     message: str = "Injected"
     direct: bool = False
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -114,7 +116,7 @@ def s3_proxy(endpoint_url: str, *, certificate: Path | None = None) -> Iterator[
                 return
             if fault and fault.act == "answer":
                 text = f"<Error><Code>{fault.code}</Code><Message>{fault.message}</Message></Error>".encode()
-                self.reply(Answer(fault.status, XML, text))
+                self.reply(Answer(fault.status, XML, text), fault.headers)
                 return
             if fault and fault.act == "damage":
                 body[len(body) // 2] ^= 1

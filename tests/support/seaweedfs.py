@@ -25,6 +25,8 @@ _PORTS = ("master.port", "volume.port", "filer.port", "s3.port")
 
 READER = ("AKTESTREADER", "testreadersecret")
 """Access key and secret of one who may read and list, not write."""
+WRITER = ("AKTESTWRITER", "testwritersecret")
+"""Access key and secret of one who may write, and neither read nor list."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ def _start(binary: str, folder: Path) -> tuple[subprocess.Popen[bytes], S3Store]
     identities = [
         _identity("tests", access, secret, ["Admin", "Read", "Write", "List", "Tagging"]),
         _identity("reader", *READER, ["Read", "List"]),
+        _identity("writer", *WRITER, ["Write"]),
     ]
     (folder / "s3.json").write_text(json.dumps({"identities": identities}))
     ports = _free_ports(2 * len(_PORTS))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import http.client
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 WAIT = 60.0
@@ -54,12 +56,12 @@ class StoreProxyHandler(BaseHTTPRequestHandler, ABC):
         finally:
             connection.close()
 
-    def reply(self, answer: Answer) -> None:
-        """Tell the client."""
+    def reply(self, answer: Answer, own: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Tell the client, with headers of the proxy's own."""
         self.send_response_only(answer.status)
-        for name, value in answer.headers:
-            if name.lower() not in _PER_HOP:
-                self.send_header(name, value)
+        passed = [(name, value) for name, value in answer.headers if name.lower() not in _PER_HOP]
+        for name, value in (*passed, *own.items()):
+            self.send_header(name, value)
         length = answer.length if self.command == "HEAD" else None
         self.send_header("Content-Length", length or str(len(answer.body)))
         self.end_headers()

@@ -132,7 +132,7 @@ def test_stopped_it_leaves_nothing_to_see_and_goes_on_when_called_again(
         text=True,
     ) as process:
         for _ in range(600):
-            if any(path.stat().st_size > 1_000_000 for path in tmp_path.iterdir()):
+            if any(path.stat().st_size > 1_000_000 for path in tmp_path.rglob("*.part")):
                 break
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)

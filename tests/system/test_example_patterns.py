@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_batchdl.emulator import Emulator
-from airflow_provider_batchdl.transfer.destination import RECORDS
+from airflow_provider_batchdl.transfer.state import WORK_FOLDER
 from tests.support.airflow_jobs import count
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags" / "patterns"
@@ -77,7 +77,7 @@ def labels(task_id: str) -> set[str]:
 
 
 def landed(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file() and RECORDS not in path.parts]
+    return [path for path in folder.rglob("*") if path.is_file() and WORK_FOLDER not in path.parts]
 
 
 def test_mapped_files(run: Callable[..., Any], connections: Emulator, tmp_path: Path) -> None:

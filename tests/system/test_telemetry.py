@@ -27,8 +27,8 @@ pytest.importorskip("statsd", reason="Airflow's metrics need its extra statsd")
 pytestmark = [pytest.mark.system, pytest.mark.timeout(420)]
 
 DAG_ID = "telemetry"
-# Jobs end when they were looked at so often, a second apart, so that Airflow has noticed the deferral everywhere.
-LOOKS = 5
+# Jobs end when they were polled so often, a second apart, so that Airflow has noticed the deferral everywhere.
+POLLS = 5
 FOREVER = 24 * 3600.0
 SIGNATURE = "0123456789abcdef"
 _DAG = """
@@ -78,9 +78,9 @@ class Received:
         assert {each.kind for each in found} <= {kind}
         return found
 
-    def looks(self, vendor: str) -> int:
+    def polls(self, vendor: str) -> int:
         """How often a vendor was asked about a job while it was waited for; a download asks once more."""
-        return looks_at(self.vendors, vendor) - 1
+        return polls_of(self.vendors, vendor) - 1
 
     def below(self, task_id: str) -> list[tuple[Span, Span]]:
         """The provider's spans of a task in order of time, each with the one that it is a child of."""
@@ -90,7 +90,7 @@ class Received:
         return sorted(found, key=lambda pair: pair[0].start)
 
 
-def looks_at(vendors: Emulator, vendor: str) -> int:
+def polls_of(vendors: Emulator, vendor: str) -> int:
     return sum(r.vendor == vendor and r.operation in ("status", "list") for r in vendors.requests)
 
 
@@ -125,7 +125,7 @@ def run(stack: LocalStack, vendors: Emulator, folder: Path) -> dict[str, Any]:
     stack.prepare(folder, connections(vendors))
     run_id = stack.api.trigger(DAG_ID)
     jobs = ("apartmentiq", "proofy")
-    stack.wait("looks at both jobs", lambda: all(looks_at(vendors, vendor) >= LOOKS for vendor in jobs))
+    stack.wait("polls of both jobs", lambda: all(polls_of(vendors, vendor) >= POLLS for vendor in jobs))
     for vendor in jobs:
         [job] = vendors.jobs(vendor)
         job.finish()
@@ -192,7 +192,7 @@ def test_what_a_task_counts_that_waits_on_its_worker(received: Received) -> None
     counters, landing = received.counters(triggerer=False), received.landings["waiting"]
     assert {name: value for name, value in counters.items() if "vendor=proofy" in name} == {
         "submits vendor=proofy": 1,
-        "polls vendor=proofy kind=single": received.looks("proofy"),
+        "polls vendor=proofy kind=single": received.polls("proofy"),
         "jobs vendor=proofy state=succeeded": 1,
         "downloads vendor=proofy": 1,
         "download.files vendor=proofy": 1,
@@ -203,7 +203,7 @@ def test_what_a_task_counts_that_waits_on_its_worker(received: Received) -> None
 
 
 def test_what_the_triggerer_sends_from_its_own_process(received: Received) -> None:
-    polls = received.looks("apartmentiq")
+    polls = received.polls("apartmentiq")
     assert received.counters(triggerer=True) == {"polls vendor=apartmentiq kind=single": polls}
     lags, unseen = received.values("poll.lag", "ms"), received.values("poll.unseen", "ms")
     assert (len(lags), len(unseen)) == (polls, 1)

@@ -71,10 +71,9 @@ def test_a_run_for_every_job_whoever_submitted_it(
         provide_database(home)
         with AirflowProcesses(home) as processes, contextlib.closing(AirflowApi(home)) as api:
             Runner(home, processes, api, lambda line: None).prepare({})
-            fields = vendors.connections()["batchcom_default"]
-            api.add_connection("batchcom_default", demo.runner.with_poll_interval(fields))
+            api.add_connection("batchcom_default", vendors.connections()["batchcom_default"])
             api.unpause_all()
-            wait_until(lambda: len(vendors.requests) >= 4, "the watchers look")
+            wait_until(lambda: len(vendors.requests) >= 4, "the watchers poll")
             by_hand.finish()
             first = {"vendor": "batchcom", "job_id": by_hand.id, "state": "succeeded"}
             wait_until(lambda: reported(api) == {name: [first] for name in DAGS}, "a run for the first job")

@@ -10,11 +10,12 @@ from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.emulator import Emulator
-from airflow_provider_batchdl.transfer import engine
-from airflow_provider_batchdl.transfer.landing import Destination
+from airflow_provider_batchdl.transfer.job_download import Destination
+from airflow_provider_batchdl.transfer.source import retry_budget
 from airflow_provider_batchdl.vendors import vendor_class
 from airflow_provider_batchdl.vendors.account import Account
 from tests.support.fixtures import forget_process_state
+from tests.support.mortal_store import MortalStore
 
 ClientFor = Callable[[str], BatchClient]
 
@@ -23,7 +24,7 @@ ClientFor = Callable[[str], BatchClient]
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that the engine would have made between attempts; none is made."""
     made: list[float] = []
-    monkeypatch.setattr(engine, "sleep", made.append)
+    monkeypatch.setattr(retry_budget, "sleep", made.append)
     return made
 
 
@@ -57,3 +58,11 @@ def local(path: Path, *, folder: bool = False) -> Destination:
 def left_in(folder: Path) -> list[str]:
     """Everything below ``folder``, temporary files included."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def mortal() -> Iterator[type[MortalStore]]:
+    MortalStore.store.clear()
+    MortalStore.left = -1
+    yield MortalStore
+    MortalStore.store.clear()

@@ -19,7 +19,7 @@ def main() -> None:
 
     import airflow_provider_batchdl.operators.run  # noqa: F401 what a task has imported anyway
     from airflow_provider_batchdl.client import BatchClient
-    from airflow_provider_batchdl.transfer.landing import Destination, download
+    from airflow_provider_batchdl.transfer.job_download import Destination, download
     from airflow_provider_batchdl.vendors import vendor_class
     from airflow_provider_batchdl.vendors.account import Account
 

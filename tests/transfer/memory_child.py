@@ -37,16 +37,19 @@ def main() -> None:
     order = json.load(sys.stdin)
     import airflow_provider_batchdl.operators.run  # noqa: F401 what a task has imported anyway
     from airflow_provider_batchdl.client import BatchClient
-    from airflow_provider_batchdl.transfer.landing import Destination, download
+    from airflow_provider_batchdl.transfer.job_download import Destination, download
     from airflow_provider_batchdl.vendors import vendor_class
     from airflow_provider_batchdl.vendors.account import Account
 
-    account = Account(order["url"], order["password"], order["login"], order["extra"])
+    kind, extra = vendor_class(order["vendor"]).chosen_by(order["extra"], None)
+    account = Account(order["url"], order["password"], order["login"], extra)
     fs = filesystem(order)
-    with BatchClient(vendor_class(order["vendor"])(account)) as client:
+    with BatchClient(kind(account)) as client:
         before = status("VmRSS")
         Path("/proc/self/clear_refs").write_text("5")  # the peak is counted anew from here (proc(5))
-        landing = download(client, order["job_id"], Destination(fs, order["path"], "result"))
+        landing = download(
+            client, order["job_id"], Destination(fs, order["path"], "result"), **order.get("options", {})
+        )
         peak = status("VmHWM")
     result = {"over": peak - before, "before": before, "landing": landing.to_dict()}
     print(json.dumps(result))  # noqa: T201 its only output

@@ -12,8 +12,8 @@ import sys
 import s3fs
 
 from airflow_provider_batchdl.client import BatchClient
-from airflow_provider_batchdl.transfer.landing import Destination, download
-from airflow_provider_batchdl.transfer.sinks import s3, s3_checkpoints
+from airflow_provider_batchdl.transfer.job_download import Destination, download
+from airflow_provider_batchdl.transfer.sinks.s3 import checkpointed, sink
 from airflow_provider_batchdl.vendors import vendor_class
 from airflow_provider_batchdl.vendors.account import Account
 
@@ -21,12 +21,13 @@ from airflow_provider_batchdl.vendors.account import Account
 def main() -> None:
     order = json.load(sys.stdin)
     logging.basicConfig(level=logging.INFO)
-    s3.BLOCK, s3.IN_FLIGHT_BYTES = order["block"], 2 * order["block"]
-    s3_checkpoints.EVERY = s3_checkpoints.WORTH_NOTING = order["every"]
+    sink.BLOCK, sink.IN_FLIGHT_BYTES = order["block"], 2 * order["block"]
+    checkpointed.EVERY = checkpointed.WORTH_RECORDING = order["every"]
     fs = s3fs.S3FileSystem(endpoint_url=order["endpoint"], key=order["key"], secret=order["secret"])
     account = Account(order["url"], order["password"], order["login"], order["extra"])
     with BatchClient(vendor_class(order["vendor"])(account)) as client:
-        landing = download(client, order["job_id"], Destination(fs, order["path"], f"s3://{order['path']}"))
+        destination = Destination(fs, order["path"], f"s3://{order['path']}")
+        landing = download(client, order["job_id"], destination, sha256=order.get("sha256", True))
     print(json.dumps(landing.to_dict()))  # noqa: T201 its only output
     fs.close_session(fs.loop, fs._s3creator)
 

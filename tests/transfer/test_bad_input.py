@@ -24,10 +24,11 @@ from airflow_provider_batchdl.exceptions import (
     ResultTooLargeError,
     TruncatedDownloadError,
     UnexpectedResponseError,
+    UnstorableResultError,
     VendorUnavailableError,
 )
-from airflow_provider_batchdl.transfer.landing import Destination, download, fetch
-from airflow_provider_batchdl.transfer.sinks.local import LocalSink
+from airflow_provider_batchdl.transfer.job_download import Destination, download, fetch
+from airflow_provider_batchdl.transfer.sinks.local.sink import LocalSink
 from tests.support.raw_server import serving
 from tests.support.seaweedfs import READER, S3Store
 from tests.transfer.conftest import ClientFor, left_in, local
@@ -92,7 +93,7 @@ CASES = [
         answer(gzip.compress(b"a,b\n" * 2_000_000), "application/gzip", Content_Disposition='filename="x.csv.gz"'),
         ResultTooLargeError, "Set a destination", ("revenuebase",), ("fetch",)),
     Bad("an archive", answer(zipped(bytes(10_000_000)), "application/zip", Content_Disposition='filename="x.zip"'),
-        UnexpectedResponseError, "Set a destination", ("revenuebase",), ("fetch",)),
+        UnstorableResultError, "Set a destination", ("revenuebase",), ("fetch",)),
     Bad("larger than allowed", answer("a,b\n" * MOST, "text/csv"), ResultTooLargeError, "Set a destination",
         ways=("fetch",)),
     Bad("a throttling store", Fault("status", status=503, body=SLOW_DOWN, content_type="application/xml", times=99),
@@ -170,7 +171,7 @@ class TestLocalDestinations:
             error = self.refusal(client_for, job, tmp_path / "x.csv")
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        assert "does not take a file of this size" in str(error.remedy)
+        assert "accepts no file of this size" in str(error.remedy)
         assert left_in(tmp_path) == []
 
     def test_a_read_only_folder(self, client_for: ClientFor, job: str, read_only: Path) -> None:
@@ -263,4 +264,4 @@ def test_a_declared_checksum_that_cannot_be_checked_is_said(
     landing = download(client_for("apartmentiq"), job.id, local(tmp_path, folder=True))
     assert landing.verified_by == ("content-length", "csv-end")
     for header in ("x-amz-checksum-sha256", "content-md5"):
-        assert f"The checksum in {header} cannot be checked here." in caplog.text
+        assert f"Cannot check the checksum in {header}" in caplog.text

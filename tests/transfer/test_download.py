@@ -17,7 +17,7 @@ from airflow_provider_batchdl.exceptions import (
     UnexpectedResponseError,
 )
 from airflow_provider_batchdl.jobs import Landing
-from airflow_provider_batchdl.transfer.landing import download, fetch
+from airflow_provider_batchdl.transfer.job_download import download, fetch
 from tests.transfer.conftest import ClientFor, left_in, local
 
 VENDORS = ["revenuebase", "proofy", "batchcom", "apartmentiq"]

@@ -14,9 +14,9 @@ from airflow.sdk.io import attach
 
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.exceptions import DestinationError, UnexpectedResponseError
-from airflow_provider_batchdl.hooks.storage import destination_at
+from airflow_provider_batchdl.hooks._storage import destination_at
 from airflow_provider_batchdl.jobs import Landing
-from airflow_provider_batchdl.transfer.landing import Destination, download
+from airflow_provider_batchdl.transfer.job_download import Destination, download
 from tests.support.azurite import AzureStore, close_filesystem
 from tests.support.child import finished, order
 from tests.transfer.conftest import ClientFor
@@ -56,6 +56,7 @@ def test_a_result_lands_as_it_was_served(
     (served,), (landed,) = job.files(), landing.files
     assert landed.sha256 == served.sha256
     assert landing.resumed == 1
+    assert landing.verified_by[-1] == "store-checksum"
     with ObjectStoragePath(landed.uri).open("rb") as content:  # type: ignore[no-untyped-call]
         assert hashlib.sha256(content.read()).hexdigest() == served.sha256
     assert there(place) == ["result.csv"]
@@ -122,7 +123,7 @@ def test_a_finished_download_is_not_repeated(emulator: Emulator, client_for: Cli
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux's /proc to measure the peak")
 def test_a_large_result_lands_in_little_memory(emulator: Emulator, azure_store: AzureStore) -> None:
-    size, container = 256 * MIB, azure_store.container()
+    size, container = 160 * MIB, azure_store.container()
     job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=size, format="csv"), state="succeeded")
     azure = {"connection_string": azure_store.connection_string}
     told = order(emulator, job.id, f"{container}/result.csv", azure=azure)

@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_batchdl.emulator import Emulator, ResultSpec
 from airflow_provider_batchdl.exceptions import DestinationError, EmptyResultError, InvalidRequestError
 from airflow_provider_batchdl.jobs import Landing
-from airflow_provider_batchdl.transfer.landing import download, fetch
+from airflow_provider_batchdl.transfer.job_download import download, fetch
 from tests.transfer.conftest import ClientFor, left_in, local
 
 EMPTY = ResultSpec(parts=0)
@@ -32,7 +32,7 @@ def test_it_fails_and_touches_nothing(emulator: Emulator, client_for: ClientFor,
 
 
 @pytest.mark.parametrize("if_exists", ["replace", "error", "skip"])
-def test_skipped_it_touches_nothing(emulator: Emulator, client_for: ClientFor, tmp_path: Path, if_exists: str) -> None:
+def test_skipped_it_touches_nothing(emulator: Emulator, client_for: ClientFor, tmp_path: Path, if_exists: Any) -> None:
     (tmp_path / "x.jsonl").write_text(OLD)
     job = emulator.add_job("batchcom", result=EMPTY)
     told: list[Landing] = []
@@ -90,15 +90,15 @@ def test_what_must_not_be_replaced_is_not_replaced_with_nothing(
 
 
 @pytest.mark.parametrize("on_empty", ["skip", "land"])
-def test_as_values_it_is_an_empty_list(emulator: Emulator, client_for: ClientFor, on_empty: str) -> None:
+def test_as_values_it_is_an_empty_list(emulator: Emulator, client_for: ClientFor, on_empty: Any) -> None:
     job = emulator.add_job("batchcom", result=EMPTY)
     assert fetch(client_for("batchcom"), job.id, max_bytes=10, on_empty=on_empty) == []
 
 
 @pytest.mark.parametrize("on_empty", ["", "ignore", None])
 def test_another_word_is_refused(emulator: Emulator, client_for: ClientFor, tmp_path: Path, on_empty: Any) -> None:
-    with pytest.raises(InvalidRequestError, match="fail, skip, land"):
+    with pytest.raises(InvalidRequestError, match=r'must be "fail", "skip" or "land", not '):
         download(client_for("batchcom"), "1", local(tmp_path), on_empty=on_empty)
-    with pytest.raises(InvalidRequestError, match="fail, skip, land"):
+    with pytest.raises(InvalidRequestError, match=r'must be "fail", "skip" or "land", not '):
         fetch(client_for("batchcom"), "1", max_bytes=1, on_empty=on_empty)
     assert emulator.requests == []

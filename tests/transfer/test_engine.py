@@ -24,7 +24,7 @@ from airflow_provider_batchdl.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_batchdl.jobs import Landing
-from airflow_provider_batchdl.transfer.landing import download
+from airflow_provider_batchdl.transfer.job_download import download
 from tests.transfer.conftest import ClientFor, left_in, local
 
 SIZE = 3_000_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.jobs import Landing
-from airflow_provider_batchdl.transfer.landing import Destination, download
+from airflow_provider_batchdl.transfer.job_download import Destination, download
 from tests.support import child
 from tests.support.child import order, running
 from tests.transfer.conftest import ClientFor, left_in
@@ -23,13 +24,15 @@ SIZE = 24 * MIB
 IN_HAND = 2 * MIB
 SLACK = 64 << 10
 WAIT = 60.0
+# More changes of names than replacing a result takes.
+STEPS = 20
 CHILD = "tests.transfer.kill_child"
 
 pytestmark = pytest.mark.timeout(240)
 
 
 def partial(folder: Path) -> Path | None:
-    return next((path for path in folder.iterdir() if path.name.endswith(".part")), None) if folder.exists() else None
+    return next(folder.rglob("*.part"), None)
 
 
 def killed(emulator: Emulator, job_id: str, path: str, folder: Path, at: int, vendor: str = "apartmentiq") -> int:
@@ -66,8 +69,10 @@ def wire(emulator: Emulator, since: int = 0) -> int:
     return sum(record.bytes_sent for record in records if record.operation == "store")
 
 
-@pytest.mark.parametrize("at", [2 * MIB + 1, 8 * MIB, 3 * SIZE // 4 - 7, SIZE - 1])
-@pytest.mark.parametrize("folder", [False, True])
+@pytest.mark.parametrize(
+    ("at", "folder"),
+    [(2 * MIB + 1, False), (8 * MIB, True), (8 * MIB, False), (3 * SIZE // 4 - 7, False), (SIZE - 1, True)],
+)
 def test_the_next_try_goes_on_where_the_killed_one_was(
     emulator: Emulator, tmp_path: Path, at: int, folder: bool
 ) -> None:
@@ -84,7 +89,7 @@ def test_the_next_try_goes_on_where_the_killed_one_was(
     assert landed.rows == content.count(b"\n") - 1
     assert landing.resumed == 1
     assert SIZE - durable <= wire(emulator, since) <= SIZE - durable + SLACK
-    assert f"goes on at byte {durable}" in log
+    assert f"Resuming the previous try's download at byte {durable}" in log
 
 
 def test_killed_twice(emulator: Emulator, tmp_path: Path) -> None:
@@ -113,7 +118,7 @@ def test_a_file_that_changed_meanwhile_begins_again(emulator: Emulator, tmp_path
     landing, log = finished(emulator, job.id, path)
     content = (tmp_path / "result.csv").read_bytes()
     assert hashlib.sha256(content).hexdigest() == landing.files[0].sha256 == job.files()[0].sha256 != old
-    assert "beginning again, from zero" in log
+    assert "restarting from byte 0" in log
     assert landing.resumed == 0
     assert left_in(tmp_path) == ["result.csv"]
 
@@ -160,18 +165,21 @@ def test_while_a_result_is_replaced(emulator: Emulator, client_for: ClientFor, t
     old, new = (
         emulator.add_job("batchcom", result=ResultSpec(bytes=9_000, format="jsonl", parts=parts)) for parts in (3, 1)
     )
-    for at in range(40):
-        path = f"{tmp_path}/{at}/" if folder else f"{tmp_path}/{at}/x.jsonl"
-        place = Destination(LocalFileSystem(), path, path)
+    paths = [f"{tmp_path}/{at}/" if folder else f"{tmp_path}/{at}/x.jsonl" for at in range(STEPS)]
+    places = [Destination(LocalFileSystem(), path, path) for path in paths]
+    for place in places:
         download(client_for("batchcom"), old.id, place)
-        with running(CHILD, order(emulator, new.id, path, vendor="batchcom", die_before=at)) as process:
-            process.communicate(timeout=WAIT)
+    mortals = {**order(emulator, new.id, "", vendor="batchcom"), "paths": paths}
+    del mortals["path"]
+    ended, _ = child.finished(CHILD, mortals, timeout=2 * WAIT)
+    statuses: list[int] = ended["statuses"]
+    for at, (place, status) in enumerate(zip(places, statuses, strict=True)):
         for manifest in (tmp_path / str(at)).glob("*_manifest.json"):
             for file in Landing.from_dict(json.loads(manifest.read_text())).files:
                 assert hashlib.sha256(Path(file.uri).read_bytes()).hexdigest() == file.sha256
         landing = download(client_for("batchcom"), new.id, place)
         assert left_in(tmp_path / str(at)) == [Path(landing.files[0].uri).name]
-        if process.returncode == 0:
-            assert at >= 6
-            return
-    pytest.fail("it never ended")
+        assert status in (0, signal.SIGKILL)
+    first = statuses.index(0)
+    assert first >= 6
+    assert set(statuses[first:]) == {0}

@@ -77,8 +77,9 @@ def wire(emulator: Emulator, since: int) -> int:
     return sum(record.bytes_sent for record in emulator.requests[since:] if record.operation == "store")
 
 
-@pytest.mark.parametrize("folder", [False, True])
-@pytest.mark.parametrize("at", [BEHIND + MIB, 33 * MIB + 7, SIZE - 1])
+@pytest.mark.parametrize(
+    ("at", "folder"), [(BEHIND + MIB, False), (33 * MIB + 7, False), (33 * MIB + 7, True), (SIZE - 1, True)]
+)
 def test_the_next_try_goes_on_after_the_last_checkpoint(
     emulator: Emulator, bucket: Bucket, at: int, folder: bool
 ) -> None:
@@ -91,11 +92,13 @@ def test_the_next_try_goes_on_after_the_last_checkpoint(
     landing, log = finished(emulator, bucket, job.id, path)
     [landed] = landing.files
     content = bucket.read(landed.uri.split("/", 3)[3])
-    assert hashlib.sha256(content).hexdigest() == landed.sha256 == job.files()[0].sha256
-    assert landed.rows == content.count(b"\n") - 1
+    assert hashlib.sha256(content).hexdigest() == job.files()[0].sha256
+    assert (landed.sha256, landed.rows) == (None, None)
+    assert f"No sha256 and no rows of this file: another process read its first {offset} bytes" in log
+    assert landed.verified_by == ("content-length", "store-checksum")
     assert landing.resumed == 1
     assert SIZE - offset <= wire(emulator, since) <= SIZE - offset + 64 * 1024
-    assert f"goes on at byte {offset}" in log
+    assert f"Resuming the previous try's download at byte {offset}" in log
     assert bucket.keys() == [landed.uri.split("/", 3)[3]]
     assert bucket.open_uploads() == []
 
@@ -117,6 +120,31 @@ def test_a_file_that_changed_meanwhile_begins_again(emulator: Emulator, bucket: 
     landing, log = finished(emulator, bucket, job.id, "landed/result.csv")
     content = bucket.read("landed/result.csv")
     assert hashlib.sha256(content).hexdigest() == landing.files[0].sha256 == job.files()[0].sha256 != old
-    assert "beginning again, from zero" in log
+    assert "restarting from byte 0" in log
     assert bucket.keys() == ["landed/result.csv"]
+    assert bucket.open_uploads() == []
+
+
+def test_who_requires_a_sha256_restarts_what_another_process_began(emulator: Emulator, bucket: Bucket) -> None:
+    job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=SIZE, format="csv"), state="succeeded")
+    killed(emulator, bucket, job.id, "landed/result.csv", after=SIZE - 1, noted=EVERY)
+    landing, log = child.finished(
+        CHILD, {**told(emulator, bucket, job.id, "landed/result.csv"), "sha256": "required"}, timeout=WAIT
+    )
+    [landed] = Landing.from_dict(landing).files
+    assert landed.sha256 == job.files()[0].sha256
+    assert landed.rows is not None
+    assert 'sha256="required", and another process read the first bytes); restarting from byte 0' in log
+    assert bucket.keys() == ["landed/result.csv"]
+    assert bucket.open_uploads() == []
+
+
+def test_an_upload_whose_source_declares_hashes_alone_is_not_resumed(emulator: Emulator, bucket: Bucket) -> None:
+    job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=SIZE, format="csv"), state="succeeded")
+    job.declares_checksums = True
+    assert killed(emulator, bucket, job.id, "landed/result.csv", after=SIZE - 1, noted=0) == 0
+    landing, _ = finished(emulator, bucket, job.id, "landed/result.csv")
+    [landed] = landing.files
+    assert landed.sha256 == job.files()[0].sha256
+    assert {"md5", "sha256", "store-checksum"} <= set(landed.verified_by)
     assert bucket.open_uploads() == []

@@ -1,4 +1,4 @@
-"""Memory does not grow with the file: measured in a process of its own, at 1 GiB, or ``BATCHDL_MEMORY_GIB``."""
+"""Memory does not grow with the file: measured in a process of its own, at half a GiB, or ``BATCHDL_MEMORY_GIB``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.seaweedfs import S3Store
 
 MIB = 2**20
 LINE = 64 * MIB
-SIZE = int(float(os.environ.get("BATCHDL_MEMORY_GIB", "1")) * 2**30)
+SIZE = int(float(os.environ.get("BATCHDL_MEMORY_GIB", "0.5")) * 2**30)
 
 pytestmark = [
     pytest.mark.big,

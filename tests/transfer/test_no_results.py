@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.exceptions import BatchDlError, ResultNotReadyError
-from airflow_provider_batchdl.transfer.landing import download
+from airflow_provider_batchdl.transfer.job_download import download
 from tests.transfer.conftest import ClientFor, left_in, local
 
 VENDORS = ["revenuebase", "proofy", "batchcom", "apartmentiq"]

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_batchdl.emulator import Emulator, ResultSpec
 from airflow_provider_batchdl.jobs import Landing, ResultFile
-from airflow_provider_batchdl.transfer.landing import download, fetch
+from airflow_provider_batchdl.transfer.job_download import download, fetch
 from airflow_provider_batchdl.transfer.numbering import numbered
 from tests.transfer.conftest import ClientFor, left_in, local
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_batchdl.client.retry_events import Retry
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
-from airflow_provider_batchdl.observers import Retry
-from airflow_provider_batchdl.transfer import connection
-from airflow_provider_batchdl.transfer.landing import download
+from airflow_provider_batchdl.transfer.job_download import download
+from airflow_provider_batchdl.transfer.source import connection
 from tests.transfer.conftest import ClientFor, local
 
 SIZE = 3_000_000

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_batchdl.exceptions import ResultTooLargeError, UnexpectedResponseError
+from airflow_provider_batchdl.exceptions import ResultTooLargeError, UnexpectedResponseError, UnstorableResultError
 from airflow_provider_batchdl.transfer.parse import parse_result
 
 MOST = 1 << 20
@@ -63,7 +63,7 @@ def test_what_a_vendor_says_goes_behind_what_the_file_says() -> None:
         {"a": "[1]"}
     ]
     assert parse_result(b"[a\n1\n", content_type=None, filename="x", max_bytes=MOST, expected="csv") == [{"[a": "1"}]
-    with pytest.raises(UnexpectedResponseError, match="pdf"):
+    with pytest.raises(UnstorableResultError, match="pdf"):
         parse_result(b"x", content_type=None, filename="x.pdf", max_bytes=MOST, expected="csv")
 
 
@@ -85,7 +85,7 @@ def test_the_delimiter_is_not_counted_inside_quotes() -> None:
     ],
 )
 def test_what_is_no_text_wants_a_destination(data: bytes, name: str | None, media: str | None) -> None:
-    with pytest.raises(UnexpectedResponseError, match="Set a destination"):
+    with pytest.raises(UnstorableResultError, match="Set a destination"):
         parsed(data, name, media)
 
 
@@ -136,7 +136,7 @@ def test_csv_round_trip(rows: list[list[str]]) -> None:
 
 def test_a_field_above_the_limit() -> None:
     limit = csv.field_size_limit()
-    with pytest.raises(UnexpectedResponseError, match="Set a destination"):
+    with pytest.raises(UnstorableResultError, match="Set a destination"):
         parsed("a\n" + "x" * (limit + 1), "x.csv")
     assert csv.field_size_limit() == limit
 
@@ -149,28 +149,40 @@ def test_undeclared() -> None:
 @pytest.mark.parametrize(
     ("data", "filename"),
     [
-        (b"PAR1....PAR1", "x.parquet"),
-        (b"PAR1....PAR1", None),
-        (b"PK\x03\x04", "x.zip"),
-        (b"PK\x03\x04", None),
-        (b"\xff\xfe\x00", "x.csv"),
-        (b"\xff\xfe\x00", None),
         (b"<!doctype html>", "x.csv"),
         (b"<html>", None),
         (b'{"a": ', "x.json"),
         (b'{"a": 1} junk', "x.json"),
         (b'{"a": 1}\njunk', "x.jsonl"),
-        (b"[" * 100_000, "x.json"),
-        (b"[" * 100_000, "x.jsonl"),
         (b"not gzip", "x.csv.gz"),
         (gzip.compress(b"a", mtime=0)[:-3], "x.csv.gz"),
-        (gzip.compress(b"PAR1", mtime=0), "x.parquet.gz"),
     ],
 )
 def test_refused(data: bytes, filename: str | None) -> None:
     with pytest.raises(UnexpectedResponseError) as caught:
         parsed(data, filename)
     assert str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "filename"),
+    [
+        (b"[" * 100_000, "x.json"),
+        (b"[" * 100_000, "x.jsonl"),
+        (b"[" + b"9" * 5_000 + b"]", "x.json"),
+        (b"PAR1....PAR1", "x.parquet"),
+        (b"PAR1....PAR1", None),
+        (b"PK\x03\x04", "x.zip"),
+        (b"PK\x03\x04", None),
+        (b"\xff\xfe\x00", "x.csv"),
+        (b"\xff\xfe\x00", None),
+        (gzip.compress(b"PAR1", mtime=0), "x.parquet.gz"),
+    ],
+)
+def test_what_no_retry_turns_into_values(data: bytes, filename: str | None) -> None:
+    with pytest.raises(UnstorableResultError, match="Set a destination") as caught:
+        parsed(data, filename)
+    assert not caught.value.retryable
 
 
 def test_a_small_bomb() -> None:

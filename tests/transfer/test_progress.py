@@ -14,7 +14,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.transfer import progress
 from airflow_provider_batchdl.transfer.destination import Destination
-from airflow_provider_batchdl.transfer.landing import download
+from airflow_provider_batchdl.transfer.job_download import download
 from airflow_provider_batchdl.transfer.parallel import division, plan
 from airflow_provider_batchdl.transfer.progress import ProgressLines, amount, duration
 from tests.transfer.conftest import ClientFor, local
@@ -73,7 +73,7 @@ def test_never_more_than_a_line_in_ten_seconds(caplog: pytest.LogCaptureFixture)
     story = Story()
     story.tell(caplog, rate=10 * MB, size=500 * MB)
     assert story.gaps == [10.0] * 5  # 20 % each
-    assert story.lines[0][1] == "Downloading result.csv: 100.0 MB of 500.0 MB (20%), 10.0 MB/s, 40 s left."
+    assert story.lines[0][1] == "Downloading result.csv: 100.0 MB of 500.0 MB (20%), 10.0 MB/s, 40 s left"
 
 
 def test_of_a_slow_one_a_line_for_each_twentieth(caplog: pytest.LogCaptureFixture) -> None:
@@ -86,16 +86,16 @@ def test_of_a_very_slow_one_a_line_a_minute(caplog: pytest.LogCaptureFixture) ->
     story = Story()
     story.tell(caplog, rate=MB, size=6_000 * MB)
     assert set(story.gaps) == {60.0}
-    assert story.lines[0][1].endswith("60.0 MB of 6.0 GB (1%), 1.0 MB/s, 1 h 39 min left.")
+    assert story.lines[0][1].endswith("60.0 MB of 6.0 GB (1%), 1.0 MB/s, 1 h 39 min left")
 
 
 def test_without_a_known_size_there_is_neither_share_nor_end(caplog: pytest.LogCaptureFixture) -> None:
     story = Story()
     story.tell(caplog, rate=MB, size=30 * MB, known=False)
     assert [line for _, line in story.lines] == [
-        "Downloading result.csv: 10.0 MB, 1.0 MB/s.",
-        "Downloading result.csv: 20.0 MB, 1.0 MB/s.",
-        "Downloading result.csv: 30.0 MB, 1.0 MB/s.",
+        "Downloading result.csv: 10.0 MB, 1.0 MB/s",
+        "Downloading result.csv: 20.0 MB, 1.0 MB/s",
+        "Downloading result.csv: 30.0 MB, 1.0 MB/s",
     ]
 
 
@@ -105,7 +105,7 @@ def test_what_an_earlier_try_left_does_not_count_as_speed(caplog: pytest.LogCapt
     told.begin("result.csv", 400 * MB, 500 * MB)
     clock.now += 10
     told.at(450 * MB)
-    assert caplog.messages == ["Downloading result.csv: 450.0 MB of 500.0 MB (90%), 5.0 MB/s, 10 s left."]
+    assert caplog.messages == ["Downloading result.csv: 450.0 MB of 500.0 MB (90%), 5.0 MB/s, 10 s left"]
 
 
 def test_a_pause_before_it_goes_on_counts(caplog: pytest.LogCaptureFixture) -> None:
@@ -189,32 +189,32 @@ def test_a_download_tells_how_far_it_is_and_what_it_left(
     lines = [line for line in caplog.messages if line.startswith("Downloading")]
     assert lines[-1].startswith(f"Downloading {file.source_name}: {amount(file.bytes)} of {amount(file.bytes)} (100%)")
     assert file.sha256 is not None
-    landed = f"Landed {file.uri}: {amount(file.bytes)}, {file.rows:,} rows, sha256 {file.sha256[:12]}…."
+    landed = f"Landed {file.uri}: {amount(file.bytes)}, {file.rows:,} rows, sha256 {file.sha256[:12]}…"
     assert landed in caplog.messages
     summary = caplog.messages[-1]
     assert summary.startswith(f"The result of job {job.id} is complete: 1 file, {amount(file.bytes)} in ")
     assert "resumed" not in summary
-    assert "begun again" not in summary
+    assert "restarted" not in summary
 
 
 @pytest.mark.usefixtures("talkative")
-def test_where_it_broke_and_went_on(
+def test_where_it_was_interrupted_and_resumed(
     emulator: Emulator, client_for: ClientFor, tmp_path: Path, caplog: pytest.LogCaptureFixture, counts: Counts
 ) -> None:
     job = emulator.add_job("apartmentiq", ResultSpec(bytes=3 * MB))
     emulator.add_fault(Fault("cut", operation="store", after_bytes=MB))
     download(client_for("apartmentiq"), job.id, local(tmp_path / "result.csv"))
-    assert f"The download broke at byte {MB}" in caplog.text
-    assert caplog.messages[-1].endswith("resumed 1 time.")
+    assert f"Download interrupted at byte {MB}" in caplog.text
+    assert caplog.messages[-1].endswith("resumed 1 time")
     assert counts() == sorted(counts())
 
 
 @pytest.mark.parametrize(
     ("vendor", "faults", "reason"),
     [
-        ("apartmentiq", [Fault("ignore_range", operation="store")], "the source does not serve the rest alone"),
-        ("apartmentiq", [Fault("changed_file", operation="store")], "the source has another file now"),
-        ("proofy", [], "the source does not say whether it still has the same file"),
+        ("apartmentiq", [Fault("ignore_range", operation="store")], "the source ignored the range request"),
+        ("apartmentiq", [Fault("changed_file", operation="store")], "the file at the source has changed"),
+        ("proofy", [], "the source has no validator: the file may have changed"),
     ],
     ids=["no ranges", "another file", "no validator"],
 )
@@ -232,9 +232,9 @@ def test_why_it_began_again(
     for fault in (Fault("cut", operation=where, after_bytes=MB), *faults):
         emulator.add_fault(fault)
     landing = download(client_for(vendor), job.id, local(tmp_path / "result"))
-    assert f"The download begins again, from zero: {reason}." in caplog.messages
+    assert f"Download cannot be resumed ({reason}); restarting from byte 0" in caplog.messages
     assert landing.restarted == 1
-    assert "begun again 1 time" in caplog.messages[-1]
+    assert "restarted 1 time" in caplog.messages[-1]
 
 
 def test_one_that_did_not_come_whole_is_begun_again_once(

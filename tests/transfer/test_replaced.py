@@ -6,9 +6,9 @@ import hashlib
 import itertools
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from fsspec.implementations.local import LocalFileSystem
@@ -18,7 +18,8 @@ from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, ResultSpec
 from airflow_provider_batchdl.exceptions import BatchDlError, DestinationError
 from airflow_provider_batchdl.jobs import Landing
 from airflow_provider_batchdl.transfer.destination import Destination
-from airflow_provider_batchdl.transfer.landing import download
+from airflow_provider_batchdl.transfer.job_download import download
+from tests.support.mortal_store import Killed, MortalStore
 from tests.transfer.conftest import ClientFor, left_in, local
 
 OLD = "somebody's\n"
@@ -178,50 +179,6 @@ def test_a_store_that_lets_nothing_be_removed_is_told_before_anything_is_visible
     assert not caught.value.retryable
     assert "delete" in str(caught.value)
     assert shown() == before
-
-
-class Killed(BaseException):
-    """What no code of ours catches."""
-
-
-class MortalStore(MemoryFileSystem):  # type: ignore[misc]
-    """A store whose client dies before a call that changes something, and changes nothing from then on."""
-
-    store: ClassVar[dict[str, Any]] = {}
-    pseudo_dirs: ClassVar[list[str]] = [""]
-    protocol: ClassVar[str] = "mortal"
-    left: ClassVar[int] = -1
-
-    def _live(self) -> None:
-        cls = type(self)
-        if cls.left == 0:
-            raise Killed
-        cls.left -= 1
-
-    def rm_file(self, path: str) -> None:
-        self._live()
-        super().rm_file(path)
-
-    def cp_file(self, path1: str, path2: str, **kwargs: Any) -> None:
-        self._live()
-        super().cp_file(path1, path2, **kwargs)
-
-    def pipe_file(self, path: str, value: Any, mode: str = "overwrite", **kwargs: Any) -> None:
-        self._live()
-        super().pipe_file(path, value, mode, **kwargs)
-
-    def open(self, path: str, mode: str = "rb", **kwargs: Any) -> Any:
-        if "w" in mode:
-            self._live()
-        return super().open(path, mode, **kwargs)
-
-
-@pytest.fixture
-def mortal() -> Iterator[type[MortalStore]]:
-    MortalStore.store.clear()
-    MortalStore.left = -1
-    yield MortalStore
-    MortalStore.store.clear()
 
 
 def visible(fs: MemoryFileSystem, folder: str) -> dict[str, bytes]:

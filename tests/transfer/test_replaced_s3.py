@@ -11,7 +11,8 @@ import pytest
 from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, ResultSpec
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.jobs import Landing
-from airflow_provider_batchdl.transfer.landing import Destination, download
+from airflow_provider_batchdl.transfer.job_download import Destination, download
+from tests.support.mortal_store import Killed
 from tests.support.s3_bucket import Bucket, fresh_bucket
 from tests.support.seaweedfs import S3Store
 from tests.transfer.conftest import ClientFor
@@ -88,3 +89,46 @@ def test_who_may_only_write_lands_what_needs_no_manifest(
         with pytest.raises(DestinationError, match="remove the manifest") as caught:
             download(client, job.id, place)
         assert not caught.value.retryable
+
+
+def names(landing: Landing) -> set[str]:
+    return {file.uri.rpartition("/")[2] for file in landing.files} | {"_manifest.json"}
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 1), (3, 2)])
+def test_the_latest_alone_is_kept(
+    emulator: Emulator, client_for: ClientFor, bucket: Bucket, before: int, after: int
+) -> None:
+    client = client_for("batchcom")
+    place = Destination(bucket.fs, f"{bucket.name}/out/", f"s3://conn@{bucket.name}/out/")
+    bucket.client.put_object(Bucket=bucket.name, Key="out/somebody.jsonl", Body=b"1")
+    download(client, export(emulator, before).id, place, keep="latest")
+    landing = download(client, export(emulator, after).id, place, keep="latest")
+    assert {key.removeprefix("out/") for key in bucket.keys()} == names(landing) | {"somebody.jsonl"}  # noqa: SIM118
+    assert Landing.from_dict(json.loads(bucket.read("out/_manifest.json"))) == landing
+
+
+def test_a_kill_between_the_new_result_and_the_removal_of_the_old_one_leaves_both_and_the_next_try_the_new_one(
+    emulator: Emulator, client_for: ClientFor, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, new = client_for("batchcom"), export(emulator, 2)
+    place = Destination(bucket.fs, f"{bucket.name}/out/", f"s3://conn@{bucket.name}/out/")
+    old = download(client, export(emulator, 3).id, place, keep="latest")
+
+    def die(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bucket.fs, "rm_file", die)
+        with pytest.raises(Killed):
+            download(client, new.id, place, keep="latest")
+    seen = {key.rpartition("/")[2] for key in bucket.keys()}  # noqa: SIM118 a method of ours
+    said = Landing.from_dict(json.loads(bucket.read("out/_manifest.json")))
+    assert said.job_id == new.id
+    assert names(old) | names(said) == {name for name in seen if not name.startswith(".")}
+    assert place.replaced().path.rpartition("/")[2] in seen
+    bucket.fs.invalidate_cache()
+    landing = download(client, new.id, place, keep="latest", if_exists="skip")
+    assert landing == said
+    assert {key.rpartition("/")[2] for key in bucket.keys()} == names(said)  # noqa: SIM118
+    assert bucket.open_uploads() == []

@@ -10,9 +10,9 @@ import pytest
 
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.exceptions import BatchDlError, DestinationError, TransferError, VendorUnavailableError
-from airflow_provider_batchdl.transfer.landing import download
-from airflow_provider_batchdl.transfer.sinks.local import LocalSink
-from airflow_provider_batchdl.transfer.state import Mark, partial_key
+from airflow_provider_batchdl.transfer.job_download import download
+from airflow_provider_batchdl.transfer.sinks.local.sink import LocalSink
+from airflow_provider_batchdl.transfer.state import PartialRecord, partial_key
 from tests.transfer.conftest import ClientFor, left_in, local
 from tests.transfer.partials import MIB
 
@@ -101,7 +101,7 @@ def test_a_partial_that_was_tampered_with_is_found_by_the_checksum(
     client, target = client_for("apartmentiq"), tmp_path / "x.csv"
     emulator.add_fault(Fault("checksum", operation="store"))
     _stopped_at(3 * MIB, client, large.id, target)
-    [part] = tmp_path.glob(".*.part")
+    [part] = tmp_path.rglob(".*.part")
     with part.open("r+b") as file:
         file.seek(MIB)
         file.write(b"7")
@@ -144,8 +144,8 @@ def test_a_partial_begun_under_another_name_is_not_published_as_that(
     key = partial_key(vendor.name, vendor.account.base_url, job.id, None)
     sink = LocalSink(str(tmp_path / "mine.csv"), "", key=key)
     sink.write(bytes(1_000_000))
-    sink.remember(Mark('"etag"', 3_000_000, "theirs.csv"))
-    sink.park()
+    sink.remember(PartialRecord('"etag"', 3_000_000, "theirs.csv"))
+    sink.suspend()
     assert len(left_in(tmp_path)) == 2
     landing = download(client_for("apartmentiq"), job.id, local(tmp_path, folder=True))
     assert not (tmp_path / "mine.csv").exists()

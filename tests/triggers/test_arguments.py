@@ -1,4 +1,4 @@
-"""What the operator and the sensor tell the trigger about when to look."""
+"""What the operator and the sensor tell the trigger about when to poll."""
 
 from __future__ import annotations
 
@@ -42,9 +42,3 @@ def test_the_intervals_reach_the_trigger(
     assert trigger.max_poll_interval == (None if longest is None else 90.0)
     assert trigger.since is not None
     assert began <= trigger.since <= time.time()
-
-
-def test_a_row_without_the_newer_arguments_still_loads() -> None:
-    stored = {"conn_id": "c", "job_id": "j", "poll_interval": None, "deadline": None, "cancel_on_kill": True}
-    trigger = BatchJobTrigger(**stored)  # type: ignore[arg-type]
-    assert (trigger.max_poll_interval, trigger.since) == (None, None)

@@ -19,7 +19,7 @@ from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.jobs import Job, JobState
 from airflow_provider_batchdl.triggers import completed
 from airflow_provider_batchdl.triggers.completed import CompletedJobsTrigger
-from airflow_provider_batchdl.vendors.base import Flow, answer
+from airflow_provider_batchdl.vendors.base import Flow, immediate
 from airflow_provider_batchdl.vendors.batchcom import BatchCom
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob
 from tests.support.airflow_features import needs_asset_state_store, needs_shared_streams
@@ -65,7 +65,7 @@ class Watcher:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(completed, "HANDOVER_SECONDS", 0.0)
-    monkeypatch.setattr(completed, "REST", 0.05)
+    monkeypatch.setattr(completed, "FAILURE_DELAY", 0.05)
 
 
 def trigger_for(vendor: str, store: Store | None = None, **more: Any) -> CompletedJobsTrigger:
@@ -91,8 +91,8 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.02)
 
 
-async def looks(connections: Emulator, more: int = 2) -> None:
-    """Wait for some more looks at the list."""
+async def polls(connections: Emulator, more: int = 2) -> None:
+    """Wait for some more polls of the list."""
     before = count(connections, "list")
     await until(lambda: count(connections, "list") >= before + more)
 
@@ -104,15 +104,15 @@ def test_each_job_that_succeeds_is_told_once(connections: Emulator, vendor: str)
 
     async def story() -> Watcher:
         async with watching(trigger_for(vendor, Store())) as watcher:
-            await looks(connections)
+            await polls(connections)
             running.finish()
             failing.fail()
             await until(lambda: len(watcher.events) == 1)
             by_hand = connections.add_job(vendor, state="running")  # in the vendor's dashboard
-            await looks(connections)
+            await polls(connections)
             by_hand.finish()
             await until(lambda: len(watcher.events) == 2)
-            await looks(connections, 4)
+            await polls(connections, 4)
             assert watcher.ids == [running.id, by_hand.id]
             return watcher
 
@@ -136,8 +136,8 @@ def test_what_succeeds_while_the_triggerer_is_down_is_told_after(connections: Em
                 job.finish()
             async with watching(trigger_for(vendor, store)) as watcher:
                 while len(told) + len(watcher.events) < stop:
-                    await looks(connections, 1)
-                await looks(connections, 3)
+                    await polls(connections, 1)
+                await polls(connections, 3)
                 told += watcher.ids
         return told
 
@@ -150,7 +150,7 @@ def test_a_record_is_written_only_when_something_changed(connections: Emulator) 
 
     async def story() -> None:
         async with watching(trigger_for("batchcom", store)):
-            await looks(connections, 6)
+            await polls(connections, 6)
 
     asyncio.run(story())
     assert store.writes == 1
@@ -158,7 +158,7 @@ def test_a_record_is_written_only_when_something_changed(connections: Emulator) 
 
 
 @needs_shared_streams
-def test_watchers_share_the_looks_and_each_has_its_own_memory(connections: Emulator) -> None:
+def test_watchers_share_the_polls_and_each_has_its_own_memory(connections: Emulator) -> None:
     from airflow.triggers.shared_stream import SharedStreamManager
 
     manager = SharedStreamManager()
@@ -175,7 +175,7 @@ def test_watchers_share_the_looks_and_each_has_its_own_memory(connections: Emula
     async def story() -> None:
         tasks = [asyncio.create_task(watch(number, trigger)) for number, trigger in enumerate(triggers)]
         async with asyncio.timeout(PATIENCE):
-            await looks(connections)
+            await polls(connections)
             assert len(manager._groups) == 1
             job.finish()
             await until(lambda: all(told))
@@ -200,29 +200,29 @@ def test_trouble_is_logged_and_outlived(
 
     async def story() -> list[str]:
         async with watching(trigger_for("apartmentiq", Store())) as watcher:
-            await looks(connections)
+            await polls(connections)
             connections.add_fault(Fault("status", operation="list", status=status, times=40))
-            await looks(connections, 41)
+            await polls(connections, 41)
             job.finish()
             await until(lambda: bool(watcher.events))
             return watcher.ids
 
     with caplog.at_level(logging.WARNING):
         assert asyncio.run(story()) == [job.id]
-    assert "cannot be listed" in caplog.text
+    assert "Listing the jobs of connection" in caplog.text
 
 
 @pytest.mark.parametrize("vendor", SHARED)
 def test_a_key_that_is_replaced_is_gone_on_with(
     connections: Emulator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, vendor: str
 ) -> None:
-    monkeypatch.setattr(completed, "REST", 3600.0)
+    monkeypatch.setattr(completed, "FAILURE_DELAY", 3600.0)
     jobs = [connections.add_job(vendor, state="running") for _ in range(2)]
     name = f"AIRFLOW_CONN_{vendor.upper()}_DEFAULT"
 
     async def story() -> list[str]:
         async with watching(trigger_for(vendor, Store())) as watcher:
-            await looks(connections)
+            await polls(connections)
             key = connections.world.accounts.rotate(vendor)
             connections.world.accounts.expire_tokens()
             monkeypatch.setenv(name, json.dumps({**json.loads(os.environ[name]), "password": key}))
@@ -233,7 +233,7 @@ def test_a_key_that_is_replaced_is_gone_on_with(
 
     with caplog.at_level(logging.INFO):
         assert asyncio.run(story()) == [job.id for job in jobs]
-    assert len([line for line in caplog.messages if "has another by now" in line]) == 1
+    assert len([line for line in caplog.messages if "now has new ones, retrying with them" in line]) == 1
     # Of our own: Airflow says once in a process that it does not mask an extra as short as "v2".
     ours = [record for record in caplog.records if record.name.startswith("airflow_provider_batchdl")]
     assert not [record for record in ours if record.levelno > logging.INFO]
@@ -258,9 +258,9 @@ def test_a_connection_that_is_not_there_yet_is_waited_for(
 
     async def story() -> None:
         async with watching(trigger_for("batchcom", Store())):
-            await until(lambda: "cannot be read" in caplog.text)
+            await until(lambda: "does not find the connection" in caplog.text)
             monkeypatch.setenv("AIRFLOW_CONN_BATCHCOM_DEFAULT", described)
-            await looks(connections)
+            await polls(connections)
 
     with caplog.at_level(logging.WARNING):
         asyncio.run(story())
@@ -274,7 +274,7 @@ def test_without_a_store_it_works_and_says_once_what_is_weaker(
 
     async def story() -> list[str]:
         async with watching(trigger_for("batchcom")) as watcher:
-            await looks(connections)
+            await polls(connections)
             job.finish()
             await until(lambda: bool(watcher.events))
             return watcher.ids
@@ -329,10 +329,10 @@ def test_a_job_with_an_odd_date_hides_no_other(connections: Emulator, vendor: st
         told: list[str] = []
         for _ in range(2):  # a triggerer that is started again
             async with watching(trigger_for(vendor, store)) as watcher:
-                await looks(connections)
+                await polls(connections)
                 later = connections.add_job(vendor)
                 await until(lambda: bool(watcher.events))
-                await looks(connections)
+                await polls(connections)
                 assert watcher.ids == [later.id]
                 told += watcher.ids
         return told
@@ -349,7 +349,7 @@ def test_one_odd_date_does_not_end_the_list_early(connections: Emulator) -> None
 
     async def story() -> None:
         async with watching(trigger_for("apartmentiq", Store())) as watcher:
-            await looks(connections, 4)
+            await polls(connections, 4)
             first.finish()  # on the second page
             await until(lambda: watcher.ids == [first.id])
 
@@ -371,7 +371,7 @@ def test_a_list_without_an_end_is_read_to_a_limit(connections: Emulator, monkeyp
     for same in (True, False):
 
         async def story(same: bool = same) -> None:
-            monkeypatch.setattr(BatchCom, "list_page", lambda _, cursor=None: answer(page(cursor, same=same)))
+            monkeypatch.setattr(BatchCom, "list_page", lambda _, cursor=None: immediate(page(cursor, same=same)))
             async with watching(trigger_for("batchcom", Store())) as watcher:
                 await asyncio.sleep(0.3)
                 job.finish()
@@ -392,7 +392,7 @@ def test_what_nobody_foresaw_ends_no_watcher(connections: Emulator, monkeypatch:
 
     async def story() -> None:
         async with watching(trigger_for("batchcom", Store())) as watcher:
-            await looks(connections)
+            await polls(connections)
             monkeypatch.setattr(BatchCom, "list_page", page)
             job.finish()
             await until(lambda: watcher.ids == [job.id])

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from airflow_provider_batchdl.client import policy, ratelimit
+from airflow_provider_batchdl.client import policy, throttle
+from airflow_provider_batchdl.client.throttle import PollQueue, Throttle
 from airflow_provider_batchdl.emulator import Emulator, Fault
-from airflow_provider_batchdl.triggers import requests, watch
-from airflow_provider_batchdl.triggers.pace import Pace
+from airflow_provider_batchdl.exceptions import VendorUnavailableError
+from airflow_provider_batchdl.triggers import account_poller, requests
 from airflow_provider_batchdl.vendors.base import RateLimit
 from tests.triggers.waiting import patience, statuses, until, waits_for
 
@@ -22,8 +24,8 @@ ABSURD: list[float | str] = [31_536_000, 10**12 - 1, "Fri, 31 Dec 9999 23:59:59 
 def test_an_absurd_retry_after_is_waited_for_to_a_bound(
     connections: Emulator, monkeypatch: pytest.MonkeyPatch, retry_after: float | str
 ) -> None:
-    for module in (requests, ratelimit, policy):
-        monkeypatch.setattr(module, "LONGEST_PAUSE", 1.0, raising=False)
+    for module in (throttle, policy):
+        monkeypatch.setattr(module, "MAX_HOLD", 1.0)
     jobs = [connections.add_job("proofy", state="running") for _ in range(6)]
     connections.add_fault(Fault("status", vendor="proofy", status=429, retry_after=retry_after))
 
@@ -57,17 +59,20 @@ def test_waits_end_at_their_deadline_while_the_account_is_left_alone(connections
 def test_after_a_hold_one_request_goes_alone() -> None:
     went: list[str] = []
 
-    async def request(pace: Pace, number: int) -> None:
-        await pace.turn()
-        went.append(f"{number} goes")
-        await asyncio.sleep(0.05)
-        went.append(f"{number} ends")
-        pace.answered(well=number > 1)
+    async def request(queue: PollQueue, number: int) -> None:
+        with suppress(VendorUnavailableError):
+            async with queue.turn():
+                went.append(f"{number} goes")
+                await asyncio.sleep(0.05)
+                went.append(f"{number} ends")
+                if number == 1:
+                    raise VendorUnavailableError("Still out.")
 
     async def story() -> None:
-        pace = Pace([RateLimit(10_000, 1.0)])
-        pace.hold(asyncio.get_running_loop().time() + 0.1)
-        await asyncio.gather(*(request(pace, number) for number in range(1, 6)))
+        account = Throttle([RateLimit(10_000, 1.0)])
+        queue = PollQueue(account)
+        account.hold(0.1)
+        await asyncio.gather(*(request(queue, number) for number in range(1, 6)))
 
     asyncio.run(story())
     assert went[:4] == ["1 goes", "1 ends", "2 goes", "2 ends"]
@@ -90,8 +95,6 @@ def test_answers_that_drip_hold_up_no_other_job(connections: Emulator, monkeypat
                 job.finish()
             events = await asyncio.gather(*waits)
             assert not any(wait.done() for wait in held)
-            for wait in held:
-                wait.cancel()
             return events
 
     assert statuses(asyncio.run(story())) == {"ended"}
@@ -100,8 +103,8 @@ def test_answers_that_drip_hold_up_no_other_job(connections: Emulator, monkeypat
 def test_a_list_that_drips_is_replaced_by_single_polls_at_once(
     connections: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(requests, "LONGEST_LOOK", 1.0)
-    monkeypatch.setattr(watch, "LONGEST_LIST", 0.5)
+    monkeypatch.setattr(requests, "POLL_SECONDS", 1.0)
+    monkeypatch.setattr(account_poller, "LONGEST_LIST", 0.5)
     jobs = [connections.add_job("apartmentiq", state="running") for _ in range(8)]
     connections.add_fault(Fault("stall", operation="list", before_headers=True, seconds=30, times=99))
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_provider_batchdl import kills
+from airflow_provider_batchdl._airflow import on_kill
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.exceptions import (
     AuthenticationError,
@@ -24,7 +24,7 @@ from airflow_provider_batchdl.triggers import job as triggers_job
 from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 from tests.support.airflow_api import ExecutionApi, fire, in_runtime
 from tests.support.airflow_features import deserialize, serialize
-from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import VENDORS, count
 from tests.support.leaks import find_secrets
 
@@ -91,14 +91,14 @@ def test_every_end_is_an_end(connections: Emulator, state: str) -> None:
     assert payload(watch("apartmentiq", job.id))["job"]["state"] == state
 
 
-def test_it_waits_before_it_looks(connections: Emulator, looks: Looks) -> None:
-    """The worker has just looked, and a triggerer that starts has thousands of them."""
+def test_it_waits_before_it_polls(connections: Emulator, polls: Polls) -> None:
+    """The worker has just polled, and a triggerer that starts has thousands of them."""
     job = connections.add_job("revenuebase", state="running")
     seen: list[int] = []
-    looks.before_next(lambda: seen.append(count(connections, "status")), job.finish)
+    polls.before_next(lambda: seen.append(count(connections, "status")), job.finish)
     payload(watch("revenuebase", job.id, poll_interval=7))
     assert seen == [0]
-    assert all(6.2 < wait < 7.8 for wait in looks.first_waits)
+    assert all(6.2 < wait < 7.8 for wait in polls.first_waits)
 
 
 def test_its_time_is_up(connections: Emulator) -> None:
@@ -115,21 +115,21 @@ def test_a_job_that_ends_with_its_time_has_ended(connections: Emulator) -> None:
 def test_a_vendor_that_stalls_does_not_outlast_the_deadline(
     connections: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trigger_module, "LAST_LOOK", 0.1)
+    monkeypatch.setattr(trigger_module, "LAST_POLL_SECONDS", 0.1)
     job = connections.add_job("revenuebase", state="running")
     connections.add_fault(Fault("stall", operation="status", before_headers=True, seconds=60))
     event = payload(watch("revenuebase", job.id, deadline=time.time() + 0.1))
     assert (event["status"], event["job"]) == ("timeout", None)
 
 
-def test_four_failures_in_a_row_are_forgiven(connections: Emulator, looks: Looks) -> None:
+def test_four_failures_in_a_row_are_forgiven(connections: Emulator, polls: Polls) -> None:
     job = connections.add_job("revenuebase")
     connections.add_fault(Fault("status", operation="status", status=503, times=20))
     assert payload(watch("revenuebase", job.id))["status"] == "ended"
     assert count(connections, "status") == 21
 
 
-def test_five_are_not(connections: Emulator, looks: Looks) -> None:
+def test_five_are_not(connections: Emulator, polls: Polls) -> None:
     job = connections.add_job("revenuebase")
     connections.add_fault(Fault("status", operation="status", status=503, times=1000))
     event = payload(watch("revenuebase", job.id))
@@ -140,30 +140,30 @@ def test_five_are_not(connections: Emulator, looks: Looks) -> None:
 
 @pytest.mark.parametrize(("times", "ends"), [(4, "ended"), (5, "error")])
 def test_a_job_that_is_not_found_is_polled_again_over_minutes(
-    connections: Emulator, looks: Looks, times: int, ends: str
+    connections: Emulator, polls: Polls, times: int, ends: str
 ) -> None:
     job = connections.add_job("apartmentiq")
     connections.add_fault(Fault("status", operation="status", status=404, times=times))
     event = payload(watch("apartmentiq", job.id))
     assert event["status"] == ends
-    assert [wait for wait in map(round, looks.first_waits) if wait] == [10, 20, 40, 60]
+    assert [wait for wait in map(round, polls.first_waits) if wait] == [10, 20, 40, 60]
     if ends == "error":
         assert type(BatchDlError.from_dict(event["error"])) is JobNotFoundError
 
 
 @pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationError), (403, PermissionDeniedError)])
 def test_what_will_not_pass_is_not_waited_for(
-    connections: Emulator, looks: Looks, status: int, kind: type[BatchDlError]
+    connections: Emulator, polls: Polls, status: int, kind: type[BatchDlError]
 ) -> None:
     job = connections.add_job("apartmentiq", state="running")
     # Twice: a token that is refused is renewed once.
     connections.add_fault(Fault("status", operation="status", status=status, times=2))
     event = payload(watch("apartmentiq", job.id))
     assert type(BatchDlError.from_dict(event["error"])) is kind
-    assert len(looks.first_waits) == 1
+    assert len(polls.first_waits) == 1
 
 
-def test_the_words_of_a_vendor_that_echoes_the_key_are_masked(connections: Emulator, looks: Looks) -> None:
+def test_the_words_of_a_vendor_that_echoes_the_key_are_masked(connections: Emulator, polls: Polls) -> None:
     key = connections.credentials["proofy"].password
     body = json.dumps({"message": f"no such key: {key}", "url": f"{connections.urls['proofy']}/x?api_key={key}"})
     connections.add_fault(
@@ -208,7 +208,7 @@ def test_where_airflow_cannot_be_asked_the_job_is_left(connections: Emulator, ap
     job = connections.add_job("revenuebase", state="running")
     trigger = watch("revenuebase", job.id, cancel_on_kill=True)
     trigger.task_instance = in_runtime()  # type: ignore[assignment]
-    with pytest.raises(Exception):  # noqa: B017, PT011 Airflow logs whatever it is
+    with pytest.raises(NameError, match="SUPERVISOR_COMMS"):  # which Airflow logs
         asyncio.run(trigger.on_kill())
     assert not job.cancelled
 
@@ -252,10 +252,19 @@ def test_a_cancel_that_fails_once_does_not_leave_the_job_running(
     assert count(connections, "cancel") == 2
 
 
+def test_a_cancel_whose_connection_is_unusable_is_logged(
+    connections: Emulator, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_PROOFY_DEFAULT", json.dumps({"conn_type": "proofy", "password": ""}))
+    asyncio.run(watch("proofy", "7", cancel_on_kill=True).on_kill())
+    assert "Could not cancel job 7; it may still be running: The password of" in "".join(capfd.readouterr())
+    assert not connections.requests
+
+
 def test_an_on_kill_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kills, "ON_KILL_SECONDS", 0.05)
+    monkeypatch.setattr(on_kill, "ON_KILL_SECONDS", 0.05)
     with pytest.raises(TimeoutError):
-        asyncio.run(kills.undisturbed(asyncio.sleep(60)))
+        asyncio.run(on_kill.shield_until_done(asyncio.sleep(60)))
 
 
 def test_one_that_only_watches_cancels_nothing(connections: Emulator) -> None:

@@ -15,7 +15,7 @@ import pytest
 from airflow_provider_batchdl.emulator import Emulator
 from airflow_provider_batchdl.emulator.records import RequestRecord
 from airflow_provider_batchdl.exceptions import AuthenticationError
-from airflow_provider_batchdl.triggers import accounts
+from airflow_provider_batchdl.triggers import account_registry
 from airflow_provider_batchdl.triggers import job as job_trigger
 from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 from tests.support.airflow_jobs import VENDORS, count
@@ -128,7 +128,7 @@ def test_a_connection_that_is_another_vendors_by_now_is_not_gone_on_with(
 
     assert errors(asyncio.run(story())) == {AuthenticationError}
     assert not [record for record in connections.requests if record.vendor == "proofy"]
-    assert ("cannot be read again" in caplog.text) is (vendor is None)
+    assert ("Cannot read connection" in caplog.text) is (vendor is None)
 
 
 def test_each_connection_of_an_account_goes_on_with_its_own_key(
@@ -154,17 +154,19 @@ def test_a_deadline_holds_while_the_connection_is_read_again(
     connections: Emulator, change: Change, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = connections.add_job("revenuebase", state="running")
-    monkeypatch.setattr(job_trigger, "LAST_LOOK", 0.1)
+    monkeypatch.setattr(job_trigger, "LAST_POLL_SECONDS", 0.1)
 
     async def story() -> list[dict[str, Any]]:
         async with patience():
             waits = waits_for([job], deadline=time.time() + 1.5)
             await until(lambda: bool(connections.requests))
-            monkeypatch.setattr(accounts, "_read", lambda conn_id: asyncio.sleep(60))
+            monkeypatch.setattr(account_registry, "_read", lambda conn_id: asyncio.sleep(60))
             connections.world.accounts.rotate("revenuebase")
             events = await asyncio.gather(*waits)
-            for reading in [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]:
-                reading.cancel()
+            reading = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            for each in reading:
+                each.cancel()
+            await asyncio.gather(*reading, return_exceptions=True)
             return events
 
     [event] = asyncio.run(story())

@@ -12,14 +12,14 @@ from airflow_provider_batchdl.emulator import Emulator
 from airflow_provider_batchdl.emulator.jobs import EmulatedJob
 from airflow_provider_batchdl.exceptions import UnexpectedResponseError
 from airflow_provider_batchdl.jobs import Job
-from airflow_provider_batchdl.triggers import accounts
-from airflow_provider_batchdl.triggers.agenda import Agenda
-from airflow_provider_batchdl.triggers.waits import Waits
-from airflow_provider_batchdl.triggers.watch import MOST_BREAKS, AccountWatch
+from airflow_provider_batchdl.polling.schedule import PollSchedule
+from airflow_provider_batchdl.polling.waiters import Waiters
+from airflow_provider_batchdl.triggers import account_registry
+from airflow_provider_batchdl.triggers.account_poller import MAX_CRASHES, AccountPoller
 from airflow_provider_batchdl.vendors.apartmentiq import ApartmentIQ
 from airflow_provider_batchdl.vendors.base import Flow
 from airflow_provider_batchdl.vendors.proofy import Proofy
-from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import count
 from tests.support.airflow_storing import assert_storable, sent_to_supervisor
 from tests.triggers.waiting import errors, patience, statuses, until, waits_for
@@ -54,7 +54,7 @@ async def ended_beside(sick: EmulatedJob, healthy: list[EmulatedJob]) -> list[di
     "error", [ZeroDivisionError(), RecursionError(), UnicodeEncodeError("ascii", "\ud83d", 0, 1, "no"), DeadlockError()]
 )
 def test_a_bug_in_a_vendors_code(
-    connections: Emulator, looks: Looks, monkeypatch: pytest.MonkeyPatch, error: BaseException
+    connections: Emulator, polls: Polls, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     sick, *healthy = [connections.add_job("proofy", state="running") for _ in range(20)]
     real = Proofy.get_job
@@ -71,7 +71,7 @@ def test_a_bug_in_a_vendors_code(
 
 
 def test_its_traceback_is_logged_once(
-    connections: Emulator, looks: Looks, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    connections: Emulator, polls: Polls, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     jobs = [connections.add_job("proofy", state="running") for _ in range(10)]
     monkeypatch.setattr(Proofy, "get_job", raising(ZeroDivisionError()))
@@ -86,7 +86,7 @@ def test_its_traceback_is_logged_once(
 
 @pytest.mark.parametrize("error", [ZeroDivisionError(), DeadlockError()])
 def test_a_list_that_breaks_is_replaced_by_single_polls(
-    connections: Emulator, looks: Looks, monkeypatch: pytest.MonkeyPatch, error: BaseException
+    connections: Emulator, polls: Polls, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     jobs = [connections.add_job("apartmentiq", state="running") for _ in range(8)]
     monkeypatch.setattr(ApartmentIQ, "list_page", raising(error))
@@ -104,33 +104,33 @@ def test_a_list_that_breaks_is_replaced_by_single_polls(
 
 
 def test_an_odd_job_in_the_list_hides_no_other(
-    connections: Emulator, looks: Looks, monkeypatch: pytest.MonkeyPatch
+    connections: Emulator, polls: Polls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     odd, *others = [connections.add_job("apartmentiq", state="running") for _ in range(8)]
-    real = Waits.saw
+    real = Waiters.saw
 
-    def saw(waits: Waits, job_id: str, *args: Any, **kwargs: Any) -> None:
+    def saw(waits: Waiters, job_id: str, *args: Any, **kwargs: Any) -> None:
         if job_id == odd.id:
             raise ZeroDivisionError
         real(waits, job_id, *args, **kwargs)
 
-    monkeypatch.setattr(Waits, "saw", saw)
+    monkeypatch.setattr(Waiters, "saw", saw)
     assert errors(asyncio.run(ended_beside(odd, others))) == {UnexpectedResponseError}
 
 
-@pytest.mark.parametrize("times", [MOST_BREAKS - 1, MOST_BREAKS])
+@pytest.mark.parametrize("times", [MAX_CRASHES - 1, MAX_CRASHES])
 def test_the_loop_itself_breaks(
-    connections: Emulator, looks: Looks, monkeypatch: pytest.MonkeyPatch, times: int
+    connections: Emulator, polls: Polls, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     jobs = [connections.add_job("proofy", state="running") for _ in range(3)]
-    real, broken = Agenda.take, iter(range(times))
+    real, broken = PollSchedule.take, iter(range(times))
 
-    def take(agenda: Any, *args: Any, **kwargs: Any) -> Any:
+    def take(schedule: Any, *args: Any, **kwargs: Any) -> Any:
         if next(broken, None) is not None:
             raise ZeroDivisionError
-        return real(agenda, *args, **kwargs)
+        return real(schedule, *args, **kwargs)
 
-    monkeypatch.setattr(Agenda, "take", take)
+    monkeypatch.setattr(PollSchedule, "take", take)
 
     async def story() -> list[dict[str, Any]]:
         async with patience():
@@ -140,12 +140,12 @@ def test_the_loop_itself_breaks(
                 job.finish()
             return await asyncio.gather(*waits)
 
-    assert statuses(asyncio.run(story())) == {"ended" if times < MOST_BREAKS else "error"}
+    assert statuses(asyncio.run(story())) == {"ended" if times < MAX_CRASHES else "error"}
 
 
 def test_the_loop_is_cancelled(connections: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = [connections.add_job("proofy", state="running") for _ in range(3)]
-    monkeypatch.setattr(AccountWatch, "_look_around", raising(asyncio.CancelledError()))
+    monkeypatch.setattr(AccountPoller, "_poll_loop", raising(asyncio.CancelledError()))
 
     async def story() -> list[dict[str, Any]]:
         async with patience():
@@ -156,7 +156,7 @@ def test_the_loop_is_cancelled(connections: Emulator, monkeypatch: pytest.Monkey
 
 def test_a_connection_that_cannot_be_read(connections: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     job = connections.add_job("proofy", state="running")
-    monkeypatch.setattr(accounts, "_read", raising(OSError("half \ud83d")))
+    monkeypatch.setattr(account_registry, "_read", raising(OSError("half \ud83d")))
 
     async def story() -> dict[str, Any]:
         async with patience():

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_batchdl.emulator import Emulator
 from airflow_provider_batchdl.triggers.job import BatchJobTrigger
-from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import VENDORS, count
 from tests.triggers.waiting import patience, payload_of, statuses, until, waits_for
 
@@ -114,7 +114,7 @@ def test_old_jobs_deep_in_a_long_list_are_not_searched_for_again_and_again(conne
     assert count(connections, "list") <= 3
 
 
-def test_several_waits_for_one_job_share_its_looks(connections: Emulator) -> None:
+def test_several_waits_for_one_job_share_its_polls(connections: Emulator) -> None:
     job = connections.add_job("proofy", state="running")
 
     async def story() -> list[dict[str, Any]]:
@@ -168,17 +168,17 @@ def test_a_wait_that_comes_while_the_loop_ends_is_served(connections: Emulator) 
     assert asyncio.run(one_after_the_other()) == {"ended"}
 
 
-def test_looks_become_rarer_as_a_job_ages(connections: Emulator, looks: Looks) -> None:
+def test_polls_become_rarer_as_a_job_ages(connections: Emulator, polls: Polls) -> None:
     job = connections.add_job("proofy", state="running")
-    looks.before_next(*[lambda: None] * 3, job.finish)
+    polls.before_next(*[lambda: None] * 3, job.finish)
     trigger = BatchJobTrigger("proofy_default", job.id, poll_interval=7, max_poll_interval=60, since=time.time() - 400)
     assert asyncio.run(payload_of(trigger))["status"] == "ended"
-    first, *others = looks.first_waits
-    assert 6.2 < first < 7.8  # it may have ended while nobody looked
+    first, *others = polls.first_waits
+    assert 6.2 < first < 7.8  # it may have ended while nobody polled
     assert all(35 < wait < 45 for wait in others)
 
 
-def test_looks_are_frequent_again_when_jobs_usually_end(connections: Emulator, looks: Looks) -> None:
+def test_polls_are_frequent_again_when_jobs_usually_end(connections: Emulator, polls: Polls) -> None:
     quick = [connections.add_job("proofy", state="running") for _ in range(3)]
     slow = connections.add_job("proofy", state="running")
 
@@ -190,15 +190,15 @@ def test_looks_are_frequent_again_when_jobs_usually_end(connections: Emulator, l
             for job in quick:
                 job.finish()
             await asyncio.gather(*waits)
-            known = len(looks.first_waits)
+            known = len(polls.first_waits)
             wait = waits_for([slow], poll_interval=7, max_poll_interval=300, since=began)
-            await until(lambda: len(looks.first_waits) >= known + 4)
+            await until(lambda: len(polls.first_waits) >= known + 4)
             slow.finish()
             await asyncio.gather(*wait)
-            return looks.first_waits[known:]
+            return polls.first_waits[known:]
 
     assert all(6.2 < wait < 7.8 for wait in asyncio.run(story()))
-    assert max(looks.first_waits) > 90  # before anybody knew what is usual
+    assert max(polls.first_waits) > 90  # before anybody knew what is usual
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

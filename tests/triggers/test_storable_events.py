@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_batchdl._values.storable import storable_text
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.emulator.jobs import EmulatedJob
 from airflow_provider_batchdl.exceptions import JobFailedError, UnexpectedResponseError
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.jobs import Job
-from airflow_provider_batchdl.storable import storable_text
-from tests.support.airflow_fixtures import Looks
+from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import VENDORS
 from tests.support.airflow_storing import assert_storable, sent_to_supervisor
 from tests.triggers.waiting import errors, patience, statuses, waits_for
@@ -55,7 +55,7 @@ def running(connections: Emulator) -> list[EmulatedJob]:
     return [connections.add_job(vendor, state="running") for vendor in VENDORS]
 
 
-def test_jobs_that_fail_with_any_words(connections: Emulator, looks: Looks) -> None:
+def test_jobs_that_fail_with_any_words(connections: Emulator, polls: Polls) -> None:
     jobs = [job for _ in SICK for job in running(connections)]
     for job, message in zip(jobs, [message for message in SICK for _ in VENDORS], strict=True):
         job.fail(message)
@@ -64,17 +64,57 @@ def test_jobs_that_fail_with_any_words(connections: Emulator, looks: Looks) -> N
     for job, event in zip(jobs, events, strict=True):
         assert event["job"]["message"][:3] == storable_text(job.message[:3])
         with pytest.raises(JobFailedError):  # what the task says then
-            BatchApiHook.for_connection(f"{job.vendor}_default").has_results(Job.from_dict(event["job"]))
+            BatchApiHook.for_connection(f"{job.vendor}_default").ensure_results(Job.from_dict(event["job"]))
 
 
-def test_jobs_in_any_state(connections: Emulator, looks: Looks) -> None:
+def test_jobs_in_any_state(connections: Emulator, polls: Polls) -> None:
     jobs = running(connections)
     for job in jobs:
         job.hold("half \ud83d\x00 " + "z" * 100_000)
     assert statuses(events_of(jobs, deadline=0.0)) == {"timeout"}
 
 
-def test_refusals_in_any_words(connections: Emulator, looks: Looks) -> None:
+ODD_JSON = [
+    b"1e999",
+    b"-Infinity",
+    b"NaN",
+    b"9" * 5_000,
+    b"-" + b"9" * 400,
+    b"18446744073709551616",
+    b"0.1e-400",
+    b"[" * 5_000 + b"]" * 5_000,
+    b'{"a":' * 900 + b"1" + b"}" * 900,
+    b'{"\\ud83d": "\\u0000"}',
+    b'["\\ud83d", [["\\u0000"]]]',
+    b'"\xff\xfe"',
+    b'"' + b"x" * 300_000 + b'"',
+    b'""',
+    b"true",
+    b"null",
+]
+
+
+@pytest.mark.parametrize("odd", ODD_JSON, ids=lambda odd: ascii(odd[:20]))
+def test_any_json_in_every_other_member_of_a_job(connections: Emulator, polls: Polls, odd: bytes) -> None:
+    """Whatever it makes of the job, which may be ended or an error: the event goes through Airflow's own frame."""
+    jobs = running(connections)
+    members = ("message", "error_message", "progress", "files", "created_at", "updated_at", "note", "total", "list")
+    for job in jobs:
+        done = {"revenuebase": "COMPLETED", "proofy": "ready", "batchcom": "SUCCESS", "apartmentiq": "succeeded"}
+        ids: dict[str, Any] = {"id": job.id, "job_id": job.id}
+        shown = {**ids, "process_id": job.id, "status": done[job.vendor], **dict.fromkeys(members, "odd")}
+        body = json.dumps(shown).encode().replace(b'"odd"', odd)
+        connections.add_fault(
+            Fault("status", vendor=job.vendor, operation="status", status=200, body=body, times=999,
+                  content_type="application/json")
+        )  # fmt: skip
+        connections.add_fault(Fault("status", vendor=job.vendor, operation="list", status=404, times=999))
+    events = events_of(jobs)
+    assert statuses(events) <= {"ended", "error"}
+    assert statuses(events[:2]) == {"ended"}  # of the two vendors whose jobs list no files
+
+
+def test_refusals_in_any_words(connections: Emulator, polls: Polls) -> None:
     said = json.dumps("Too many \ud83d\x00")
     body = f'{{"detail": {said}, "message": {said}, "error_code": {said}, "error": {said}}}'
     connections.add_fault(answer("status", body, status=422))
@@ -82,7 +122,7 @@ def test_refusals_in_any_words(connections: Emulator, looks: Looks) -> None:
 
 
 @pytest.mark.parametrize("job_id", ["half \ud83d", "nul \x00", "x" * 100_000], ids=["half", "null", "long"])
-def test_answers_about_a_job_without_a_usable_id(connections: Emulator, looks: Looks, job_id: str) -> None:
+def test_answers_about_a_job_without_a_usable_id(connections: Emulator, polls: Polls, job_id: str) -> None:
     names = ("id", "job_id", "process_id", "status", "current_status")
     connections.add_fault(answer("status", json.dumps(dict.fromkeys(names, job_id))))
     jobs = [job for job in running(connections) if job.vendor != "proofy"]  # whose answers need have no id
@@ -91,7 +131,7 @@ def test_answers_about_a_job_without_a_usable_id(connections: Emulator, looks: L
     assert errors(events) == {UnexpectedResponseError}
 
 
-def test_an_event_about_a_job_with_thousands_of_files_is_small(connections: Emulator, looks: Looks) -> None:
+def test_an_event_about_a_job_with_thousands_of_files_is_small(connections: Emulator, polls: Polls) -> None:
     job = connections.add_job("batchcom", state="running")
     files = [{"id": f"file_{number:032d}", "part": number, "size": 10**9} for number in range(10_000)]
     connections.add_fault(answer("status", json.dumps({"id": job.id, "status": "SUCCESS", "files": files})))

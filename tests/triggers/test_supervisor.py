@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import ErrorType
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import ErrorResponse, MaskSecret
 
-from airflow_provider_batchdl import redaction
+from airflow_provider_batchdl._redaction import redactor
 from airflow_provider_batchdl.emulator import Emulator
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from tests.support.airflow_features import MASKS_ON_THE_LOOP, SUPERVISOR_BEARS_THREADS
@@ -55,7 +55,7 @@ class TriggerCommsDecoder:
 def supervisor(monkeypatch: pytest.MonkeyPatch) -> TriggerCommsDecoder:
     made = TriggerCommsDecoder()
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", made, raising=False)
-    monkeypatch.setattr(redaction, "_known", {})  # a process tells each secret once
+    monkeypatch.setattr(redactor, "_known", {})  # a process tells each secret once
     return made
 
 
@@ -63,17 +63,17 @@ def test_secrets_are_told(connections: Emulator, supervisor: TriggerCommsDecoder
     """A connection's, and a token that is learned on the way: Airflow masks them in the trigger's log, too."""
     key = json.loads(os.environ["AIRFLOW_CONN_APARTMENTIQ_DEFAULT"])["password"]
 
-    async def look() -> None:
+    async def poll() -> None:
         async with BatchApiHook("apartmentiq_default") as hook:
             await hook.atest_connection()
         for _ in range(100):
-            if set(redaction._known) <= supervisor.masked:
+            if set(redactor._known) <= supervisor.masked:
                 break
             await asyncio.sleep(0.05)
 
-    asyncio.run(look())
+    asyncio.run(poll())
     assert key in supervisor.masked
-    assert set(redaction._known) <= supervisor.masked
+    assert set(redactor._known) <= supervisor.masked
     supervisor.assert_asked_as_it_bears()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from airflow_provider_batchdl.emulator.jobs import EmulatedJob
@@ -13,23 +13,33 @@ from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 
 # No test waits longer for what must happen.
 PATIENCE = 30.0
+_WAIT = "a test's wait"
 
 
 async def payload_of(trigger: BatchJobTrigger) -> dict[str, Any]:
-    payload: dict[str, Any] = (await anext(aiter(trigger.run()))).payload
+    events: Any = trigger.run()
+    async with aclosing(events):
+        payload: dict[str, Any] = (await anext(events)).payload
     return payload
 
 
 def waits_for(jobs: Iterable[EmulatedJob], **more: Any) -> list[asyncio.Task[dict[str, Any]]]:
     """A task for each job that waits for it."""
     triggers = [BatchJobTrigger(f"{job.vendor}_default", job.id, **more) for job in jobs]
-    return [asyncio.create_task(payload_of(trigger)) for trigger in triggers]
+    return [asyncio.create_task(payload_of(trigger), name=_WAIT) for trigger in triggers]
 
 
 @asynccontextmanager
 async def patience() -> AsyncIterator[None]:
+    """A bound on all that is done within; whoever still waits at its end is told to stop, and has stopped then."""
     async with asyncio.timeout(PATIENCE):
-        yield
+        try:
+            yield
+        finally:
+            left = [task for task in asyncio.all_tasks() if task.get_name() == _WAIT]
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
 
 async def until(condition: Callable[[], bool]) -> None:

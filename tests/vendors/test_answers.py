@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_batchdl import exceptions as exc
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
-from airflow_provider_batchdl.vendors import answers, base
+from airflow_provider_batchdl.vendors import answers, states
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow
 from airflow_provider_batchdl.vendors.flows import guarded
 from tests.client.helpers import EXPORT, REPORT, REQUESTS, VENDORS, submission, vendor_at
@@ -140,9 +140,9 @@ def test_a_submit_without_a_status_keeps_the_id(name: str) -> None:
 def test_an_unknown_word_is_warned_of_again_every_hour(
     name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(base, "_unknown_states_logged", set())
+    monkeypatch.setattr(states, "_logged", set())
     now = [0.0]
-    monkeypatch.setattr("airflow_provider_batchdl.vendors.base.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("airflow_provider_batchdl.vendors.states.time.monotonic", lambda: now[0])
     vendor = vendor_named(name)
     for hour in range(3):
         now[0] = hour * 3600.0 + 1
@@ -231,7 +231,7 @@ def test_a_sick_item_does_not_spoil_the_list(
         assert [job.id for job in drive(vendor_named(name).list_jobs(), lambda _: body)] == [JOB_ID[name]]
         page = drive(vendor_named(name).list_page(), lambda _: body)
         assert [each.job.id for each in page.jobs] == [JOB_ID[name]]
-    assert caplog.text.count("Skipping an item") == 1
+    assert caplog.text.count("Skipping an unreadable item") == 1
 
 
 @pytest.mark.parametrize("cursor", [True, [], {}, 1.5])
@@ -279,7 +279,7 @@ def cancelled(name: str, answer: Any, then: Any) -> tuple[Any, list[str]]:
         asked.append(request.operation)
         return answer if request.operation == "cancel" else then
 
-    return drive(vendor_named(name).cancel_job(JOB_ID[name]), answers_to), asked
+    return drive(vendor_named(name).ensure_cancelled(JOB_ID[name]), answers_to), asked
 
 
 @pytest.mark.parametrize("name", CANCELLED)
@@ -393,6 +393,47 @@ def test_a_report_without_its_type_keeps_its_format() -> None:
     assert file.name == f"report-{UUID}.csv"
 
 
+LEVELS = [101, 990, 5_000, 200_000]
+
+
+def deep(levels: int, ends: bool = True) -> bytes:
+    half = levels // 2
+    return b'[{"a \\" [{": ' * half + b"7" + b"}]" * (half if ends else 0)
+
+
+@pytest.mark.parametrize("levels", LEVELS)
+@pytest.mark.parametrize("name", LISTS)
+def test_an_item_however_deep_does_not_cost_the_list(name: str, levels: int) -> None:
+    """Where the deep member is one that nobody reads, not even that item; where it is read, that item alone."""
+    first, second = shown(name, RUNNING[name], request_note="odd"), shown(name, DONE[name])
+    sick = {**second, ID_MEMBER[name]: "odd"}
+    for items, count in (([first], 1), ([first, sick], 1), ([sick, "odd", first], 1), (["odd"], 0)):
+        body = json.dumps(listed(name, items)).encode().replace(b'"odd"', deep(levels))
+        found = drive(vendor_named(name).list_jobs(), always(body))
+        assert [(job.id, job.vendor_state) for job in found] == [(JOB_ID[name], RUNNING[name])] * count
+
+
+@pytest.mark.parametrize("levels", LEVELS)
+@pytest.mark.parametrize("name", VENDORS)
+def test_an_answer_about_one_job_however_deep_is_read_or_typed(name: str, levels: int) -> None:
+    flow = vendor_named(name).get_job
+    body = json.dumps(shown(name, RUNNING[name], note="odd", message="odd")).encode().replace(b'"odd"', deep(levels))
+    assert drive(flow(JOB_ID[name]), always(body)).vendor_state == RUNNING[name]
+    for body in (
+        deep(levels),
+        deep(levels, ends=False),
+        json.dumps(shown(name, "odd")).encode().replace(b'"odd"', deep(levels)),
+        json.dumps({"error": True, "message": "odd"}).encode().replace(b'"odd"', deep(levels)),
+    ):
+        with pytest.raises(exc.UnexpectedResponseError):
+            drive(flow(JOB_ID[name]), always(body))
+
+
+def test_a_text_that_looks_deep_is_a_text() -> None:
+    body = json.dumps(shown("proofy", "processing", message="[{" * 5_000, note=[[]] * 200)).encode()
+    assert drive(vendor_named("proofy").get_job(JOB_ID["proofy"]), always(body)).message.startswith("[{[{")
+
+
 def test_a_refusal_of_a_download_names_vendor_job_and_code() -> None:
     def flow() -> Flow[None]:
         yield ApiRequest("download", "GET", "/", job_id="41001")
@@ -412,4 +453,4 @@ def test_the_log_of_skipped_items_is_bounded(caplog: pytest.LogCaptureFixture, m
 
     with caplog.at_level(logging.WARNING):
         assert vendor.read_items(range(1000), refuse) == []
-    assert caplog.text.count("Skipping an item") <= 100
+    assert caplog.text.count("Skipping an unreadable item") <= 100

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_batchdl import exceptions as exc
+from airflow_provider_batchdl._redaction.redactor import remember
 from airflow_provider_batchdl.exceptions import BatchDlError
-from airflow_provider_batchdl.redaction import remember
 from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
 from airflow_provider_batchdl.vendors.errors import LONGEST_MESSAGE, error_from_response, vendor_words
 from tests.client.helpers import vendor_at

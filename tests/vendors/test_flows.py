@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_batchdl._values.times import moment_of
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
     JobCancelledError,
@@ -23,10 +24,10 @@ from airflow_provider_batchdl.exceptions import (
     UnexpectedResponseError,
 )
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
-from airflow_provider_batchdl.vendors import base
+from airflow_provider_batchdl.vendors import states
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Submission, Vendor
 from airflow_provider_batchdl.vendors.listing import is_listed
-from airflow_provider_batchdl.vendors.matching import is_echo_of, parse_time
+from airflow_provider_batchdl.vendors.matching import is_echo_of
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_size, as_text, as_word
 from tests.client.helpers import EXPORT, REPORT, REQUESTS, VENDORS, submission, vendor_at
 
@@ -138,7 +139,7 @@ def flows_of(name: str) -> dict[str, Callable[[Vendor], Flow[Any]]]:
         "submit": lambda vendor: vendor.submit(given),
         "status": lambda vendor: vendor.get_job(JOB_ID[name]),
         "list": lambda vendor: vendor.list_jobs(),
-        "cancel": lambda vendor: vendor.cancel_job(JOB_ID[name]),
+        "cancel": lambda vendor: vendor.ensure_cancelled(JOB_ID[name]),
         "balance": lambda vendor: vendor.get_balance(),
         "check": lambda vendor: vendor.check(),
         "find": lambda vendor: vendor.find_submitted(given),
@@ -196,7 +197,7 @@ def test_any_answer_is_sense_or_unexpected(name: str, number: int, answer: Any) 
             assert isinstance(job.message, str | None)
             assert Job.from_dict(json.loads(json.dumps(job.to_dict()))) == job
             try:
-                vendor.has_results(job)
+                vendor.ensure_results(job)
             except (JobFailedError, JobCancelledError) as error:
                 str(error)
 
@@ -267,7 +268,7 @@ def test_the_documented_states_are_all_there() -> None:
 def test_an_unknown_state_counts_as_running_and_is_logged_once(
     name: str, word: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "_unknown_states_logged", set())
+    monkeypatch.setattr(states, "_logged", set())
     vendor = vendor_named(name)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
@@ -275,27 +276,27 @@ def test_an_unknown_state_counts_as_running_and_is_logged_once(
         vendor_named(name).state_of(word)
     assert caplog.text.count("unknown job state") == 1
     job = Job("1", vendor.state_of(word), word)
-    assert vendor.has_results(job) is False
+    assert vendor.ensure_results(job) is False
     assert job.to_dict()["vendor_state"] == word
 
 
 @pytest.mark.parametrize("name", VENDORS)
 def test_the_one_decision(name: str) -> None:
     vendor = vendor_named(name)
-    assert not vendor.has_results(Job("1", JobState.PENDING, "w"))
-    assert not vendor.has_results(Job("1", JobState.RUNNING, "w"))
-    assert vendor.has_results(Job("1", JobState.SUCCEEDED, "w"))
+    assert not vendor.ensure_results(Job("1", JobState.PENDING, "w"))
+    assert not vendor.ensure_results(Job("1", JobState.RUNNING, "w"))
+    assert vendor.ensure_results(Job("1", JobState.SUCCEEDED, "w"))
     with pytest.raises(JobFailedError, match=r"failed in state BAD.*job 1.*because") as failed:
-        vendor.has_results(Job("1", JobState.FAILED, "BAD", message="because"))
+        vendor.ensure_results(Job("1", JobState.FAILED, "BAD", message="because"))
     assert failed.value.retryable is False
     cancelled = Job("1", JobState.CANCELLED, "w")
     with pytest.raises(JobCancelledError):
-        vendor.has_results(cancelled)
+        vendor.ensure_results(cancelled)
     if vendor.keeps_partial_results:
-        assert vendor.has_results(cancelled, accept_partial=True)
+        assert vendor.ensure_results(cancelled, accept_partial=True)
     else:
         with pytest.raises(JobCancelledError):
-            vendor.has_results(cancelled, accept_partial=True)
+            vendor.ensure_results(cancelled, accept_partial=True)
 
 
 @pytest.mark.parametrize("status", ["processing", "Unready", "", "x" * 1000, 5, True])
@@ -324,7 +325,7 @@ SINCE = datetime(2026, 7, 7, 12, 0, tzinfo=UTC)
         (EXPORT, "2026-07-07T12:00:05", True),
         (EXPORT, "yesterday", None),
         (EXPORT, None, None),
-        (EXPORT, 1783425605, None),
+        (EXPORT, 1783425605, True),  # Unix time
         ({**EXPORT, "attributes": ["$other"]}, "2026-07-07T12:00:05Z", False),
         ({"export_type": "ATTRIBUTES"}, "2026-07-07T12:00:05Z", True),  # what it lacks does not count
         ({"attributes": ["$region"]}, "2026-07-07T12:00:05Z", True),
@@ -409,7 +410,7 @@ def test_where_a_job_and_its_request_are_one_object_only_the_requests_members_co
 
 @given(st.text() | st.integers() | st.none())
 def test_any_time_is_aware_or_none(value: Any) -> None:
-    when = parse_time(value)
+    when = moment_of(value)
     assert when is None or when.tzinfo is not None
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_batchdl.vendors.retry_after import LONGEST_ASKED, retry_after
+from airflow_provider_batchdl.vendors.retry_after import LONGEST_ASKED, asked_wait, duration, retry_after
 
 NOW = datetime(2026, 7, 7, 12, 0, 0, tzinfo=UTC)
 UNIX = NOW.timestamp()
@@ -88,3 +88,68 @@ def test_no_text_is_a_crash(text: str, name: str) -> None:
 
 def test_header_names_are_of_any_case() -> None:
     assert retry_after(httpx.Headers({"RETRY-AFTER": "5"})) == 5.0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1m30s", 90.0),
+        ("6ms", 0.006),
+        ("1h2m3.5s", 3723.5),
+        ("20", 20.0),
+        ("0", 0.0),
+        (" 1s ", 1.0),
+        ("6m0s", 360.0),
+        ("1d", 86_400.0),
+        ("2h", 7200.0),
+        ("250us", 0.00025),
+        ("250\u00b5s", 0.00025),
+        ("250\u03bcs", 0.00025),
+        ("1s500ms", 1.5),
+        ("10ns", 1e-8),
+        ("1.5h", 5400.0),
+    ],
+)
+def test_a_duration(text: str, seconds: float) -> None:
+    assert duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "s", "soon", "-1s", "+1s", "1s1m", "1s1s", "1 m", "1m 30s", "1e3s", "nan", "inf", "1x", "1ms1s", ".5s",
+     "1.s", "\u0661s", "1M", "1S", "1m30", "1,5s", "9" * 400 + "s", "1s\n\n1s"],
+)  # fmt: skip
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(ValueError, match="no duration"):
+        duration(text)
+
+
+UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+
+
+@given(st.dictionaries(st.sampled_from(list(UNITS)), st.integers(0, 10**9), min_size=1), st.integers(0, 999))
+def test_any_duration(parts: dict[str, int], thousandths: int) -> None:
+    ordered = [(unit, parts[unit]) for unit in UNITS if unit in parts]
+    last, number = ordered[-1]
+    text = "".join(f"{each}{unit}" for unit, each in ordered[:-1]) + f"{number}.{thousandths:03d}{last}"
+    expected = sum(each * UNITS[unit] for unit, each in ordered) + thousandths / 1000 * UNITS[last]
+    assert duration(text) == pytest.approx(expected)
+
+
+@given(st.text(alphabet="0123456789.dhmsnu\u00b5 -+e", max_size=12) | st.text())
+def test_any_text_is_a_duration_or_a_value_error(text: str) -> None:
+    try:
+        seconds = duration(text)
+    except ValueError:
+        return
+    assert 0 <= seconds < 1e18
+
+
+@pytest.mark.parametrize("found", [float("nan"), float("inf"), "5", None, LONGEST_ASKED + 1, -LONGEST_ASKED - 1, [1]])
+def test_nonsense_of_a_vendors_own_reader_counts_as_nothing(found: object) -> None:
+    assert asked_wait(lambda _: found, {}) is None
+
+
+def test_nor_does_an_error_of_it_reach_anybody() -> None:
+    assert asked_wait(lambda headers: headers["x"], {}) is None
+    assert (asked_wait(lambda _: -1, {}), asked_wait(lambda _: 2, {})) == (0.0, 2.0)

@@ -10,7 +10,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_batchdl.emulator.apis import apartmentiq_accounts as accounts
+from airflow_provider_batchdl.emulator.apis.apartmentiq_pages import PAGE_SPEC, page_of
 from airflow_provider_batchdl.emulator.apis.apartmentiq_requests import SUBMIT_SPEC, problem_of, recipe_for
 from airflow_provider_batchdl.emulator.downloads import result_content
 from airflow_provider_batchdl.emulator.exchange import (
@@ -40,16 +40,15 @@ class ApartmentIQ(Api):
 
     vendor = "apartmentiq"
 
-    def endpoints(self) -> list[Endpoint]:
-        """Return the routes."""
+    def own_endpoints(self) -> list[Endpoint]:
+        """Return the routes of jobs."""
         jobs = f"{BASE}/v1/bulk_api/jobs"
         return [
             Endpoint("submit", "POST", jobs, self.submit, SUBMIT_SPEC),
-            Endpoint("list", "GET", jobs, self.listing, accounts.PAGE_SPEC),
+            Endpoint("list", "GET", jobs, self.listing, PAGE_SPEC),
             Endpoint("status", "GET", f"{jobs}/{{job_id}}", self.status),
             Endpoint("cancel", "DELETE", f"{jobs}/{{job_id}}", self.cancel),
             Endpoint("download", "GET", f"{jobs}/{{job_id}}/results", self.results),
-            *accounts.endpoints(self, BASE),
         ]
 
     def error(self, status: int, message: str, error: str = "") -> Reply:
@@ -61,7 +60,9 @@ class ApartmentIQ(Api):
     def guard(self, call: Call, endpoint: Endpoint) -> Reply | None:
         """Check the bearer token and the limit."""
         scheme, _, token = call.header("authorization").partition(" ")
-        if scheme.lower() != "bearer" or not self.world.accounts.knows_token(token, self.world.clock.time()):
+        if scheme.lower() != "bearer" or not self.world.accounts.knows_token(
+            self.vendor, token, self.world.clock.time()
+        ):
             return self.error(401, "Missing or invalid bearer token")
         verdict = self.world.take("apartmentiq", "account", lambda: FixedWindow(LIMIT, WINDOW, aligned=False))
         if verdict.allowed or not self.world.rate_limits:
@@ -138,7 +139,7 @@ class ApartmentIQ(Api):
             invented = {"job_id": str(uuid.uuid4()), "status": "submitted", "report_type": "property"}
             total = (int(page) if page.isascii() and page.isdecimal() else 1) + 1
             return json_reply(200, {"jobs": [*jobs[:99], invented], "pagination": {"total_pages": total}})
-        return accounts.page_of(self, call, "jobs", jobs)
+        return page_of(self, call, "jobs", jobs)
 
     async def status(self, call: Call) -> Reply:
         """Return one job. Somebody else's job is a 403; that this one has no body is an inference ("some 403")."""

@@ -1,4 +1,4 @@
-"""What ApartmentIQ's job requests must say, and the rows that come back."""
+"""Checks of ApartmentIQ's job requests, and the rows of their results."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from datetime import date, timedelta
 from itertools import islice
 from typing import Any, BinaryIO
 
-from airflow_provider_batchdl.emulator.jobs import Recipe
 from airflow_provider_batchdl.emulator.parquet import write_parquet
+from airflow_provider_batchdl.emulator.results import Recipe
 from airflow_provider_batchdl.emulator.rows import MEDIA_TYPES
 
 REPORT_TYPES = ("floorplans", "property", "units")

@@ -60,7 +60,7 @@ class BatchCom(Api):
 
     vendor = "batchcom"
 
-    def endpoints(self) -> list[Endpoint]:
+    def own_endpoints(self) -> list[Endpoint]:
         """Return the routes."""
         base = "/batchcom/{version}"
         body: dict[str, Any] = {"type": "object", "properties": {"export_type": {"enum": ["ATTRIBUTES"]}}}

@@ -1,4 +1,4 @@
-"""What Batch.com's export requests may say, and the profiles that come back."""
+"""Checks of Batch.com's export requests, and the profiles of their results."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
-from airflow_provider_batchdl.emulator.jobs import Recipe
+from airflow_provider_batchdl.emulator.results import Recipe
 from airflow_provider_batchdl.emulator.rows import MEDIA_TYPES
 
 PROFILES = 500

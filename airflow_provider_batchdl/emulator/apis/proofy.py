@@ -11,12 +11,12 @@ import hmac
 import json
 from typing import Any, BinaryIO
 
-from airflow_provider_batchdl.emulator.apis import proofy_files
 from airflow_provider_batchdl.emulator.downloads import direct_download
 from airflow_provider_batchdl.emulator.exchange import Api, BadBodyError, Call, Endpoint, Reply, json_reply
-from airflow_provider_batchdl.emulator.jobs import EmulatedJob, Recipe
+from airflow_provider_batchdl.emulator.jobs import EmulatedJob
 from airflow_provider_batchdl.emulator.limits import RollingWindow
 from airflow_provider_batchdl.emulator.naming import result_names
+from airflow_provider_batchdl.emulator.results import Recipe
 from airflow_provider_batchdl.emulator.rows import MEDIA_TYPES
 from airflow_provider_batchdl.emulator.states import Phase
 from airflow_provider_batchdl.emulator.verdicts import looks_like_address, proofy_item, proofy_status
@@ -48,8 +48,8 @@ class Proofy(Api):
 
     vendor = "proofy"
 
-    def endpoints(self) -> list[Endpoint]:
-        """Return the routes."""
+    def own_endpoints(self) -> list[Endpoint]:
+        """Return the routes of lists."""
         emails = {"type": "array", "items": {"type": "string"}, "maxItems": MAX_EMAILS, "minItems": 1}
         schema = {"type": "object", "properties": {"emails": emails}, "required": ["emails"]}
         create = {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
@@ -62,7 +62,6 @@ class Proofy(Api):
             Endpoint("cancel", "DELETE", batch, self.cancel),
             Endpoint("balance", "GET", f"{BASE}/credits", self.balance),
             Endpoint("verify", "GET", f"{BASE}/verify/single", self.single, {"parameters": [email]}),
-            *proofy_files.endpoints(self, BASE),
         ]
 
     def error(self, status: int, message: str) -> Reply:

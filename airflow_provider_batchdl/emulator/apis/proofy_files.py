@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl.emulator.addresses import UnreadableInputError, addresses_in
+from airflow_provider_batchdl.emulator.apis.proofy import BASE, Proofy
 from airflow_provider_batchdl.emulator.exchange import BadBodyError, Call, Endpoint, Reply
 from airflow_provider_batchdl.emulator.uploads import read_upload
 
-if TYPE_CHECKING:
-    from airflow_provider_batchdl.emulator.apis.proofy import Proofy
 
-
-def endpoints(api: Proofy, base: str) -> list[Endpoint]:
-    """Return the routes under ``base``."""
+def endpoints(api: Proofy) -> list[Endpoint]:
+    """Return the routes of files."""
 
     async def upload(call: Call) -> Reply:
         """Accept a CSV or TXT file in the multipart part ``file``."""
@@ -50,10 +47,10 @@ def endpoints(api: Proofy, base: str) -> list[Endpoint]:
     file_part = {"type": "object", "properties": {"file": {**text, "format": "binary"}}, "required": ["file"]}
     upload_spec = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": file_part}}}}
     create_spec = {"requestBody": {"required": True, "content": {"application/json": {"schema": by_url}}}}
-    file = f"{base}/verify/file/{{id}}"
+    file = f"{BASE}/verify/file/{{id}}"
     return [
-        Endpoint("submit", "POST", f"{base}/verify/file/upload", upload, upload_spec),
-        Endpoint("submit", "POST", f"{base}/verify/file/create", create, create_spec),
+        Endpoint("submit", "POST", f"{BASE}/verify/file/upload", upload, upload_spec),
+        Endpoint("submit", "POST", f"{BASE}/verify/file/create", create, create_spec),
         Endpoint("download", "GET", f"{file}/download", api.download),
         Endpoint("status", "GET", file, api.status),
         Endpoint("cancel", "DELETE", file, api.cancel),

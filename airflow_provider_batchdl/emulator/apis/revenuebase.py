@@ -10,7 +10,6 @@ import json
 import math
 from typing import Any
 
-from airflow_provider_batchdl.emulator.apis import revenuebase_v1, revenuebase_v2
 from airflow_provider_batchdl.emulator.exchange import Api, Call, Endpoint, Reply, json_reply, text_reply
 from airflow_provider_batchdl.emulator.limits import FixedWindow, RollingWindow, Verdict
 
@@ -34,10 +33,6 @@ class Revenuebase(Api):
 
     vendor = "revenuebase"
 
-    def endpoints(self) -> list[Endpoint]:
-        """Return the routes of both versions."""
-        return [*revenuebase_v2.endpoints(self), *revenuebase_v1.endpoints(self)]
-
     # --- errors
 
     def error(self, status: int, message: str) -> Reply:
@@ -45,7 +40,7 @@ class Revenuebase(Api):
         return json_reply(status, {"detail": message})
 
     def coded(self, code: str) -> Reply:
-        """Return a 400 with one of the documented codes, in the shape the emulator was told to use.
+        """Return a 400 with one of the documented codes, in the shape that the emulator is set to.
 
         The codes are the vendor's; the body around them is documented nowhere.
         """

@@ -1,10 +1,10 @@
-"""What both versions of Revenuebase do with batch jobs."""
+"""Batch jobs of both versions of Revenuebase."""
 
 from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_batchdl.emulator.addresses import (
     UnreadableInputError,
@@ -12,17 +12,17 @@ from airflow_provider_batchdl.emulator.addresses import (
     json_rows,
     write_revenuebase_result,
 )
+from airflow_provider_batchdl.emulator.apis.revenuebase import Revenuebase
 from airflow_provider_batchdl.emulator.downloads import direct_download
 from airflow_provider_batchdl.emulator.exchange import Call, Reply, json_reply
-from airflow_provider_batchdl.emulator.jobs import EmulatedJob, Recipe
+from airflow_provider_batchdl.emulator.jobs import EmulatedJob
 from airflow_provider_batchdl.emulator.naming import result_names
+from airflow_provider_batchdl.emulator.results import Recipe
 from airflow_provider_batchdl.emulator.rows import MEDIA_TYPES
 from airflow_provider_batchdl.emulator.states import Phase
-from airflow_provider_batchdl.emulator.uploads import Upload, read_upload
+from airflow_provider_batchdl.emulator.uploaded import Upload
+from airflow_provider_batchdl.emulator.uploads import read_upload
 from airflow_provider_batchdl.emulator.verdicts import revenuebase_status
-
-if TYPE_CHECKING:
-    from airflow_provider_batchdl.emulator.apis.revenuebase import Revenuebase
 
 _MESSAGES = {
     Phase.QUEUED: "Process is queued.",

@@ -1,13 +1,11 @@
-"""What the route modules of Revenuebase share: request schemas, body reading and charging."""
+"""Shared by the route modules of Revenuebase: request schemas, body reading and charging."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from airflow_provider_batchdl.emulator.apis.revenuebase import Revenuebase
 from airflow_provider_batchdl.emulator.exchange import BadBodyError, Call, Reply
-
-if TYPE_CHECKING:
-    from airflow_provider_batchdl.emulator.apis.revenuebase import Revenuebase
 
 FLAG_PARAMETER = [{"name": "metadata", "in": "query", "schema": {"type": "boolean", "default": False}}]
 UPLOAD_SPEC: dict[str, Any] = {

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from airflow_provider_batchdl.emulator.apis.revenuebase import Revenuebase
 from airflow_provider_batchdl.emulator.apis.revenuebase_parts import body_of, charge, json_body
 from airflow_provider_batchdl.emulator.exchange import Call, Endpoint, Handler, Reply, json_reply
 from airflow_provider_batchdl.emulator.verdicts import looks_like_address
-
-if TYPE_CHECKING:
-    from airflow_provider_batchdl.emulator.apis.revenuebase import Revenuebase
 
 _PLACES = ("headquarters_state", "headquarters_country", "headquarters_city", "headquarters_street", "headquarters_zip")
 _MAX_SIMILARITY = 0.95

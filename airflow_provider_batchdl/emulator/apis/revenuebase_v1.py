@@ -7,16 +7,13 @@ inference).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl.emulator.apis import revenuebase_jobs as jobs
+from airflow_provider_batchdl.emulator.apis.revenuebase import Revenuebase
 from airflow_provider_batchdl.emulator.apis.revenuebase_parts import UPLOAD_SPEC, body_of, json_body
 from airflow_provider_batchdl.emulator.apis.revenuebase_v2 import shared_handlers, verify
 from airflow_provider_batchdl.emulator.exchange import Call, Endpoint, Handler, Reply
-from airflow_provider_batchdl.emulator.uploads import Upload
-
-if TYPE_CHECKING:
-    from airflow_provider_batchdl.emulator.apis.revenuebase import Revenuebase
+from airflow_provider_batchdl.emulator.uploaded import Upload
 
 _BASE = "/revenuebase/v1"
 _MAX_NAME = 120

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl.emulator.apis import revenuebase_jobs as jobs
 from airflow_provider_batchdl.emulator.apis import revenuebase_people as people
+from airflow_provider_batchdl.emulator.apis.revenuebase import Revenuebase
 from airflow_provider_batchdl.emulator.apis.revenuebase_parts import (
     FLAG_PARAMETER,
     UPLOAD_SPEC,
@@ -16,9 +16,6 @@ from airflow_provider_batchdl.emulator.apis.revenuebase_parts import (
 )
 from airflow_provider_batchdl.emulator.exchange import Call, Endpoint, Handler, Reply, json_reply
 from airflow_provider_batchdl.emulator.verdicts import looks_like_address, revenuebase_metadata, revenuebase_status
-
-if TYPE_CHECKING:
-    from airflow_provider_batchdl.emulator.apis.revenuebase import Revenuebase
 
 _BASE = "/revenuebase/v2"
 

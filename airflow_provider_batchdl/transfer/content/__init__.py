@@ -1,4 +1,4 @@
-"""What a file's content tells: a page in the result's place, rows, and where nothing else proves it, its own end.
+"""Checks of a file's content: a page in the result's place, rows, and where nothing else proves it, its own end.
 
 Everything works incrementally in constant memory, in any chunking.
 """
@@ -6,59 +6,21 @@ Everything works incrementally in constant memory, in any chunking.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl.exceptions import TruncatedDownloadError, UnexpectedResponseError
 from airflow_provider_batchdl.transfer.content import head
-from airflow_provider_batchdl.transfer.content.base import Blocks, Look, Unlooked
+from airflow_provider_batchdl.transfer.content.base import ContentReport, Unchecked
+from airflow_provider_batchdl.transfer.content.formats import Format, by_magic, format_of, suffix_of
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.transfer.content.base import ContentCheck
 
-__all__ = ["Content", "Look", "kind_of"]
-
-_SUFFIXES = {
-    "jsonl": "jsonl ndjson",
-    "csv": "csv tsv",
-    "gzip": "gz",
-    "json": "json",
-    "zip": "zip",
-    "parquet": "parquet",
-}
-_TYPES = {
-    "json": "json",
-    "jsonl": "jsonl jsonlines json-lines x-jsonlines x-ndjson ndjson",
-    "csv": "csv tab-separated-values",
-    "gzip": "gzip x-gzip",
-    "zip": "zip x-zip-compressed",
-    "parquet": "vnd.apache.parquet x-parquet",
-}
-_BY_SUFFIX = {suffix: kind for kind, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
-_BY_TYPE = {
-    f"{top}/{name}": kind for kind, names in _TYPES.items() for name in names.split() for top in ("application", "text")
-}
-
-
-def kind_of(content_type: str | None, filename: str | None) -> str | None:
-    """The format's name (`json`, `jsonl`, `csv`, `gzip`, `zip`, `parquet`), None where nothing is known.
-
-    The file name's suffix comes first: stores often serve everything as `application/octet-stream` or `text/csv`.
-    """
-    suffix = suffix_of(filename)
-    media = (content_type or "").partition(";")[0].strip().lower()
-    if suffix in _BY_SUFFIX:
-        # A ".json" that is declared as JSON lines is believed.
-        return "jsonl" if suffix == "json" and _BY_TYPE.get(media) == "jsonl" else _BY_SUFFIX[suffix]
-    return _BY_TYPE.get(media) or ("json" if media.endswith("+json") else None)
-
-
-def suffix_of(filename: str | None) -> str:
-    """What stands behind the name's last dot, in lower case."""
-    return (filename or "").rpartition(".")[2].lower() if "." in (filename or "") else ""
+__all__ = ["Content", "ContentReport"]
 
 
 class Content:
-    """Sees all bytes of one file in their order.
+    """Checks all bytes of one file, in their order.
 
     Args:
         content_type: the response's Content-Type, parameters allowed.
@@ -66,15 +28,23 @@ class Content:
         proven: whether something else proves the bytes. Then the content may only show a page in the result's place,
             and is checked for what costs little; else its own end has to be found, exactly.
         expected: what the vendor says that the file is, where name and type do not.
+        count_gzip_rows: whether a proven compressed file is unpacked for its rows.
     """
 
     def __init__(
-        self, content_type: str | None, filename: str | None, *, proven: bool, expected: str | None = None
+        self,
+        content_type: str | None,
+        filename: str | None,
+        *,
+        proven: bool,
+        expected: str | None = None,
+        count_gzip_rows: bool = False,
     ) -> None:
-        self._kind = kind_of(content_type, filename) or _BY_SUFFIX.get("" if suffix_of(filename) else expected or "")
+        self._declared = format_of(content_type, filename, expected)
         self._records = expected == "jsonl"
         self._filename = filename or ""
         self._proven = proven
+        self._count_gzip_rows = count_gzip_rows
         self._head = bytearray()
         self._size = 0
         self._check: ContentCheck | None = None
@@ -93,8 +63,8 @@ class Content:
         elif self._size >= head.HEAD:
             self._begin().feed(bytes(self._head) + data[len(data) - (self._size - len(self._head)) :])
 
-    def finish(self) -> Look:
-        """What the content says, now that there is no more.
+    def finish(self) -> ContentReport:
+        """The report on the whole content.
 
         Raises:
             UnexpectedResponseError: the file is a page or a store's error message.
@@ -103,28 +73,19 @@ class Content:
         if check is None:
             check = self._begin()
             check.feed(bytes(self._head))
-        look = check.finish()
+        report = check.finish()
         if self._size <= head.SMALL:
-            look = replace(look, members={**look.members, **head.small_object(bytes(self._head))})
+            report = replace(report, members={**report.members, **head.small_object(bytes(self._head))})
         if not self._size and not self._proven:
-            return replace(look, error=TruncatedDownloadError("The download is empty, and nothing says that it is."))
-        return look
+            return replace(report, error=TruncatedDownloadError("The download is empty, and nothing says that it is."))
+        return report
 
-    def snapshot(self) -> dict[str, Any] | None:
-        """The state as small JSON, for another process to resume the check; None where it would have to begin anew."""
-        state = self._check.snapshot() if isinstance(self._check, Blocks) else None
-        return state and {"kind": self._kind, "check": state}
-
-    def resume(self, state: dict[str, Any] | None) -> None:
-        """Expect what follows the bytes that `snapshot` was taken after; without a state, it is not checked."""
-        self._size = head.SMALL + 1
-        self._check = Unlooked()
-        if state is not None:
-            self._check = check = self._text_check(state["kind"])
-            check.restore(state["check"])
+    def skip_start(self) -> None:
+        """Expect the bytes that follow those which another process has read: nothing can be said of these."""
+        self._size, self._check = head.SMALL + 1, Unchecked()
 
     def _begin(self) -> ContentCheck:
-        """The check of what the first bytes are; `feed` has them."""
+        """Choose the check by the first bytes; `feed` has them."""
         start = bytes(self._head[: head.HEAD])
         if suffix_of(self._filename) not in {"html", "htm"}:
             head.refuse_page(start)
@@ -132,44 +93,39 @@ class Content:
         return self._check
 
     def _proven_check(self, start: bytes) -> ContentCheck:
-        """What the first bytes contradict is not checked: it lands, and nobody can count its rows."""
-        if self._kind == "csv" and head.is_table(start):
-            return self._text_check("csv")
-        if self._kind in {"json", "jsonl"} and head.is_text(start):
-            return self._text_check(self._kind)
-        if self._kind == "parquet" and head.magic(start) == "parquet":
-            return _container_check("parquet", self._filename)
-        return Unlooked()
-
-    def _text_check(self, kind: str) -> Blocks:
-        from airflow_provider_batchdl.transfer.content import delimited, document, lines
-
-        if kind == "csv":
-            return delimited.CsvCheck()
-        if kind == "json":
-            return document.JsonCheck(proven=self._proven, records=self._records)
-        return lines.JsonLinesCheck(proven=self._proven)
+        """The check of proven bytes; where the first ones contradict the format, none: they land, without `rows`."""
+        declared = self._declared
+        if declared is None:
+            return Unchecked()
+        if declared.text is not None:
+            return self._check_of(declared) if head.fits(declared, start) else Unchecked()
+        is_asked_for = declared.counts_rows or (self._count_gzip_rows and declared.decompressor is not None)
+        return self._check_of(declared) if is_asked_for and by_magic(start) is declared else Unchecked()
 
     def _exact_check(self, start: bytes) -> ContentCheck:
-        found = head.magic(start)
-        if found in {"gzip", "zip", "parquet"}:
-            return _container_check(found, self._filename)
-        if self._kind in {"gzip", "zip", "parquet"}:
-            return Unlooked(Look(error=_not_what_it_is(self._kind, start)))
+        declared, found = self._declared, by_magic(start)
+        if found is not None and found.is_known:
+            return self._check_of(found)
+        if declared is not None and declared.text is None:
+            return Unchecked(ContentReport(error=_not_what_it_is(declared.name, start)))
         if not head.is_text(start):
-            return Unlooked()
-        if self._kind in {"json", "jsonl"} or (self._kind == "csv" and head.is_table(start)):
-            return self._text_check(self._kind)
-        return Unlooked(Look(end="open"))
+            return Unchecked()
+        if declared is not None and head.fits(declared, start):
+            return self._check_of(declared)
+        return Unchecked(ContentReport(end="open"))
 
+    def _check_of(self, declared: Format) -> ContentCheck:
+        if declared.check is not None:
+            return declared.check(proven=self._proven, records=self._records)
+        if declared.decompressor is None:
+            return Unchecked()
+        from airflow_provider_batchdl.transfer.content.containers import PackedCheck
 
-def _container_check(kind: str, filename: str) -> ContentCheck:
-    from airflow_provider_batchdl.transfer.content import containers, parquet
-
-    if kind == "gzip":
-        inner = filename.removesuffix(".gz") if suffix_of(filename) == "gz" else ""
-        return containers.GzipCheck(Content(None, inner, proven=True))
-    return containers.ZipCheck() if kind == "zip" else parquet.ParquetCheck()
+        inner = declared.without_suffix(self._filename)
+        try:
+            return PackedCheck(declared.name, declared.decompressor, Content(None, inner, proven=True))
+        except ImportError:  # a Python built without the library
+            return Unchecked()
 
 
 def _not_what_it_is(kind: str, start: bytes) -> TruncatedDownloadError | UnexpectedResponseError:

@@ -1,20 +1,19 @@
-"""What all content checks share: what they say at the end, and blocks of one size whatever the network's chunks are."""
+"""Shared base of the content checks: their report, and blocks of one size from chunks of any."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from airflow_provider_batchdl.exceptions import BatchDlError
 
 BLOCK = 128 << 10
-"""Bytes checked in one go: they fit a core's cache, and nothing that is found depends on how they arrived."""
+"""Bytes checked at once: they fit a core's cache, and no finding depends on how they arrived."""
 MOST = 4 << 20
 """Bytes of one record that a check holds; of a file with longer ones it does not count the rest."""
-MOST_STORED = 8 << 10
-"""Bytes of an unfinished line that are worth storing for another process to resume with."""
 BOM = b"\xef\xbb\xbf"
 
 End = Literal["own", "open", "none"]
@@ -23,12 +22,12 @@ end was not checked: only a second reading proves it. `none`: nothing is known o
 
 
 @dataclass(frozen=True)
-class Look:
-    """What a file's content says of itself, known at its end.
+class ContentReport:
+    """The report on a file's content, known at its end.
 
     Args:
         word: what it adds to `verified_by`; None for nothing.
-        rows: records counted; None where the format does not tell, or not for certain.
+        rows: records counted; None where the format has no number, or no certain one.
         members: members of a JSON object, for the vendor to judge.
         end: what its end is worth where nothing else proves the bytes.
         error: why the content is not whole or not what it is declared to be; where the bytes are proven, a warning.
@@ -42,20 +41,17 @@ class Look:
 
 
 class ContentCheck(Protocol):
-    """Sees a file's bytes in their order, in any chunking and in constant memory."""
+    """A check of a file's bytes, in any chunking and in constant memory."""
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
 
-    def finish(self) -> Look:
-        """What they say, now that there are no more."""
+    def finish(self) -> ContentReport:
+        """The report on all bytes."""
 
 
 class Blocks(ABC):
     """A check that works on blocks of `BLOCK` bytes; only the last one is smaller."""
-
-    STATE: ClassVar[tuple[str, ...]] = ()
-    """Attributes that another process needs to resume, plain JSON each; none where that is not possible."""
 
     def __init__(self) -> None:
         self._waiting = bytearray()
@@ -74,23 +70,6 @@ class Blocks(ABC):
             at = end
         self._waiting += memoryview(data)[at:]
 
-    def snapshot(self) -> dict[str, Any] | None:
-        """The state as small JSON, which holds the beginning of a record; None where there is none."""
-        if cut := self._waiting.rfind(b"\n") + 1:
-            self._pass_on(bytes(self._waiting[:cut]))
-            del self._waiting[:cut]
-        line = self._tail + self._waiting
-        if self._is_first or not self.STATE or len(line) > MOST_STORED:
-            return None
-        return {"line": line.hex(), **{name: getattr(self, name) for name in self.STATE}}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Resume with what `snapshot` returned."""
-        for name in self.STATE:
-            setattr(self, name, state[name])
-        self._waiting[:] = bytes.fromhex(state["line"])
-        self._is_first = False
-
     def _flush(self) -> None:
         """Pass on the last block, which may be empty."""
         self._pass_on(bytes(self._waiting))
@@ -107,7 +86,7 @@ class Blocks(ABC):
         """Learn from the first block, which has no byte order mark."""
 
     def _whole_lines(self, block: bytes) -> bytes:
-        """The whole lines of what is left of the last block and this one; the rest is kept in `_tail`."""
+        """The whole lines of the rest of the last block and this one; the new rest goes to `_tail`."""
         cut = block.rfind(b"\n") + 1
         if not cut:
             self._tail += block
@@ -121,19 +100,45 @@ class Blocks(ABC):
         """Take the next block."""
 
     @abstractmethod
-    def finish(self) -> Look:
-        """What the bytes say, now that there are no more."""
+    def finish(self) -> ContentReport:
+        """The report on all bytes."""
 
 
-class Unlooked:
-    """Content of which only the first bytes are looked at, if at all."""
+class Ends:
+    """A check of a format that has its marks at both ends of the file."""
 
-    def __init__(self, look: Look | None = None) -> None:
-        self._look = look or Look()
+    KEPT: ClassVar[int]
+    """Number of last bytes that are held."""
+
+    def __init__(self) -> None:
+        self._first = b""
+        self._pieces: deque[bytes] = deque()
+        self._held = 0
+        self._size = 0
 
     def feed(self, data: bytes) -> None:
-        """Nothing to do."""
+        """Hold the first and the last bytes."""
+        self._first += data[: 4 - len(self._first)]
+        self._size += len(data)
+        self._pieces.append(data)
+        self._held += len(data)
+        while self._held - len(self._pieces[0]) >= self.KEPT:
+            self._held -= len(self._pieces.popleft())
 
-    def finish(self) -> Look:
-        """What is known of such content from its beginning."""
-        return self._look
+    @property
+    def _last(self) -> bytes:
+        return b"".join(self._pieces)[-self.KEPT :]
+
+
+class Unchecked:
+    """No check: content of which nothing is known but its first bytes."""
+
+    def __init__(self, report: ContentReport | None = None) -> None:
+        self._report = report or ContentReport()
+
+    def feed(self, data: bytes) -> None:
+        """Ignore the bytes."""
+
+    def finish(self) -> ContentReport:
+        """The report that the first bytes gave."""
+        return self._report

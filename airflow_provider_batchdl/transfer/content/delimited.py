@@ -11,16 +11,15 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from functools import cached_property
 
 from airflow_provider_batchdl.exceptions import TruncatedDownloadError
-from airflow_provider_batchdl.transfer.content.base import MOST, Blocks, Look
+from airflow_provider_batchdl.transfer.content.base import MOST, Blocks, ContentReport
 
 DELIMITERS = b",;\t|"
 SMALL = 32 << 10
-"""Bytes of a file that `csv` reads as a whole, broken quoting and all."""
+"""Bytes of a file with quotes that `csv` reads as a whole, broken quoting and all."""
 HEADER = 64 << 10
-"""Bytes in which the header is looked for."""
+"""Bytes in which the header is searched for."""
 
 _QUOTED = re.compile(rb'"[^"]*(?:"|$)')
 _RETURNS = bytes.maketrans(b"\r", b"\n")
@@ -33,8 +32,6 @@ class CsvCheck(Blocks):
     as the header. A cut exactly at a line's end shows nowhere, nor one inside the last field.
     """
 
-    STATE = ("_records", "_inside", "_lost", "_by_csv", "_returns", "_checked", "_delimiter", "_fields")
-
     def __init__(self) -> None:
         super().__init__()
         self._records = 0
@@ -46,22 +43,14 @@ class CsvCheck(Blocks):
         self._before = (b"", 0, False)  # the lines before these, and what was found when they began
         self._delimiter = ","
         self._fields = 0
+        self._drop = b""  # all bytes but those that make the structure
         self._row = b""  # the quotes of a row and its line break
         self._alike = False  # whether the rows of the last block all had these
-
-    @cached_property
-    def _drop(self) -> bytes:
-        """All bytes but those that make the structure."""
-        return bytes(each for each in range(256) if chr(each) not in '"\r\n' + self._delimiter)
-
-    @cached_property
-    def _drop_all_else(self) -> bytes:
-        """All bytes but quotes and line breaks."""
-        return self._drop + self._delimiter.encode()
 
     def _begin(self, first: bytes) -> None:
         self._returns = b"\n" not in first and b"\r" in first
         self._delimiter = delimiter_of(first[:HEADER])
+        self._drop = bytes(range(256)).translate(None, b'"\r\n' + self._delimiter.encode())
         try:
             header = next((record for record in _reader(first[:HEADER], self._delimiter) if record), [])
         except csv.Error:
@@ -82,20 +71,22 @@ class CsvCheck(Blocks):
         if len(self._tail) > MOST:
             self._lost = True
 
-    def finish(self) -> Look:
-        """What the table says."""
-        self._by_csv = self._by_csv or (self._is_first and len(self._waiting) <= SMALL)
+    def finish(self) -> ContentReport:
+        """The report on the table."""
+        self._by_csv = self._by_csv or (self._is_first and len(self._waiting) <= SMALL and b'"' in self._waiting)
         self._flush()
         whole = self._lost or not self._tail.strip(b"\r") or self._judge_tail()
         if self._lost:
-            return Look(end="open")
+            return ContentReport(end="open")
         if self._inside:
-            return Look(error=TruncatedDownloadError("The download ends inside a quoted CSV field, or one is broken."))
-        look = Look("csv-end" if self._records and whole else None, max(0, self._records - 1), end="open")
+            return ContentReport(
+                error=TruncatedDownloadError("The download ends inside a quoted CSV field, or one is broken.")
+            )
+        report = ContentReport("csv-end" if self._records and whole else None, max(0, self._records - 1), end="open")
         if whole:
-            return look
+            return report
         error = TruncatedDownloadError("The last CSV record has no line break and not as many fields as the header.")
-        return Look(look.word, look.rows, end="open", error=error)
+        return ContentReport(report.word, report.rows, end="open", error=error)
 
     def _judge_tail(self) -> bool:
         """Count the last record, which has no line break; False where it has another number of fields."""
@@ -132,7 +123,7 @@ class CsvCheck(Blocks):
             return
         found = self._between(body.split(b"\n"), odd, may_be_blank=may_be_blank)
         if found is None:
-            # A field that seemed to end in the lines before may have gone on.
+            # A field that seemed to end in the lines before may have continued.
             self._by_csv = True
             lines, self._records, self._inside = self._before
             self._scan(lines + body)
@@ -142,7 +133,7 @@ class CsvCheck(Blocks):
 
     def _count_alike(self, body: bytes) -> bool:
         """Count the rows, where each has the quotes of the last one before: then none is blank."""
-        quotes = body.translate(None, self._drop_all_else)
+        quotes = body.translate(None, self._drop + self._delimiter.encode())
         pairs = b"\r" in quotes
         row = self._row[:-1] + b"\r\n" if pairs else self._row
         rows, rest = divmod(len(quotes), len(row))
@@ -151,9 +142,9 @@ class CsvCheck(Blocks):
         return self._alike
 
     def _opens_only_at_starts(self, body: bytes) -> bool:
-        """Whether each quote that opens a field by the number of those before it does: then the number tells all.
+        """Check that each quote that opens a field by the number of those before it does: then counting suffices.
 
-        It stands at the field's start, or goes on with the field as the second of a doubled one. A file of broken
+        It stands at the field's start, or continues the field as the second of a doubled one. A file of broken
         quoting mostly shows it here, where lines with an even number of quotes open and close fields of several.
         """
         outside = body.split(b'"')[0:-1:2]
@@ -226,28 +217,16 @@ def _blank(lines: list[bytes]) -> int:
     return lines.count(b"") + lines.count(b"\r")
 
 
-class _Lines:
-    """The lines of a text for a reader, and whether it has asked for more than there are."""
-
-    def __init__(self, text: str) -> None:
-        self._lines = io.StringIO(text, newline="")
-        self.exhausted = False
-
-    def __iter__(self) -> Iterator[str]:
-        yield from self._lines
-        self.exhausted = True
-
-
 def _reader(text: bytes, delimiter: str) -> Iterator[list[str]]:
     return csv.reader(io.StringIO(text.decode("latin-1"), newline=""), delimiter=delimiter)
 
 
 def _read(text: bytes, delimiter: str, inside: bool) -> tuple[int, bool]:
-    """How many records end in `text`, and whether a quoted field is open behind it."""
-    # A quote in front stands for the field that is open there.
-    lines = _Lines('"' * inside + text.decode("latin-1"))
-    found, is_open = 0, False
-    for record in csv.reader(lines, delimiter=delimiter):
-        is_open = lines.exhausted  # it ended because there is no more
-        found += bool(record) and not is_open
-    return found, is_open
+    """The number of records that end in `text`; and True where a quoted field is open behind it."""
+    # A quote in front stands for the field that is open there, and a delimiter behind is a record of two empty fields,
+    # unless it is read as the end of an open one.
+    lines = io.StringIO('"' * inside + text.decode("latin-1") + "\n" + delimiter, newline="")
+    found, last = 0, [""]
+    for last in csv.reader(lines, delimiter=delimiter):
+        found += bool(last)
+    return found - 1, last[-1] != ""

@@ -12,9 +12,10 @@ import re
 import msgspec
 
 from airflow_provider_batchdl.exceptions import TruncatedDownloadError, UnexpectedResponseError
-from airflow_provider_batchdl.transfer.content.base import MOST, Blocks, Look
+from airflow_provider_batchdl.transfer.content.base import MOST, Blocks, ContentReport
 from airflow_provider_batchdl.transfer.content.lines import INVALID, JsonLinesCheck, is_value
 
+_CUT = "The JSON of the download ends before its last bracket."
 TRIES = 8
 """Ends of a block that are tried before it grows."""
 
@@ -35,9 +36,9 @@ _FIRST = re.compile(rb"\{\s*" + _STRING + rb"|\[|\{")
 class JsonCheck(Blocks):
     """One JSON value and nothing but white space behind it; of several, one a line, JSON lines under a wrong name.
 
-    Its word is `json`: the whole is valid, by RFC 8259 (no NaN); that its strings are UTF-8 is not
-    checked. `rows` is the length of the array, or of the only
-    array directly in the object. Of what is larger than a few MiB and no such array, only the last byte is known.
+    Its word is `json`: the whole is valid, by RFC 8259 (no NaN); that its strings are UTF-8 is not checked. `rows` is
+    the length of the array, or of the only array directly in the object. Of what is larger than a few MiB and no such
+    array, only the last byte is known.
 
     Args:
         proven: whether something else proves the file.
@@ -119,14 +120,14 @@ class JsonCheck(Blocks):
                 return True
         return False
 
-    def finish(self) -> Look:
-        """What the document says."""
+    def finish(self) -> ContentReport:
+        """The report on the document."""
         self._flush()
         if self._lines is not None:
             return self._lines.finish()
         if self._lost:
             cut = self._last not in (b"}", b"]", b'"')
-            return Look(end="open", error=_truncated() if cut else None)
+            return ContentReport(end="open", error=TruncatedDownloadError(_CUT) if cut else None)
         rest = bytes(self._rest[1:] if self._start else self._rest)
         if self._rows and rest.lstrip(_SPACE)[:1] == b"]":  # behind the last comma there is no item
             return self._invalid(rest, "")
@@ -135,18 +136,18 @@ class JsonCheck(Blocks):
         except INVALID as error:
             return self._invalid(rest, str(error))
 
-    def _valid(self, rest: bytes) -> Look:
+    def _valid(self, rest: bytes) -> ContentReport:
         whole = (self._start or b"") + rest
         kind = whole.lstrip(_SPACE)[:1]
         if kind == b"[":
-            return Look("json", self._rows + len(_ITEMS.decode(whole)), end="own")
+            return ContentReport("json", self._rows + len(_ITEMS.decode(whole)), end="own")
         if kind != b"{":
             _VALUE.decode(whole)
             # A number may have lost its last digits.
-            return Look("json", end="open" if whole.rstrip(_SPACE)[-1:].isdigit() else "own")
+            return ContentReport("json", end="open" if whole.rstrip(_SPACE)[-1:].isdigit() else "own")
         if self._records and not self._rows:
             _VALUE.decode(whole)
-            return Look("jsonl-end", 1, end="open")
+            return ContentReport("jsonl-end", 1, end="open")
         values = {name: bytes(value) for name, value in _MEMBERS.decode(whole).items()}
         arrays = [value for value in values.values() if value[:1] == b"["]
         rows = self._rows + len(_ITEMS.decode(arrays[0])) if len(arrays) == 1 else None
@@ -154,22 +155,18 @@ class JsonCheck(Blocks):
             name: value.decode("utf-8", "replace") for name, value in values.items() if value[:1] not in (b"[", b"{")
         }
         scalars = {name: json.loads(text) for name, text in texts.items()}
-        return Look("json", rows, scalars, end="own")
+        return ContentReport("json", rows, scalars, end="own")
 
-    def _invalid(self, rest: bytes, why: str) -> Look:
+    def _invalid(self, rest: bytes, why: str) -> ContentReport:
         whole = (self._start or b"") + rest
         if not self._rows and _is_lines(whole):  # its first line is as long as a block
             return self._as_lines(whole).finish()
         if is_value(whole):  # to Python it is, with NaN in it
-            return Look(end="open")
+            return ContentReport(end="open")
         at_its_end = why.endswith(f"(byte {len(whole)})") and "trailing" not in why
         if at_its_end or why.startswith("Input data was truncated"):
-            return Look(error=_truncated())
-        return Look(error=UnexpectedResponseError("The download was declared as JSON but is not valid."))
-
-
-def _truncated() -> TruncatedDownloadError:
-    return TruncatedDownloadError("The JSON of the download ends before its last bracket.")
+            return ContentReport(error=TruncatedDownloadError(_CUT))
+        return ContentReport(error=UnexpectedResponseError("The download was declared as JSON but is not valid."))
 
 
 def _count(array: memoryview) -> int | None:
@@ -180,6 +177,6 @@ def _count(array: memoryview) -> int | None:
 
 
 def _is_lines(start: bytes) -> bool:
-    """Whether a first line is a JSON value of its own, and more follows."""
+    """True where the first line is a JSON value of its own, and more follows."""
     line, _, more = start.lstrip(_SPACE).partition(b"\n")
     return bool(more.strip()) and is_value(line)

@@ -1,4 +1,4 @@
-"""The first bytes of a file: a page or an error message in the result's place, and which format they are of."""
+"""The first bytes of a file: a page or an error message in the result's place, or text, or a table."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 
 from airflow_provider_batchdl.exceptions import UnexpectedResponseError
 from airflow_provider_batchdl.transfer.content.base import BOM
+from airflow_provider_batchdl.transfer.content.formats import Format, by_magic
 
 HEAD = 4096
 """Bytes in which a page or a store's error message shows."""
@@ -24,11 +25,6 @@ _STORE_ERROR = re.compile(_PROLOGUE + rb"<(?:error|errorresponse)(?:\s[^>]*)?>\s
 # The browsers' names for text of two or four bytes a character.
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 _JSON = re.compile(rb'\s*(?:\{\s*["}]|\[\s*[\[{"\]])')
-_MAGIC = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"PAR1": "parquet", b"PARE": "parquet"}
-_OTHER_MAGIC = (
-    *(b"%PDF-", b"\x89PNG", b"\xff\xd8\xff", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd"),
-    *(b"Obj\x01", b"\xd0\xcf\x11\xe0", b"Rar!"),
-)
 
 
 def refuse_page(head: bytes) -> None:
@@ -58,20 +54,17 @@ def small_object(whole: bytes) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def magic(head: bytes) -> str | None:
-    """The format that the first bytes name: `gzip`, `zip`, `parquet`, or `other` for one that is none of ours."""
-    for mark, kind in _MAGIC.items():
-        if head.startswith(mark):
-            return kind
-    return "other" if head.startswith(_OTHER_MAGIC) else None
-
-
 def is_text(head: bytes) -> bool:
-    """Whether the first bytes may be text in which a line break is one byte."""
-    return magic(head) is None and b"\0" not in head and not head.startswith(_WIDE)
+    """True where the first bytes may be text in which a line break is one byte."""
+    return by_magic(head) is None and b"\0" not in head and not head.startswith(_WIDE)
 
 
 def is_table(head: bytes) -> bool:
-    """Whether the first bytes may be those of a CSV: text that is neither JSON nor XML."""
+    """True where the first bytes may be those of a CSV: text that is neither JSON nor XML."""
     start = head.removeprefix(BOM)
     return is_text(head) and not _JSON.match(start) and not start.lstrip().startswith((b"<?xml", b"<!"))
+
+
+def fits(declared: Format, head: bytes) -> bool:
+    """True where the first bytes may be those of a text of this format."""
+    return is_table(head) if declared.text == "table" else is_text(head)

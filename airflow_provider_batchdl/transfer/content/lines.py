@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import msgspec
 
-from airflow_provider_batchdl.exceptions import BatchDlError, TruncatedDownloadError, UnexpectedResponseError
-from airflow_provider_batchdl.transfer.content.base import MOST, Blocks, Look
+from airflow_provider_batchdl.exceptions import TruncatedDownloadError, UnexpectedResponseError
+from airflow_provider_batchdl.transfer.content.base import MOST, Blocks, ContentReport
 
 # All but what lines are counted by: one of which nothing else is left is blank, or no more than a scalar.
 _DROP = bytes(each for each in range(256) if each not in b"\n{[")
 _VALUE = msgspec.json.Decoder(msgspec.Raw)
 INVALID = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for content that is not JSON, not UTF-8, or nested too deeply."""
+"""msgspec's exceptions for content that is not JSON, not UTF-8, or nested too deeply."""
 
 
 class JsonLinesCheck(Blocks):
@@ -25,8 +26,6 @@ class JsonLinesCheck(Blocks):
         proven: whether something else proves the file. Then lines are counted, and the first and last one of each
             block are parsed, of the first block all.
     """
-
-    STATE = ("_rows", "_any", "_sampled", "_long")
 
     def __init__(self, *, proven: bool) -> None:
         super().__init__()
@@ -64,26 +63,27 @@ class JsonLinesCheck(Blocks):
         whole = _parsed(body[: body.find(b"\n")]) is not None and _parsed(last) is not None
         self._count(_filled(body) if whole else None)
 
-    def finish(self) -> Look:
-        """What the lines say."""
+    def finish(self) -> ContentReport:
+        """The report on the lines."""
         self._flush()
         if self._long:
             self._count(1)
-            return Look(rows=self._rows, end="open")
+            return ContentReport(rows=self._rows, end="open")
         last = self._tail.strip()
         if last:
             if not is_value(last):
-                return Look(error=_cut(last))
+                return ContentReport(error=_cut(last))
             self._count(1)
-        error: BatchDlError | None = None
-        if self._rows is None:
-            error = UnexpectedResponseError("The download was declared as JSON lines, and not each of them is JSON.")
         word = "jsonl-end" if self._any and self._rows is not None else None
-        return Look(word, self._rows, end="open", error=error if self._proven else None)
+        report = ContentReport(word, self._rows, end="open")
+        if self._rows is not None or not self._proven:
+            return report
+        why = "The download was declared as JSON lines, and not each of them is JSON."
+        return replace(report, error=UnexpectedResponseError(why))
 
 
 def is_value(text: bytes) -> bool:
-    """Whether `text` is one JSON value; NaN and other things that Python takes are no cut."""
+    """True where `text` is one JSON value; NaN and other things that Python accepts are no cut."""
     try:
         json.loads(text)
     except (ValueError, RecursionError):

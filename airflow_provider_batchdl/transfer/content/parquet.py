@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from airflow_provider_batchdl.exceptions import TruncatedDownloadError
-from airflow_provider_batchdl.transfer.content.base import Look
-
-KEPT = 1 << 20
-"""Last bytes kept. Of a file with a larger footer, rows are not counted."""
+from airflow_provider_batchdl.transfer.content.base import ContentReport, Ends
 
 # Types of Thrift's compact protocol.
 _FALSE, _BINARY, _LIST, _STRUCT = 2, 8, 9, 12
@@ -17,33 +12,20 @@ _NUMBERS = (4, 5, 6)
 _NUM_ROWS = 3
 
 
-class ParquetCheck:
+class ParquetCheck(Ends):
     """`PAR1` at both ends and a footer that fits in between (https://parquet.apache.org/docs/file-format/)."""
 
-    def __init__(self) -> None:
-        self._first = b""
-        self._last: deque[bytes] = deque()
-        self._held = 0
-        self._size = 0
+    KEPT = 1 << 20
+    """Of a file with a larger footer, rows are not counted."""
 
-    def feed(self, data: bytes) -> None:
-        """Remember the ends."""
-        if len(self._first) < 4:
-            self._first += data[: 4 - len(self._first)]
-        self._size += len(data)
-        self._last.append(data)
-        self._held += len(data)
-        while self._held - len(self._last[0]) >= KEPT:
-            self._held -= len(self._last.popleft())
-
-    def finish(self) -> Look:
-        """Judge the end."""
-        last = b"".join(self._last)[-KEPT:]
+    def finish(self) -> ContentReport:
+        """The report: `own` and the footer's rows, where the marks and the footer fit."""
+        last = self._last
         size = int.from_bytes(last[-8:-4], "little")
         if self._size < 12 or last[-4:] != self._first or not 0 < size <= self._size - 12:
-            return Look(error=TruncatedDownloadError("The parquet content ends before its footer."))
+            return ContentReport(error=TruncatedDownloadError("The parquet content ends before its footer."))
         readable = self._first == b"PAR1" and size + 8 <= len(last)
-        return Look("parquet", rows_of(last[-8 - size : -8]) if readable else None, end="own")
+        return ContentReport("parquet", rows_of(last[-8 - size : -8]) if readable else None, end="own")
 
 
 def rows_of(footer: bytes) -> int | None:

@@ -1,4 +1,4 @@
-"""When a file is divided among several connections, and how its bytes come together again."""
+"""Divide a file among several connections, and reassemble its bytes."""
 
 from __future__ import annotations
 
@@ -7,96 +7,98 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from airflow_provider_batchdl.exceptions import DestinationError
-from airflow_provider_batchdl.transfer.opener import Opener
 from airflow_provider_batchdl.transfer.parallel.fetch import ParallelFetch
-from airflow_provider_batchdl.transfer.parallel.growth import Growth
 from airflow_provider_batchdl.transfer.parallel.plan import Plan, merged
-from airflow_provider_batchdl.transfer.parallel.shelf import MemoryShelf
+from airflow_provider_batchdl.transfer.parallel.scaling import ConnectionScaler
 from airflow_provider_batchdl.transfer.progress import Progress
-from airflow_provider_batchdl.transfer.sinks import ScatteredSink, Sink
+from airflow_provider_batchdl.transfer.reorder_buffer import MemoryReorderBuffer
+from airflow_provider_batchdl.transfer.sinks.base import ScatteredSink, Sink
 from airflow_provider_batchdl.transfer.sinks.errors import destination_error
-from airflow_provider_batchdl.transfer.stream import ResultStream
+from airflow_provider_batchdl.transfer.source.range_client import RangeClient
+from airflow_provider_batchdl.transfer.source.stream import ResultStream
 
 WORTH_DIVIDING = 32 << 20
-"""Bytes left below which a second connection is not worth its handshake."""
+"""Missing bytes below which a second connection is not worth its handshake."""
 WORTH_SECONDS = 1.0
-"""The same in time."""
+"""The same in seconds of a single connection."""
 PIECE = 4 << 20
-"""Bytes asked for at once where they wait in memory for their turn: one piece for each connection and one to spare."""
-NOTE_EVERY = 16 << 20
-"""Bytes after which it is noted which are there, for a next try."""
+"""Bytes of one request where they are reordered in memory: one piece for each connection and one to spare."""
+RECORD_EVERY = 16 << 20
+"""Bytes after which the partial record is updated, for a next try."""
 
 
 @dataclass
-class Tally:
-    """What happened on the way."""
+class TransferStats:
+    """Statistics of a transfer."""
 
     resumed: int = 0
     restarted: int = 0
     connections: int = 1
 
 
-def here(sink: Sink) -> int:
-    """Bytes that a sink has: those in their order, and those that came early."""
+def bytes_present(sink: Sink) -> int:
+    """Bytes in a sink: its first ones, and those of later intervals."""
     return sum(end - start for start, end in merged(((0, sink.written), *getattr(sink, "landed", ()))))
 
 
 def worth_dividing(stream: ResultStream, left: int, rate: float) -> bool:
-    """Whether several connections may bring the rest of a file sooner, and are sure to bring the same file.
+    """True if several connections may be faster for the rest of a file, and are sure to get the same file.
 
     Args:
-        stream: what brings it now.
-        left: bytes that are missing.
-        rate: bytes a second that it brings.
+        stream: the current response.
+        left: missing bytes.
+        rate: its bytes a second.
     """
     same_file = stream.identity.etag and stream.identity.total and not stream.coding
     return bool(stream.head.serves_ranges and same_file and left >= max(WORTH_DIVIDING, rate * WORTH_SECONDS))
 
 
 def fetch_in_parts(
-    opener: Opener,
+    range_client: RangeClient,
     stream: ResultStream,
     sink: Sink,
     *,
     connections: int,
     rate: float,
-    examine: Callable[[bytes], None],
-    keep: Callable[[bytes], None],
-    tally: Tally,
+    verify: Callable[[bytes], None],
+    write: Callable[[bytes], None],
+    stats: TransferStats,
     progress: Progress,
 ) -> None:
-    """Bring what is missing of a file, by several connections where more of them bring more.
+    """Fetch the missing bytes of a file, over several connections where that is faster.
 
     Args:
-        opener: opens the parts.
-        stream: an open connection that goes on where the sink is.
-        sink: where the file goes. One that takes bytes anywhere is given them by all connections; another gets them
-            in their order, and what comes early waits in memory.
-        connections: the most to have.
-        rate: what ``stream`` alone brings, in bytes a second.
-        examine: sees each byte in its order.
-        keep: does, too, and writes it.
-        tally: is kept.
-        progress: is told what arrived, except where ``keep`` sees it as it arrives.
+        range_client: opens the parts.
+        stream: an open response that starts where the sink ends.
+        sink: takes the bytes: a `ScatteredSink` from all connections at once, another in order, reordered in memory.
+        connections: the most to use.
+        rate: bytes a second of ``stream`` alone.
+        verify: gets each byte, in order.
+        write: likewise, and writes it.
+        stats: updated.
+        progress: gets the bytes so far, where ``write`` does not report them.
 
     Raises:
-        RangeRefusedError: the server does not go on with this file in this way; the sink has what begins it.
-        BatchDlError: what else ended it.
+        RangeRefusedError: the server refuses ranges of this file; the sink holds its first bytes.
+        BatchDlError: any other failure.
     """
     total = stream.identity.total or 0
     if not isinstance(sink, ScatteredSink):
-        shelf = MemoryShelf(PIECE * (connections + 1))
-        plan = Plan(total, ((0, sink.written),), piece=PIECE, ahead=shelf.ahead)
-        fetch = ParallelFetch(opener, stream.identity, plan, shelf, Growth(connections, rate))
-        with _counted(fetch, tally):
+        reorder_buffer = MemoryReorderBuffer(PIECE * (connections + 1))
+        plan = Plan(total, ((0, sink.written),), piece=PIECE, ahead=reorder_buffer.ahead)
+        fetch = ParallelFetch(range_client, stream.identity, plan, reorder_buffer, ConnectionScaler(connections, rate))
+        with _counted(fetch, stats):
             for _, chunk in fetch.chunks(stream):
-                keep(chunk)
+                write(chunk)
         return
     plan = Plan(total, ((0, sink.written), *sink.landed))
-    sink.reached(sink.written, plan.landed)  # before a byte is put elsewhere: the file's size tells nothing then
-    fetch = ParallelFetch(opener, stream.identity, plan, sink.shelf(), Growth(connections, rate))
-    before = here(sink)
-    _scatter(fetch, plan, stream, sink, examine, tally, lambda: progress.at(before + plan.arrived))
+    # Before a byte is written out of order: from then on the file's size says nothing.
+    sink.record_progress(sink.written, plan.landed)
+    fetch = ParallelFetch(
+        range_client, stream.identity, plan, sink.reorder_buffer(), ConnectionScaler(connections, rate)
+    )
+    before = bytes_present(sink)
+    _scatter(fetch, plan, stream, sink, verify, stats, lambda: progress.at(before + plan.arrived))
 
 
 def _scatter(
@@ -104,41 +106,41 @@ def _scatter(
     plan: Plan,
     stream: ResultStream,
     sink: ScatteredSink,
-    examine: Callable[[bytes], None],
-    tally: Tally,
-    tell: Callable[[], None],
+    verify: Callable[[bytes], None],
+    stats: TransferStats,
+    report: Callable[[], None],
 ) -> None:
-    """Fetch into the sink's file, and read along."""
-    reached, noted = sink.written, 0
+    """Fetch into the sink's file, and read it back in order to verify it."""
+    reached, recorded = sink.written, 0
     try:
-        with _counted(fetch, tally):
+        with _counted(fetch, stats):
             for at, chunk in fetch.chunks(stream):
-                examine(chunk)
-                tell()
+                verify(chunk)
+                report()
                 reached = at + len(chunk)
-                if plan.arrived - noted >= NOTE_EVERY:
-                    noted = plan.arrived
-                    sink.reached(reached, plan.landed)
+                if plan.arrived - recorded >= RECORD_EVERY:
+                    recorded = plan.arrived
+                    sink.record_progress(reached, plan.landed)
     except DestinationError:
         raise
     except OSError as error:
         raise destination_error(sink.uri, "write", error) from error
     except Exception:
-        sink.settle(reached)
+        sink.truncate(reached)
         raise
     except BaseException:
-        with suppress(DestinationError):  # a signal: what came is for the next try
-            sink.reached(reached, plan.landed)
+        with suppress(DestinationError):  # a signal: the next try resumes what arrived
+            sink.record_progress(reached, plan.landed)
         raise
-    sink.reached(reached, plan.landed)
+    sink.record_progress(reached, plan.landed)
 
 
 @contextmanager
-def _counted(fetch: ParallelFetch, tally: Tally) -> Iterator[None]:
-    """``fetch``, closed and counted at the end."""
+def _counted(fetch: ParallelFetch, stats: TransferStats) -> Iterator[None]:
+    """Close ``fetch`` at the end, and add its counts to ``stats``."""
     try:
         yield
     finally:
         fetch.close()
-        tally.resumed += fetch.broken
-        tally.connections = max(tally.connections, fetch.most)
+        stats.resumed += fetch.interrupted
+        stats.connections = max(stats.connections, fetch.most)

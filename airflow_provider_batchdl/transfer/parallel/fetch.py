@@ -1,4 +1,4 @@
-"""Several connections for one file, where a single one does not fill the pipe."""
+"""Threads that fetch the ranges of one file, each over its own connection."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import threading
 from collections.abc import Iterator
 from time import monotonic
 
-from airflow_provider_batchdl.client.ratelimit import LONGEST_WAIT
+from airflow_provider_batchdl._redaction.redactor import get_logger
+from airflow_provider_batchdl.client.throttle import LONGEST_WAIT
 from airflow_provider_batchdl.exceptions import BatchDlError, RateLimitedError, VendorUnavailableError
-from airflow_provider_batchdl.redaction import get_logger
-from airflow_provider_batchdl.transfer.budget import TRY_AGAIN, RetryBudget
-from airflow_provider_batchdl.transfer.identity import Identity
-from airflow_provider_batchdl.transfer.opener import Opener
-from airflow_provider_batchdl.transfer.parallel.growth import Growth
 from airflow_provider_batchdl.transfer.parallel.plan import Plan, Span
-from airflow_provider_batchdl.transfer.parallel.shelf import Shelf
-from airflow_provider_batchdl.transfer.stream import InterruptedTransferError, ResultStream
+from airflow_provider_batchdl.transfer.parallel.scaling import ConnectionScaler
+from airflow_provider_batchdl.transfer.reorder_buffer import ReorderBuffer
+from airflow_provider_batchdl.transfer.source.identity import Identity
+from airflow_provider_batchdl.transfer.source.range_client import RangeClient
+from airflow_provider_batchdl.transfer.source.retry_budget import TRY_AGAIN, RetryBudget
+from airflow_provider_batchdl.transfer.source.stream import InterruptedTransferError, ResultStream
 
 log = get_logger(__name__)
 
@@ -25,52 +25,59 @@ _JOIN_SECONDS = 10.0
 
 
 class ParallelFetch:
-    """Fetches the parts of one file that a plan names, and gives the file's bytes in their order.
+    """Fetch the ranges of a plan over several connections, and yield the file's bytes in order.
 
-    Every connection retries on its own. What says that the server does not serve these parts (any more), or that the
-    file is another now, ends all of them. All threads have ended when `close` returns.
+    Every connection retries on its own. A response that refuses the range, or shows that the file has changed, ends all
+    of them. All threads have ended when `close` returns.
 
     Args:
-        opener: opens the parts.
-        identity: the file, with its size and a strong validator.
-        plan: what is missing.
-        shelf: where the bytes wait to be read.
-        growth: says how many connections there should be.
+        range_client: opens the ranges.
+        identity: of the file, with its size and a strong validator.
+        plan: the missing ranges.
+        reorder_buffer: holds the bytes until they are read.
+        scaler: chooses the number of connections.
     """
 
-    def __init__(self, opener: Opener, identity: Identity, plan: Plan, shelf: Shelf, growth: Growth) -> None:
-        self._opener = opener
+    def __init__(
+        self,
+        range_client: RangeClient,
+        identity: Identity,
+        plan: Plan,
+        reorder_buffer: ReorderBuffer,
+        scaler: ConnectionScaler,
+    ) -> None:
+        self._range_client = range_client
         self._identity = identity
         self._plan = plan
-        self._shelf = shelf
-        self._growth = growth
+        self._buffer = reorder_buffer
+        self._scaler = scaler
         self._threads: list[threading.Thread] = []
         self._working = 0
-        self._gone: set[threading.Thread] = set()
+        self._surplus: set[threading.Thread] = set()
         self._streams: set[ResultStream] = set()
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._error: BaseException | None = None
-        self._not_before = 0.0  # what a server asks one connection to wait, it asks all
-        self.broken = 0
-        """How often a connection broke and went on."""
+        self._not_before = 0.0  # a Retry-After of one connection holds for all
+        self.interrupted = 0
+        """Number of interruptions that were resumed."""
         self.most = 1
-        """The most connections there were at once."""
+        """The most connections at once."""
 
     def chunks(self, first: ResultStream | None = None) -> Iterator[tuple[int, bytes]]:
-        """The bytes after the plan's prefix, with where each chunk begins.
+        """Yield the bytes after the plan's prefix, each chunk with its offset.
 
         Args:
-            first: an open stream that begins there.
+            first: an open stream that starts there.
 
         Raises:
-            BatchDlError: what ended the transfer; what had come is in the shelf.
+            BatchDlError: what ended the transfer; what arrived is in the reorder buffer.
         """
         at = self._plan.prefix
         self._start(first)
         while at < self._plan.total:
             end = self._wait(beyond=at)
-            for chunk in self._shelf.take(at, end):
+            for chunk in self._buffer.take(at, end):
                 yield at, chunk
                 at += len(chunk)
                 self._plan.took(at)
@@ -87,12 +94,12 @@ class ParallelFetch:
         for thread in self._threads:
             thread.join(max(0.0, deadline - monotonic()))
         if any(thread.is_alive() for thread in self._threads):
-            log.warning("A connection could not be ended; its thread is left behind.")
+            log.warning("A connection did not close within %.0f s; leaving its thread behind", _JOIN_SECONDS)
         else:
-            self._shelf.close()
+            self._buffer.close()
 
     def _wait(self, *, beyond: int) -> int:
-        """Where the bytes end that follow ``beyond`` and are here; at least one."""
+        """Wait for bytes after ``beyond``; return the end of those that are present."""
         while True:
             with self._plan.changed:
                 if self._error is not None:
@@ -103,10 +110,10 @@ class ParallelFetch:
             self._steer()
 
     def _steer(self) -> None:
-        wanted = self._growth.observe(monotonic(), self._plan.arrived, self._plan.delivering)
+        wanted = self._scaler.observe(monotonic(), self._plan.arrived, self._plan.delivering)
         with self._lock:
             missing = wanted - self._working
-        # One at least: what a connection gave back may have come after the others had found nothing to do.
+        # At least one: a range may have been given back after the other threads had found nothing to do.
         for _ in range(missing if self._plan.active else 1):
             self._start()
 
@@ -129,19 +136,19 @@ class ParallelFetch:
                 finally:
                     self._plan.leave(span)
                 stream = None
-                gone = threading.current_thread() in self._gone or self._let_go(self._growth.wanted)
-                span = None if gone else self._plan.take()
-        except BaseException as error:  # noqa: BLE001  raised again where the bytes are read
+                ends = threading.current_thread() in self._surplus or self._is_surplus(self._scaler.wanted)
+                span = None if ends else self._plan.take()
+        except BaseException as error:  # noqa: BLE001  re-raised where the bytes are read
             self._fail(error)
         finally:
-            self._let_go(0)
+            self._is_surplus(0)
 
-    def _let_go(self, wanted: int) -> bool:
-        """Whether this thread is one more than ``wanted``; it counts no longer then, and has to end."""
+    def _is_surplus(self, wanted: int) -> bool:
+        """True if there are more threads than ``wanted``; then this one no longer counts, and must end."""
         with self._lock:
-            if threading.current_thread() in self._gone or self._working <= wanted:
+            if threading.current_thread() in self._surplus or self._working <= wanted:
                 return False
-            self._gone.add(threading.current_thread())
+            self._surplus.add(threading.current_thread())
             self._working -= 1
             return True
 
@@ -150,56 +157,59 @@ class ParallelFetch:
             self._error = self._error or error
             self._plan.changed.notify_all()
 
-    def _fetch(self, span: Span, stream: ResultStream | None) -> None:
-        """Fetch ``span``, or some of it where there is one connection too many."""
-        budget = RetryBudget(self._opener.vendor, span.at)
-        while span.at < span.end and not self._plan.stopped:
-            current, stream = stream, None
-            end = self._plan.total if current else span.end
-            asked = current is None
-            try:
-                if current is None:
-                    self._ended.wait(max(0.0, self._not_before - monotonic()))
-                    current = self._opener.open_part(span.at, end, self._identity)
-                asked = False
-                if not self._drain(span, current, end):
-                    return
-            except TRY_AGAIN as error:
-                self._not_before = max(self._not_before, monotonic() + min(error.retry_after or 0.0, LONGEST_WAIT))
-                if self._ended.is_set() or (asked and isinstance(error, _REFUSALS) and self._retire(error)):
-                    return
-                wait = budget.pause(error, span.at)
-                self.broken += 1
-                log.info("A connection broke at byte %d (%s); going on in %.1f s.", span.at, error.message, wait)
-                self._ended.wait(wait)
+    def _fetch(self, span: Span, first: ResultStream | None) -> None:
+        """Fetch ``span``, or a part of it where there is one connection too many."""
+        streams = iter((first,))
 
-    def _drain(self, span: Span, stream: ResultStream, end: int) -> bool:
-        """Put in place what comes of ``stream``, which ends at ``end``. False where its connection is to end."""
+        def log_retry(error: BatchDlError, wait: float) -> None:
+            self.interrupted += 1
+            log.info("A connection was interrupted at byte %d (%s); resuming in %.1f s", span.at, error.message, wait)
+
+        budget = RetryBudget(self._range_client.vendor, span.at)
+        budget.run(lambda: self._attempt(span, next(streams, None)), lambda: span.at, log_retry, self._ended.wait)
+
+    def _attempt(self, span: Span, stream: ResultStream | None) -> None:
+        if span.at >= span.end or self._plan.stopped:
+            return
+        opening, end = stream is None, self._plan.total if stream else span.end
+        try:
+            if stream is None:
+                self._ended.wait(max(0.0, self._not_before - monotonic()))
+                stream = self._range_client.open_part(span.at, end, self._identity)
+            opening = False
+            self._drain(span, stream, end)
+        except TRY_AGAIN as error:
+            self._not_before = max(self._not_before, monotonic() + min(error.retry_after or 0.0, LONGEST_WAIT))
+            retires = opening and isinstance(error, _REFUSALS)
+            if not (self._ended.is_set() or (retires and self._retire(error))):
+                raise
+
+    def _drain(self, span: Span, stream: ResultStream, end: int) -> None:
+        """Write the bytes of ``stream``, which ends at ``end``; fewer where there is one connection too many."""
         with self._lock:
             self._streams.add(stream)
         try:
-            # One read more finds the end of an answer, and lets its connection be used again.
+            # One more read finds the end of the response, so that its connection can be reused.
             for chunk in stream.chunks(lambda: span.end - span.at + (span.end == end)):
                 count = self._plan.claim(span, len(chunk))
                 if count:
-                    self._shelf.put(span.at, chunk if count == len(chunk) else memoryview(chunk)[:count])
+                    self._buffer.put(span.at, chunk if count == len(chunk) else memoryview(chunk)[:count])
                     self._plan.put(span, count)
-                if self._plan.stopped or self._let_go(self._growth.wanted):
-                    return False
+                if self._plan.stopped or self._is_surplus(self._scaler.wanted):
+                    return
                 if count < len(chunk):
-                    break  # what follows has become another connection's
+                    break  # the rest was assigned to another connection
         finally:
             with self._lock:
                 self._streams.discard(stream)
             stream.close()
         if span.at < span.end:
-            raise InterruptedTransferError(f"A part ended {span.end - span.at} bytes early.")
-        return True
+            raise InterruptedTransferError(f"A range response ended {span.end - span.at} bytes early.")
 
     def _retire(self, error: BatchDlError) -> bool:
-        """Whether the others can do this one's work: the server takes no more connections."""
-        if not self._let_go(1):
+        """End this connection where the server accepts no more of them and others are left. Returns whether it did."""
+        if not self._is_surplus(1):
             return False
-        self._growth.cap(self._working)
-        log.info("The server refuses one more connection (%s); going on with %d.", error.message, self._working)
+        self._scaler.cap(self._working)
+        log.info("The server refused another connection (%s); continuing with %d", error.message, self._working)
         return True

@@ -1,4 +1,4 @@
-"""Which bytes of a file are here, which are on their way, and which connection fetches what next."""
+"""Plan of a parallel download: present bytes, active ranges, and which range is next."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from dataclasses import dataclass, field
 from threading import Condition
 
 Interval = tuple[int, int]
-"""Bytes from the first, inclusive, to the second, exclusive."""
+"""Byte range: first inclusive, last exclusive."""
 
 SMALLEST_SHARE = 1 << 20
-"""Bytes below which what one connection has left is not divided: asking costs a round trip."""
+"""Bytes below which the rest of a connection is not divided: a request costs a round trip."""
 
 
 @dataclass(eq=False)
 class Span:
-    """What one connection fetches: from ``start`` to ``end``, of which all before ``at`` is here."""
+    """The range of one connection: ``start`` to ``end``, present up to ``at``."""
 
     start: int
     end: int
     at: int = field(init=False)
     claimed: int = field(init=False)
-    """Where the bytes end that its connection is about to put in their place."""
+    """End of the bytes that its connection is about to write."""
 
     def __post_init__(self) -> None:
         self.at = self.claimed = self.start
 
 
 def merged(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
-    """The same bytes as few intervals, in order."""
+    """The same bytes as the fewest intervals, sorted."""
     found: list[Interval] = []
     for start, end in sorted(intervals):
         if start >= end:
@@ -41,7 +41,7 @@ def merged(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
 
 
 def gaps(intervals: Iterable[Interval], total: int) -> list[Interval]:
-    """What is missing of ``total`` bytes."""
+    """The intervals missing of ``total`` bytes."""
     missing, at = [], 0
     for start, end in merged(intervals):
         missing.append((at, min(start, total)))
@@ -50,17 +50,18 @@ def gaps(intervals: Iterable[Interval], total: int) -> list[Interval]:
 
 
 class Plan:
-    """One file in the hands of several connections. Thread-safe.
+    """Ranges of one file for several connections. Thread-safe.
 
-    Where bytes can be put anywhere (a local file), a connection without work takes half of what the slowest has left:
-    all come to the end together, whatever their speeds. Where they are held in memory until their turn comes, the
-    file is handed out in pieces from the front, at most ``ahead`` bytes before the reader.
+    Where bytes can be written at any offset (a local file), an idle connection takes half of what the slowest has
+    left: all finish together, whatever their speeds. Where they are reordered in memory, the file is assigned in
+        pieces from the
+    front, at most ``ahead`` bytes before the reader.
 
     Args:
         total: the file's size in bytes.
-        landed: what is here already.
-        piece: bytes handed out at once where ``ahead`` bounds them.
-        ahead: how many bytes may wait for their turn; None for any number.
+        landed: the present intervals.
+        piece: bytes of one assignment where ``ahead`` limits them.
+        ahead: most bytes before the reader; None for no limit.
     """
 
     def __init__(
@@ -76,45 +77,45 @@ class Plan:
         self._taken = self.prefix
         self._stopped = False
         self.arrived = 0
-        """Bytes that have come since this plan was made."""
+        """Bytes that have arrived since this plan was made."""
 
     @property
     def prefix(self) -> int:
-        """All bytes before this one are here."""
+        """End of the present bytes at the start of the file."""
         landed = self.landed
         return landed[0][1] if landed and landed[0][0] == 0 else 0
 
     @property
     def landed(self) -> tuple[Interval, ...]:
-        """What is here."""
+        """The present intervals."""
         with self.changed:
             return merged((*self._done, *((span.start, span.at) for span in self._active)))
 
     @property
     def active(self) -> int:
-        """How many spans are on their way."""
+        """Number of active spans."""
         with self.changed:
             return len(self._active)
 
     @property
     def delivering(self) -> int:
-        """How many of them have brought a byte."""
+        """Number of active spans with a byte."""
         with self.changed:
             return sum(span.at > span.start for span in self._active)
 
     @property
     def stopped(self) -> bool:
-        """Whether nothing more is to be fetched."""
+        """True if the plan was stopped."""
         return self._stopped
 
     def take(self, *, wait: bool = True) -> Span | None:
-        """The next bytes to fetch.
+        """Assign the next range.
 
         Args:
-            wait: for the reader, where they would come too far ahead of it. The reader itself must not.
+            wait: for the reader, where the range would be too far ahead of it. The reader itself must not wait.
 
         Returns:
-            None where everything is here or on its way in shares too small to divide, or the plan was stopped.
+            None where everything is present or in spans too small to divide, or the plan was stopped.
         """
         with self.changed:
             while not self._stopped:
@@ -140,7 +141,7 @@ class Plan:
         return span
 
     def _share(self) -> Span | None:
-        """Half of what the one with the most left has not begun."""
+        """Half of the unclaimed rest of the span with the longest one."""
         slowest = max(self._active, key=lambda span: span.end - span.claimed, default=None)
         if slowest is None or slowest.end - slowest.claimed < 2 * SMALLEST_SHARE:
             return None
@@ -151,20 +152,20 @@ class Plan:
         return span
 
     def claim(self, span: Span, count: int) -> int:
-        """How many of ``count`` bytes that came still belong to ``span``; nobody else will fetch those."""
+        """Claim ``count`` received bytes for ``span``; returns how many still belong to it."""
         with self.changed:
             span.claimed = min(span.at + count, span.end)
             return span.claimed - span.at
 
     def put(self, span: Span, count: int) -> None:
-        """The claimed bytes are in their place."""
+        """Record that claimed bytes are written."""
         with self.changed:
             span.at += count
             self.arrived += count
             self.changed.notify_all()
 
     def leave(self, span: Span) -> None:
-        """Its connection is done with ``span``; what is missing of it is for others."""
+        """End ``span``; its missing bytes are assigned to others."""
         with self.changed:
             self._active.remove(span)
             self._done = merged((*self._done, (span.start, span.at)))
@@ -173,13 +174,13 @@ class Plan:
             self.changed.notify_all()
 
     def took(self, at: int) -> None:
-        """The reader has everything before ``at``."""
+        """Record that the reader has everything before ``at``."""
         with self.changed:
             self._taken = at
             self.changed.notify_all()
 
     def stop(self) -> None:
-        """Fetch nothing more."""
+        """Assign nothing more."""
         with self.changed:
             self._stopped = True
             self.changed.notify_all()

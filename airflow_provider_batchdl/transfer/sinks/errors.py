@@ -1,151 +1,183 @@
-"""Turn what a store or a file system raised into one `DestinationError` a person can act on."""
+"""Turns exceptions of stores and file systems into a `DestinationError` that says what to do."""
 
 from __future__ import annotations
 
 import errno
 import re
+from typing import NamedTuple
 
+from airflow_provider_batchdl._redaction.redactor import redact
+from airflow_provider_batchdl._values.storable import words_of
 from airflow_provider_batchdl.exceptions import DestinationError
-from airflow_provider_batchdl.redaction import redact
-from airflow_provider_batchdl.storable import words_of
 
 _USERINFO = re.compile(r"(//[^/@\s:]*):[^/@\s]*@")
+_BOTOCORES = re.compile(r"^An error occurred \(\w+\) when calling the \w+ operation(?: \([^)]*\))?: ")
 _QUERY = re.compile(r"(://[^\s\"'?]*)\?[^\s\"']*")
+
+
+class _Known(NamedTuple):
+    """Facts about one kind of refusal.
+
+    Args:
+        remedy: what the user can do.
+        reason: what it means, where the store's own words do not say it.
+        final: whether it stays until somebody acts. An expired token may be renewed by the next try, a full disk
+            cleaned up.
+    """
+
+    remedy: str
+    reason: str | None = None
+    final: bool = False
+
 
 _CREDENTIALS = "Check the destination connection's credentials and that they may write and abort uploads there."
 _REACH = "Check the destination connection's endpoint and that the worker can reach it, then retry."
 _BUCKET = "Create the bucket or container, or correct the destination."
-_UNFINISHED = "Unfinished uploads of others are in the way; remove them, wait a week, or choose another destination."
 _CHECKSUM = (
-    "The store seems not to know S3's checksums: set AWS_REQUEST_CHECKSUM_CALCULATION=when_required in the worker's "
+    "The store seems not to support S3's checksums: set AWS_REQUEST_CHECKSUM_CALCULATION=when_required in the worker's "
     'environment, or "request_checksum_calculation": "when_required" in the connection\'s config_kwargs.'
 )
 _CHECKSUM_CODES = frozenset({"InvalidArgument", "InvalidRequest", "NotImplemented"})
 
-_REMEDY_BY_CODE = {
-    "NoSuchBucket": _BUCKET,
-    "InvalidBucketName": _BUCKET,
-    "AccessDenied": _CREDENTIALS,
-    "AllAccessDisabled": _CREDENTIALS,
-    "ExpiredToken": _CREDENTIALS,
-    "InvalidAccessKeyId": _CREDENTIALS,
-    "SignatureDoesNotMatch": _CREDENTIALS,
-    "NoSuchUpload": "Something else aborted the upload (a lifecycle rule, a clean-up job); retry the task.",
-    "EntityTooLarge": "The store does not take an object of this size; choose another destination.",
+_NO_BUCKET = _Known(_BUCKET, "the bucket or container does not exist", final=True)
+_DENIED = _Known(_CREDENTIALS, "access is denied", final=True)
+_UNKNOWN_KEY = _Known(_CREDENTIALS, "the store does not accept the credentials", final=True)
+_NO_CREDENTIALS = "there are no credentials"
+_OTHER_REGION = _Known(
+    'Set "region_name" in the extra of the destination\'s connection to the region of the bucket.',
+    "the bucket is in another region",
+    final=True,
+)
+_UNFINISHED = _Known(
+    "Others' unfinished uploads are in the way; remove them, wait a week, or choose another destination."
+)
+_PERMISSION = _Known("Give the worker's user write permission on the folder or choose another destination.", final=True)
+_UNREACHABLE = _Known(_REACH, "the store cannot be reached")
+
+_BY_CODE = {
+    "BadDigest": _Known(
+        "Retry the task; where it happens again, something between the worker and the store changes the bytes.",
+        "the store received other bytes than were sent",
+    ),
+    "NoSuchBucket": _NO_BUCKET,
+    "InvalidBucketName": _Known(_BUCKET, "the bucket cannot have that name", final=True),
+    "AccessDenied": _DENIED,
+    "AllAccessDisabled": _DENIED,
+    "ExpiredToken": _Known(_CREDENTIALS, "the store says that the credentials have expired"),
+    "InvalidAccessKeyId": _UNKNOWN_KEY,
+    "SignatureDoesNotMatch": _UNKNOWN_KEY,
+    "AuthorizationHeaderMalformed": _OTHER_REGION,
+    "IllegalLocationConstraintException": _OTHER_REGION,
+    "PermanentRedirect": _OTHER_REGION,
+    "NoSuchUpload": _Known(
+        "The upload was aborted by something else (a lifecycle rule, a clean-up job); retry the task."
+    ),
+    "EntityTooLarge": _Known("The store accepts no object of this size; choose another destination.", final=True),
     # Azure's: https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes
-    "ContainerNotFound": _BUCKET,
-    "InvalidResourceName": _BUCKET,
-    "AccountIsDisabled": _CREDENTIALS,
-    "AuthenticationFailed": _CREDENTIALS,
-    "AuthorizationFailure": _CREDENTIALS,
-    "AuthorizationPermissionMismatch": _CREDENTIALS,
-    "InsufficientAccountPermissions": _CREDENTIALS,
-    "InvalidAuthenticationInfo": _CREDENTIALS,
-    "NoAuthenticationInformation": _CREDENTIALS,
-    "UnauthorizedBlobOverwrite": _CREDENTIALS,
-    "BlobImmutableDueToPolicy": "The container's policy protects what is there; choose another destination.",
+    "ContainerNotFound": _NO_BUCKET,
+    "InvalidResourceName": _Known(_BUCKET, "the container cannot have that name", final=True),
+    "AccountIsDisabled": _Known(_CREDENTIALS, final=True),
+    "AuthenticationFailed": _UNKNOWN_KEY,
+    "AuthorizationFailure": _DENIED,
+    "AuthorizationPermissionMismatch": _DENIED,
+    "InsufficientAccountPermissions": _DENIED,
+    "InvalidAuthenticationInfo": _UNKNOWN_KEY,
+    "NoAuthenticationInformation": _Known(_CREDENTIALS, _NO_CREDENTIALS, final=True),
+    "UnauthorizedBlobOverwrite": _Known(_CREDENTIALS, final=True),
+    "BlobImmutableDueToPolicy": _Known(
+        "The container's policy protects what is there; choose another destination.", final=True
+    ),
     "BlockCountExceedsLimit": _UNFINISHED,
     "InvalidBlobOrBlock": _UNFINISHED,
-    "InvalidBlobType": "An append or page blob has that name; remove it or choose another destination.",
-    "InvalidBlockList": "Something else has written the same object meanwhile; retry the task.",
+    "InvalidBlobType": _Known(
+        "An append or page blob has that name; remove it or choose another destination.", final=True
+    ),
+    "InvalidBlockList": _Known("Another writer has published the same object in the meantime; retry the task."),
+    "Md5Mismatch": _Known("Bytes changed on their way to the store; retry the task."),
 }
-_REMEDY_BY_STATUS = {
-    401: _CREDENTIALS,
-    403: _CREDENTIALS,
-    404: _BUCKET,
-    410: "Something else ended the upload (a clean-up job, a week that passed); retry the task.",
+_BY_STATUS = {
+    401: _Known(_CREDENTIALS, final=True),
+    403: _Known(_CREDENTIALS, final=True),
+    404: _Known(_BUCKET, final=True),
+    410: _Known("The upload session has ended (a clean-up job, or a week has passed); retry the task."),
 }
-_REMEDY_BY_ERRNO = {
-    errno.ENOSPC: "Free some space on the destination's file system or choose another destination.",
-    errno.EDQUOT: "Raise the quota of the destination's file system or choose another destination.",
-    errno.EFBIG: "The file system does not take a file of this size; choose another destination.",
-    errno.EROFS: "The file system is mounted read-only; choose another destination.",
-    errno.EACCES: "Give the worker's user write permission on the folder or choose another destination.",
-    errno.EPERM: "Give the worker's user write permission on the folder or choose another destination.",
-    errno.EISDIR: "The destination names a folder; end it in '/' to store the vendor's file name inside it.",
-    errno.ENOTDIR: "A part of the destination's path is a file, not a folder; correct the destination.",
-    errno.ENAMETOOLONG: "Shorten the destination's file name.",
+_BY_ERRNO = {
+    errno.ENOSPC: _Known("Free some space on the destination's file system or choose another destination."),
+    errno.EDQUOT: _Known("Raise the quota of the destination's file system or choose another destination."),
+    errno.EFBIG: _Known("The file system accepts no file of this size; choose another destination."),
+    errno.EROFS: _Known("The file system is mounted read-only; choose another destination.", final=True),
+    errno.EACCES: _PERMISSION,
+    errno.EPERM: _PERMISSION,
+    errno.EISDIR: _Known(
+        "The destination names a folder; end it in '/' to store the vendor's file name inside it.", final=True
+    ),
+    errno.ENOTDIR: _Known(
+        "A part of the destination's path is a file, not a folder; correct the destination.", final=True
+    ),
+    errno.ENAMETOOLONG: _Known("Shorten the destination's file name.", final=True),
 }
-_REMEDY_BY_TYPE = {
-    "EndpointConnectionError": _REACH,
-    "ConnectTimeoutError": _REACH,
-    "ReadTimeoutError": _REACH,
-    "ConnectionClosedError": _REACH,
-    "ProxyConnectionError": _REACH,
-    "ClientConnectionError": _REACH,
-    "TimeoutError": _REACH,
-    "GoogleAuthError": _CREDENTIALS,
-    "SSLError": "Check the endpoint's certificate and the worker's trust store.",
-    "NoCredentialsError": _CREDENTIALS,
-    "PartialCredentialsError": _CREDENTIALS,
-    "ParamValidationError": _BUCKET,
-    "FileNotFoundError": _BUCKET,
-    "PermissionError": _CREDENTIALS,
-    "ClientAuthenticationError": _CREDENTIALS,
-    "ServiceRequestError": _REACH,
-    "ServiceResponseError": _REACH,
+_BY_TYPE = {
+    "EndpointConnectionError": _UNREACHABLE,
+    "ConnectTimeoutError": _UNREACHABLE,
+    "ProxyConnectionError": _Known(_REACH, "the proxy on the way to the store cannot be reached"),
+    **dict.fromkeys(
+        (
+            *("ReadTimeoutError", "ConnectionClosedError", "ClientConnectionError", "ConnectionError", "TimeoutError"),
+            *("Timeout", "TransportError", "ServiceRequestError", "ServiceResponseError"),
+        ),
+        _Known(_REACH),
+    ),
+    "SSLError": _Known("Check the endpoint's certificate and the worker's trust store."),
+    "NoCredentialsError": _Known(
+        "Name the Airflow connection that has them in the destination, as in s3://aws_conn@bucket/key, or give the "
+        "worker a role of its own.",
+        _NO_CREDENTIALS,
+    ),
+    "PartialCredentialsError": _Known(_CREDENTIALS, "a part of the credentials is missing"),
+    **dict.fromkeys(("GoogleAuthError", "ClientAuthenticationError", "PermissionError"), _Known(_CREDENTIALS)),
+    **dict.fromkeys(("ParamValidationError", "FileNotFoundError"), _Known(_BUCKET)),
 }
-# These stay until somebody acts. A token that expired may have been renewed by the next try, and a disk cleaned up.
-_FINAL_CODES = frozenset(
-    {
-        "AccessDenied",
-        "AccountIsDisabled",
-        "AllAccessDisabled",
-        "AuthenticationFailed",
-        "AuthorizationFailure",
-        "AuthorizationPermissionMismatch",
-        "BlobImmutableDueToPolicy",
-        "ContainerNotFound",
-        "EntityTooLarge",
-        "InsufficientAccountPermissions",
-        "InvalidAccessKeyId",
-        "InvalidAuthenticationInfo",
-        "InvalidBlobType",
-        "InvalidBucketName",
-        "InvalidResourceName",
-        "NoAuthenticationInformation",
-        "NoSuchBucket",
-        "SignatureDoesNotMatch",
-        "UnauthorizedBlobOverwrite",
-    }
-)
-_FINAL_STATUSES = frozenset({401, 403, 404})
-_FINAL_ERRNOS = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG})
-_ELSE = "Look up what the store said and correct the destination or its connection."
+_ELSE = "See the store's message and correct the destination or its connection."
 
 
 def clean(text: str) -> str:
-    """`text` with passwords in addresses and whole query strings (signatures, SAS tokens) replaced by `***`."""
+    """Replace passwords in URLs and whole query strings (signatures, SAS tokens) by `***`."""
     return _QUERY.sub(r"\1?***", _USERINFO.sub(r"\1:***@", text))
 
 
 def destination_error(uri: str, doing: str, error: BaseException) -> DestinationError:
-    """Describe a failed step at the destination.
+    """The `DestinationError` for a failed step at the destination.
 
     Args:
         uri: the object or file being written.
         doing: the step, as "cannot <doing>".
-        error: what was raised: an `OSError`, a botocore error or any store's own.
+        error: the exception: an `OSError`, a botocore error or any store's own.
 
     Returns:
-        The error to raise. Raise it `from None` for network stores: what they raise can carry a signed address.
+        The error to raise. Raise it `from None` for network stores: their exceptions can carry a signed URL.
     """
     code = store_code(error)
-    status = http_status(error)
+    by_code, by_status = _BY_CODE.get(code or ""), _BY_STATUS.get(http_status(error) or 0)
+    by_errno = _BY_ERRNO.get(getattr(error, "errno", None) or 0)
+    by_type = next((_BY_TYPE[cls.__name__] for cls in type(error).__mro__ if cls.__name__ in _BY_TYPE), None)
+    # An error number stands for a file system's own words, unless a store's client made it up.
+    last = (by_errno, by_type) if isinstance(error, OSError) and not code else (by_type, by_errno)
+    remedy = next((each.remedy for each in (by_code, by_status, *last) if each), _ELSE)
+    if code in _CHECKSUM_CODES and "checksum" in str(error).lower():
+        remedy = _CHECKSUM
     # Azure's further lines can show what it computed a signature from.
     said = clean(redact(words_of(error))).strip().partition("\n")[0]
-    label = " ".join(part for part in (type(error).__name__, code) if part)
+    reason = next((each.reason for each in (by_code, by_type) if each and each.reason), None)
+    why = f"{code or type(error).__name__}: {_BOTOCORES.sub('', said).rstrip('.')}"
     return DestinationError(
-        f"{clean(uri)}: cannot {doing}: {label}: {said.rstrip('.')}.",
-        remedy=_remedy(error, code, status),
-        retryable=code not in _FINAL_CODES
-        and status not in _FINAL_STATUSES
-        and getattr(error, "errno", None) not in _FINAL_ERRNOS,
+        f"{clean(uri)}: cannot {doing}: {f'{reason} ({why})' if reason else why}.",
+        remedy=remedy,
+        retryable=not any(each.final for each in (by_code, by_status, by_errno) if each),
     )
 
 
 def ended(uri: str) -> DestinationError:
-    """The error for using a sink after `publish` or `discard`."""
+    """The error for a sink that is used after `publish` or `discard`."""
     return DestinationError(f"{clean(uri)}: already published or discarded.", remedy="Retry the task.")
 
 
@@ -184,23 +216,14 @@ def store_code(error: BaseException | None) -> str | None:
 
 
 def http_status(error: BaseException) -> int | None:
-    """The HTTP status of a Google Cloud Storage refusal, where it is known: `GcsError`, and gcsfs's `HttpError`."""
+    """The HTTP status of a refusal by Google Cloud Storage (`GcsError`, gcsfs's `HttpError`); None where unknown."""
     if type(error) is OSError and str(error).startswith("Forbidden: "):
-        return 403  # gcsfs's words; it keeps no status there
+        return 403  # gcsfs's message; it drops the status there
     status = str(getattr(error, "status", None) or getattr(error, "code", None))
     return int(status) if status.isdecimal() else None
 
 
-def _remedy(error: BaseException, code: str | None, status: int | None) -> str:
-    if code in _CHECKSUM_CODES and "checksum" in str(error).lower():
-        return _CHECKSUM
-    if code in _REMEDY_BY_CODE:
-        return _REMEDY_BY_CODE[code]
-    if status in _REMEDY_BY_STATUS:
-        return _REMEDY_BY_STATUS[status]
-    for name in (cls.__name__ for cls in type(error).__mro__):
-        if name in _REMEDY_BY_TYPE and (code or not isinstance(error, OSError)):
-            return _REMEDY_BY_TYPE[name]
-    if isinstance(error, OSError) and error.errno in _REMEDY_BY_ERRNO:
-        return _REMEDY_BY_ERRNO[error.errno]
-    return next((_REMEDY_BY_TYPE[c.__name__] for c in type(error).__mro__ if c.__name__ in _REMEDY_BY_TYPE), _ELSE)
+def is_forbidden(error: BaseException) -> bool:
+    """True if the store refused this to known credentials (to a HEAD, S3 gives no code but the status)."""
+    statuses = (http_status(error), getattr(error, "status_code", None))  # Google's, Azure's
+    return isinstance(error, PermissionError) or store_code(error) in ("AccessDenied", "403") or 403 in statuses

@@ -1,40 +1,39 @@
-"""A small result in memory, on its way to XCom."""
+"""A sink in memory, for small results that go to XCom."""
 
 from __future__ import annotations
 
 
 class MemorySink:
-    """A `Sink` that keeps the bytes; whoever fills it bounds them."""
+    """A `Sink` that holds all bytes; whoever fills it limits them."""
 
     uri = "memory:"
+    attested: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self._data = bytearray()
-
-    @property
-    def written(self) -> int:
-        """Bytes taken since the start or the last `restart`."""
-        return len(self._data)
+        self.written = 0
 
     @property
     def data(self) -> bytes:
-        """What was written."""
+        """All bytes written so far."""
         return bytes(self._data)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append `data`."""
         self._data += data
+        self.written = len(self._data)
 
     def restart(self) -> None:
-        """Begin again at zero."""
+        """Discard all bytes; restart from byte 0."""
         self._data.clear()
+        self.written = 0
 
-    def seal(self) -> None:
-        """Nothing to do."""
+    def finalize(self) -> None:
+        """Do nothing: the bytes are in memory."""
 
     def publish(self) -> None:
-        """Nothing to do."""
+        """Do nothing: the bytes are in memory."""
 
     def discard(self) -> None:
-        """Forget the bytes."""
-        self._data.clear()
+        """Discard the bytes."""
+        self.restart()

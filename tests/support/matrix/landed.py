@@ -9,7 +9,7 @@ from typing import Any
 from airflow_provider_batchdl.emulator import EmulatedJob
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.operators.download import MAX_XCOM_BYTES
-from airflow_provider_batchdl.transfer.destination import RECORDS
+from airflow_provider_batchdl.transfer.state import WORK_FOLDER
 from tests.support.matrix.marked import connection_of
 from tests.support.matrix.run import Run
 
@@ -34,13 +34,13 @@ def assert_whole(run: Run, task_id: str, job: EmulatedJob, elsewhere: Path) -> N
     if not folder.exists():
         assert returned == hook.fetch(job.id, max_bytes=MAX_XCOM_BYTES)
         return
-    undisturbed = hook.download(job.id, f"file://{elsewhere}/{task_id}/").to_dict()
-    assert _essence(returned, folder) == _essence(undisturbed, elsewhere / task_id)
+    shield_until_done = hook.download(job.id, f"file://{elsewhere}/{task_id}/").to_dict()
+    assert _essence(returned, folder) == _essence(shield_until_done, elsewhere / task_id)
     [file] = folder.glob("[!_.]*")
     [served] = job.files()
     assert hashlib.sha256(file.read_bytes()).hexdigest() == served.sha256
     # Nothing partial, nothing twice; `_manifest.json` where it was asked for, the job's record before Airflow 3.3.
-    assert {path.name for path in folder.iterdir()} <= {file.name, "_manifest.json", RECORDS}
+    assert {path.name for path in folder.iterdir()} <= {file.name, "_manifest.json", WORK_FOLDER}
 
 
 def _essence(landing: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -95,7 +95,7 @@ class Run:
         self.until(f"{task_ids} to submit", lambda: all(self.jobs(task_id) for task_id in task_ids))
 
     def until_waiting(self, *task_ids: str) -> None:
-        """Wait until tasks wait: deferred, and all of Airflow knows; or on a worker, past their first looks."""
+        """Wait until tasks wait: deferred, and all of Airflow knows; or on a worker, past their first polls."""
         self.until(f"{task_ids} to wait", lambda: all(self._waits(task_id) for task_id in task_ids))
         if "deferred" in (self.states()[task_id] for task_id in task_ids):
             time.sleep(NOTICED_SECONDS)
@@ -104,8 +104,8 @@ class Run:
         task = self.tasks()[task_id]
         if task.state != "running" or not self.jobs(task_id):
             return task.state == "deferred"
-        looks = [record for record in self._requests("status", self.jobs(task_id)[-1]) if record.time > self._struck]
-        return len(looks) >= 2
+        polls = [record for record in self._requests("status", self.jobs(task_id)[-1]) if record.time > self._struck]
+        return len(polls) >= 2
 
     def until_try(self, number: int, *task_ids: str) -> None:
         """Wait until a try of tasks runs, or waits in the triggerer; or a later one: Airflow may lose one by itself.

@@ -208,7 +208,7 @@ def test_keys_are_replaced(
         monkeypatch.setenv(variable, json.dumps(changed))
         stack.api.set_connection(connection_of(vendor), {**changed, "extra": json.dumps(changed["extra"])})
     put_in_force(accounts, keys)
-    time.sleep(DOWN_SECONDS)  # looks with the old ones
+    time.sleep(DOWN_SECONDS)  # polls with the old ones
     finish(run, TASKS)
     assert_ended_once(run, tmp_path)
     assert_first_try(run)

@@ -5,18 +5,31 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
+import zlib
+from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_batchdl.exceptions import TruncatedDownloadError
+from airflow_provider_batchdl.transfer.content import Content, containers
 from airflow_provider_batchdl.transfer.content.containers import ZipCheck
 from airflow_provider_batchdl.transfer.content.parquet import ParquetCheck, rows_of
 from tests.transfer.content.strategies import sizes
-from tests.transfer.content.verdicts import cut_at, judged, look, look_at
+from tests.transfer.content.verdicts import cut_at, in_steps, judged, report_of, report_on
 
 
+@pytest.fixture(params=["isal", "zlib"])
+def decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run with the extra `fast`, and without."""
+    library = pytest.importorskip("isal.isal_zlib") if request.param == "isal" else zlib
+    monkeypatch.setattr(containers, "fastest", library)
+
+
+@pytest.mark.usefixtures("decoder")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.binary(max_size=200), min_size=1, max_size=3), st.integers(0, 5), st.sampled_from([1, 7, None]))
 def test_gzip_members(members: list[bytes], padding: int, step: int | None) -> None:
     data = b"".join(gzip.compress(member) for member in members)
@@ -24,22 +37,38 @@ def test_gzip_members(members: list[bytes], padding: int, step: int | None) -> N
     assert judged("x.gz", data[:-1], step=step) == "TruncatedDownloadError"
 
 
-def test_damaged_gzip() -> None:
-    data = bytearray(gzip.compress(b"x" * 1000))
-    data[-6] ^= 1
+@pytest.mark.usefixtures("decoder")
+@pytest.mark.parametrize("at", [-1, -6, 30])
+def test_damaged_gzip(at: int) -> None:
+    data = bytearray(gzip.compress(bytes(range(256)) * 4))
+    data[at] ^= 1
     assert judged("x.gz", bytes(data)) == "ChecksumMismatchError"
+
+
+@pytest.mark.usefixtures("decoder")
+def test_rows_of_a_proven_gzip_file_are_counted_where_that_is_asked_for() -> None:
+    packed = gzip.compress(b"a,b\n1,2\n") + gzip.compress(b'"3\n",4\n')
+    asked = partial(Content, None, "x.csv.gz", proven=True, count_gzip_rows=True)
+    for step in (1, 5, len(packed)):
+        found = report_of(asked(), in_steps(packed, step))
+        assert (found.word, found.rows, found.error) == ("gzip", 2, None)
+    assert report_on("x.csv.gz", packed, proven=True).rows is None
+    # Proven bytes land, whatever they are.
+    cut, text = report_of(asked(), [packed[:-3]]), report_of(asked(), [b"a,b\n1,2\n"])
+    assert (cut.rows, type(cut.error)) == (None, TruncatedDownloadError)
+    assert (text.rows, text.error) == (None, None)
 
 
 def test_a_small_bomb_costs_little() -> None:
     packed = gzip.compress(b"[" + b"0," * 5_000_000 + b"0]")
-    assert look("x.json.gz", packed, proven=False).rows == 5_000_001
+    assert report_on("x.json.gz", packed, proven=False).rows == 5_000_001
 
 
 @pytest.mark.parametrize(
     ("inner", "rows"), [(b"a,b\n1,2\n", 1), (b'a,b\n1,"2', None), (b"a,b\n1", 1), (b"", 0), (b"\xff\xfe\x00\n", None)]
 )
 def test_what_is_inside_is_judged_as_if_it_were_proven(inner: bytes, rows: int | None) -> None:
-    found = look("x.csv.gz", gzip.compress(inner), proven=False)
+    found = report_on("x.csv.gz", gzip.compress(inner), proven=False)
     assert (found.word, found.rows, found.end) == ("gzip", rows, "own")
 
 
@@ -50,7 +79,7 @@ def test_zip(content: bytes, comment: bytes, cuts: list[int], data: st.DataObjec
         archive.writestr("a.csv", content)
         archive.comment = comment
     whole = buffer.getvalue()
-    assert look_at(ZipCheck(), cut_at(whole, cuts)).end == "own"
+    assert report_of(ZipCheck(), cut_at(whole, cuts)).end == "own"
     cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
     assert judged("x.zip", cut) == "TruncatedDownloadError"
 
@@ -82,7 +111,7 @@ def parquet(rows: int, **options: Any) -> bytes:
 def test_parquet_has_the_rows_that_pyarrow_wrote(rows: int, options: dict[str, Any], step: int | None) -> None:
     data = parquet(rows, **options)
     for proven in (True, False):
-        found = look("x.parquet", data, proven=proven, step=step)
+        found = report_on("x.parquet", data, proven=proven, step=step)
         assert (found.word, found.rows, found.end) == ("parquet", rows, "own")
 
 
@@ -90,7 +119,7 @@ def test_cut_parquet() -> None:
     data = parquet(1000)
     for cut in (1, 3, 4, 11, len(data) // 2, len(data) - 4, len(data) - 1):
         assert judged("x.parquet", data[:cut]) == "TruncatedDownloadError"
-        assert look("x.parquet", data[:cut], proven=True).word is None
+        assert report_on("x.parquet", data[:cut], proven=True).word is None
     assert judged("x.parquet", b"x" * 50) == "UnexpectedResponseError"
 
 
@@ -100,7 +129,7 @@ def test_a_large_footer_is_not_held() -> None:
 
     buffer = io.BytesIO()
     pq.write_table(pa.table({"a": [1]}).replace_schema_metadata({"k": "v" * (2 << 20)}), buffer)
-    found = look_at(ParquetCheck(), [buffer.getvalue()])
+    found = report_of(ParquetCheck(), [buffer.getvalue()])
     assert (found.word, found.rows) == ("parquet", None)
 
 

@@ -7,10 +7,10 @@ import gzip
 import pytest
 
 from airflow_provider_batchdl.exceptions import UnexpectedResponseError
-from airflow_provider_batchdl.transfer.content import kind_of
+from airflow_provider_batchdl.transfer.content.formats import format_of
 from airflow_provider_batchdl.transfer.content.head import SMALL
 from tests.transfer.content.strategies import NO_PAGES, PAGES
-from tests.transfer.content.verdicts import judged, look
+from tests.transfer.content.verdicts import judged, report_on
 
 NAMES = ["x.csv", "x.json", "x.jsonl", "x.parquet", "x.zip", "x.csv.gz", "x.xml", "x.txt", "x.bin", None]
 
@@ -28,11 +28,16 @@ NAMES = ["x.csv", "x.json", "x.jsonl", "x.parquet", "x.zip", "x.csv.gz", "x.xml"
         (None, "x.csv.gz", "gzip"),
         ("application/zip", "x", "zip"),
         ("text/plain", "x.txt", None),
+        (None, "x.csv.BZ2", "bzip2"),
+        ("application/x-xz", None, "xz"),
+        ("text/csv", "x.zst", "csv"),
+        ("application/pdf", "x.pdf", None),
         (None, None, None),
     ],
 )
-def test_kind_of(content_type: str | None, filename: str | None, name: str | None) -> None:
-    assert kind_of(content_type, filename) == name
+def test_format_of(content_type: str | None, filename: str | None, name: str | None) -> None:
+    found = format_of(content_type, filename)
+    assert (found and found.name) == name
 
 
 @pytest.mark.parametrize("proven", [True, False])
@@ -41,19 +46,19 @@ def test_kind_of(content_type: str | None, filename: str | None, name: str | Non
 def test_a_page_or_a_stores_error_is_refused_whatever_it_is_called(page: bytes, name: str | None, proven: bool) -> None:
     for step in (1, 1000, None):
         with pytest.raises(UnexpectedResponseError, match="login page"):
-            look(name, page, proven=proven, step=step)
+            report_on(name, page, proven=proven, step=step)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("other", NO_PAGES)
 def test_nothing_else_is_refused_where_the_bytes_are_proven(other: bytes, name: str | None) -> None:
     for step in (1, 1000, None):
-        look(name, other, proven=True, step=step)
+        report_on(name, other, proven=True, step=step)
 
 
 def test_a_page_is_no_error_where_a_page_is_wanted() -> None:
     for page in PAGES:
-        assert look("x.html", page, proven=True).rows is None
+        assert report_on("x.html", page, proven=True).rows is None
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -62,7 +67,7 @@ def test_a_page_is_no_error_where_a_page_is_wanted() -> None:
 )
 def test_a_small_object_is_shown_to_the_vendor_whatever_it_is_called(text: bytes, name: str | None) -> None:
     for step in (1, None):
-        assert look(name, text, proven=True, step=step).members == {"error": "no", "code": 5}
+        assert report_on(name, text, proven=True, step=step).members == {"error": "no", "code": 5}
 
 
 @pytest.mark.parametrize(
@@ -77,7 +82,7 @@ def test_a_small_object_is_shown_to_the_vendor_whatever_it_is_called(text: bytes
 )
 def test_a_result_that_speaks_of_errors_is_none(text: bytes) -> None:
     for name in ("x.jsonl", "x.csv", None):
-        assert look(name, text, proven=True).members == {}
+        assert report_on(name, text, proven=True).members == {}
 
 
 FOREIGN = [
@@ -96,26 +101,26 @@ FOREIGN = [
     "data", [*FOREIGN, b'[{"a": 1},\n{"a": 2}]\n', b'{"a": 1}\n{"a": 2}\n', b"<?xml version='1.0'?>\n<a/>\n"]
 )
 def test_foreign_content_of_a_table_only_takes_the_word_and_the_rows(data: bytes) -> None:
-    found = look("x.csv", data, proven=True)
+    found = report_on("x.csv", data, proven=True)
     assert (found.word, found.rows, found.error) == (None, None, None)
 
 
 @pytest.mark.parametrize("data", FOREIGN)
 @pytest.mark.parametrize("name", ["x.json", "x.jsonl"])
 def test_foreign_content_of_json_only_takes_the_word_and_the_rows(data: bytes, name: str) -> None:
-    found = look(name, data, proven=True)
+    found = report_on(name, data, proven=True)
     assert (found.word, found.rows) == (None, None)
 
 
 @pytest.mark.parametrize("name", ["x.csv.gz", "x.gz", "x.zip", "x.bin", "x.txt", "x.pdf", None])
 def test_what_proven_bytes_are_not_looked_into_for(name: str | None) -> None:
-    found = look(name, gzip.compress(b"a,b\n1,2\n", mtime=0), proven=True)
+    found = report_on(name, gzip.compress(b"a,b\n1,2\n", mtime=0), proven=True)
     assert (found.word, found.rows, found.error) == (None, None, None)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_an_empty_result_where_something_says_so(name: str | None) -> None:
-    found = look(name, b"", proven=True)
+    found = report_on(name, b"", proven=True)
     assert found.word is None
     assert not found.rows
     assert judged(name or "", b"") == "TruncatedDownloadError"

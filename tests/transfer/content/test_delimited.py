@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_batchdl.transfer.content import base, delimited
-from airflow_provider_batchdl.transfer.content.base import BLOCK, MOST, Look
+from airflow_provider_batchdl.transfer.content.base import BLOCK, MOST, ContentReport
 from airflow_provider_batchdl.transfer.content.delimited import CsvCheck, delimiter_of
 from tests.transfer.content.strategies import as_csv, cells, sizes, tables
-from tests.transfer.content.verdicts import cut_at, in_steps, judged, look_at
+from tests.transfer.content.verdicts import cut_at, in_steps, judged, report_of
 
 
 def read(data: bytes, delimiter: str | None = None) -> int:
@@ -26,7 +26,7 @@ def read(data: bytes, delimiter: str | None = None) -> int:
 
 
 def counted(data: bytes, *, step: int | None = None) -> int | None:
-    return look_at(CsvCheck(), in_steps(data, step or max(1, len(data)))).rows
+    return report_of(CsvCheck(), in_steps(data, step or max(1, len(data)))).rows
 
 
 @contextmanager
@@ -52,16 +52,16 @@ def test_a_table_has_the_rows_that_were_written(table: list[list[str]], cuts: li
     # Its writer leaves a lone carriage return unquoted, and an empty line for a single empty field in some versions.
     body = [[cell if cell.isalnum() else f" {cell},\n" for cell in row] for row in table[1:]]
     data = as_csv([table[0], *body], **dialect)
-    whole = look_at(CsvCheck(), cut_at(data, cuts))
+    whole = report_of(CsvCheck(), cut_at(data, cuts))
     assert (whole.word, whole.rows, whole.error) == ("csv-end", len(table) - 1, None)
     bare = data.removesuffix(dialect["lineterminator"].encode())
-    assert look_at(CsvCheck(), cut_at(bare, cuts)).rows == len(table) - 1
+    assert report_of(CsvCheck(), cut_at(bare, cuts)).rows == len(table) - 1
 
 
 @given(st.lists(cells, max_size=30), sizes)
 def test_any_text_has_the_rows_that_csv_reads_or_none(pieces: list[str], cuts: list[int]) -> None:
     data = "".join(pieces).encode()
-    found = look_at(CsvCheck(), cut_at(data, cuts))
+    found = report_of(CsvCheck(), cut_at(data, cuts))
     assert found.rows in (read(data), None)
     assert (found.rows is None) == (found.error is not None and "quoted" in found.error.message)
 
@@ -86,7 +86,7 @@ def test_block_by_block_the_rows_are_the_same(
 ) -> None:
     data = as_csv([["a", "b", "c"], *rows], quoting=quoting, **dialect)
     with blocks_of(block):
-        assert look_at(CsvCheck(), cut_at(data, cuts)).rows == len(rows)
+        assert report_of(CsvCheck(), cut_at(data, cuts)).rows == len(rows)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -158,23 +158,8 @@ def test_a_record_that_is_longer_than_is_held_leaves_the_rows_unknown() -> None:
         b"a,b\n1," + b"x" * (MOST + 2 * BLOCK) + b"\n1,2\n",
         b'a,"' + b'"' * MOST * 2,
     ):
-        found = look_at(CsvCheck(), in_steps(data, 1 << 20))
-        assert found == Look(end="open")
-
-
-@given(tables(), st.data(), dialects)
-def test_another_check_resumes_after_any_byte(table: list[list[str]], data: st.DataObject, dialect: Any) -> None:
-    text = as_csv(table * 20, **dialect)
-    cut = data.draw(st.integers(1, len(text)))
-    first, second = CsvCheck(), CsvCheck()
-    first.feed(text[:cut])
-    state = first.snapshot()
-    if state is None:
-        assert b"\n" not in text[:cut]
-        return
-    second.restore(state)
-    second.feed(text[cut:])
-    assert second.finish().rows in (read(text), None)
+        found = report_of(CsvCheck(), in_steps(data, 1 << 20))
+        assert found == ContentReport(end="open")
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_batchdl.transfer.content import Content, base, document
-from airflow_provider_batchdl.transfer.content.base import BLOCK, MOST, Look
+from airflow_provider_batchdl.transfer.content.base import BLOCK, MOST, ContentReport
 from airflow_provider_batchdl.transfer.content.document import JsonCheck
 from tests.transfer.content.strategies import documents, scalars, sizes, values
-from tests.transfer.content.verdicts import cut_at, in_steps, judged, look, look_at
+from tests.transfer.content.verdicts import cut_at, in_steps, judged, report_of, report_on
 
 
-def looked(data: bytes, cuts: list[int], *, block: int = BLOCK, proven: bool = True) -> Look:
+def looked(data: bytes, cuts: list[int], *, block: int = BLOCK, proven: bool = True) -> ContentReport:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(base, "BLOCK", block)
-        return look_at(JsonCheck(proven=proven), cut_at(data, cuts))
+        return report_of(JsonCheck(proven=proven), cut_at(data, cuts))
 
 
 def rows_of(value: Any) -> int | None:
@@ -81,7 +81,7 @@ def test_several_blocks(step: int | None) -> None:
     assert len(data) > 3 * BLOCK
     if step == 7:
         data = json.dumps({"status": "done", "list": rows[:500], "total": 1}).encode()
-    found = look("x.json", data, proven=False, step=step)
+    found = report_on("x.json", data, proven=False, step=step)
     assert (found.word, found.rows) == ("json", 500 if step == 7 else 12_000)
     assert found.members["status"] == "done"
     assert judged("x.json", data[:-1], step=step) == "TruncatedDownloadError"
@@ -93,7 +93,7 @@ def test_several_blocks(step: int | None) -> None:
 )
 def test_junk_lands_where_it_is_proven_and_is_refused_elsewhere(text: str) -> None:
     for step in (1, None):
-        found = look("x.json", text.encode(), proven=True, step=step)
+        found = report_on("x.json", text.encode(), proven=True, step=step)
         assert (found.word, found.rows) == (None, None)
         assert judged("x.json", text.encode(), step=step) == "UnexpectedResponseError"
 
@@ -109,7 +109,7 @@ def test_a_wrong_comma_is_found_wherever_the_blocks_end(item: str, wrong: str, n
 
 
 def test_nan_only_costs_the_word() -> None:
-    found = look("x.json", b'[{"a": NaN}, {"a": -Infinity}]', proven=True)
+    found = report_on("x.json", b'[{"a": NaN}, {"a": -Infinity}]', proven=True)
     assert (found.word, found.rows, found.error) == (None, None, None)
 
 
@@ -126,7 +126,7 @@ def test_json_lines_under_a_json_name(rows: list[Any], cuts: list[int]) -> None:
 @pytest.mark.parametrize("value", ["x" * (MOST + 2 * BLOCK), {f"id{n}": {"v": [n]} for n in range(400_000)}])
 def test_what_is_large_and_no_array_is_not_held(value: object) -> None:
     data = json.dumps(value).encode()
-    found = look_at(JsonCheck(proven=True), in_steps(data, 1 << 20))
+    found = report_of(JsonCheck(proven=True), in_steps(data, 1 << 20))
     assert (found.word, found.rows, found.end, found.error) == (None, None, "open", None)
     assert judged("x.json", data[:-4], step=1 << 20) == "TruncatedDownloadError"
 
@@ -137,7 +137,7 @@ def test_what_is_large_and_no_array_is_not_held(value: object) -> None:
 def test_large_arrays_of_anything(item: str) -> None:
     number = 2 * MOST // len(item)
     data = ("[" + ", ".join([item] * number) + "]").encode()
-    assert look_at(JsonCheck(proven=True), in_steps(data, 1 << 20)).rows == number
+    assert report_of(JsonCheck(proven=True), in_steps(data, 1 << 20)).rows == number
 
 
 def test_the_number_of_tries_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,14 +151,14 @@ def test_the_number_of_tries_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(document, "_count", count)
     data = b'[{"k": [' + b'{"k": 1}, ' * 900_000 + b"1]}]"
-    assert look_at(JsonCheck(proven=True), in_steps(data, 1 << 20)).end == "open"
+    assert report_of(JsonCheck(proven=True), in_steps(data, 1 << 20)).end == "open"
     assert len(tried) <= document.TRIES * (MOST // BLOCK + 2)
 
 
 def test_deep_nesting_is_no_crash() -> None:
     data = b"[" * 200_000 + b"]" * 200_000
-    look("x.json", data, proven=True)
-    look("x.jsonl", data + b"\n", proven=True)
+    report_on("x.json", data, proven=True)
+    report_on("x.jsonl", data + b"\n", proven=True)
     assert judged("x.json", data) in {"read-twice", "UnexpectedResponseError"}
 
 

@@ -14,7 +14,7 @@ from airflow_provider_batchdl.transfer.content import base
 from airflow_provider_batchdl.transfer.content.base import BLOCK, MOST
 from airflow_provider_batchdl.transfer.content.lines import JsonLinesCheck
 from tests.transfer.content.strategies import documents, sizes, values
-from tests.transfer.content.verdicts import cut_at, in_steps, judged, look, look_at
+from tests.transfer.content.verdicts import cut_at, in_steps, judged, report_of, report_on
 
 
 @pytest.mark.parametrize("proven", [True, False])
@@ -27,7 +27,7 @@ def test_complete(proven: bool, block: int, rows: list[Any], cuts: list[int], ne
     data = (newline.join(json.dumps(row) for row in rows) + newline * final).encode()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(base, "BLOCK", block)
-        found = look_at(JsonLinesCheck(proven=proven), cut_at(data, cuts))
+        found = report_of(JsonLinesCheck(proven=proven), cut_at(data, cuts))
     assert (found.word, found.rows, found.error) == ("jsonl-end", len(rows), None)
 
 
@@ -53,7 +53,7 @@ def test_a_cut_inside_a_line_is_refused_and_one_behind_it_needs_a_second_reading
     ],
 )
 def test_lines_that_are_no_json_land_without_a_number(data: bytes) -> None:
-    found = look("x.jsonl", data, proven=True)
+    found = report_on("x.jsonl", data, proven=True)
     assert (found.word, found.rows) == (None, None)
 
 
@@ -63,27 +63,27 @@ def test_several_blocks(step: int) -> None:
     data = "\n".join([*rows[:20_000], "", "  ", *rows[20_000:]]).encode()
     assert len(data) > 3 * BLOCK
     for proven in (True, False):
-        assert look_at(JsonLinesCheck(proven=proven), in_steps(data, step)).rows == 30_000
+        assert report_of(JsonLinesCheck(proven=proven), in_steps(data, step)).rows == 30_000
 
 
 def test_a_pretty_document_behind_good_lines_is_no_jsonl() -> None:
     data = b'{"a": 1}\n' * 60_000 + json.dumps([{"a": 1}] * 60_000, indent=1).encode()
-    assert look("x.jsonl", data, proven=True).rows is None
+    assert report_on("x.jsonl", data, proven=True).rows is None
 
 
 def test_an_overlong_line_is_counted_and_not_held() -> None:
     line = b'{"a":"' + b"x" * (MOST + 2 * BLOCK) + b'"}\n'
     for proven in (True, False):
-        found = look_at(JsonLinesCheck(proven=proven), in_steps(b"{}\n" + line * 2 + b"{}\n", 1 << 20))
+        found = report_of(JsonLinesCheck(proven=proven), in_steps(b"{}\n" + line * 2 + b"{}\n", 1 << 20))
         assert found.rows == 4
-        assert look_at(JsonLinesCheck(proven=proven), in_steps(b"{}\n" + line[:-1], 1 << 20)).rows == 2
+        assert report_of(JsonLinesCheck(proven=proven), in_steps(b"{}\n" + line[:-1], 1 << 20)).rows == 2
 
 
 def test_messages_show_no_values() -> None:
-    error = look("x.jsonl", b'{}\n{"email":"ann@corp.example', proven=False).error
+    error = report_on("x.jsonl", b'{}\n{"email":"ann@corp.example', proven=False).error
     assert isinstance(error, TruncatedDownloadError)
     assert "ann" not in str(error)
 
 
 def test_latin_1_in_a_line_is_no_reason_not_to_count_it() -> None:
-    assert look("x.jsonl", b'{"a": "\xe9"}\n{"a": 1}\n', proven=True).rows == 2
+    assert report_on("x.jsonl", b'{"a": "\xe9"}\n{"a": 1}\n', proven=True).rows == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from airflow_provider_batchdl.exceptions import BatchDlError
-from airflow_provider_batchdl.transfer.content import Content, Look
+from airflow_provider_batchdl.transfer.content import Content, ContentReport
 from airflow_provider_batchdl.transfer.content.base import ContentCheck
 
 
@@ -23,22 +23,24 @@ def in_steps(data: bytes, step: int) -> list[bytes]:
     return [data[at : at + step] for at in range(0, len(data), step)]
 
 
-def look_at(check: ContentCheck, chunks: Iterable[bytes]) -> Look:
+def report_of(check: ContentCheck, chunks: Iterable[bytes]) -> ContentReport:
     """What a check says of all chunks."""
     for chunk in chunks:
         check.feed(chunk)
     return check.finish()
 
 
-def look(name: str | None, data: bytes, *, proven: bool, step: int | None = None, media: str | None = None) -> Look:
+def report_on(
+    name: str | None, data: bytes, *, proven: bool, step: int | None = None, media: str | None = None
+) -> ContentReport:
     """What is said of a whole file of that name."""
-    return look_at(Content(media, name, proven=proven), in_steps(data, step or max(1, len(data))))
+    return report_of(Content(media, name, proven=proven), in_steps(data, step or max(1, len(data))))
 
 
 def judged(name: str, data: bytes, *, step: int | None = None) -> str:
     """What becomes of a file that nothing proves: `own`, `read-twice`, or the class of its error."""
     try:
-        found = look(name, data, proven=False, step=step)
+        found = report_on(name, data, proven=False, step=step)
     except BatchDlError as error:
         return type(error).__name__
     if found.error is not None:

@@ -15,12 +15,12 @@ from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.emulator.records import RequestRecord
 from airflow_provider_batchdl.exceptions import BatchDlError, ChecksumMismatchError, DestinationError
 from airflow_provider_batchdl.jobs import Landing
-from airflow_provider_batchdl.transfer import budget
 from airflow_provider_batchdl.transfer.destination import Destination
-from airflow_provider_batchdl.transfer.landing import download
-from airflow_provider_batchdl.transfer.parallel import division, growth, plan
-from airflow_provider_batchdl.transfer.parallel.shelf import FileShelf
-from airflow_provider_batchdl.transfer.sinks.local import LocalSink
+from airflow_provider_batchdl.transfer.job_download import download
+from airflow_provider_batchdl.transfer.parallel import division, plan, scaling
+from airflow_provider_batchdl.transfer.reorder_buffer import FileReorderBuffer
+from airflow_provider_batchdl.transfer.sinks.local.sink import LocalSink
+from airflow_provider_batchdl.transfer.source import retry_budget
 from tests.transfer.conftest import ClientFor, left_in, local
 
 SIZE = 6_000_000
@@ -34,9 +34,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is worth several connections, at a size that a test can afford."""
     monkeypatch.setattr(division, "WORTH_DIVIDING", 1_000_000)
     monkeypatch.setattr(division, "PIECE", 300_000)
-    monkeypatch.setattr(division, "NOTE_EVERY", 100_000)
+    monkeypatch.setattr(division, "RECORD_EVERY", 100_000)
     monkeypatch.setattr(plan, "SMALLEST_SHARE", 100_000)
-    monkeypatch.setattr(budget, "backoff", lambda failures, retry_after=None: 0.01)
+    monkeypatch.setattr(retry_budget, "backoff", lambda failures, retry_after=None: 0.01)
 
 
 @pytest.fixture(params=["disk", "memory"])
@@ -64,7 +64,7 @@ def fetched(
     job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=size, format="jsonl"), state="succeeded")
     for fault in faults:
         emulator.add_fault(fault)
-    landing = download(client_for("apartmentiq"), job.id, to, connections=connections)
+    landing = download(client_for("apartmentiq"), job.id, to, max_connections=connections)
     digest = hashlib.sha256(to.fs.cat_file(to.path)).hexdigest()
     assert digest == landing.files[0].sha256
     assert digest in {file.sha256 for file in job.files()}
@@ -129,7 +129,7 @@ def test_one_link_for_all_is_asked_for_once_when_it_ends(
     capped: Emulator, client_for: ClientFor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Connections that are refused at about the same time: one of them asks the vendor."""
-    noted = LocalSink.reached
+    noted = LocalSink.record_progress
     divided: list[int] = []
 
     def expiring(self: LocalSink, at: int, landed: tuple[tuple[int, int], ...]) -> None:
@@ -138,7 +138,7 @@ def test_one_link_for_all_is_asked_for_once_when_it_ends(
             divided.append(at)
             capped.expire_links()
 
-    monkeypatch.setattr(LocalSink, "reached", expiring)
+    monkeypatch.setattr(LocalSink, "record_progress", expiring)
     fetched(capped, client_for, local(tmp_path / "r"))
     refused = [request for request in store_requests(capped) if request.status == 403]
     assert refused
@@ -165,7 +165,7 @@ def test_a_single_connection_is_all_that_is_taken_where_no_more_are_allowed(
 def test_a_source_that_is_faster_than_we_are_gets_one_connection(
     emulator: Emulator, client_for: ClientFor, destination: Destination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(growth, "SOURCE_BOUND", 2.0)  # a busy test machine is no measure
+    monkeypatch.setattr(scaling, "SOURCE_BOUND", 2.0)  # a busy test machine is no measure
     assert fetched(emulator, client_for, destination).connections == 1
 
 
@@ -193,10 +193,10 @@ def test_a_part_that_never_comes_ends_typed_and_leaves_nothing(
 def test_a_disk_that_fills_up_ends_typed_and_leaves_nothing(
     capped: Emulator, client_for: ClientFor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(self: FileShelf, at: int, data: bytes | memoryview) -> None:
+    def full(self: FileReorderBuffer, at: int, data: bytes | memoryview) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(FileShelf, "put", full)
+    monkeypatch.setattr(FileReorderBuffer, "put", full)
     with pytest.raises(DestinationError, match="No space left"):
         fetched(capped, client_for, local(tmp_path / "r"))
     assert left_in(tmp_path) == []
@@ -208,7 +208,7 @@ def test_a_signal_leaves_what_came_and_the_next_try_asks_for_the_rest_only(
     """Parts beyond the first gap are kept, too."""
     job = capped.add_job("apartmentiq", result=ResultSpec(bytes=SIZE, format="jsonl"), state="succeeded")
     landed: list[int] = []
-    noted = LocalSink.reached
+    noted = LocalSink.record_progress
 
     def stopping(self: LocalSink, at: int, intervals: tuple[tuple[int, int], ...]) -> None:
         noted(self, at, intervals)
@@ -216,10 +216,10 @@ def test_a_signal_leaves_what_came_and_the_next_try_asks_for_the_rest_only(
         if landed[0] > SIZE // 2 and len(intervals) > 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(LocalSink, "reached", stopping)
+    monkeypatch.setattr(LocalSink, "record_progress", stopping)
     with pytest.raises(KeyboardInterrupt):
         download(client_for("apartmentiq"), job.id, local(tmp_path / "r"))
-    monkeypatch.setattr(LocalSink, "reached", noted)
+    monkeypatch.setattr(LocalSink, "record_progress", noted)
     before = wire(capped)
     assert "r" not in left_in(tmp_path)
     landing = download(client_for("apartmentiq"), job.id, local(tmp_path / "r"))

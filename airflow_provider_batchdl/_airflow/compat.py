@@ -1,0 +1,225 @@
+"""Differences between Airflow's versions, and its private parts: no other module depends on these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+try:
+    from airflow.sdk.exceptions import (
+        AirflowException,
+        AirflowFailException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+        AirflowTaskTimeout,
+    )
+except ImportError:  # Airflow 3.1
+    from airflow.exceptions import (  # type: ignore[attr-defined,no-redef]
+        AirflowException,
+        AirflowFailException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+        AirflowTaskTimeout,
+    )
+
+try:
+    from airflow.sdk import RetryPolicy
+except ImportError:  # before Airflow 3.3
+    RetryPolicy = object  # type: ignore[assignment,misc]
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+    from airflow.sdk.plugins_manager import AirflowPlugin
+
+__all__ = [
+    "AirflowException",
+    "AirflowFailException",
+    "AirflowSensorTimeout",
+    "AirflowSkipException",
+    "AirflowTaskTimeout",
+    "RetryPolicy",
+    "accepts_partitions",
+    "accepts_retry_policy",
+    "airflow_version",
+    "default_deferrable",
+    "has_provider_commands",
+    "is_from_mapped",
+    "is_ui_enabled",
+    "mapped_input",
+    "mark_as_mapped",
+    "plugin_class",
+    "send_secret_to_supervisor",
+    "stats_client",
+    "stored_task_state",
+    "stores_in_use",
+    "supervisor_allows_threads",
+    "task_states",
+    "timetable_attribute",
+    "ui_origin",
+    "ui_path",
+]
+
+
+@cache
+def airflow_version() -> str:
+    """Airflow's version, like ``3.3.2``."""
+    from airflow import __version__
+
+    return str(__version__)
+
+
+def default_deferrable() -> bool:
+    """The setting ``[operators] default_deferrable``."""
+    return bool(_configuration().getboolean("operators", "default_deferrable", fallback=False))
+
+
+def is_ui_enabled() -> bool:
+    """The setting ``[batchdl] ui``: whether there is a page "Batch jobs" in Airflow's UI, on unless set to False."""
+    return bool(_configuration().getboolean("batchdl", "ui", fallback=True))
+
+
+def ui_path(path: str) -> str:
+    """``path`` below that of ``[api] base_url``, where Airflow's UI is."""
+    from urllib.parse import urlsplit
+
+    base = _configuration().get("api", "base_url", fallback=None) or "/"
+    return urlsplit(str(base)).path.rstrip("/") + path
+
+
+def ui_origin() -> str | None:
+    """Scheme and host of ``[api] base_url``; None where it is not set."""
+    from urllib.parse import urlsplit
+
+    base = urlsplit(str(_configuration().get("api", "base_url", fallback=None) or ""))
+    return f"{base.scheme}://{base.netloc}" if base.netloc else None
+
+
+def _configuration() -> Any:
+    try:
+        from airflow.sdk import conf
+    except ImportError:  # Airflow 3.1
+        from airflow.configuration import conf  # type: ignore[assignment]
+    return conf
+
+
+def stats_client() -> Any:
+    """Airflow's ``Stats`` client: StatsD, Datadog or OpenTelemetry, as configured."""
+    try:
+        from airflow.sdk.observability.stats import Stats
+    except ImportError:  # Airflow 3.1
+        from airflow.stats import Stats  # type: ignore[assignment,unused-ignore]
+    return Stats
+
+
+def plugin_class() -> type[AirflowPlugin]:
+    """The base class of a plugin. Costs an import that DAG files do not need."""
+    try:
+        from airflow.sdk.plugins_manager import AirflowPlugin
+    except ImportError:  # Airflow 3.1
+        from airflow.plugins_manager import AirflowPlugin  # type: ignore[assignment]
+    return AirflowPlugin
+
+
+def has_provider_commands() -> bool:
+    """True if providers can add commands to ``airflow``: Airflow 3.2 and later."""
+    from airflow.providers_manager import ProvidersManager
+
+    return hasattr(ProvidersManager, "cli_command_functions")
+
+
+def accepts_partitions(outlet_event: object) -> bool:
+    """True if an asset event can have partitions of its own: Airflow 3.3 and later."""
+    return hasattr(outlet_event, "add_partitions")
+
+
+def accepts_retry_policy(task: BaseOperator) -> bool:
+    """True if a task can have a retry policy (Airflow 3.3 and later) and has none yet."""
+    return getattr(task, "retry_policy", "none before Airflow 3.3") is None
+
+
+def is_from_mapped(operator: BaseOperator) -> bool:
+    """True if Airflow created the operator for an instance of a mapped task, where it runs."""
+    return bool(getattr(operator, "_BaseOperator__from_mapped", False))
+
+
+def mark_as_mapped(partial: Any) -> None:
+    """Suppress Airflow's warning that ``Operator.partial(…)`` was never mapped, after an error that says more."""
+    partial._expand_called = True
+
+
+def mapped_input(group: Any) -> Any:
+    """The arguments that a mapped task group is mapped over, as in the DAG."""
+    return group._expand_input.value
+
+
+def stores_in_use() -> Iterable[Any]:
+    """Object stores that were attached to Airflow in this process, or used through it."""
+    from airflow.sdk.io import store
+
+    stores: Mapping[str, Any] = getattr(store, "_STORE_CACHE", {})
+    return stores.values()
+
+
+def timetable_attribute(timetable: Any, name: str) -> Any:
+    """An attribute of a timetable, None without one; the scheduler's timetables have it with a leading underscore."""
+    return getattr(timetable, name, None) or getattr(timetable, f"_{name}", None)
+
+
+def task_states(dag_id: str, task_id: str, run_id: str, map_index: int) -> Mapping[str, Any]:
+    """Current states of one task instance, by its name. Blocks."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    states = RuntimeTaskInstance.get_task_states(
+        dag_id=dag_id, task_ids=[task_id], run_ids=[run_id], map_index=map_index
+    )
+    found: Mapping[str, Any] = states.get(run_id, {})
+    return found
+
+
+def stored_task_state(session: Any, task_instance: Any, key: str) -> Any:
+    """A value of Airflow's task state store, read in the API server; None without one, and before Airflow 3.3.
+
+    Args:
+        session: of Airflow's database.
+        task_instance: what has the ids of one.
+        key: the value's key.
+    """
+    import json
+
+    from sqlalchemy import select
+
+    try:
+        from airflow.models.task_state_store import TaskStateStoreModel as Model
+    except ImportError:  # before Airflow 3.3
+        return None
+    names = ("dag_id", "run_id", "task_id", "map_index")
+    same = [getattr(Model, name) == getattr(task_instance, name) for name in names]
+    stored = session.scalar(select(Model.value).where(Model.key == key, *same))
+    try:
+        return json.loads(stored)
+    except (TypeError, ValueError):  # none, or one that a store of the user's own keeps elsewhere
+        return None
+
+
+@cache
+def supervisor_allows_threads() -> bool:
+    """True if several threads can send requests to Airflow's supervisor at once: Airflow 3.2.2 and later.
+
+    Before, responses get mixed up, and a triggerer crashes with "Response read out of order!"
+    (https://github.com/apache/airflow/issues/64620). There, all requests are sent on the event loop.
+    """
+    from packaging.version import Version
+
+    return Version(airflow_version()) >= Version("3.2.2")
+
+
+async def send_secret_to_supervisor(secret: str) -> None:
+    """Make a triggerer's supervisor mask a secret, too, without blocking the event loop."""
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import MaskSecret
+
+    comms: Any = getattr(task_runner, "SUPERVISOR_COMMS", None)
+    # Other supervisors get it from `mask_secret`; only a triggerer's cannot be waited for on the loop.
+    if type(comms).__name__ == "TriggerCommsDecoder":
+        await comms.asend(MaskSecret(value=secret))

@@ -1,0 +1,84 @@
+"""Note of a task's job for the page "Batch jobs" in Airflow's UI: the XCom ``batchdl_job``.
+
+The task pushes it whenever it learns something: the connection, the job's id, its state, the landing, an error. Airflow
+removes it when the task is tried again or cleared, and with the task instance.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_batchdl._airflow.compat import AirflowException, AirflowTaskTimeout, is_ui_enabled
+from airflow_provider_batchdl._airflow.pushing import try_push
+from airflow_provider_batchdl._redaction.redactor import excerpt, redact_value
+from airflow_provider_batchdl._values.storable import storable
+from airflow_provider_batchdl._values.times import now, rfc3339
+from airflow_provider_batchdl.exceptions import BatchDlError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_batchdl.jobs import Job, Landing
+
+NOTE_KEY = "batchdl_job"
+# Characters of an error that is not ours.
+LONGEST_ERROR = 500
+
+
+def note(task: Any, context: Context, **facts: Any) -> None:
+    """Add facts to the note of a task's job, and push it if it has changed.
+
+    Args:
+        task: the operator or sensor.
+        context: the running task's.
+        **facts: members of the note, as plain JSON; they pass the redactor.
+    """
+    if not is_ui_enabled():
+        return
+    known: dict[str, Any] = task.__dict__.setdefault("_job_note", {})
+    changed = known | storable(redact_value(facts))
+    if changed != known:
+        known |= changed
+        try_push(context, NOTE_KEY, changed | {"noted_at": rfc3339(now())})
+
+
+def note_job(task: Any, context: Context, job: Job) -> None:
+    """Note a job as the vendor described it."""
+    words = {"vendor_state": job.vendor_state, "message": job.message, "name": job.name}
+    note(task, context, job_id=job.id, state=job.state.value, progress=job.progress, records=job.records, **words)
+
+
+def note_landing(task: Any, context: Context, landing: Landing, destination: str) -> None:
+    """Note a finished download; its files are in the task's return value."""
+    rows = [file.rows for file in landing.results]
+    facts = {"bytes": landing.bytes, "files": len(landing.files), "destination": destination}
+    facts["rows"] = None if None in rows else sum(count or 0 for count in rows)
+    note(task, context, state="succeeded", landed=facts, error=None)
+
+
+class noted_errors:  # noqa: N801 used like a function, as contextlib's are
+    """Note the error that ends a try, with the vendor's own words and the remedy.
+
+    Args:
+        task: the operator or sensor.
+        context: the running task's.
+    """
+
+    def __init__(self, task: Any, context: Context) -> None:
+        self._task = task
+        self._context = context
+
+    def __enter__(self) -> None:
+        pass
+
+    # No generator with contextlib.contextmanager: that restores the traceback.
+    def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
+        if isinstance(error, BatchDlError):
+            facts = error.to_dict()
+            known = {name: facts[name] for name in ("conn_id", "vendor", "job_id") if facts[name] is not None}
+        elif isinstance(error, AirflowException | AirflowTaskTimeout):
+            facts, known = {"type": type(error).__name__, "message": excerpt(str(error), LONGEST_ERROR)}, {}
+        else:
+            return
+        note(self._task, self._context, **known, error=facts)

@@ -1,0 +1,125 @@
+"""Metrics sent through Airflow (StatsD, Datadog, OpenTelemetry), tagged with the vendor."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from airflow_provider_batchdl._airflow.compat import stats_client
+
+if TYPE_CHECKING:
+    from airflow_provider_batchdl.client.retry_events import Retry
+    from airflow_provider_batchdl.jobs import Job, Landing
+
+_unsent: deque[Callable[[], object]] = deque()
+_sending = threading.Lock()
+
+
+def count_landing(landing: Landing) -> None:
+    """Count a download that succeeded.
+
+    Args:
+        landing: its result.
+    """
+    stats, tags = stats_client(), {"vendor": landing.vendor}
+    stats.incr("batchdl.downloads", tags=tags)
+    stats.incr("batchdl.download.files", len(landing.files), tags=tags)
+    stats.incr("batchdl.download.bytes", landing.bytes, tags=tags)
+    stats.incr("batchdl.download.resumed", landing.resumed, tags=tags)
+    stats.incr("batchdl.download.restarted", landing.restarted, tags=tags)
+    stats.timing("batchdl.download.duration", timedelta(seconds=landing.seconds), tags=tags)
+
+
+def count_end(vendor: str, job: Job) -> None:
+    """Count a job that a task found to have ended.
+
+    Args:
+        vendor: the vendor's name.
+        job: the polled job; not counted while unfinished.
+    """
+    if job.state.is_terminal:
+        _count("batchdl.jobs", vendor=vendor, state=job.state.value)
+
+
+def count_submit(vendor: str) -> None:
+    """Count a submit that returned a job's id."""
+    _count("batchdl.submits", vendor=vendor)
+
+
+def count_cancel(vendor: str) -> None:
+    """Count a request to cancel that the vendor accepted."""
+    _count("batchdl.cancels", vendor=vendor)
+
+
+def count_poll(vendor: str) -> None:
+    """Count an answered poll of one job; those of the shared loop are counted by :func:`count_watch`."""
+    _count("batchdl.polls", vendor=vendor, kind="single")
+
+
+def count_retry(retry: Retry) -> None:
+    """Count a retry of a request or a download."""
+    _count("batchdl.retries", vendor=retry.vendor, operation=retry.operation, reason=retry.reason)
+
+
+def count_watch(
+    vendor: str, *, polls: Mapping[str, int], lags: Sequence[float], unseen: Sequence[float], waiting: int
+) -> None:
+    """Send the poll metrics of a triggerer's shared loop since it last sent them.
+
+    Args:
+        vendor: the vendor's name.
+        polls: answered polls, by kind.
+        lags: seconds, one for each poll: how much later than due its response arrived.
+        unseen: seconds, one for each job that ended: since the previous poll, which saw it unfinished.
+        waiting: number of waits in this process, for this vendor.
+    """
+
+    def send() -> None:
+        from airflow.utils.net import get_hostname  # as Airflow tags its own triggers.running
+
+        hostname = get_hostname()  # type: ignore[no-untyped-call]
+        stats, tags = stats_client(), {"vendor": vendor}
+        for kind, count in polls.items():
+            stats.incr("batchdl.polls", count, tags={**tags, "kind": kind})
+        for name, durations in (("batchdl.poll.lag", lags), ("batchdl.poll.unseen", unseen)):
+            for seconds in durations:
+                stats.timing(name, timedelta(seconds=seconds), tags=tags)
+        stats.gauge("batchdl.waits", waiting, tags={**tags, "hostname": hostname})
+
+    _send(send)
+
+
+def count_retries() -> None:
+    """Count the retries of the layers without Airflow from now on."""
+    from airflow_provider_batchdl.client import retry_events
+
+    if count_retry not in retry_events.on_retry:
+        retry_events.on_retry.append(count_retry)
+
+
+def _count(name: str, **tags: str) -> None:
+    stats = stats_client()
+    _send(partial(stats.incr, name, tags=tags))
+
+
+def _send(action: Callable[[], object]) -> None:
+    """Run an action here, or in a thread if an event loop runs: resolving a StatsD host may take long."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        action()
+    else:
+        _unsent.append(action)
+        loop.run_in_executor(None, _send_all)
+
+
+def _send_all() -> None:
+    """Run the actions in order, in whichever thread is first: a gauge must not overtake the previous one."""
+    with _sending:
+        while _unsent:
+            _unsent.popleft()()

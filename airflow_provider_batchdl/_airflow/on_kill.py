@@ -1,0 +1,58 @@
+"""Tell a user's kill (cancel the vendor job) from a worker or triggerer shutdown (keep it)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from airflow_provider_batchdl._airflow.compat import task_states
+from airflow_provider_batchdl.exceptions import BatchDlError, JobNotFoundError
+
+# Attempts of a trigger to cancel a job, and seconds between two: a short outage must not leave it running.
+ATTEMPTS = 3
+PAUSE_SECONDS = 3.0
+
+# Less than `[triggerer] on_kill_timeout`, 30 seconds unless it is set.
+ON_KILL_SECONDS = 25.0
+
+
+def is_worth_retrying(error: BatchDlError) -> bool:
+    """True if a cancel that failed with this error may succeed in a retry; also if the job was not found."""
+    return error.retryable or isinstance(error, JobNotFoundError)
+
+
+def task_state(ti: Any) -> str | None:
+    """Current state of a task instance; None if it is gone. Blocks.
+
+    ``on_kill`` is also called when a worker's pod is evicted (the state is still ``running`` then) and when another
+    triggerer takes a trigger over (``deferred``).
+    """
+    map_index = -1 if ti.map_index is None else ti.map_index
+    states = task_states(ti.dag_id, ti.task_id, ti.run_id, map_index)
+    # A mapped task's instance goes by another name in the answer.
+    name = ti.task_id if map_index < 0 else f"{ti.task_id}_{map_index}"
+    state = states.get(name)
+    return None if state is None else str(getattr(state, "value", state))
+
+
+async def shield_until_done(work: Coroutine[Any, Any, None]) -> None:
+    """Run a trigger's ``on_kill`` to its end, shielded from cancellation.
+
+    Airflow 3.3 cancels a trigger that is to end in every round of its loop, about once a second, and with it a running
+    ``on_kill``, which would have one second instead of the thirty of ``on_kill_timeout``.
+
+    Raises:
+        TimeoutError: it takes longer than 25 seconds; it is stopped.
+    """
+    task = asyncio.create_task(work)
+    end = time.monotonic() + ON_KILL_SECONDS
+    while not task.done() and (left := end - time.monotonic()) > 0:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([task], timeout=left)
+    if not task.done():
+        task.cancel()
+        raise TimeoutError(f"Could not cancel the job within {ON_KILL_SECONDS:.0f} s.")
+    await task

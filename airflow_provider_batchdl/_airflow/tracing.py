@@ -1,0 +1,71 @@
+"""Spans below Airflow's span of a task, if tracing is on: ``[traces] otel_on``, Airflow 3.2 and later.
+
+Airflow's worker creates a current span for every task, and exports it. Without one, or if it is not sampled, nothing is
+recorded here, and OpenTelemetry is not imported: with tracing on, the worker has already imported it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from airflow_provider_batchdl._redaction.redactor import redact
+from airflow_provider_batchdl._values.storable import storable_text, words_of
+
+if TYPE_CHECKING:
+    from airflow_provider_batchdl.jobs import Landing
+
+Value: TypeAlias = str | int | float | bool | None
+Note: TypeAlias = Callable[..., None]
+"""Add attributes, given by keyword, to a span. None is left out."""
+
+_PREFIX = "batchdl."
+
+
+@contextmanager
+def span(name: str, **attributes: Value) -> Iterator[Note]:
+    """Open a child of the task's span for this block; an exception that ends it is recorded, redacted.
+
+    Args:
+        name: ``submit``, ``wait`` or ``download``; the span is called ``batchdl.submit`` and so on.
+        attributes: by name, without the prefix ``batchdl.``.
+    """
+    trace: Any = sys.modules.get("opentelemetry.trace")
+    if trace is None or not trace.get_current_span().is_recording():
+        yield lambda **_: None
+        return
+    # Not by OpenTelemetry itself: an exception's words and traceback may hold a signed link.
+    with trace.get_tracer(__name__).start_as_current_span(
+        _PREFIX + name, record_exception=False, set_status_on_exception=False
+    ) as current:
+
+        def note(**more: Value) -> None:
+            current.set_attributes({_PREFIX + key: _safe(value) for key, value in more.items() if value is not None})
+
+        note(**attributes)
+        try:
+            yield note
+        except BaseException as error:
+            message = storable_text(redact(words_of(error)))
+            current.add_event("exception", {"exception.type": type(error).__name__, "exception.message": message})
+            current.set_status(trace.Status(trace.StatusCode.ERROR, f"{type(error).__name__}: {message}"))
+            raise
+
+
+def note_landing(note: Note, landing: Landing) -> None:
+    """Set the result of a download as attributes of a span; no URI, which may be long and confidential."""
+    rows = [file.rows for file in landing.results]
+    note(
+        files=len(landing.files),
+        bytes=landing.bytes,
+        rows=None if None in rows else sum(count or 0 for count in rows),
+        connections=landing.connections,
+        resumed=landing.resumed,
+        restarted=landing.restarted,
+    )
+
+
+def _safe(value: Value) -> Value:
+    return storable_text(redact(value)) if isinstance(value, str) else value

@@ -1,0 +1,221 @@
+"""Checks of the arguments of operators, sensor, triggers and task group when the DAG is parsed.
+
+An argument means the same wherever it is taken, and `CHECKS` has its check. What Airflow renders (`TEMPLATED`) is
+checked as far as it has no template in it, and again by the task before it submits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.definitions.mappedoperator import OperatorPartial
+
+from airflow_provider_batchdl._airflow.compat import is_from_mapped, mark_as_mapped
+from airflow_provider_batchdl._airflow.fail_fast import fail_fast
+from airflow_provider_batchdl._tasks.assets import refuse_unusable_partitions, written_partitions
+from airflow_provider_batchdl._tasks.choices import OnChangedInput, OnUncertainSubmit
+from airflow_provider_batchdl._values.arguments import (
+    PLAIN_CHECKS,
+    Check,
+    choice,
+    is_placeholder,
+    seconds,
+    text,
+    unless_none,
+)
+from airflow_provider_batchdl._values.inputs import (
+    is_path,
+    parse_conn_id,
+    parse_file,
+    parse_job_id,
+    parse_request,
+    refuse_half_characters,
+)
+from airflow_provider_batchdl.exceptions import BatchDlError, InvalidArgumentError
+from airflow_provider_batchdl.options import NAMES, DownloadOptions
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG, Context
+    from airflow.sdk.definitions.mappedoperator import MappedOperator
+
+TEMPLATED = frozenset({"conn_id", "job_id", "request", "file", "destination", "partition_key"})
+_DELIMITERS = {"variable_start_string": "{{", "block_start_string": "{%", "comment_start_string": "{#"}
+
+
+def seconds_or_none(name: str, value: Any) -> float | None:
+    """Check of a sensor's ``timeout``: seconds, 0 for a single poll, None for Airflow's default."""
+    return None if value is None else seconds(name, value, zero=True)
+
+
+def _option(name: str, value: Any) -> Any:
+    return getattr(DownloadOptions(**{name: value}), name)
+
+
+def _destination(name: str, value: Any) -> Any:
+    """Check of a destination. Whether a path object is a folder is not checked: that may take a request."""
+    if isinstance(value, str) or hasattr(value, "joinpath"):
+        from airflow_provider_batchdl.hooks._storage import check_written
+
+        return _as_argument(check_written, value)
+    return text(name, value)
+
+
+def _partition_key(name: str, value: Any) -> Any:
+    keys = [key for key in written_partitions(value) if not is_placeholder(key)]
+    return _as_argument(refuse_unusable_partitions, value, keys)
+
+
+def _read(reader: Callable[[Any], object], name: str, value: Any) -> Any:
+    """Check of a templated argument. Only a path object becomes text: Airflow would not render templates in it."""
+    if callable(value):
+        return value  # Airflow calls it when the task runs
+    _as_argument(reader, value)
+    return str(value) if is_path(value) else value
+
+
+def _as_argument(check: Callable[..., object], value: Any, *arguments: Any) -> Any:
+    try:
+        check(*(arguments or (value,)))
+    except BatchDlError as error:
+        raise InvalidArgumentError(error.message, remedy=error.remedy) from None
+    return value
+
+
+CHECKS: Mapping[str, Check] = {
+    **PLAIN_CHECKS,
+    "job_id": partial(_read, parse_job_id),
+    "request": partial(_read, parse_request),
+    "file": partial(_read, parse_file),
+    "destination": unless_none(_destination),
+    "partition_key": unless_none(_partition_key),
+    "on_uncertain_submit": partial(choice, allowed=get_args(OnUncertainSubmit)),
+    "on_changed_input": partial(choice, allowed=get_args(OnChangedInput)),
+    **dict.fromkeys(NAMES, _option),
+}
+
+
+def checked(name: str, value: Any, checks: Mapping[str, Check] = CHECKS, *, dag: DAG | None = None) -> Any:
+    """Check an argument; return it with spans of time in seconds.
+
+    Args:
+        name: the argument's name.
+        value: its value.
+        checks: the check of each argument.
+        dag: the task's DAG, which may use other template delimiters than ``{{``.
+
+    Raises:
+        InvalidArgumentError: it cannot be used; a ``ValueError``, too.
+    """
+    _as_argument(refuse_half_characters, value, name, value)
+    if name in TEMPLATED and is_placeholder(value, _marks_of(dag)):
+        return value
+    return checks[name](name, value)
+
+
+def _marks_of(dag: DAG | None) -> list[str]:
+    settings = getattr(dag, "jinja_environment_kwargs", None) or {}
+    return [settings.get(name, usual) for name, usual in _DELIMITERS.items()]
+
+
+class ChecksArguments(BaseOperator):
+    """Operator that checks its arguments when the DAG is parsed, also those of mapped tasks.
+
+    Airflow creates the operator of ``partial(…)`` and ``expand(…)`` only when the task runs.
+    """
+
+    argument_checks: ClassVar[Mapping[str, Check]] = CHECKS
+
+    @classmethod
+    def partial(cls, **arguments: Any) -> OperatorPartial:
+        """As ``BaseOperator.partial``, with the constant arguments checked."""
+        made = super().partial(**arguments)
+        try:
+            for name in arguments.keys() & cls.argument_checks.keys():
+                checked(name, arguments[name], cls.argument_checks, dag=made.kwargs.get("dag"))
+        except ValueError:
+            mark_as_mapped(made)
+            raise
+        made.__class__ = _CheckedPartial
+        return made
+
+    @classmethod
+    def check_mapped(cls, mapped: Mapping[str, Any] | Sequence[Any], constants: Mapping[str, Any]) -> None:
+        """Check the values that a task is mapped over, as far as they are literals in the DAG.
+
+        Args:
+            mapped: what ``expand(…)`` takes, by name, or the list of dicts that ``expand_kwargs(…)`` takes.
+            constants: the arguments of ``partial(…)``.
+
+        Raises:
+            InvalidArgumentError: a value cannot be used; a ``ValueError``, too.
+        """
+        dag = constants.get("dag")
+        if isinstance(mapped, Mapping):
+            for name in mapped.keys() & cls.argument_checks.keys():
+                _check_mapped(name, mapped[name], cls.argument_checks, dag)
+            return
+        for member in mapped:
+            for name in member.keys() & cls.argument_checks.keys() if isinstance(member, Mapping) else ():
+                checked(name, member[name], cls.argument_checks, dag=dag)
+
+    def _do_render_template_fields(
+        self, parent: Any, template_fields: Iterable[str], *args: Any, **kwargs: Any
+    ) -> None:
+        """Render as Airflow does; refuse half a character, which Airflow would fail to store without a clear error."""
+        super()._do_render_template_fields(parent, template_fields, *args, **kwargs)
+        if parent is self:
+            with fail_fast():
+                for field in template_fields:
+                    refuse_half_characters(field, getattr(self, field))
+
+    def pre_execute(self, context: Context) -> None:
+        """Turn a connection's id back into text: native rendering may have made a number of it."""
+        with fail_fast():
+            self.conn_id: str = parse_conn_id(self.conn_id)
+        super().pre_execute(context)
+
+    def _checked(self, name: str, value: Any) -> Any:
+        with self._refusing():
+            return checked(name, value, self.argument_checks, dag=self.get_dag())
+
+    def _refusing(self) -> AbstractContextManager[None]:
+        """Context of the checks in ``__init__``: a mapped task, created where it runs, fails without a retry."""
+        return fail_fast() if is_from_mapped(self) else nullcontext()
+
+
+class _CheckedPartial(OperatorPartial):
+    """``OperatorPartial`` that checks the values that a task is mapped over, as far as they are literals."""
+
+    __slots__ = ()
+
+    def expand(self, **mapped_kwargs: Any) -> MappedOperator:
+        """As ``OperatorPartial.expand``, with the literal values checked."""
+        self._check(mapped_kwargs)
+        return super().expand(**mapped_kwargs)
+
+    def expand_kwargs(self, kwargs: Any, *, strict: bool = True) -> MappedOperator:
+        """As ``OperatorPartial.expand_kwargs``, with the literal values checked."""
+        if isinstance(kwargs, list | tuple):
+            self._check(kwargs)
+        return super().expand_kwargs(kwargs, strict=strict)
+
+    def _check(self, mapped: Mapping[str, Any] | Sequence[Any]) -> None:
+        try:
+            self.operator_class.check_mapped(mapped, self.kwargs)  # type: ignore[attr-defined] # of `ChecksArguments`
+        except ValueError:
+            mark_as_mapped(self)
+            raise
+
+
+def _check_mapped(name: str, values: Any, checks: Mapping[str, Check], dag: DAG | None) -> None:
+    if isinstance(values, Mapping):
+        raise InvalidArgumentError(
+            f"{name} is mapped over a dict, which makes a task of each pair of a name and a value.",
+            remedy=f"Map it over a list: .expand({name}=[…]).",
+        )
+    for value in values if isinstance(values, list | tuple) else ():
+        checked(name, value, checks, dag=dag)

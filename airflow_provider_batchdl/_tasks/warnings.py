@@ -1,0 +1,52 @@
+"""Warning for DAG authors at parse time: a task without retries may pay for its job twice."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_batchdl._tasks.arguments import ChecksArguments
+
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
+
+_NOT_THE_AUTHORS = ("airflow.", "airflow_provider_batchdl.")
+
+
+class RetriesWarning(UserWarning):
+    """A task that submits has no retries, as by Airflow's defaults."""
+
+
+class SubmitsJobs(ChecksArguments):
+    """Operator that submits or resumes a job: without retries, a failure costs a job."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        warn_without_retries(self.task_id, self.retries)
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> OperatorPartial:
+        """As ``BaseOperator.partial``, with the warning for a mapped task without retries."""
+        made = super().partial(**kwargs)
+        warn_without_retries(made.kwargs["task_id"], made.kwargs["retries"])
+        return made
+
+
+def warn_without_retries(task_id: str, retries: int | None) -> None:
+    """Warn of a task that has no retries: by itself, by ``default_args`` or by ``[core] default_task_retries``."""
+    if not retries:
+        warnings.warn(
+            f"Task {task_id!r} has retries=0: when its only try fails, its job is paid for and a clear pays for "
+            "another, where a retry would resume it; set retries=2 or more, here or in default_args.",
+            RetriesWarning,
+            stacklevel=_frames_to_author(),
+        )
+
+
+def _frames_to_author() -> int:
+    """Depth of the DAG file in the stack, as ``stacklevel`` of `warnings.warn` in the caller."""
+    frame, depth = sys._getframe(1), 1
+    while frame.f_back is not None and f"{frame.f_globals.get('__name__')}.".startswith(_NOT_THE_AUTHORS):
+        frame, depth = frame.f_back, depth + 1
+    return depth

@@ -1,0 +1,212 @@
+"""Parsing of users' arguments: ids of connections and jobs, a request, a file. Each is read in one way everywhere.
+
+A template renders to text, or, with ``render_template_as_native_obj``, to the Python value that the text looks like;
+another task's output is what that task returned. So an id may be a number, a request JSON text, a file a
+path object. What is none of these is refused, in one sentence that says what to do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow_provider_batchdl._redaction.redactor import excerpt
+from airflow_provider_batchdl._values.storable import half_character_in, is_storable_text
+from airflow_provider_batchdl.exceptions import InvalidRequestError
+
+# Characters of a value in an error's message.
+SHOWN = 60
+# Of a job's id and of a file's address; signed URLs are the longest.
+LONGEST = 4096
+_EMPTY = ("", "none", "null")
+# A list, a dict or a tuple that was rendered to text; a UUID may stand in braces.
+_LISTED = re.compile(r"\[.*\]|\{.*:.*\}|\(.*,.*\)", re.DOTALL)
+_UPSTREAM = (
+    "Check what its template renders to, or what the task returned whose output it is: one that was skipped, or that "
+    "returns nothing, gives None."
+)
+
+
+def refuse_half_characters(name: str, value: Any) -> None:
+    """Refuse an argument with half a character in a text, with which Airflow itself would fail.
+
+    Args:
+        name: the argument's.
+        value: as it was given, or as Airflow has rendered it.
+
+    Raises:
+        InvalidRequestError: there is one; it says where.
+    """
+    where = half_character_in(value)
+    if where is not None:
+        at = f" at {excerpt(where, SHOWN)}" if where else ""
+        raise InvalidRequestError(
+            f"The {name} has half a character (a lone surrogate) in it{at}, which Airflow can neither store nor send.",
+            remedy="See what its template or the task upstream gives: an emoji that was cut in two, or bytes that are "
+            "no UTF-8 and were read as text.",
+        )
+
+
+def parse_job_id(value: Any) -> str:
+    """A job's id as text: numbers are written out, blanks around it dropped.
+
+    Raises:
+        InvalidRequestError: it is None, empty, a list, a dict, or a number that is not the id any more.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise _no_job_id(value)
+    text = _whole("job_id", value.strip())
+    if text.lower() in _EMPTY:
+        raise InvalidRequestError(f"The job_id is {value!r}, which is no job's.", remedy=_UPSTREAM)
+    if _LISTED.fullmatch(text):
+        raise InvalidRequestError(
+            f"The job_id is the text {excerpt(text, SHOWN)!r} of a list or a dict, and an id is one text.",
+            remedy=(
+                "Take the other task's .output instead of a template: .expand(job_id=…) makes one task for each id of "
+                "a list, and ….output['id'] is the one of a job's dict."
+            ),
+        )
+    return text
+
+
+def _no_job_id(value: Any) -> InvalidRequestError:
+    what = excerpt(repr(value), SHOWN)
+    if value is None:
+        return InvalidRequestError("The job_id is None, which is no job's.", remedy=_UPSTREAM)
+    if isinstance(value, Mapping):
+        name = next((name for name in ("id", "job_id") if name in value), "id")
+        return InvalidRequestError(
+            f"The job_id is a dict, {what}, and an id is one text.", remedy=f"Give its id: ….output[{name!r}]."
+        )
+    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, str | bytes):
+        return InvalidRequestError(
+            f"The job_id is a list of {len(value)}, {what}, and an id is one text.",
+            remedy="Map the task over it: .expand(job_id=…) makes one task for each id.",
+        )
+    if isinstance(value, float):
+        return InvalidRequestError(
+            f"The job_id is the number {what}: native rendering has read the id as one, and it is lost.",
+            remedy="Take it as the other task's .output, or render this task without render_template_as_native_obj.",
+        )
+    return InvalidRequestError(f"The job_id is {_kind(value)}, {what}, and an id is one text.", remedy=_UPSTREAM)
+
+
+def parse_conn_id(value: Any) -> str:
+    """A connection's id as text: numbers are written out.
+
+    Raises:
+        InvalidRequestError: it is None, empty, or another kind of value.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str) and value.strip().lower() not in _EMPTY:
+        return value
+    shown = excerpt(repr(value), SHOWN)
+    raise InvalidRequestError(f"The conn_id is {shown}, which is no connection's.", remedy=_UPSTREAM)
+
+
+def parse_request(value: Any) -> dict[str, Any]:
+    """A request as a dict, empty for None; JSON text is read, other sequences and mappings become lists and dicts.
+
+    Raises:
+        InvalidRequestError: it is another kind of value, or a text that is no JSON object.
+    """
+    if value is None:
+        return {}
+    if isinstance(value, str):
+        value = _read_request(value)
+    if not isinstance(value, Mapping):
+        raise _no_request(value)
+    if odd := next((name for name in value if not isinstance(name, str)), None):
+        raise InvalidRequestError(
+            f"The request has the member {excerpt(repr(odd), SHOWN)}, and names of members are text.",
+            remedy="Write the task's request as a dict with texts for keys.",
+        )
+    try:
+        return {name: _plain(member) for name, member in value.items()}
+    except RecursionError:
+        raise InvalidRequestError("The request is nested too deeply, or holds itself.") from None
+
+
+def _read_request(text: str) -> Any:
+    if text.strip().lower() in _EMPTY:
+        raise InvalidRequestError(f"The request is the text {text!r}.", remedy=_UPSTREAM)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise InvalidRequestError(
+            f"The request is a text of {len(text):,} characters that is no JSON: a template renders to text.",
+            remedy=(
+                "Give the other task's .output instead of a template, set render_template_as_native_obj=True, or put "
+                "the template's value through `| tojson`."
+            ),
+        ) from None
+
+
+def _no_request(value: Any) -> InvalidRequestError:
+    is_list = isinstance(value, Sequence | set | frozenset) and not isinstance(value, str | bytes)
+    remedy = (
+        "Map the task over a list of requests: .expand(request=[…]) makes one task for each; a dict is no such list."
+        if is_list
+        else "See the vendor's section in the documentation for what it takes."
+    )
+    # Not its items: they may be people's addresses.
+    return InvalidRequestError(f"The request is {_kind(value)}, and a request is a dict.", remedy=remedy)
+
+
+def _plain(value: Any) -> Any:
+    """``value`` with lists for the sequences that Airflow and others have of their own, and dicts for mappings."""
+    if isinstance(value, Mapping):
+        return {name: _plain(member) for name, member in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray | memoryview):
+        return [_plain(item) for item in value]
+    return value
+
+
+def parse_file(value: Any) -> str | None:
+    """A file's path or URL as text; None for None.
+
+    Args:
+        value: text, a ``pathlib.Path``, an ``ObjectStoragePath``.
+
+    Raises:
+        InvalidRequestError: it is another kind of value, or empty.
+    """
+    if value is None:
+        return None
+    if is_path(value):
+        return str(value)
+    if isinstance(value, str):
+        if value.strip().lower() in _EMPTY:
+            raise InvalidRequestError(f"The file is the text {value!r}, which is no path.", remedy=_UPSTREAM)
+        return _whole("file", value)
+    remedy = "Give a path or a URL, as text, pathlib.Path or ObjectStoragePath."
+    if isinstance(value, Mapping) and "files" in value:
+        remedy = "Of what a download returns, give the file's address: ….output['files'][0]['uri']."
+    elif isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes | bytearray):
+        remedy = "Map the task over it: .expand(file=…) makes one task for each file."
+    raise InvalidRequestError(f"The file is {_kind(value)}, and a file is one path or URL.", remedy=remedy)
+
+
+def _whole(name: str, text: str) -> str:
+    if len(text) <= LONGEST and is_storable_text(text):
+        return text
+    raise InvalidRequestError(
+        f"The {name} is a text of {len(text):,} characters, {excerpt(repr(text), SHOWN)}, which is longer than "
+        f"{LONGEST:,} or has half a character or a zero in it.",
+        remedy=_UPSTREAM,
+    )
+
+
+def is_path(value: Any) -> bool:
+    """True for a path object, ``ObjectStoragePath`` among them, whose import needs all of fsspec."""
+    return isinstance(value, os.PathLike) or (hasattr(value, "storage_options") and hasattr(value, "protocol"))
+
+
+def _kind(value: Any) -> str:
+    return f"of type {type(value).__name__}"

@@ -1,0 +1,93 @@
+"""Commands ``airflow batchdl vendor check``, ``try`` and ``new``."""
+
+from __future__ import annotations
+
+import re
+from argparse import Namespace
+from pathlib import Path
+
+from airflow_provider_batchdl._redaction.redactor import redact
+from airflow_provider_batchdl.cli.session import FAILED, command, fail, print_note, show
+from airflow_provider_batchdl.cli.trial import Trial
+from airflow_provider_batchdl.hooks._account import fields_of, get_connection
+from airflow_provider_batchdl.hooks._documents import read_document
+from airflow_provider_batchdl.hooks.base import BatchApiHook
+from airflow_provider_batchdl.vendors.connections import vendor_by
+from airflow_provider_batchdl.vendors.declared import Declared
+from airflow_provider_batchdl.vendors.declared.batchapi import MEMBERS
+from airflow_provider_batchdl.vendors.declared.document import Document
+from airflow_provider_batchdl.vendors.declared.explaining import explained
+from airflow_provider_batchdl.vendors.declared.loading import load
+from airflow_provider_batchdl.vendors.declared.problems import problems_of
+from airflow_provider_batchdl.vendors.declared.reading import DocumentError, parse
+from airflow_provider_batchdl.vendors.declared.skeleton import skeleton
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@command
+def check(args: Namespace) -> None:
+    """Check a document, explain it, and ask the vendor whether it accepts a connection's credentials."""
+    document = _document(args.document)
+    problems = list(problems_of(document))
+    if problems:
+        show([{"problem": each} for each in problems], args.output)
+        fail(f"{args.document} cannot be used.")
+    rows = [{"step": step, "does": does} for step, does in explained(document)]
+    good, message = True, ""
+    if args.connection:
+        good, message = _hook(args.connection, document).test_connection()
+        rows.append({"step": "answer", "does": message})
+    show(rows, args.output)
+    if not good:
+        print_note(f"{args.connection} failed: {message}")
+        raise SystemExit(FAILED)
+
+
+@command
+def try_(args: Namespace) -> None:
+    """Walk one job through the document's steps, and show what each pointer found."""
+    document = _document(args.document)
+    for problem in problems_of(document):
+        fail(f"{args.document} cannot be used: {problem}.")
+    trial = Trial(_hook(args.connection, document))
+    try:
+        trial.run(args.request, args.file, args.job_id, timeout=args.timeout, destination=args.destination)
+    finally:
+        show(trial.rows, args.output)
+
+
+@command
+def new(args: Namespace) -> None:
+    """Write a commented document to start from."""
+    path = Path(args.document)
+    name = path.stem.lower().replace("-", "_")
+    if path.suffix != ".toml" or not _NAME.fullmatch(name):
+        fail("name the file like acme.toml: small letters, digits and '_', since the vendor is called so, too.")
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(skeleton(name))
+    except FileExistsError:
+        fail(f"{path} is there already.")
+    except OSError as error:
+        fail(f"{path} cannot be written: {error.strerror}.")
+    print_note(f"Wrote {path}. Next: airflow batchdl vendor check {path}")
+
+
+def _document(source: str) -> Document:
+    """The document at a path or URL, or the bundled one of that name; it may contradict itself."""
+    try:
+        if source.endswith((".toml", ".json")):
+            return parse(read_document(source if "://" in source else str(Path(source).absolute())), source)
+        return load(source, None)
+    except DocumentError as error:
+        fail(redact(str(error)))
+    except Exception as error:  # noqa: BLE001 any store's own
+        fail(f"{source} cannot be read ({type(error).__name__}).")
+
+
+def _hook(conn_id: str, document: Document) -> BatchApiHook:
+    """A hook with a connection's account, and the document's vendor whatever the connection's type."""
+    hook = BatchApiHook(conn_id)
+    hook.vendor = vendor_by(Declared.of(document), fields_of(get_connection(conn_id)), MEMBERS)
+    return hook

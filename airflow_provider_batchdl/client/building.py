@@ -1,0 +1,217 @@
+"""From a flow's request to the message of HTTP. A mistake of the vendor's class is refused before anything goes out."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from threading import Lock
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from airflow_provider_batchdl._redaction.redactor import excerpt, forget, redact, remember_minted
+from airflow_provider_batchdl._redaction.tracebacks import Secret
+from airflow_provider_batchdl._values.storable import words_of
+from airflow_provider_batchdl.client.reached import TARGET_CHECK, TargetCheck
+from airflow_provider_batchdl.client.targets import checked_target, is_loopback_host, parsed_target
+from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError
+from airflow_provider_batchdl.vendors import signed_in
+from airflow_provider_batchdl.vendors.account import origin
+from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
+from airflow_provider_batchdl.vendors.sign_in import BUILT_ON
+
+LONGEST_NAME = 60
+NO_AUTH = httpx.Auth()
+"""Puts nothing on a request: for one that goes beyond the connection's origin."""
+
+# RFC 9110, sections 5.6.2 and 5.5: a token, and visible ASCII with blanks inside.
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"(?:[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?)?")
+# Credentials are of `Vendor.auth`; the others say how the message is sent, or are set for each download.
+_NOT_THEIRS = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "host", "content-length", "transfer-encoding", "connection"}
+    | {"keep-alive", "proxy-connection", "te", "trailer", "upgrade", "expect", "accept-encoding", "range", "if-range"}
+)
+_SECRET_NAME = re.compile(r"key|token|secret|auth|credential|signature|passw|session", re.IGNORECASE)
+# httpx would resolve these segments, and some servers the escaped ones: the request would lead to another path.
+_DOT_SEGMENT = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?=[/?]|$)", re.IGNORECASE)
+# So many values of headers stay masked after they were sent; a vendor may sign each request with another.
+MOST_SECRETS = 256
+
+
+def is_elsewhere(vendor: Vendor, request: ApiRequest) -> bool:
+    """True if a request leads away from the connection's origin: it goes bare."""
+    return request.url is not None and not vendor.is_home(request.url.partition("#")[0])
+
+
+def awaits_sign_in(vendor: Vendor, request: ApiRequest) -> bool:
+    """True if only a token can say whether a request leads away from the connection's origin."""
+    return is_elsewhere(vendor, request) and signed_in.awaits(vendor.account.fingerprint)
+
+
+SIGN_IN = ApiRequest("check", "GET", "/")
+"""A request that gets credentials and is not sent, for :func:`awaits_sign_in`."""
+
+
+def build_request(
+    build: Callable[..., httpx.Request], vendor: Vendor, request: ApiRequest, files: dict[str, Any] | None = None
+) -> httpx.Request:
+    """The ``httpx`` request for ``request``, before authentication; ``build`` is the client's ``build_request``.
+
+    Raises:
+        InvalidRequestError: there is no such URL, or the body is not JSON; or the path would lead to another host, or a
+            part of the request would be dropped, which is the vendor class's mistake.
+        UnsafeRedirectError: its URL leads where no result can be.
+    """
+    elsewhere = is_elsewhere(vendor, request)
+    if wrong := next(_mistakes_in(request, elsewhere=elsewhere, has_files=files is not None), None):
+        raise _mistaken(vendor, request, wrong)
+    url = _url(vendor, request, elsewhere=elsewhere)
+    body = {"json": request.json, "data": request.form, "content": request.content, "files": files}
+    given = {name: value for name, value in body.items() if value is not None}
+    try:
+        message = build(request.method, url, params=dict(request.params or {}) or None, **given)
+    except BatchDlError:
+        raise  # the file to submit cannot be read
+    except Exception as error:  # the request is the user's, and its values may raise anything
+        raise InvalidRequestError(
+            f"The {request.operation} request cannot be made: {words_of(error) or type(error).__name__}.",
+            vendor=vendor.name,
+            job_id=request.job_id,
+            remedy="Check the task's request, which must be plain JSON (a date as text), and the connection's host.",
+        ) from error
+    if origin(str(message.url)) != origin(url):
+        raise _mistaken(vendor, request, "its URL can be read in two ways")
+    for name, value in (request.headers or {}).items():
+        message.headers[name] = _masked(value) if _is_secret(name) else value
+    if request.url is None:
+        message.extensions[BUILT_ON] = vendor.base_url
+    if elsewhere:
+        message.extensions[TARGET_CHECK] = TargetCheck(url, allow_loopback=is_loopback_host(vendor.account.origin[1]))
+    message.__class__ = _Request
+    return message
+
+
+def _url(vendor: Vendor, request: ApiRequest, *, elsewhere: bool) -> str:
+    if request.url is None:
+        return vendor.base_url + request.path
+    if elsewhere:
+        scheme, host, _ = vendor.account.origin
+        return checked_target(request.url, connection_host=host, over_tls=scheme == "https")
+    return request.url.partition("#")[0]
+
+
+def _mistaken(vendor: Vendor, request: ApiRequest, wrong: str) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"The {request.operation} request cannot be made: {wrong}.",
+        vendor=vendor.name,
+        job_id=request.job_id,
+        remedy=f"Correct the class of the vendor {vendor.name}.",
+    )
+
+
+def _mistakes_in(request: ApiRequest, *, elsewhere: bool, has_files: bool) -> Iterator[str]:
+    """Mistakes in a request, each as the rest of a sentence: something would not be sent, or would lead elsewhere."""
+    yield from _mistakes_in_place(request)
+    yield from _mistakes_in_body(request, has_files=has_files)
+    yield from _mistakes_in_headers(request.headers or {}, has_body=_bodies(request))
+    if elsewhere:
+        bare = {"query parameters": request.params, "a body": _bodies(request), "headers": request.headers}
+        for what, given in bare.items():
+            if given:
+                yield f"its URL is beyond the connection's origin, where it is fetched without {what}"
+        if request.method != "GET":
+            yield "its URL is beyond the connection's origin, where requests are GET only"
+
+
+def _mistakes_in_place(request: ApiRequest) -> Iterator[str]:
+    """Behind the base URL, a path of ``@host/x`` would send the credentials to that host."""
+    if request.url is not None:
+        if request.path:
+            yield "it has both a path and a URL"
+        try:
+            parsed_target(request.url)
+        except ValueError:
+            yield f"its URL must be a whole one of http or https, not {excerpt(request.url, LONGEST_NAME)!r}"
+    elif not request.path.startswith("/"):
+        yield f"its path must begin with '/', not {excerpt(repr(request.path), LONGEST_NAME)}"
+    elif "#" in request.path:
+        yield "its path has a '#' in it, behind which nothing would be sent"
+    elif _DOT_SEGMENT.search(request.path.partition("?")[0]):
+        yield "its path has a segment '.' or '..', and would lead to another"
+    if request.params and urlsplit(request.path or request.url or "").query:
+        yield "it has query parameters both in its address and beside it"
+
+
+def _mistakes_in_body(request: ApiRequest, *, has_files: bool) -> Iterator[str]:
+    bodies = _bodies(request)
+    if len(bodies) > 1:
+        yield f"it has both {' and '.join(bodies)}, and a request has one body"
+    if request.upload is not None and not has_files:
+        yield "it has a file, and a download sends none"
+    form: Mapping[Any, Any] = request.form or {}
+    content: Any = request.content
+    for name, value in form.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            yield f"its form field {excerpt(repr(name), LONGEST_NAME)} is no text"
+    if content is not None and not isinstance(content, bytes):
+        yield "its content is not bytes"
+    if content is not None and "content-type" not in {str(name).lower() for name in request.headers or ()}:
+        yield "it has content, and no Content-Type among its headers"
+
+
+def _bodies(request: ApiRequest) -> list[str]:
+    upload = "a file" if request.upload is not None else None
+    form = "a form" if request.form is not None and not upload else None
+    json = "JSON" if request.json is not None else None
+    content = "content" if request.content is not None else None
+    # A form is a body of its own beside anything but a file.
+    beside = "a form" if request.form is not None and upload and (json or content) else None
+    return [each for each in (json, content, upload, form or beside) if each]
+
+
+def _mistakes_in_headers(headers: Mapping[Any, Any], *, has_body: list[str]) -> Iterator[str]:
+    """Never with a header's value, which may be a secret."""
+    for name, value in headers.items():
+        shown = excerpt(repr(name), LONGEST_NAME)
+        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+            yield f"{shown} is no name of a header"
+        elif name.lower() in _NOT_THEIRS:
+            yield f"the header {shown} is not a request's to set"
+        elif not isinstance(value, str) or not _VALUE.fullmatch(value):
+            yield f"the value of the header {shown} is not one line of visible ASCII"
+        elif name.lower() == "content-type" and not {"JSON", "content"} & set(has_body):
+            yield "its Content-Type does not belong to JSON or content"
+    twice = [name for name, count in Counter(str(name).lower() for name in headers).items() if count > 1]
+    if twice:
+        yield f"it has the header {twice[0]!r} twice"
+
+
+_secrets: OrderedDict[str, None] = OrderedDict()
+_lock = Lock()
+
+
+def _is_secret(name: str) -> bool:
+    return bool(_SECRET_NAME.search(name)) and "idempotency" not in name.lower()
+
+
+def _masked(value: str) -> Secret:
+    """``value``, masked in whatever is logged or raised from now on."""
+    with _lock:
+        if value not in _secrets:
+            remember_minted(value)
+        _secrets[value] = None
+        _secrets.move_to_end(value)
+        oldest = _secrets.popitem(last=False)[0] if len(_secrets) > MOST_SECRETS else None
+    if oldest is not None:
+        forget(oldest)
+    return Secret(value)
+
+
+class _Request(httpx.Request):
+    """A request whose representation has no secret in its URL: error reporters show it."""
+
+    def __repr__(self) -> str:
+        return redact(super().__repr__())

@@ -1,0 +1,225 @@
+"""Throttle of one account: keeps its rate limits for every request of the process, sync and async alike."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from enum import Enum, auto
+from http import HTTPStatus
+from threading import Lock
+
+from airflow_provider_batchdl.exceptions import RateLimitedError
+from airflow_provider_batchdl.vendors.base import RateLimit, Vendor
+from airflow_provider_batchdl.vendors.extras import rate_limit
+from airflow_provider_batchdl.vendors.retry_after import asked_wait, retry_after
+
+# Seconds beyond which a task should free its slot and retry later, instead of sleeping in it.
+LONGEST_WAIT = 120.0
+# Maximum seconds for which one response holds the whole account; only the caller that got a longer Retry-After waits
+# that long. If the response was right, one request an hour finds the limit still used up; if not, an hour is lost.
+MAX_HOLD = 3600.0
+# Share of the rate limit that polls use. The rest is left to submits, cancels and downloads.
+SHARE = 0.9
+# Requests that polls leave unspent, where the limit has so many to spare, so that an urgent poll goes at once.
+KEPT_BACK = 5
+
+
+class Priority(Enum):
+    """Which part of a rate limit a request may use."""
+
+    CALL = auto()
+    """All of it at once: submits, cancels, downloads and retries."""
+    URGENT_POLL = auto()
+    """An even share of it, and what polls leave unspent."""
+    POLL = auto()
+    """An even share of it."""
+
+
+class Throttle:
+    """Lets requests through within all of an account's rate limits.
+
+    No window ever holds more requests than its limit, whatever their priority: the last ``n`` are remembered. Polls are
+    also spread by the generic cell rate algorithm (ITU-T I.371): of a limit of ``n`` requests in a window,
+    ``SHARE * n`` are spread evenly over it and the rest may go at once, the last few of those for urgent polls. A burst
+    that used up the whole limit would make a job wait for the window's end; spread out, each job's wait is as short as
+    any other's. What urgent polls and calls use, polls pay back by going later.
+
+    Args:
+        limits: all are kept, so the strictest of the moment decides.
+        vendor: the vendor's name, for errors.
+    """
+
+    def __init__(self, limits: Sequence[RateLimit], vendor: str = "") -> None:
+        self.limits = tuple(limits)
+        self.holds = 0
+        """Number of holds so far."""
+        self._cells = [_Cell(limit) for limit in limits]
+        self._held_until = float("-inf")
+        self._lock = Lock()
+        self._vendor = vendor
+
+    def wait(self, now: float, priority: Priority = Priority.CALL) -> float:
+        """Seconds from ``now``, on the monotonic clock, until the next request may go."""
+        ready = max((cell.ready(priority) for cell in self._cells), default=now)
+        return max(0.0, ready - now, self._held_until - now)
+
+    def spend(self, now: float) -> None:
+        """Count a request that goes ``now``."""
+        for cell in self._cells:
+            cell.spend(now)
+
+    def take(self, priority: Priority, deadline: float = float("inf")) -> float:
+        """Count a request and return 0, or return the seconds until one may go. Never sleeps.
+
+        Raises:
+            RateLimitedError: it may not go before ``deadline``, a time of the monotonic clock.
+        """
+        with self._lock:
+            now = time.monotonic()
+            wait = self.wait(now, priority)
+            if not wait:
+                self.spend(now)
+                return 0.0
+        if now + wait > deadline:
+            # Others were quicker each time, or the limit is a long one: either way the caller should retry later.
+            wait = max(wait, LONGEST_WAIT + 1)
+            raise RateLimitedError(
+                f"The account's rate limit is used up for another {wait:.0f} s.", vendor=self._vendor, retry_after=wait
+            )
+        return wait
+
+    def acquire(self) -> None:
+        """Wait until the next call may go, and count it.
+
+        Raises:
+            RateLimitedError: that would take longer than two minutes; it is not waited for.
+        """
+        deadline = time.monotonic() + LONGEST_WAIT
+        while wait := self.take(Priority.CALL, deadline):
+            time.sleep(wait)
+
+    async def aacquire(self) -> None:
+        """Wait, in the event loop, until the next call may go, and count it.
+
+        Raises:
+            RateLimitedError: that would take longer than two minutes; it is not waited for.
+        """
+        deadline = time.monotonic() + LONGEST_WAIT
+        while wait := self.take(Priority.CALL, deadline):  # noqa: ASYNC110 a span of time is waited for, no event
+            await asyncio.sleep(wait)
+
+    def note(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        read: Callable[[Mapping[str, str]], float | None] = retry_after,
+    ) -> None:
+        """Learn from a response: after a 429, or with nothing remaining, hold the account for its Retry-After.
+
+        Args:
+            status: its status.
+            headers: its headers.
+            read: reads how long the vendor asks to wait, ``Vendor.retry_after``.
+        """
+        if status == HTTPStatus.TOO_MANY_REQUESTS or headers.get("x-ratelimit-remaining", "").strip() == "0":
+            self.hold(asked_wait(read, headers) or 0.0)
+
+    def hold(self, seconds: float) -> None:
+        """Let nothing through for so many seconds, at most :data:`MAX_HOLD`. A shorter hold does not end a longer."""
+        with self._lock:
+            self.holds += 1
+            self._held_until = max(self._held_until, time.monotonic() + min(seconds, MAX_HOLD))
+
+    def held_for(self) -> float:
+        """Seconds left of the hold; 0 without one."""
+        return max(0.0, self._held_until - time.monotonic())
+
+
+class _Cell:
+    """One limit."""
+
+    def __init__(self, limit: RateLimit) -> None:
+        self._seconds = limit.seconds
+        self._sent: deque[float] = deque(maxlen=limit.requests)
+        self._every = limit.seconds / (limit.requests * SHARE)
+        burst = max(1, int(limit.requests * (1 - SHARE)))
+        kept_back = min(burst - 1, KEPT_BACK)
+        # How many seconds of polls may be brought forward.
+        self._slack = {
+            Priority.URGENT_POLL: (burst - 1) * self._every,
+            Priority.POLL: (burst - 1 - kept_back) * self._every,
+        }
+        self._paid_off = float("-inf")
+
+    def ready(self, priority: Priority) -> float:
+        """When a request may go."""
+        window = self._sent[0] + self._seconds if len(self._sent) == self._sent.maxlen else float("-inf")
+        return window if priority is Priority.CALL else max(window, self._paid_off - self._slack[priority])
+
+    def spend(self, now: float) -> None:
+        self._sent.append(now)
+        # Calls delay polls by at most a window.
+        self._paid_off = min(max(self._paid_off, now) + self._every, now + self._seconds / SHARE)
+
+
+class PollQueue:
+    """Order of one event loop's polls of an account: first come, first served, and urgent ones before all others.
+
+    Args:
+        throttle: the account's.
+    """
+
+    def __init__(self, throttle: Throttle) -> None:
+        self._throttle = throttle
+        self._turns = {priority: asyncio.Lock() for priority in (Priority.POLL, Priority.URGENT_POLL)}
+        self._trusted_holds = throttle.holds
+        self._testing = False
+        self._tested = asyncio.Event()
+
+    @asynccontextmanager
+    async def turn(self, *, urgent: bool = False) -> AsyncIterator[None]:
+        """Wait until a poll may go; it goes within the context.
+
+        After a hold, one poll goes alone, and the others once one has succeeded: has left the context without an error.
+        """
+        priority = Priority.URGENT_POLL if urgent else Priority.POLL
+        async with self._turns[priority]:
+            while True:
+                if self._testing:
+                    await self._tested.wait()
+                elif wait := self._throttle.take(priority):
+                    await asyncio.sleep(wait)
+                else:
+                    break
+            holds = self._throttle.holds
+            is_test = holds != self._trusted_holds
+            if is_test:
+                self._testing = True
+                self._tested.clear()
+        try:
+            yield
+            self._trusted_holds = max(self._trusted_holds, holds)
+        finally:
+            if is_test:
+                self._testing = False
+                self._tested.set()
+
+
+_throttles: dict[str, Throttle] = {}
+_lock = Lock()
+
+
+def throttle_for(vendor: Vendor) -> Throttle:
+    """The one throttle in this process of everything that the vendor counts together.
+
+    That is the account, and at Batch.com the project, for all its API keys: see ``Vendor.rate_limit_scope``. Of several
+    connections to one, the first that is used sets the limit (the extra ``rate_limit``).
+    """
+    with _lock:
+        key = f"{vendor.name} {vendor.rate_limit_scope}"
+        if key not in _throttles:
+            _throttles[key] = Throttle(rate_limit(vendor.account) or vendor.rate_limits, vendor.name)
+        return _throttles[key]

@@ -1,0 +1,216 @@
+"""NeverBounce's bulk verification: jobs of addresses, or of a file at a URL.
+
+Sources: the API reference v4.2 (``developers.neverbounce.com``: ``/jobs/create``, ``/jobs/status``, ``/jobs/search``,
+``/jobs/download``, ``/account/info``, error handling, usage guidelines). There is no cancellation. Errors are 200s with
+another ``status``. Inferences are said to be: the texts of errors, and what an early download says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_batchdl.emulator.apis.neverbounce_rows import addresses_of, recipe_for
+from airflow_provider_batchdl.emulator.downloads import direct_download
+from airflow_provider_batchdl.emulator.exchange import Api, Call, Endpoint, Handler, Reply, json_reply
+from airflow_provider_batchdl.emulator.jobs import EmulatedJob
+from airflow_provider_batchdl.emulator.limits import RollingWindow
+from airflow_provider_batchdl.emulator.listing import invented_job, whole_number
+from airflow_provider_batchdl.emulator.naming import result_names
+from airflow_provider_batchdl.emulator.pages import lines_of
+from airflow_provider_batchdl.emulator.states import Phase
+from airflow_provider_batchdl.emulator.uploads import form_of
+
+BASE = "/neverbounce/v4.2"
+PER_MINUTE = 600
+"""Requests a minute (an inference: the documentation has no number, the account's settings do)."""
+
+_STATUS = {401: "auth_failure", 429: "throttle_triggered", 503: "temp_unavail"}
+_OFF = (None, "", "0", "false", False, 0)
+
+
+class NeverBounce(Api):
+    """Routes under ``/neverbounce/v4.2``; each takes GET and POST, with parameters in the query, a form or JSON."""
+
+    vendor = "neverbounce"
+
+    def own_endpoints(self) -> list[Endpoint]:
+        """Return the routes."""
+        text, number = {"type": "string"}, {"type": "integer"}
+        emails = {"type": "array", "items": {"type": "array", "items": text, "minItems": 1}, "minItems": 1}
+        fields = {"input_location": {"const": "supplied"}, "input": emails, "auto_start": {"const": True}}
+        schema = {"type": "object", "properties": fields, "required": list(fields)}
+        create = {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+        by_id = {"parameters": [{"name": "job_id", "in": "query", "required": True, "schema": number}]}
+        pages = {"parameters": [{"name": n, "in": "query", "schema": number} for n in ("page", "items_per_page")]}
+        routes: list[tuple[str, str, Handler, dict[str, Any]]] = [
+            ("submit", "jobs/create", self.create, create),
+            ("start", "jobs/start", self.start_job, by_id),
+            ("status", "jobs/status", self.status, by_id),
+            ("list", "jobs/search", self.search, pages),
+            ("download", "jobs/download", self.download, by_id),
+            ("balance", "account/info", self.info, {}),
+        ]
+        return [
+            Endpoint(operation, method, f"{BASE}/{path}", handler, spec if method == _usual(operation) else {})
+            for operation, path, handler, spec in routes
+            for method in ("GET", "POST")
+        ]
+
+    def error(self, status: int, message: str) -> Reply:
+        """Return an error: a 200 with another ``status`` for what the reference lists, else an HTTP status."""
+        if status in (404, 405, 413, 500):
+            return json_reply(status, {})
+        return json_reply(
+            200, {"status": _STATUS.get(status, "general_failure"), "message": message, "execution_time": 5}
+        )
+
+    async def _parameters(self, call: Call) -> dict[str, Any]:
+        """Return the request's parameters: those of the query, and of a body that is JSON or a form."""
+        if call.is_json:
+            return {**call.query, **await call.json_object()}
+        async with form_of(call) as form:
+            return {**call.query, **{name: value for name, value in form.items() if isinstance(value, str)}}
+
+    def guard(self, call: Call, endpoint: Endpoint) -> Reply | None:
+        """Check the key in the query, and the limit. A key in a body is for the handler to check."""
+        if "key" in call.query and not self._is_key(call.query["key"]):
+            return self.error(401, "Invalid API key")
+        if "key" not in call.query and call.request.method == "GET":
+            return self.error(400, "Missing required parameter 'key'")
+        verdict = self.world.take(self.vendor, "account", lambda: RollingWindow(PER_MINUTE, 60))
+        if verdict.allowed or not self.world.rate_limits:
+            return None
+        return self.error(429, "Too many requests in a short time")
+
+    def _is_key(self, text: Any) -> bool:
+        key = self.world.accounts.credentials[self.vendor].password
+        return isinstance(text, str) and hmac.compare_digest(text.encode(errors="replace"), key.encode())
+
+    async def _allowed(self, call: Call) -> dict[str, Any] | Reply:
+        parameters = await self._parameters(call)
+        return parameters if self._is_key(parameters.get("key")) else self.error(401, "Invalid API key")
+
+    # --- jobs
+
+    async def create(self, call: Call) -> Reply:
+        """Create a job; it waits to be started unless ``auto_start`` says otherwise."""
+        parameters = await self._allowed(call)
+        if isinstance(parameters, Reply):
+            return parameters
+        location, given = parameters.get("input_location"), parameters.get("input")
+        if location not in ("supplied", "remote_url"):
+            return self.error(400, "input_location must be one of remote_url, supplied")
+        addresses = addresses_of(location, given)
+        if not addresses:
+            return self.error(400, "Missing required parameter 'input'")
+        request = {name: value for name, value in parameters.items() if name != "key"}
+        job = self.world.add_job(
+            self.vendor,
+            request=request,
+            filename=str(parameters.get("filename") or "Created from API.csv"),
+            recipe=recipe_for(addresses, self.world.seed),
+            cost=len(addresses),
+        )
+        job.names = result_names(job)
+        if parameters.get("auto_start") in _OFF:
+            job.hold("waiting")
+        return json_reply(200, {"status": "success", "job_id": int(job.id), "execution_time": 712})
+
+    async def _find(self, call: Call) -> EmulatedJob | Reply:
+        parameters = await self._allowed(call)
+        if isinstance(parameters, Reply):
+            return parameters
+        return self.world.job(self.vendor, str(parameters.get("job_id"))) or self.error(400, "Invalid job ID")
+
+    async def start_job(self, call: Call) -> Reply:
+        """Start a job that waits."""
+        job = await self._find(call)
+        if isinstance(job, Reply):
+            return job
+        job.release()
+        return json_reply(200, {"status": "success", "queue_id": f"NB-PQ-{job.id}", "execution_time": 712})
+
+    async def _describe(self, job: EmulatedJob) -> dict[str, Any]:
+        phase, records = job.phase, job.cost
+        if phase is Phase.SUCCEEDED:
+            records = max(0, (await asyncio.to_thread(lambda: lines_of(job.content()))).count - 1)
+        processed = records if phase is Phase.SUCCEEDED else 0
+        ended = job.ended_at if phase.is_terminal else None
+        counts = dict.fromkeys(("catchall", "disposable", "unknown", "duplicates", "bad_syntax"), 0)
+        return {
+            "id": int(job.id),
+            "filename": job.filename,
+            "created_at": job.dated or _moment(job.submitted_at),
+            "started_at": _moment(job.started_at) if job.started_at <= self.world.clock.time() else None,
+            "finished_at": _moment(ended) if ended else None,
+            "failure_reason": job.message or None,
+            "total": {"records": records, "billable": records, "processed": processed, **counts},
+            "bounce_estimate": 0,
+            "percent_complete": 100 if phase is Phase.SUCCEEDED else 0,
+        }
+
+    async def status(self, call: Call) -> Reply:
+        """Return a job; its state is ``job_status``, as ``status`` says how the request went."""
+        job = await self._find(call)
+        if isinstance(job, Reply):
+            return job
+        view = {**await self._describe(job), "job_status": job.vendor_state}
+        return json_reply(200, {"status": "success", **view, "execution_time": 322})
+
+    async def search(self, call: Call) -> Reply:
+        """Return a page of jobs, newest first (the order is an inference); here their state is ``status``."""
+        parameters = await self._allowed(call)
+        if isinstance(parameters, Reply):
+            return parameters
+        page = whole_number(str(parameters.get("page", "")), 1)
+        size = whole_number(str(parameters.get("items_per_page", "")), 10)
+        if page < 1 or not 1 <= size <= 1000:
+            return self.error(400, "page and items_per_page must be positive")
+        wanted = {"id": parameters.get("job_id"), "filename": parameters.get("filename")}
+        wanted["vendor_state"] = parameters.get("job_status")
+        found = [
+            job
+            for job in self.world.jobs(self.vendor)[::-1]
+            if all(value in (None, "") or getattr(job, name) == str(value) for name, value in wanted.items())
+        ]
+        shown, total = found[(page - 1) * size : page * size], max(1, math.ceil(len(found) / size))
+        if call.faulty("endless_list"):
+            shown, total = [*shown, invented_job(call, self.vendor)], page + 1
+        results = [{**await self._describe(job), "status": job.vendor_state} for job in shown]
+        counts = {"total_results": len(found), "total_pages": total, "query": {"page": page, "items_per_page": size}}
+        return json_reply(200, {"status": "success", **counts, "results": results, "execution_time": 388})
+
+    async def download(self, call: Call) -> Reply:
+        """Return the result as ``application/octet-stream``; before it is complete, a failure (an inference)."""
+        job = await self._find(call)
+        if isinstance(job, Reply):
+            return job
+        if job.phase is not Phase.SUCCEEDED:
+            return self.error(400, "Job results are not currently available for download")
+        return await direct_download(call, job)
+
+    async def info(self, call: Call) -> Reply:
+        """Return credits and counts."""
+        parameters = await self._allowed(call)
+        if isinstance(parameters, Reply):
+            return parameters
+        credits = {"paid_credits_remaining": self.world.settle(self.vendor), "free_credits_remaining": 0}
+        credits |= {"paid_credits_used": 0, "free_credits_used": 0}
+        phases = [job.phase for job in self.world.jobs(self.vendor)]
+        counts = {"completed": phases.count(Phase.SUCCEEDED), "queued": phases.count(Phase.QUEUED)}
+        counts |= {"under_review": 0, "processing": phases.count(Phase.RUNNING)}
+        return json_reply(
+            200, {"status": "success", "credits_info": credits, "job_counts": counts, "execution_time": 896}
+        )
+
+
+def _usual(operation: str) -> str:
+    return "POST" if operation in ("submit", "start") else "GET"
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,227 @@
+"""Salesforce's Bulk API 2.0, query jobs.
+
+Sources: the "Bulk API 2.0 and Bulk API Developer Guide" (pages on creating, viewing, listing and aborting query jobs
+and on their results) and the REST guide's page on errors. Inferences are said to be: what ended or unready jobs answer,
+and how many rows a page has where nobody asks for a number.
+
+The job's object never shows its SOQL (the guide's examples and tables do not have it), so a client cannot know a job
+again by its query.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_batchdl.emulator.apis.salesforce_rows import object_of, recipe_for
+from airflow_provider_batchdl.emulator.downloads import result_content, served
+from airflow_provider_batchdl.emulator.exchange import Api, BadBodyError, Call, Endpoint, Reply, json_reply
+from airflow_provider_batchdl.emulator.jobs import EmulatedJob
+from airflow_provider_batchdl.emulator.limits import FixedWindow
+from airflow_provider_batchdl.emulator.listing import jobs_after, whole_number
+from airflow_provider_batchdl.emulator.naming import result_names
+from airflow_provider_batchdl.emulator.oauth import TOKEN_SPEC, refusal_of_client
+from airflow_provider_batchdl.emulator.pages import lines_of, page_of
+from airflow_provider_batchdl.emulator.states import Phase
+
+LOGIN = "/salesforce_bulk_query/my-domain"
+"""Where a connection's host points: the org's My Domain. It has nothing but a token endpoint, at the origin."""
+INSTANCE = "/salesforce_bulk_query/instance"
+"""What the token's answer names as ``instance_url``; on the real service it may be another host."""
+PAGE_ROWS = 50_000
+"""Rows on a page of a result where no number is asked for (an inference: "a default value based on the service")."""
+LIST_ROWS = 1_000
+"""Jobs on a page of the list (the guide)."""
+PER_DAY = 100_000
+"""Requests a day; the real number is the org's."""
+
+_VERSION = re.compile(r"v(4[7-9]|[5-9]\d)\.0")
+_CODES = {
+    400: "INVALID_FIELD",
+    401: "INVALID_SESSION_ID",
+    403: "REQUEST_LIMIT_EXCEEDED",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    409: "API_VERSION_MISMATCH",
+    429: "REQUEST_LIMIT_EXCEEDED",
+    500: "UNKNOWN_EXCEPTION",
+    503: "SERVER_UNAVAILABLE",
+}
+"""Error codes by status; of these, the guides name those of 401, 403 and 404."""
+
+
+class SalesforceBulkQuery(Api):
+    """The token endpoint at the origin, and the jobs under the instance's ``/services/data/vXX.0/jobs/query``."""
+
+    vendor = "salesforce_bulk_query"
+
+    def own_endpoints(self) -> list[Endpoint]:
+        """Return the routes."""
+        text = {"type": "string"}
+        fields = {"operation": {"enum": ["query", "queryAll"]}, "query": {"const": "SELECT Id, Name FROM Account"}}
+        schema = {"type": "object", "properties": fields, "required": list(fields)}
+        create = {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+        abort = {"type": "object", "properties": {"state": {"const": "Aborted"}}, "required": ["state"]}
+        patch = {"requestBody": {"required": True, "content": {"application/json": {"schema": abort}}}}
+        cursor = {"parameters": [{"name": "queryLocator", "in": "query", "schema": text}]}
+        page = {"parameters": [{"name": name, "in": "query", "schema": text} for name in ("locator", "maxRecords")]}
+        jobs = f"{INSTANCE}/services/data/{{sf_version}}/jobs/query"
+        job = f"{jobs}/{{query_job_id}}"
+        return [
+            Endpoint("token", "POST", "/services/oauth2/token", self.token, TOKEN_SPEC, open=True),
+            Endpoint("submit", "POST", jobs, self.create, create),
+            Endpoint("list", "GET", jobs, self.listing, cursor),
+            Endpoint("status", "GET", job, self.status),
+            Endpoint("cancel", "PATCH", job, self.abort, patch),
+            Endpoint("download", "GET", f"{job}/results", self.results, page),
+        ]
+
+    def error(self, status: int, message: str, code: str = "") -> Reply:
+        """Return the documented error: a list of one object."""
+        return json_reply(status, [{"errorCode": code or _CODES.get(status, "UNKNOWN_EXCEPTION"), "message": message}])
+
+    def guard(self, call: Call, endpoint: Endpoint) -> Reply | None:
+        """Check the version, the bearer token and the daily limit, which is a 403 (the REST guide)."""
+        if not _VERSION.fullmatch(call.params["sf_version"]):
+            return self.error(404, "The requested resource does not exist")
+        scheme, _, token = call.header("authorization").partition(" ")
+        known = self.world.accounts.knows_token(self.vendor, token, self.world.clock.time())
+        if scheme.lower() != "bearer" or not known:
+            return self.error(401, "Session expired or invalid")
+        verdict = self.world.take(self.vendor, "org", lambda: FixedWindow(PER_DAY, 86_400))
+        exceeded = self.world.accounts.quota_exceeded.get(self.vendor)
+        if exceeded or (self.world.rate_limits and not verdict.allowed):
+            return self.error(403, "TotalRequests Limit exceeded.", "REQUEST_LIMIT_EXCEEDED")
+        return None
+
+    async def token(self, call: Call) -> Reply:
+        """Issue a token, and say where the instance is; no ``expires_in`` (the guide's example has none)."""
+        if refusal := await refusal_of_client(call, self.vendor, refused_status=400):
+            return refusal
+        now = self.world.clock.time()
+        with self.world.lock:
+            token = self.world.accounts.issue_token(self.vendor, now)
+        where = {"instance_url": self.world.origin + INSTANCE, "id": f"{self.world.origin}{LOGIN}/id/00D/005"}
+        answer = {"access_token": token, "signature": "c2lnbmF0dXJl", "token_format": "opaque", **where}
+        return json_reply(200, {**answer, "token_type": "Bearer", "issued_at": str(int(now * 1000))})
+
+    # --- jobs
+
+    async def create(self, call: Call) -> Reply:
+        """Create a query job."""
+        try:
+            body = await call.json_object()
+        except BadBodyError as problem:
+            return self.error(400, str(problem), "JSON_PARSER_ERROR")
+        if body.get("operation") not in ("query", "queryAll"):
+            return self.error(400, "operation must be query or queryAll", "INVALIDJOB")
+        queried = object_of(body.get("query"))
+        if queried is None:
+            return self.error(400, "unexpected token in the query", "MALFORMED_QUERY")
+        request = {**body, "object": queried, "version": call.params["sf_version"]}
+        job = self.world.add_job(self.vendor, request=request, recipe=recipe_for(body["query"], self.world.seed))
+        job.names = result_names(job)
+        return json_reply(200, await self._describe(job))
+
+    async def _describe(self, job: EmulatedJob) -> dict[str, Any]:
+        request = job.request
+        view = {
+            "id": job.id,
+            "operation": request.get("operation", "query"),
+            "object": request.get("object", "Account"),
+            "createdById": "005R0000000GiwjIAC",
+            "createdDate": job.dated or _moment(job.submitted_at),
+            "systemModstamp": _moment(job.changed_at),
+            "state": job.vendor_state,
+            "concurrencyMode": "Parallel",
+            "contentType": "CSV",
+            "apiVersion": float(request.get("version", "v64.0")[1:]),
+            "jobType": "V2Query",
+            "lineEnding": "LF",
+            "columnDelimiter": "COMMA",
+        }
+        if job.message:
+            view["errorMessage"] = job.message
+        if job.phase is Phase.SUCCEEDED:
+            lines = await asyncio.to_thread(lambda: lines_of(job.content()))
+            view |= {"numberRecordsProcessed": max(0, lines.count - 1), "retries": 0, "totalProcessingTime": 334}
+        return view
+
+    def _find(self, call: Call) -> EmulatedJob | Reply:
+        job = self.world.job(self.vendor, call.params["query_job_id"])
+        return job or self.error(404, "The requested resource does not exist")
+
+    async def status(self, call: Call) -> Reply:
+        """Return one job."""
+        job = self._find(call)
+        return job if isinstance(job, Reply) else json_reply(200, await self._describe(job))
+
+    async def abort(self, call: Call) -> Reply:
+        """Abort a job, which the guide allows in the first two states; the error for another is an inference."""
+        job = self._find(call)
+        if isinstance(job, Reply):
+            return job
+        try:
+            body = await call.json_object()
+        except BadBodyError as problem:
+            return self.error(400, str(problem), "JSON_PARSER_ERROR")
+        if body.get("state") != "Aborted":
+            return self.error(400, "state must be Aborted")
+        if job.phase.is_terminal:
+            return self.error(400, f"Cannot abort a job in state {job.vendor_state}", "INVALIDJOBSTATE")
+        job.ask_to_cancel(lingering=False)
+        return json_reply(200, await self._describe(job))
+
+    async def listing(self, call: Call) -> Reply:
+        """Return a page of all jobs, "in an indeterminate order"; the next one's URL is a path at the instance."""
+        jobs = sorted(self.world.jobs(self.vendor), key=lambda job: hashlib.sha256(job.id.encode()).digest())
+        page = jobs_after(call, self.vendor, jobs, _text_of(call.query.get("queryLocator", "")), LIST_ROWS)
+        following = None
+        if page.has_more:
+            following = f"{call.request.scope['path']}?queryLocator={_locator(page.jobs[-1].id)}"
+        records = [await self._describe(job) for job in page.jobs]
+        return json_reply(200, {"done": not page.has_more, "records": records, "nextRecordsUrl": following})
+
+    async def results(self, call: Call) -> Reply:
+        """Return a page of the result, whose next one is named by ``Sforce-Locator``; ``null`` on the last."""
+        job = self._find(call)
+        if isinstance(job, Reply):
+            return job
+        if job.request and job.request["version"] != call.params["sf_version"]:
+            return self.error(409, "The query was created in another API version")
+        if job.phase is not Phase.SUCCEEDED:
+            return self.error(400, f"Results are not available in state {job.vendor_state}", "INVALIDJOBSTATE")
+        most = whole_number(call.query.get("maxRecords", ""), PAGE_ROWS)
+        first = whole_number(_text_of(call.query.get("locator", "")), 0)
+        if most < 1 or first < 0:
+            return self.error(400, "maxRecords or locator is not valid", "INVALID_QUERY_LOCATOR")
+        if job.result and job.result.page_rows:
+            most = min(most, job.result.page_rows)
+        content = await result_content(call, job)
+        page = await asyncio.to_thread(page_of, content, first, most)
+        if page is None:
+            return self.error(400, "invalid query locator", "INVALID_QUERY_LOCATOR")
+        following = "null" if page.following is None else _locator(str(page.following))
+        headers = [("sforce-locator", following), ("sforce-numberofrecords", str(page.rows))]
+        return await served(call, Reply(200, page.content, headers, chunked=True), job)
+
+
+def _locator(text: str) -> str:
+    """Return a pseudo-random text as in the guide's examples (``MTAwMDA``)."""
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _text_of(locator: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(locator.encode("ascii") + b"==").decode("ascii")
+    except (binascii.Error, UnicodeError):
+        return "-"
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")

@@ -1,0 +1,54 @@
+"""Poll one job: the rule for failed polls, shared by sensors, operators and tasks that resume a job."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from airflow_provider_batchdl._redaction.redactor import get_logger
+from airflow_provider_batchdl.exceptions import BatchDlError, JobNotFoundError
+from airflow_provider_batchdl.polling.backoff import MAX_FAILURES, until_found
+
+if TYPE_CHECKING:
+    from airflow_provider_batchdl.hooks.base import BatchApiHook
+    from airflow_provider_batchdl.jobs import Job
+    from airflow_provider_batchdl.polling.backoff import PollBackoff
+
+log = get_logger(__name__)
+
+
+def poll(hook: BatchApiHook, job_id: str, backoff: PollBackoff) -> Job | None:
+    """Poll a job that a task waits for; None if the poll failed and is to be retried.
+
+    Raises:
+        JobNotFoundError: it was not found in several consecutive polls and the vendor does not list it, or in twice as
+            many.
+        BatchDlError: waiting longer cannot help, or there were too many consecutive failures.
+    """
+    try:
+        job = hook.get_job(job_id)
+    except BatchDlError as error:
+        try:
+            backoff.record_failure(error)
+        except JobNotFoundError:
+            if backoff.failures >= 2 * MAX_FAILURES or not hook.is_listed(job_id):
+                raise
+            log.warning("Job %s was not found, but the vendor lists it; still waiting", job_id)
+        return None
+    backoff.reset()
+    return job
+
+
+def find_job(hook: BatchApiHook, job_id: str, *, young: bool = False) -> Job:
+    """Get a job; if it is not found, retry a few times and check the vendor's list.
+
+    Args:
+        hook: the account.
+        job_id: the job.
+        young: whether it may be new; then it counts as gone after two minutes, else after some seconds.
+
+    Raises:
+        JobNotFoundError: it is gone.
+        BatchDlError: what else went wrong, typed.
+    """
+    return until_found(partial(hook.get_job, job_id), partial(hook.is_listed, job_id), young=young)

@@ -1,0 +1,198 @@
+"""Checks of the requests that a vendor makes: ids in paths, submits that may not be repeated, secrets."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+from urllib.parse import quote, unquote
+
+import httpx
+
+from airflow_provider_batchdl.exceptions import BatchDlError, UnexpectedResponseError, VendorUnavailableError
+from airflow_provider_batchdl.jobs import ResultFile
+from airflow_provider_batchdl.testing.bench import Bench, EndlessError, first_request, locate
+from airflow_provider_batchdl.testing.driving import Answer
+from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Vendor
+from airflow_provider_batchdl.vendors.extras import is_secret
+
+OPERATIONS = ("submit", "status", "list", "cancel", "download", "balance", "check")
+ODD_IDS = (
+    "..", ".", "../x", "a/b", "a?b=1", "a#b", "a b", "a%2Fb", "a;b", "a\\b", "a&b", "@other.example",
+    "//other.example/x", ":8080", "ключ", "%2e%2e",
+)  # fmt: skip
+
+
+def check_ids(bench: Bench) -> Iterator[str]:
+    """Ids that are more than letters: each stays one segment of the path, or is refused."""
+    for name, request_of in _by_id(bench).items():
+        try:
+            plain = first_request(partial(request_of, bench.vendor(), bench.job_id))
+        except Exception as error:  # noqa: BLE001 that is what is looked for
+            yield f"{name} refuses {bench.job_id!r}, the id given here: {type(error).__name__}: {error}"
+            continue
+        if plain is None:
+            continue
+        if name != "a result file's id" and plain.job_id is None:
+            yield f"{name} makes a request without job_id, so an answer about another job goes unnoticed"
+        for odd in ODD_IDS:
+            try:
+                request = first_request(partial(request_of, bench.vendor(), odd))
+            except BatchDlError:
+                continue
+            except Exception as error:  # noqa: BLE001 as above
+                yield f"{name} raises {type(error).__name__} over the id {odd!r}, and must raise InvalidRequestError"
+                break
+            if request is not None and (problem := _leaves(plain, request, bench.job_id, odd)):
+                yield f"{name} puts the id {odd!r} into its path as it is, which {problem}: use path_segment"
+                break
+
+
+def _by_id(bench: Bench) -> dict[str, Callable[[Vendor, str], Flow[Any]]]:
+    flows: dict[str, Callable[[Vendor, str], Flow[Any]]] = {"get_job": lambda vendor, job_id: vendor.get_job(job_id)}
+    if "cancel_job" in bench.flows():
+        flows["cancel_job"] = lambda vendor, job_id: vendor.cancel_job(job_id)
+    flows["result_request"] = lambda vendor, job_id: locate(vendor, bench.job(job_id=job_id), ResultFile(job_id))
+    flows["a result file's id"] = lambda vendor, file_id: locate(vendor, bench.job(), ResultFile(file_id))
+    return flows
+
+
+def _leaves(plain: ApiRequest, request: ApiRequest, plain_id: str, odd: str) -> str | None:
+    """The difference in shape from the request of a plain id, in words; None where there is none."""
+    if quote(plain_id, safe="") not in plain.path or request.path == plain.path:
+        return None
+    base = "https://vendor.example/base"
+    try:
+        there, here = httpx.URL(base + plain.path), httpx.URL(base + request.path)
+    except httpx.InvalidURL:
+        return "is no URL"
+    if here.host != there.host or here.port != there.port:
+        return f"leads to the host {here.host!r}"
+    segments, others = _segments(there), _segments(here)
+    if len(segments) != len(others) or here.fragment or _query(here) != _query(there):
+        return f"leads to {here.raw_path.decode()!r}"
+    for segment, other in zip(segments, others, strict=True):
+        if segment != other and unquote(segment).replace(plain_id, odd) != unquote(other):
+            return f"leads to {here.raw_path.decode()!r}"
+    return None
+
+
+def _segments(url: httpx.URL) -> list[str]:
+    return url.raw_path.partition(b"?")[0].decode().split("/")
+
+
+def _query(url: httpx.URL) -> bytes:
+    return url.query
+
+
+def check_submit(bench: Bench) -> Iterator[str]:
+    """A submit that is sent once, also where its answer is lost."""
+    sent: list[ApiRequest] = []
+
+    def lose(request: ApiRequest) -> Answer:
+        sent.append(request)
+        if request.repeatable:
+            return bench.good(request)
+        return VendorUnavailableError("No answer.", vendor=bench.kind.name, maybe_processed=True)
+
+    try:
+        value, _ = bench.run(lambda vendor: vendor.submit(bench.submission), lose)
+    except (VendorUnavailableError, UnexpectedResponseError):
+        value = None
+    except EndlessError:
+        yield "submit never ends"
+        return
+    except Exception as error:  # noqa: BLE001 as above
+        value = None
+        if any(not each.repeatable for each in sent):
+            yield (
+                f"submit makes {type(error).__name__} of a lost answer: let the error pass, so that the job is "
+                "searched for instead of submitted again"
+            )
+        elif not sent:
+            yield f"submit refuses the request given here: {type(error).__name__}: {error}"
+            return
+    if not any(not each.repeatable for each in sent):
+        yield "submit may be sent twice, and billed twice: mark the request that makes the job with repeatable=False"
+    if sum(not each.repeatable for each in sent) > 1:
+        yield "submit submits again after a lost answer, which may make a second job"
+    if value is not None:
+        yield "submit makes up a job although its answer was lost"
+
+
+def check_requests(bench: Bench) -> Iterator[str]:
+    """All requests of all flows: known operations, and no secret outside of ``auth``."""
+    secrets = _secrets(bench)
+    for name, flow_of in bench.flows().items():
+        made: list[ApiRequest] = []
+
+        def note(request: ApiRequest, made: list[ApiRequest] = made) -> Answer:
+            made.append(request)
+            return bench.good(request)
+
+        with suppress(Exception):  # the other checks speak of it
+            bench.run(flow_of, note)
+        for request in made:
+            if request.operation not in OPERATIONS:
+                known = ", ".join(OPERATIONS)
+                yield f"{name} calls its operation {request.operation!r}, and there are only {known}"
+            if any(secret in _text(request) for secret in secrets):
+                yield f"{name} has a secret in its request, which is logged: auth puts secrets on requests"
+            if not request.path.startswith("/") and not getattr(request, "url", None):
+                yield f"{name} has the path {request.path!r}, which must begin with '/'"
+
+
+def _text(request: ApiRequest) -> str:
+    """A request's content as it would be sent: a secret's own representation is masked."""
+    parts = (request.path, request.url, request.params, request.headers, request.form, request.json, request.content)
+    return json.dumps([dict(each) if isinstance(each, Mapping) else each for each in parts], default=str)
+
+
+def check_secrets(bench: Bench, run_all: Callable[[], None]) -> Iterator[str]:
+    """No secret in representations and logs, whatever happens.
+
+    Args:
+        bench: the vendor.
+        run_all: the other checks, in the course of which it logs.
+    """
+    secrets = _secrets(bench)
+    vendor = bench.vendor()
+    for what, value in (
+        ("the vendor", vendor),
+        ("auth()", vendor.auth()),
+        ("rate_limit_scope", vendor.rate_limit_scope),
+    ):
+        if any(secret in repr(value) for secret in secrets):
+            yield f"a secret is in the representation of {what}, which error reports show"
+    with _logged() as lines:
+        run_all()
+    if any(secret in line for secret in secrets for line in lines):
+        yield "a secret is in a log line: log by _redaction's get_logger, or not at all"
+
+
+def _secrets(bench: Bench) -> list[str]:
+    extra = [value for name, value in bench.account.extra.items() if isinstance(value, str) and is_secret(name)]
+    return [str(each) for each in (bench.account.secret, *extra) if each]
+
+
+@contextmanager
+def _logged() -> Iterator[list[str]]:
+    """The lines that are logged within, by any logger."""
+    lines: list[str] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(record.getMessage())
+
+    root, handler = logging.getLogger(), Collector()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        yield lines
+    finally:
+        root.setLevel(level)
+        root.removeHandler(handler)

@@ -1,0 +1,142 @@
+"""Remove what killed downloads left and no later try removed."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_batchdl._redaction.redactor import get_logger
+from airflow_provider_batchdl._values import times
+from airflow_provider_batchdl.transfer.sinks.errors import destination_error
+from airflow_provider_batchdl.transfer.sinks.local.partial import (
+    DRAFT,
+    PARTIAL,
+    STATE,
+    remove_if_unused,
+    remove_work_folder,
+)
+from airflow_provider_batchdl.transfer.state import WORK_FOLDER
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+log = get_logger(__name__)
+
+A_DAY = timedelta(days=1)
+# As long as Airflow's own state store keeps what a task has stored.
+A_MONTH = timedelta(days=30)
+_RECORD = re.compile(r"[0-9a-f]{32}\.json")
+
+
+def sweep(
+    fs: AbstractFileSystem, path: str, *, older_than: timedelta = A_DAY, records_older_than: timedelta = A_MONTH
+) -> list[str]:
+    """Remove what downloads under ``path`` left that were killed and never retried.
+
+    A download removes its own leftovers and those of earlier tries at the same target. This is for the others: run it
+    in a DAG of its own, say once a day. No later try can resume what it removes.
+
+    * Local disk: partial files ``.batchdl/.<name>.<16 hex digits>.part`` and their records, in all folders below; never
+      one that a running download holds.
+    * S3: unfinished multipart uploads. S3 does not say whose they are: *every* upload under the prefix that was
+      started long enough ago is aborted, so ``older_than`` must exceed the longest upload of anybody who writes there.
+      And our upload records, objects ``.<name>.<16 hex digits>.part.json``, of the same age.
+    * Google Cloud Storage: nothing. An unfinished upload is no object, no request lists it, and it expires after a
+      week.
+    * Azure Blob Storage: nothing. Removing the blocks of an unfinished upload would delete the blob, even one published
+      in that moment; Azure drops them a week after the last.
+    * Other stores: objects with such names. No lock says whether one is in use, so ``older_than`` must be as long as
+      for S3.
+
+    In all of them it removes the records ``.batchdl/<32 hex digits>.json`` of tasks' jobs as well, which tasks leave
+    there before Airflow 3.3: with its record gone, a retry submits, and pays for, another job.
+
+    Args:
+        fs: the store, an fsspec file system (``ObjectStoragePath.fs``).
+        path: the folder or prefix in it (``ObjectStoragePath.path``).
+        older_than: leave what was written to, or started, more recently.
+        records_older_than: the same for job records; longer than any task is retried and any job runs.
+
+    Returns:
+        The removed paths; for an S3 upload, that of the object that it would have become.
+
+    Raises:
+        DestinationError: the store refused a request.
+    """
+    from fsspec.implementations.local import LocalFileSystem
+
+    before, records_before = (times.now() - age for age in (older_than, records_older_than))
+    s3fs = sys.modules.get("s3fs")
+    try:
+        if isinstance(fs, LocalFileSystem):
+            removed = list(_local(fs._strip_protocol(path), before.timestamp(), records_before.timestamp()))
+        elif s3fs is not None and isinstance(fs, s3fs.S3FileSystem):
+            removed = [*_uploads(fs, path, before), *_objects(fs, path, before, records_before)]
+        else:
+            removed = list(_objects(fs, path, before, records_before))
+    except Exception as error:  # noqa: BLE001  every store raises its own kinds
+        raise destination_error(path, "sweep", error) from None
+    for each in removed:
+        log.info("Removed leftover of a killed download: %s", each)
+    return removed
+
+
+def _local(folder: str, before: float, records_before: float) -> Iterator[str]:
+    for parent, _, names in os.walk(folder):
+        records = [str(Path(parent, name)) for name in sorted(names)] if Path(parent).name == WORK_FOLDER else []
+        for path in filter(_is_record, records):
+            if _last_write(path) < records_before:
+                with suppress(FileNotFoundError):
+                    Path(path).unlink()
+                    yield path
+        partials = {match["partial"] for match in map(PARTIAL.fullmatch, names) if match}
+        for path in (str(Path(parent, name)) for name in sorted(partials)):
+            if _last_write(path) < before and remove_if_unused(path):
+                yield path
+        remove_work_folder(parent)
+
+
+def _last_write(path: str) -> float:
+    times = []
+    for each in (path, path + STATE, path + DRAFT):
+        try:
+            times.append(os.lstat(each).st_mtime)
+        except OSError:
+            continue
+    return max(times, default=time.time())
+
+
+def _uploads(fs: Any, path: str, before: datetime) -> Iterator[str]:
+    bucket, prefix, _ = fs.split_path(path)
+    page: dict[str, Any] = {"IsTruncated": True}
+    after: dict[str, str] = {}
+    while page.get("IsTruncated"):
+        page = fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=prefix, **after)
+        for upload in page.get("Uploads", []):
+            if upload["Initiated"] < before:
+                fs.call_s3("abort_multipart_upload", Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+                yield f"{bucket}/{upload['Key']}"
+        after = {"KeyMarker": page.get("NextKeyMarker", ""), "UploadIdMarker": page.get("NextUploadIdMarker", "")}
+
+
+def _objects(fs: AbstractFileSystem, path: str, before: datetime, records_before: datetime) -> Iterator[str]:
+    for found in fs.find(path):
+        is_record = _is_record(found)
+        if not is_record and not PARTIAL.fullmatch(found.rpartition("/")[2]):
+            continue
+        if (written := times.moment_of(fs.modified(found))) and written < (records_before if is_record else before):
+            fs.rm_file(found)
+            yield found
+
+
+def _is_record(path: str) -> bool:
+    """True if it is a task's record of its job; see `Destination.record`."""
+    folder, _, name = path.rpartition("/")
+    return _RECORD.fullmatch(name) is not None and folder.rpartition("/")[2] == WORK_FOLDER

@@ -1,0 +1,212 @@
+"""Download all result files of a job, into a destination or into memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import replace
+from typing import Unpack
+
+from airflow_provider_batchdl._redaction.redactor import get_logger
+from airflow_provider_batchdl._redaction.tracebacks import emptied_frames
+from airflow_provider_batchdl.client import BatchClient
+from airflow_provider_batchdl.exceptions import ResultNotReadyError
+from airflow_provider_batchdl.jobs import RESULT, Job, LandedFile, Landing, ResultFile
+from airflow_provider_batchdl.options import DEFAULTS, DownloadKeywords, DownloadOptions, spell_out
+from airflow_provider_batchdl.transfer.destination import Destination
+from airflow_provider_batchdl.transfer.ending import close_unpublished, names_the_job
+from airflow_provider_batchdl.transfer.fetching import fetched
+from airflow_provider_batchdl.transfer.manifest import recorded_landing, write_manifest
+from airflow_provider_batchdl.transfer.numbering import listed_files, matching
+from airflow_provider_batchdl.transfer.overwrite import refuse_all_existing, refuse_existing, refuse_unusable
+from airflow_provider_batchdl.transfer.paging import received_files
+from airflow_provider_batchdl.transfer.progress import Progress, ProgressLines, amount, log_landing
+from airflow_provider_batchdl.transfer.received import Received
+from airflow_provider_batchdl.transfer.receiving import Receiver
+from airflow_provider_batchdl.transfer.replacing import make_way, remove_replaced
+from airflow_provider_batchdl.transfer.result import landing_of
+from airflow_provider_batchdl.transfer.sinks.base import Sink
+from airflow_provider_batchdl.transfer.state import StateStore
+
+__all__ = ["Destination", "checked_job", "download", "fetch"]
+
+log = get_logger(__name__)
+
+
+def checked_job(client: BatchClient, job_id: str, *, accept_partial: bool = False) -> Job:
+    """Get a job that has results.
+
+    Raises:
+        ResultNotReadyError: it has none yet.
+        JobFailedError: it failed.
+        JobCancelledError: it was cancelled, and partial results are not accepted or not available.
+    """
+    job = client.run(client.vendor.get_job(job_id))
+    if not client.vendor.ensure_results(job, accept_partial=accept_partial):
+        raise ResultNotReadyError(
+            f"The {client.vendor.label} job is still {job.vendor_state}.", vendor=client.vendor.name, job_id=job_id
+        )
+    return job
+
+
+@names_the_job
+@emptied_frames()
+@spell_out
+def download(
+    client: BatchClient,
+    job_id: str,
+    destination: Destination,
+    options: DownloadOptions = DEFAULTS,
+    *,
+    state: StateStore | None = None,
+    on_landed: Callable[[Landing], None] | None = None,
+    section: Callable[[], AbstractContextManager[object]] = nullcontext,
+    progress: Callable[[], Progress] = ProgressLines,
+    **given: Unpack[DownloadKeywords],
+) -> Landing:
+    """Download a job's result files into a destination, all of them or none.
+
+    Every file is complete and verified before the first becomes visible; the manifest is written last.
+
+    Args:
+        client: the account's client.
+        job_id: the vendor's id of the job.
+        destination: an object, or a folder for objects under the vendor's file names.
+        options: how to download it. The manifest of a replaced result is removed first, and with it the objects that
+            only that result has; see `retire`. ``if_exists="skip"`` returns the landing that the manifest there
+            records.
+        state: stores the progress of a large upload for a next try to resume it; by default beside the destination,
+            which needs the right to read and delete there, too.
+        on_landed: called with the landing of a download; not for a result that was there already.
+        section: makes a context that is entered before the first request and left when all files are published.
+        progress: makes the progress reporter of each file; lines in the log by default.
+        given: single options, which replace those of ``options``.
+
+    Raises:
+        InvalidArgumentError: an option cannot have this value.
+        EmptyResultError: there is no result file, and ``on_empty`` is ``"fail"``.
+        DestinationError: something is in the way (not retryable), or the store refused.
+        BatchDlError: what went wrong, typed; nothing new is visible then, unless it was the store that failed
+            between two publications: without a manifest, several files are not complete.
+    """
+    began = time.monotonic()
+    options = options.having(given)
+    job = checked_job(client, job_id, accept_partial=options.accept_partial)
+    files = listed_files(client.vendor, job, on_empty=options.on_empty)
+    if not files and options.on_empty == "skip":
+        return landing_of(client, job, (), (), began=began)
+    refuse_unusable(destination)
+    if options.if_exists == "skip" and (found := _recorded(client, job, destination, files, options)):
+        remove_replaced(destination, found, options)
+        return found
+    landing = _land(Receiver(client, job, destination, options, state, progress), files, section, began)
+    log_landing(landing)
+    if on_landed is not None:
+        on_landed(landing)
+    return landing
+
+
+@names_the_job
+@emptied_frames()
+@spell_out
+def fetch(
+    client: BatchClient,
+    job_id: str,
+    options: DownloadOptions = DEFAULTS,
+    *,
+    max_bytes: int,
+    **given: Unpack[DownloadKeywords],
+) -> object:
+    """A small result, parsed: JSON as it is, JSON lines and CSV rows as a list; several parts as one list.
+
+    Only files of kind ``result``: errors and the like that come beside them are not downloaded.
+
+    Args:
+        client: the account's client.
+        job_id: the vendor's id of the job.
+        options: how to download it. ``accept_partial``, ``on_empty`` and ``join_pages`` count here; without a result
+            file, all but ``on_empty="fail"`` return ``[]``.
+        max_bytes: the most that all parts together may have, and a gzip file unpacked.
+        given: single options, which replace those of ``options``.
+
+    Raises:
+        InvalidArgumentError: an option cannot have this value.
+        EmptyResultError: there is no result file, and ``on_empty`` is ``"fail"``.
+        ResultTooLargeError: the result is larger; it is not read to its end to find out.
+        BatchDlError: what else went wrong, typed.
+    """
+    options = replace(options.having(given), max_connections=1)
+    job = checked_job(client, job_id, accept_partial=options.accept_partial)
+    listed = listed_files(client.vendor, job, on_empty=options.on_empty)
+    values = list(fetched(client, job, [file for file in listed if file.kind == RESULT], options, max_bytes))
+    if len(values) == 1:
+        return values[0]
+    return [row for value in values for row in (value if isinstance(value, list) else [value])]
+
+
+def _land(
+    receiver: Receiver,
+    files: tuple[ResultFile, ...],
+    section: Callable[[], AbstractContextManager[object]],
+    began: float,
+) -> Landing:
+    """Receive all ``files``, then publish them and the manifest."""
+    client, destination, options = receiver.client, receiver.destination, receiver.options
+    writes_manifest = _has_manifest(receiver, len(files))
+    if receiver.create_only:
+        refuse_all_existing(destination, files, manifest=writes_manifest)
+    complete: list[tuple[Sink, Received, LandedFile]] = []
+    with section(), ExitStack() as sinks:
+        for sink, received, landed in received_files(receiver, files):
+            sinks.push(_ending(sink))
+            sink.finalize()
+            complete.append((sink, received, landed))
+            if landed.part is not None or len(files) > 1:
+                log.info("Received %s: %s", _counted(len(complete), files, client), amount(received.bytes))
+        if not writes_manifest and (writes_manifest := _has_manifest(receiver, len(complete))) and receiver.create_only:
+            refuse_existing(destination.manifest())
+        landing = _landing(receiver, complete, began)
+        make_way(destination, landing, options)
+        for sink, _, _ in complete:
+            sink.publish()
+    landing = _landing(receiver, complete, began)
+    if writes_manifest:
+        write_manifest(destination, landing, create_only=receiver.create_only)
+    remove_replaced(destination, landing, options)
+    return landing
+
+
+def _has_manifest(receiver: Receiver, count: int) -> bool:
+    """True if a result of so many files gets a manifest, for which there is a place."""
+    if not receiver.options.writes_manifest(count):
+        return False
+    refuse_unusable(receiver.destination.manifest())
+    return True
+
+
+def _landing(receiver: Receiver, complete: Sequence[tuple[Sink, Received, LandedFile]], began: float) -> Landing:
+    landed = tuple(replace(file, verified_by=(*file.verified_by, *sink.attested)) for sink, _, file in complete)
+    return landing_of(
+        receiver.client, receiver.job, landed, [received.stats for _, received, _ in complete], began=began
+    )
+
+
+def _counted(count: int, files: tuple[ResultFile, ...], client: BatchClient) -> str:
+    return f"file {count}" if client.vendor.has_pages else f"{count} of {len(files)} files"
+
+
+def _ending(sink: Sink) -> Callable[[type[BaseException] | None, BaseException | None, object], None]:
+    return lambda kind, error, trace: close_unpublished(sink, error)
+
+
+def _recorded(
+    client: BatchClient, job: Job, destination: Destination, files: tuple[ResultFile, ...], options: DownloadOptions
+) -> Landing | None:
+    """The landing that the manifest at the destination records for this job."""
+    same = matching(files, client.vendor, options)
+    landing = recorded_landing(destination, vendor=client.vendor.name, job_id=job.id, is_same=same)
+    if landing is not None:
+        log.info("The result of job %s is already at %s, unchanged; skipping the download", job.id, destination.uri)
+        return replace(landing, resumed=0, restarted=0)
+    return None

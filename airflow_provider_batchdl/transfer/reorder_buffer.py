@@ -1,0 +1,91 @@
+"""Where bytes of several connections wait until it is their turn to be read, in the file's order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from threading import Lock
+from typing import Protocol
+
+_READ = 1 << 20
+
+
+class ReorderBuffer(Protocol):
+    """Buffer that several threads fill and one thread reads in order. Raises `OSError`."""
+
+    ahead: int | None
+    """Most bytes that it holds unread; None for no limit."""
+
+    def put(self, at: int, data: bytes | memoryview) -> None:
+        """Store the bytes that start at ``at``."""
+
+    def take(self, at: int, end: int) -> Iterator[bytes]:
+        """Read the bytes from ``at`` to ``end``, all of which have been put."""
+
+    def close(self) -> None:
+        """Free it, once no thread uses it."""
+
+
+class MemoryReorderBuffer:
+    """Reorder buffer in memory, for stores that take bytes in order only.
+
+    Args:
+        ahead: the most bytes that it holds.
+    """
+
+    def __init__(self, ahead: int) -> None:
+        self.ahead: int | None = ahead
+        self._pieces: dict[int, bytes] = {}
+        self._lock = Lock()
+
+    def put(self, at: int, data: bytes | memoryview) -> None:
+        """Store the bytes that start at ``at``."""
+        with self._lock:
+            self._pieces[at] = bytes(data)
+
+    def take(self, at: int, end: int) -> Iterator[bytes]:
+        """Remove and return the bytes from ``at`` to ``end``."""
+        while at < end:
+            with self._lock:
+                piece = self._pieces.pop(at)
+            at += len(piece)
+            yield piece
+
+    def close(self) -> None:
+        """Drop the unread bytes."""
+        self._pieces.clear()
+
+
+class FileReorderBuffer:
+    """Reorder buffer in the partial file itself: each byte is written at its offset.
+
+    Args:
+        fd: the file, open for reading and writing. It is duplicated: a late thread must not write to another file that
+            got the same number.
+    """
+
+    ahead: int | None = None
+
+    def __init__(self, fd: int) -> None:
+        self._fd = os.dup(fd)
+
+    def put(self, at: int, data: bytes | memoryview) -> None:
+        """Write the bytes that start at ``at``."""
+        view = memoryview(data)
+        while view:
+            count = os.pwrite(self._fd, view, at)
+            at += count
+            view = view[count:]
+
+    def take(self, at: int, end: int) -> Iterator[bytes]:
+        """Read the bytes from ``at`` to ``end`` back, from the page cache."""
+        while at < end:
+            piece = os.pread(self._fd, min(_READ, end - at), at)
+            if not piece:
+                raise OSError("the partial file became shorter")
+            at += len(piece)
+            yield piece
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self._fd)

@@ -1,0 +1,3 @@
+"""Azure Blob Storage: blocks, committed last."""
+
+__all__: list[str] = []

@@ -1,0 +1,161 @@
+"""Azure Blob Storage: blocks that only `publish` commits.
+
+`adlfs`'s own file object is not used. Read in adlfs 2026.8 (`spec.py`, `AzureBlobFile`): it uploads each block while
+the writer waits, holds a second copy of it, and when it is closed commits all bytes so far, also while an exception
+unwinds. Here the same client (credentials, endpoint, time-outs) sends the same requests.
+
+Sources: https://learn.microsoft.com/rest/api/storageservices/put-block (blocks are no part of the blob until committed;
+those of a blob that never is are dropped a week after the last; 4000 MiB a block),
+https://learn.microsoft.com/rest/api/storageservices/put-block-list (the commit, which also drops all blocks it does not
+name), https://learn.microsoft.com/azure/storage/blobs/scalability-targets (50,000 blocks a blob).
+"""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING
+
+from airflow_provider_batchdl.transfer.sinks.azure.blocks import AzureBlob, BlockUpload
+from airflow_provider_batchdl.transfer.sinks.base import STORE_CHECKSUM
+from airflow_provider_batchdl.transfer.sinks.buffered import BlockSink, only
+from airflow_provider_batchdl.transfer.sinks.errors import ended, no_object, store_code
+
+if TYPE_CHECKING:
+    from adlfs import AzureBlobFileSystem
+
+BLOCK = 8 << 20
+"""Bytes in a block where nothing asks for larger ones."""
+IN_FLIGHT_BYTES = 16 << 20
+"""Bytes of all blocks in flight, beside the one being filled (one block at least)."""
+SMALL = 256 << 10
+"""Bytes that `publish` sends in a single request, and that a finalized sink may hold in memory."""
+PLANNED_BLOCKS = 45_000
+"""Blocks a blob of known size is cut into at most: a tenth of the store's 50,000 is left for a wrong hint."""
+GROW_EVERY = 10_000
+"""Blocks after which the block size doubles: 8 MiB blocks then end at 2.3 TiB instead of 390 GiB."""
+MAX_BLOCKS = 50_000
+
+
+def block_size(number: int, expected_bytes: int | None, *, block: int = BLOCK, grow_every: int = GROW_EVERY) -> int:
+    """Bytes in block `number` (from 0) of a blob whose size is `expected_bytes`, where that is known.
+
+    It grows only after the blocks that were to be enough.
+    """
+    expected = expected_bytes or 0
+    size = -(-max(block, -(-expected // PLANNED_BLOCKS)) // (1 << 20)) << 20
+    return size << max(0, number - expected // size) // grow_every
+
+
+class AzureSink(BlockSink[io.BytesIO]):
+    """A `Sink` for one block blob.
+
+    Up to `SMALL` bytes become one Put Blob at `publish` (also 0 bytes); more become blocks, which are sent while the
+    next one is being filled, and which one Put Block List then makes the blob. Memory: one block being filled plus at
+    most `IN_FLIGHT_BYTES` (or one block) in flight. With `create_only` the last request is always a Put Block List, and
+    says `If-None-Match: *`. Every request carries its MD5, and the store refuses what arrives otherwise; the list that
+    is committed names the blocks in their order. So the store has checked every byte of a blob that appears.
+
+    Uncommitted blocks are invisible to listings and readers. But Azure has no request that drops blocks and nothing
+    else: deleting the blob would also delete what another writer publishes at that moment. So the blocks of a discarded
+    upload stay, and are billed, until somebody publishes the same blob, or a week has passed.
+
+    Two writers to one blob do not mix, but the first to publish drops the other's blocks, whose `publish` then is a
+    retryable `DestinationError`.
+    """
+
+    def __init__(
+        self,
+        fs: AzureBlobFileSystem,
+        path: str,
+        uri: str,
+        *,
+        expected_bytes: int | None = None,
+        create_only: bool = False,
+        block: int = BLOCK,
+        grow_every: int = GROW_EVERY,
+    ) -> None:
+        self.uri = uri
+        self.written = 0
+        container, name, _ = fs.split_path(path)
+        if not container or not name or name.endswith("/"):
+            raise no_object(uri)
+        self._blob = AzureBlob(fs, container, name, path, create_only=create_only)
+        self._block_size = partial(block_size, expected_bytes=expected_bytes, block=block, grow_every=grow_every)
+        self._begin()
+
+    def _begin(self) -> None:
+        self.written = 0
+        self._upload: BlockUpload | None = None
+        self._finalized = False
+        self._room = self._size = self._block_size(0)
+        self._buffer: io.BytesIO | None = io.BytesIO()
+        self._spare: deque[io.BytesIO] = deque()
+
+    def finalize(self) -> None:
+        """Send the rest and wait for all blocks; only the commit is left.
+
+        A blob of at most `SMALL` bytes stays in memory for its single request.
+        """
+        buffer = self._open_buffer()
+        self._finalized = True
+        if self.written > SMALL:
+            self._guard("upload", self._send_last, buffer)
+
+    def publish(self) -> str | None:
+        """Commit the blocks: the blob appears whole. Returns its ETag without quotes."""
+        if not self._finalized:
+            self.finalize()
+        etag: str | None = self._guard("publish", self._complete)
+        self.attested = (STORE_CHECKSUM,)
+        self._upload, self._buffer, self._finalized = None, None, False
+        return etag
+
+    def discard(self) -> None:
+        """Cancel pending requests. Never raises; may be called again. Uncommitted blocks stay, see the class."""
+        self._upload, self._buffer, self._finalized = None, None, False
+        self._spare.clear()
+        self._blob.stop()
+
+    def _send(self, buffer: io.BytesIO) -> None:
+        """Start uploading the full buffer and take another."""
+        upload = self._begun()
+        while upload.in_flight and (upload.in_flight + 1) * self._size > IN_FLIGHT_BYTES:
+            self._spare.append(upload.collect())
+        upload.send(only(buffer, self._size), self._size)
+        self._room = self._size = self._block_size(upload.blocks_begun)
+        # Overwriting memory the process already has is several times cheaper than touching fresh pages.
+        self._buffer = self._spare.popleft() if self._spare else io.BytesIO()
+        self._buffer.seek(0)
+
+    def _send_last(self, buffer: io.BytesIO) -> None:
+        """Send the last block, wait for every block, release the buffers."""
+        upload, length = self._begun(), self._size - self._room
+        if length:  # an empty blob has no blocks
+            upload.send(only(buffer, length), length)
+        self._buffer = None
+        self._spare.clear()
+        while upload.in_flight:
+            upload.collect()
+
+    def _begun(self) -> BlockUpload:
+        """The upload, with room for one more block."""
+        if self._upload is None:
+            self._upload = BlockUpload(self._blob)
+        if self._upload.blocks_begun >= MAX_BLOCKS:
+            raise ValueError(f"the object has more than {MAX_BLOCKS} blocks; its size was announced too small")
+        return self._upload
+
+    def _complete(self) -> str | None:
+        if self._upload is None and self._buffer is not None:
+            # To Azurite, for one, a Put Blob that is to create finds a blob where only unfinished blocks are.
+            if not self._blob.create_only:
+                return self._blob.put(only(self._buffer, self.written).getvalue())
+            self._send_last(self._buffer)
+        if self._upload is None:
+            raise ended(self.uri)
+        return self._upload.commit()
+
+    def _is_in_the_way(self, error: Exception) -> bool:
+        return self._blob.create_only and store_code(error) == "BlobAlreadyExists"

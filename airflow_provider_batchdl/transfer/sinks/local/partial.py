@@ -1,0 +1,254 @@
+"""Partial files on a local disk: their folder, their names, and the lock that says whose they are.
+
+The partials of a folder's files are in its subfolder `.batchdl`, which is removed when it is empty: on the same file
+system, so that a rename publishes them, and found without listing the folder's files, of which there may be thousands.
+
+A partial `.<name>.<key>.part` has one writer, who holds an exclusive `flock` on it; the kernel drops the lock with
+the process, however that ends. Whoever gets the lock may resume or remove the file. The lock counts only while the name
+still leads to the locked file: publishing renames it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import secrets
+import stat
+
+from airflow_provider_batchdl.transfer.state import WORK_FOLDER
+
+_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+STATE = ".json"
+"""Suffix of the record beside a partial."""
+DRAFT = STATE + ".new"
+"""Suffix of a record that is being written."""
+PARTIAL = re.compile(r"(?P<partial>\.(?P<name>.+)\.(?P<key>[0-9a-f]{16})\.part)(\.json(\.new)?)?", re.DOTALL)
+"""Names of partials and of their records."""
+LARGEST_STATE = 64 << 10
+_AFFIX = len(".") + len(".0123456789abcdef.part") + len(DRAFT)
+
+
+def work_folder(folder: str) -> str:
+    """The folder of the partials of `folder`: its `.batchdl`, if that is a folder of this user, else `folder` itself.
+
+    Whoever owns the folder of a partial could replace the partial.
+    """
+    path = os.path.join(folder, WORK_FOLDER)
+    if os.path.basename(folder) == WORK_FOLDER:
+        return folder
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return path
+    return path if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() else folder
+
+
+def make_work_folder(folder: str) -> str:
+    """As `work_folder`, created if it does not exist.
+
+    Raises:
+        OSError: `folder` does not exist, or cannot be written to.
+    """
+    if os.path.basename(folder) == WORK_FOLDER:
+        return folder
+    path = os.path.join(folder, WORK_FOLDER)
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        if not os.access(folder or ".", os.W_OK | os.X_OK):  # publishing would fail
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder) from None
+        return work_folder(folder)
+    return path
+
+
+def remove_work_folder(path: str) -> bool:
+    """Remove the `.batchdl` at `path` if it is empty. Returns whether it did; never raises."""
+    if os.path.basename(path) == WORK_FOLDER:
+        with contextlib.suppress(OSError):
+            os.rmdir(path)
+            return True
+    return False
+
+
+def path_of(folder: str, name: str, key: str) -> str:
+    """The partial in `folder` of the file `name`, which is cut to fit 255 bytes: it only helps people."""
+    return os.path.join(folder, f".{cut(name)}.{key}.part")
+
+
+def find(folder: str, *, key: str | None, name: str | None = None) -> list[str]:
+    """The partials in `folder` of `key` or of the file `name`, also those of which only the record is left."""
+    try:
+        matches = [PARTIAL.fullmatch(each) for each in os.listdir(folder or ".")]
+    except OSError:
+        return []
+    shown = None if name is None else cut(name)
+    found = {match["partial"] for match in matches if match and (match["key"] == key or match["name"] == shown)}
+    return [os.path.join(folder, each) for each in sorted(found)]
+
+
+def remove_unused(folder: str, name: str, key: str | None) -> None:
+    """Remove the partials of the file `name`, and those of `key`, that no process holds. Never raises.
+
+    A killed try may have known the file by another name, since the name can be the response's.
+    """
+    for path in find(folder, key=key, name=name):
+        remove_if_unused(path)
+
+
+def lock(path: str) -> int | None:
+    """Lock the partial at `path`, created where it is missing.
+
+    Returns:
+        A descriptor; None where another process has it, it is not this user's, or the file system has no locks.
+
+    Raises:
+        OSError: it cannot be created.
+    """
+    for _ in range(8):
+        try:
+            fd = os.open(path, _FLAGS | os.O_CREAT, 0o666)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EPERM, errno.ELOOP):
+                return None
+            raise
+        held = False
+        try:
+            if not _locked(fd):
+                if not os.fstat(fd).st_size and not _locks_work(fd):
+                    os.unlink(path)
+                return None
+            held = _is_ours(fd, path)
+            if held:
+                return fd
+            if _is_second_name(path):
+                os.unlink(path)
+        finally:
+            if not held:
+                os.close(fd)
+    return None
+
+
+def lock_existing(path: str) -> int | None:
+    """As `lock`, but None where nothing is at `path`."""
+    try:
+        fd = os.open(path, _FLAGS)
+    except OSError:
+        return None
+    if _locked(fd) and _is_ours(fd, path):
+        return fd
+    os.close(fd)
+    return None
+
+
+def lock_unchanged(path: str, before: os.stat_result) -> int | None:
+    """As `lock_existing`, but None where the file is another than `before`, or was written to since."""
+    fd = lock_existing(path)
+    if fd is None:
+        return None
+    now = os.fstat(fd)
+    if (now.st_ino, now.st_size, now.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns):
+        return fd
+    os.close(fd)
+    return None
+
+
+def create(folder: str, name: str) -> tuple[str, int]:
+    """Create a partial under a random name, which no try resumes. Raises `OSError`."""
+    path = path_of(folder, name, secrets.token_hex(8))
+    fd = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o666)
+    _locked(fd)
+    return path, fd
+
+
+def read_state(path: str) -> bytes:
+    """Read the record beside the partial at `path`; empty where there is none."""
+    try:
+        fd = os.open(path + STATE, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return b""
+    with os.fdopen(fd, "rb") as file:
+        return file.read(LARGEST_STATE) if os.fstat(fd).st_uid == os.geteuid() else b""
+
+
+def write_state(path: str, data: bytes) -> None:
+    """Replace the record beside the partial at `path`, atomically. Raises `OSError`."""
+    fd = os.open(path + DRAFT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(data)
+    os.replace(path + DRAFT, path + STATE)
+
+
+def remove_state(path: str) -> None:
+    """Remove the record beside the partial at `path`, which cannot be resumed without it. Raises `OSError`."""
+    for each in (path + STATE, path + DRAFT):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(each)
+
+
+def remove(path: str) -> None:
+    """Remove a partial and its record. Never raises."""
+    for each in (path + STATE, path + DRAFT, path):
+        with contextlib.suppress(OSError):
+            os.unlink(each)
+
+
+def remove_if_unused(path: str) -> bool:
+    """Remove a partial unless a process holds it; its record alone if that is all there is. Never raises."""
+    fd = lock_existing(path)
+    if fd is not None or _is_second_name(path):
+        remove(path)
+    elif os.path.lexists(path):
+        return False
+    else:
+        # Not what may be at `path` by now: that would be another writer's.
+        with contextlib.suppress(OSError):
+            remove_state(path)
+    if fd is not None:
+        os.close(fd)
+    return True
+
+
+def cut(name: str) -> str:
+    """`name` as it appears in a partial's own."""
+    return os.fsdecode(os.fsencode(name)[: 255 - _AFFIX])
+
+
+def _locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _locks_work(fd: int) -> bool:
+    """True if the file system has locks; a lock that another process holds is not a failure."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _is_second_name(path: str) -> bool:
+    """True if a kill between the two steps of a create-only publication left this name: the result has the other."""
+    with contextlib.suppress(OSError):
+        status = os.lstat(path)
+        return stat.S_ISREG(status.st_mode) and status.st_nlink > 1 and status.st_uid == os.geteuid()
+    return False
+
+
+def _is_ours(fd: int, path: str) -> bool:
+    """True if the locked file is still the one at `path`, has no other name, and is this user's."""
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_uid != os.geteuid():
+        return False
+    try:
+        return os.path.samestat(status, os.lstat(path))
+    except OSError:
+        return False

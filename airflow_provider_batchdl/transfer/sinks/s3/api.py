@@ -1,0 +1,183 @@
+"""The S3 calls for one object, through the s3fs file system's client."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import io
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tenacity import AsyncRetrying
+
+from airflow_provider_batchdl._redaction.redactor import get_logger
+from airflow_provider_batchdl.client.policy import backoff
+from airflow_provider_batchdl.client.retrying import retry_options
+from airflow_provider_batchdl.transfer.sinks.errors import store_code
+from airflow_provider_batchdl.transfer.sinks.fsspec_loop import begin
+from airflow_provider_batchdl.transfer.sinks.s3.crc32 import crc32, to_base64
+
+if TYPE_CHECKING:
+    from s3fs import S3FileSystem
+
+log = get_logger(__name__)
+
+PRECONDITION_FAILED = "PreconditionFailed"
+"""The code of a refusal because the object exists."""
+ABORT_SECONDS = 60.0
+"""A dead store may hold a task that is being killed no longer than this."""
+ATTEMPTS = 3
+"""Tries of one body, each with botocore's own retries inside."""
+
+
+class WrongObjectError(Exception):
+    """The store made another object than the one that was sent."""
+
+
+class S3Object:
+    """One key of one bucket, through the s3fs file system's client, loop and extra arguments."""
+
+    def __init__(self, fs: S3FileSystem, bucket: str, key: str, path: str, *, create_only: bool = False) -> None:
+        self.fs = fs
+        self.create_only = create_only
+        self.path = path
+        self.names = {"Bucket": bucket, "Key": key}
+
+    def call(self, method: str, *, timeout: float | None = None, **arguments: Any) -> dict[str, Any]:
+        """One S3 call without a body. Raises what s3fs raises."""
+        from fsspec.asyn import sync
+
+        answer: dict[str, Any] = sync(self.fs.loop, self.call_async, method, timeout=timeout, **arguments)
+        return answer
+
+    def list_uploads(self) -> list[dict[str, Any]]:
+        """The unfinished uploads of this and of longer keys: the first thousand. Raises what s3fs raises."""
+        named = {"Bucket": self.names["Bucket"], "Prefix": self.names["Key"]}
+        found: list[dict[str, Any]] = self.fs.call_s3("list_multipart_uploads", **named).get("Uploads", [])
+        return found
+
+    async def call_async(self, method: str, **arguments: Any) -> dict[str, Any]:
+        """`call` as a coroutine on the file system's loop."""
+        answer: dict[str, Any] = await self.fs._call_s3(method, **self.names, **arguments)
+        return answer
+
+    async def send_async(self, method: str, body: io.BytesIO, **arguments: Any) -> dict[str, Any]:
+        """One S3 call with a body, rewound before every try.
+
+        `fs._call_s3` would call again with the same, exhausted file and so upload an empty part; botocore's retries
+        inside one call do rewind. A file, not bytes, because aiohttp then sends it in pieces instead of copying
+        it whole.
+        """
+        from botocore.exceptions import HTTPClientError
+
+        await self.fs.set_session()
+        client = await self.fs.get_s3(self.names["Bucket"])
+        function = getattr(client, method)
+
+        async def send() -> dict[str, Any]:
+            body.seek(0)
+            wanted = self.fs._get_s3_method_kwargs(function, **self.names, **arguments, Body=body)
+            answer: dict[str, Any] = await function(**wanted)
+            return answer
+
+        def on_retry(error: HTTPClientError, seconds: float) -> None:
+            log.info("Retrying the S3 request %s in %.1f s: %s", method, seconds, type(error).__name__)
+
+        options = retry_options(
+            ATTEMPTS, lambda _: True, lambda failures, _: backoff(failures), on_retry, kind=HTTPClientError
+        )
+        return await AsyncRetrying(**options)(send)
+
+    async def takes_checksums(self) -> bool:
+        """True where the client may send CRC-32 checksums: it is not configured to send none, or others."""
+        await self.fs.set_session()
+        client = await self.fs.get_s3(self.names["Bucket"])
+        # Before botocore 1.36 there is no such setting, and no checksum.
+        wanted = getattr(client.meta.config, "request_checksum_calculation", "when_required")
+        return wanted == "when_supported" and "ChecksumAlgorithm" not in self.fs.s3_additional_kwargs
+
+    def put(self, body: io.BytesIO) -> tuple[str | None, bool]:
+        """Write the whole object with one PUT, which S3 makes atomic.
+
+        Returns:
+            Its ETag, and whether the store confirmed its checksum.
+        """
+        checksum = to_base64(crc32(body.getbuffer()))
+        wanted = {"ChecksumCRC32": checksum} if self.wait(self.begin(self.takes_checksums)) else {}
+        try:
+            answer = self.wait(self.begin(self.send_async, "put_object", body, **wanted, **self.condition))
+        except Exception as error:
+            if store_code(error) != PRECONDITION_FAILED:
+                raise
+            digest = hashlib.md5(body.getbuffer(), usedforsecurity=False).hexdigest()
+            answer = self.mine_after_all(error, digest)
+        return self.published(answer), self.is_attested(answer, wanted)
+
+    def is_attested(self, answer: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+        """True where the store confirms the checksum of the object that it has made.
+
+        Args:
+            answer: its answer to the request that made the object visible.
+            wanted: the arguments of that request; with `ChecksumCRC32` where it had one.
+
+        Raises:
+            WrongObjectError: the object has another checksum. A store does this that neither compares the checksum
+                with its own nor ignores it. The object is removed.
+        """
+        checksum, found = wanted.get("ChecksumCRC32"), answer.get("ChecksumCRC32")
+        if checksum is None or found is None or found == checksum:
+            return checksum is not None and found == checksum
+        what = f"the object has the checksum {found}, the bytes sent have {checksum}"
+        try:
+            self.call("delete_object", **({"VersionId": answer["VersionId"]} if answer.get("VersionId") else {}))
+        except Exception as error:  # noqa: BLE001  every store raises its own kinds
+            raise WrongObjectError(f"{what}; it could not be removed ({type(error).__name__})") from None
+        raise WrongObjectError(f"{what}; it was removed")
+
+    @property
+    def condition(self) -> dict[str, Any]:
+        """The arguments that make the last request replace nothing."""
+        return {"IfNoneMatch": "*"} if self.create_only else {}
+
+    def exists(self) -> bool:
+        """True where the object exists, as far as the key may know: without a right to read, S3 answers 403 to both."""
+        try:
+            self.call("head_object")
+        except (FileNotFoundError, PermissionError):
+            return False
+        return True
+
+    def mine_after_all(self, error: Exception, etag: str | None) -> dict[str, Any]:
+        """The store's answer about an object with exactly our content, where a repeated request met its own success.
+
+        Args:
+            error: what the last request raised; raised again where it means anything else.
+            etag: that of our content.
+        """
+        repeated = isinstance(error, FileNotFoundError) or store_code(error) == PRECONDITION_FAILED
+        answer: dict[str, Any] = {}
+        with contextlib.suppress(PermissionError):  # who may only write cannot know
+            answer = self.call("head_object") if repeated else {}
+        if etag is None or str(answer.get("ETag")).strip('"') != etag:
+            raise error
+        return answer
+
+    def published(self, answer: dict[str, Any]) -> str | None:
+        """The ETag of an answer that made the object visible; forgets what the file system cached about it."""
+        self.fs.invalidate_cache(self.path)
+        etag = answer.get("ETag")
+        return str(etag).strip('"') if etag else None
+
+    def begin(self, function: Callable[..., Awaitable[Any]], *args: Any, **arguments: Any) -> asyncio.Task[Any]:
+        """Start a coroutine on the file system's loop and return its task at once."""
+        return begin(self.fs, function, *args, **arguments)
+
+    def wait(self, task: asyncio.Task[Any], *, timeout: float | None = None) -> Any:
+        """The task's result. A signal that raises in this thread leaves the task running."""
+        from fsspec.asyn import sync
+
+        async def result() -> Any:
+            return await task
+
+        return sync(self.fs.loop, result, timeout=timeout)

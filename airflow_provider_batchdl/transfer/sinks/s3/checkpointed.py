@@ -1,0 +1,194 @@
+"""S3 uploads that the next try resumes, on this machine or another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from airflow_provider_batchdl._redaction.redactor import get_logger
+from airflow_provider_batchdl.transfer.sinks.base import CheckpointedSink
+from airflow_provider_batchdl.transfer.sinks.s3.multipart import MultipartUpload
+from airflow_provider_batchdl.transfer.sinks.s3.part import Part, UploadedPart
+from airflow_provider_batchdl.transfer.sinks.s3.sink import S3Sink
+from airflow_provider_batchdl.transfer.sinks.s3.upload_record import UploadRecord, crc32_of, digest_of
+from airflow_provider_batchdl.transfer.state import PartialRecord, StateStore
+
+if TYPE_CHECKING:
+    from s3fs import S3FileSystem
+
+log = get_logger(__name__)
+
+WORTH_RECORDING = 64 << 20
+"""Bytes below which an object has no record: a restart costs less than the records of many that end well."""
+EVERY = 64 << 20
+"""Bytes between two checkpoints, at least; so many may have to be fetched again."""
+
+
+@dataclass(frozen=True)
+class _Point:
+    """A checkpoint that waits for the store to have all parts before it."""
+
+    offset: int
+    parts: int
+    crcs: Mapping[str, int]
+
+
+class CheckpointedS3Sink(S3Sink, CheckpointedSink):
+    """An `S3Sink` that records, outside the process, which upload it is, and every `EVERY` bytes how far it is.
+
+    A worker that is killed leaves the upload open, and the record. The next try asks the store for the upload's parts
+    and resumes after those that come before the last checkpoint, or aborts the upload where it cannot be resumed.
+
+    Args:
+        fs: the file system.
+        path: the object's path.
+        uri: the same for people.
+        records: where the record is stored.
+        key: its key there.
+        expected_bytes: the object's size.
+        create_only: see `S3Sink`.
+        resumed: the record to resume from.
+        parts: its parts, as the store lists them.
+    """
+
+    def __init__(
+        self,
+        fs: S3FileSystem,
+        path: str,
+        uri: str,
+        *,
+        records: StateStore,
+        key: str,
+        expected_bytes: int | None = None,
+        create_only: bool = False,
+        resumed: UploadRecord | None = None,
+        parts: tuple[UploadedPart, ...] = (),
+    ) -> None:
+        self._records = records
+        self._key = key
+        super().__init__(fs, path, uri, expected_bytes=expected_bytes, create_only=create_only)
+        if resumed is not None:
+            self._resume(resumed, parts)
+
+    def _begin(self) -> None:
+        super()._begin()
+        self.partial_record: PartialRecord | None = None
+        self.crcs: Mapping[str, int] | None = None
+        self.next_checkpoint: int | None = None
+        self._points: list[_Point] = []
+        self._has_checkpoints = True
+        self._recorded: int | None = None
+
+    def _resume(self, record: UploadRecord, parts: tuple[UploadedPart, ...]) -> None:
+        self._sizes = record.sizes
+        self._upload = MultipartUpload(
+            self._object, resumed=record.upload_id, parts=parts, is_attested=record.is_attested
+        )
+        self._room = self._size = self._sizes.size(record.parts + 1)
+        self.written = self._recorded = record.offset
+        self.partial_record, self.crcs = record.partial_record, record.crcs
+        self.next_checkpoint = self._boundary()
+
+    def is_worth_resuming(self, total: int) -> bool:
+        """True: smaller files are an `S3Sink`'s."""
+        return True
+
+    def remember(self, partial_record: PartialRecord) -> None:
+        """Record of which file the bytes are, once there is an upload."""
+        self.partial_record = replace(partial_record, target=self._object.names["Key"].rpartition("/")[2])
+        self.next_checkpoint = self._boundary()
+
+    def checkpoint(self, crcs: Mapping[str, int] | None) -> None:
+        """See `CheckpointedSink`. It is recorded when the store has all parts up to here."""
+        if crcs is None:
+            self.next_checkpoint, self._has_checkpoints = None, False
+            return
+        self._guard("upload", self._send, self._open_buffer())
+        if self._upload is not None and self._has_checkpoints:
+            self._points.append(_Point(self.written, self._upload.parts_begun, crcs))
+        self.next_checkpoint = self._boundary()
+
+    def suspend(self) -> None:
+        """End the sink but leave the upload and its record, where the next try can resume it. Never raises."""
+        if not self._recorded:
+            self.discard()
+            return
+        upload, self._recorded = self._end(), None
+        try:
+            if upload is not None:
+                upload.stop()
+        except Exception as error:  # noqa: BLE001  see the docstring: never raises
+            log.debug("Could not stop the parts under way: %s", type(error).__name__)
+
+    def publish(self) -> str | None:
+        """See `S3Sink`. The record is removed."""
+        etag = super().publish()
+        self._forget()
+        return etag
+
+    def discard(self) -> None:
+        """See `S3Sink`. The record is removed, unless the store did not confirm that the upload is gone."""
+        upload = self._end()
+        if upload is None or upload.abort():
+            self._forget()
+
+    def _send(self, buffer: Part) -> None:
+        super()._send(buffer)
+        upload = self._upload
+        if upload is None or self.partial_record is None:
+            return
+        if self._recorded is None:
+            # Before there is anything to resume: the next try has at least to abort the upload.
+            self._record(upload, _Point(0, 0, {}))
+        reached = [point for point in self._points if point.parts <= len(upload.collected)]
+        if reached:
+            self._points = self._points[len(reached) :]
+            self._record(upload, reached[-1])
+
+    def _record(self, upload: MultipartUpload, point: _Point) -> None:
+        if self.partial_record is None:
+            return
+        parts = upload.collected[: point.parts]
+        record = UploadRecord(
+            bucket=self._object.names["Bucket"],
+            key=self._object.names["Key"],
+            upload_id=upload.upload_id,
+            base=self._sizes.base,
+            fixed=self._sizes.fixed,
+            grow_every=self._sizes.grow_every,
+            planned=self._sizes.planned,
+            parts=point.parts,
+            offset=point.offset,
+            etags=digest_of(parts),
+            crc32=crc32_of(parts),
+            is_attested=upload.is_attested,
+            partial_record=self.partial_record,
+            crcs=point.crcs,
+        )
+        self._recorded = point.offset
+        try:
+            self._records.set(self._key, record.to_json())
+        except Exception as error:  # noqa: BLE001  every store raises its own kinds
+            log.warning("Could not record the upload's progress (%s): a retry may restart it", type(error).__name__)
+            self.next_checkpoint, self._has_checkpoints, self._points = None, False, []
+
+    def _forget(self) -> None:
+        if self._recorded is None:
+            return
+        self._recorded = None
+        try:
+            self._records.delete(self._key)
+        except Exception as error:  # noqa: BLE001  the object is whole, or gone: the record does no harm
+            log.debug("Could not remove the upload's record: %s", type(error).__name__)
+
+    def _boundary(self) -> int | None:
+        """The first end of a part `EVERY` bytes ahead; None where the file ends before, or there are no checkpoints."""
+        if not self._has_checkpoints:
+            return None
+        number = 1 if self._upload is None else self._upload.parts_begun + 1
+        end, total = self.written + self._room, self.partial_record.total if self.partial_record else 0
+        while end < self.written + EVERY and end < total:
+            number += 1
+            end += self._sizes.size(number)
+        return end if end < total else None

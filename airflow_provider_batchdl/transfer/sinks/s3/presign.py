@@ -1,0 +1,196 @@
+"""Signed addresses for the parts of an upload, made by the s3fs file system's own client.
+
+The client knows the credentials and renews them, the region, and how the endpoint wants its buckets addressed; it signs
+an `UploadPart` in half a millisecond. What it cannot say in an address (a proxy, a client certificate, encryption with
+the caller's key, a signer of its own) is a reason to leave the sending to it as well.
+
+Sources: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html (the signature in the query; the
+body is not signed), https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html (CRC-32 per
+part).
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+from airflow_provider_batchdl.client.environment import Proxies
+
+if TYPE_CHECKING:
+    from s3fs import S3FileSystem
+
+VALID_SECONDS = 900
+"""Seconds that a signature is valid; every try of a part has a new one."""
+CHECKSUM_HEADER = "x-amz-checksum-crc32"
+_CHECKSUM = "ChecksumCRC32"
+_OWN_ARGUMENTS = frozenset({"Bucket", "Key", "UploadId", "PartNumber", _CHECKSUM})
+
+
+class UnsignableError(Exception):
+    """Why parts have to go through the file system's client."""
+
+
+@dataclass(frozen=True)
+class SignedPart:
+    """The signed request for one part.
+
+    Args:
+        https: whether over TLS.
+        host: the host's name or address.
+        port: its port; None for the scheme's own.
+        target: path and query, with the signature: never to be shown.
+        headers: those that the signature covers, without `Host`.
+    """
+
+    https: bool
+    host: str
+    port: int | None
+    target: str = field(repr=False)
+    headers: dict[str, str]
+
+    @property
+    def origin(self) -> str:
+        """The address without anything secret, for messages."""
+        return f"http{'s' * self.https}://{self.host}" + (f":{self.port}" if self.port else "")
+
+
+@dataclass(frozen=True)
+class PartSigner:
+    """Signs the parts of one object's upload.
+
+    Args:
+        fs: the file system, whose client signs.
+        names: the object's bucket and key.
+        checksums: whether every part is sent with its CRC-32, so that the store refuses a damaged part.
+        tls: what to trust; None for a plain endpoint.
+        timeouts: seconds for connecting, and for each read and write.
+    """
+
+    fs: S3FileSystem
+    names: dict[str, str]
+    checksums: bool
+    tls: ssl.SSLContext | None
+    timeouts: tuple[float, float]
+
+    def sign(self, upload_id: str, number: int, crc32: str | None) -> SignedPart:
+        """The address of part `number`, good for `VALID_SECONDS`. Called in any thread but the file system's loop.
+
+        Args:
+            upload_id: the upload's.
+            number: the part's, from 1.
+            crc32: of its bytes, in base64; None without checksums.
+
+        Raises:
+            UnsignableError: the address would not say all of the request.
+            Exception: what botocore raises, for want of credentials for example.
+        """
+        from fsspec.asyn import sync
+
+        part: SignedPart = sync(self.fs.loop, self.sign_async, upload_id, number, crc32)
+        return part
+
+    async def sign_async(self, upload_id: str, number: int, crc32: str | None) -> SignedPart:
+        """`sign` as a coroutine on the file system's loop."""
+        await self.fs.set_session()
+        client = await self.fs.get_s3(self.names["Bucket"])
+        wanted = {**self.names, "UploadId": upload_id, "PartNumber": number}
+        if crc32 is not None:
+            wanted[_CHECKSUM] = crc32
+        arguments = self.fs._get_s3_method_kwargs(client.upload_part, **wanted)
+        if others := sorted(set(arguments) - _OWN_ARGUMENTS):
+            raise UnsignableError(f"parts need {', '.join(others)}")
+        client.meta.events.register("choose-signer.s3.UploadPart", _prefer_v4, unique_id="batchdl-part-signer")
+        url = await client.generate_presigned_url("upload_part", Params=arguments, ExpiresIn=VALID_SECONDS)
+        return _read(url, {} if crc32 is None else {CHECKSUM_HEADER: crc32})
+
+
+async def signer_for(fs: S3FileSystem, names: dict[str, str], *, checksums: bool) -> PartSigner:
+    """The signer for the parts of one object. A coroutine on the file system's loop.
+
+    Args:
+        fs: the file system.
+        names: the object's bucket and key.
+        checksums: whether to send the CRC-32 of every part.
+
+    Raises:
+        UnsignableError: the file system's client does something that a signed address cannot carry.
+    """
+    from botocore.utils import get_environ_proxies
+
+    await fs.set_session()
+    client = await fs.get_s3(names["Bucket"])
+    config = client.meta.config
+    if reason := _obstacle(fs, config):
+        raise UnsignableError(reason)
+    timeouts = config.connect_timeout, config.read_timeout
+    signer = PartSigner(fs, names, checksums, None, timeouts)
+    probe = await signer.sign_async("probe", 1, "AAAAAA==" if checksums else None)
+    proxies = config.proxies if config.proxies is not None else get_environ_proxies(probe.origin)
+    # What the environment has besides (NO_PROXY alone, a proxy for the other scheme) is none for the client.
+    if proxies.get("https" if probe.https else "http") or Proxies.from_environment().proxy_for(probe.origin):
+        raise UnsignableError("a proxy is configured")
+    if not probe.https:
+        return signer
+    return PartSigner(fs, names, checksums, _trusting(_verify(fs)), timeouts)
+
+
+def _obstacle(fs: S3FileSystem, config: Any) -> str | None:
+    from aiobotocore.config import AioConfig
+    from botocore import UNSIGNED
+
+    plain = AioConfig()
+    if fs.anon or config.signature_version is UNSIGNED:
+        return "requests are not signed, or by another's signer"
+    if (config.s3 or {}).get("payload_signing_enabled"):
+        return "bodies are to be signed"
+    if config.client_cert or config.proxies_config:
+        return "a client certificate or a proxy is configured"
+    if getattr(config, "http_session_cls", plain.http_session_cls) is not plain.http_session_cls:
+        return "another HTTP client is configured"
+    if getattr(config, "connector_args", plain.connector_args) != plain.connector_args:
+        return "the HTTP client's connections are configured"
+    if "ChecksumAlgorithm" in fs.s3_additional_kwargs:
+        return "another checksum is configured"
+    return None
+
+
+def _prefer_v4(signature_version: str, **_: Any) -> str | None:
+    """Signature version 4 for addresses: botocore's own choice is 2, which AWS refuses for buckets made since 2020."""
+    return "s3v4-query" if signature_version in ("v4-query", "s3v4-query") else None
+
+
+def _read(url: str, headers: dict[str, str]) -> SignedPart:
+    split = urlsplit(url)
+    query = parse_qs(split.query)
+    covered = set(query.get("X-Amz-SignedHeaders", [""])[0].split(";"))
+    if query.get("X-Amz-Algorithm") != ["AWS4-HMAC-SHA256"] or covered != {"host", *headers} or not split.hostname:
+        raise UnsignableError("the client signs in another way")
+    target = f"{split.path}?{split.query}"
+    return SignedPart(split.scheme == "https", split.hostname, split.port, target, headers)
+
+
+def _verify(fs: S3FileSystem) -> bool | str:
+    """The client's setting for certificates: `verify`, AWS_CA_BUNDLE or the profile's `ca_bundle`."""
+    verify = fs.client_kwargs.get("verify")
+    if verify is None and fs.session is not None:
+        verify = fs.session.get_config_variable("ca_bundle")
+    return True if verify is None else verify
+
+
+@lru_cache(maxsize=4)
+def _trusting(verify: bool | str) -> ssl.SSLContext:
+    """The client's TLS settings; making them costs some 40 ms, for reading the bundle."""
+    from botocore.httpsession import create_urllib3_context, get_cert_path
+
+    context: ssl.SSLContext = create_urllib3_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.check_hostname = True
+    context.load_verify_locations(get_cert_path(verify))
+    return context

@@ -1,0 +1,115 @@
+"""Finding what a previous try left unfinished on S3."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_batchdl._redaction.redactor import get_logger
+from airflow_provider_batchdl.transfer.sinks.errors import destination_error
+from airflow_provider_batchdl.transfer.sinks.s3 import checkpointed
+from airflow_provider_batchdl.transfer.sinks.s3.api import S3Object
+from airflow_provider_batchdl.transfer.sinks.s3.checkpointed import CheckpointedS3Sink
+from airflow_provider_batchdl.transfer.sinks.s3.multipart import abort_upload, listed_parts
+from airflow_provider_batchdl.transfer.sinks.s3.part import UploadedPart
+from airflow_provider_batchdl.transfer.sinks.s3.sink import S3Sink
+from airflow_provider_batchdl.transfer.sinks.s3.upload_record import SidecarRecordStore, UploadRecord
+
+if TYPE_CHECKING:
+    from s3fs import S3FileSystem
+
+    from airflow_provider_batchdl.transfer.state import StateStore
+
+log = get_logger(__name__)
+
+
+def s3_sink(
+    fs: S3FileSystem,
+    path: str,
+    uri: str,
+    *,
+    expected_bytes: int | None = None,
+    key: str | None = None,
+    create_only: bool = False,
+    state: StateStore | None = None,
+) -> S3Sink:
+    """The sink for a new object, which the next try can resume where that is worth it; see `open_sink`."""
+    if key is None or (expected_bytes or 0) < checkpointed.WORTH_RECORDING:
+        return S3Sink(fs, path, uri, expected_bytes=expected_bytes, create_only=create_only)
+    records = state or SidecarRecordStore(fs, path)
+    return CheckpointedS3Sink(
+        fs, path, uri, records=records, key=key, expected_bytes=expected_bytes, create_only=create_only
+    )
+
+
+def resumable_upload(
+    fs: S3FileSystem, path: str, uri: str, key: str, *, state: StateStore | None = None, create_only: bool = False
+) -> CheckpointedS3Sink | None:
+    """The sink of a download that was stopped, at the last checkpoint that the store has all parts of.
+
+    Args:
+        fs: the file system.
+        path: the target, or the folder it is in, ending in `/`.
+        uri: the same for people.
+        key: what the download was begun with.
+        state: where its record is stored; None for beside the target.
+        create_only: see `S3Sink`.
+
+    Returns:
+        The sink, its `partial_record` set; None where nothing can be resumed. What is then left has been aborted.
+
+    Raises:
+        DestinationError: the store refuses to say.
+    """
+    records = state or SidecarRecordStore(fs, path)
+    try:
+        text = _read(records, key)
+        record = UploadRecord.from_json(text) if text is not None else None
+        if text is not None and record is None:
+            records.delete(key)
+        if record is None:
+            return None
+        bucket, wanted, _ = fs.split_path(path + record.partial_record.target if path.endswith("/") else path)
+        if (record.bucket, record.key) != (bucket, wanted):
+            return None  # another destination's: it is not ours to touch
+        target = S3Object(fs, bucket, wanted, f"{bucket}/{wanted}")
+        parts = _resumed_parts(target, record)
+        if parts is None:
+            abort_upload(target, record.upload_id)
+            records.delete(key)
+            return None
+    except Exception as error:  # noqa: BLE001  every store raises its own kinds
+        raise destination_error(uri, "read what the previous try uploaded", error) from None
+    return CheckpointedS3Sink(
+        fs,
+        target.path,
+        uri + record.partial_record.target if path.endswith("/") else uri,
+        records=state or SidecarRecordStore(fs, target.path),
+        key=key,
+        create_only=create_only,
+        resumed=record,
+        parts=parts,
+    )
+
+
+def _read(records: StateStore, key: str) -> str | None:
+    try:
+        return records.get(key)
+    except PermissionError:
+        # To a key that may only write, or not list, the store says so also where nothing is.
+        log.debug("No permission to read the record of a previous try; starting from byte 0")
+        return None
+
+
+def _resumed_parts(target: S3Object, record: UploadRecord) -> tuple[UploadedPart, ...] | None:
+    """The parts before the checkpoint, where the store has them all, unchanged."""
+    if not record.parts or record.offset >= record.partial_record.total:
+        log.info("The previous try uploaded too little to resume; restarting from byte 0")
+        return None
+    try:
+        parts = record.resumed_parts(listed_parts(target, record.upload_id))
+    except FileNotFoundError:
+        log.info("The previous try's upload no longer exists; restarting from byte 0")
+        return None
+    if parts is None:
+        log.warning("The previous try's upload has changed since; restarting from byte 0")
+    return parts

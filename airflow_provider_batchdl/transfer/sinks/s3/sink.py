@@ -1,0 +1,179 @@
+"""S3 and everything that speaks it: a multipart upload that only `publish` completes.
+
+`s3fs`'s own file object is not used. Read in s3fs 2026.9 (`core.py`, `S3File`): with `autocommit=False` it uploads
+each block while the writer waits; `close` uploads the rest; `commit` completes but drops the ETag; an object below
+one block whose upload was begun by `close` is sent as a multipart of one; `discard` sets the buffer to None, so
+that the later `__del__` → `close` → `flush` prints an AttributeError; and every body above 1 MiB is handed to aiohttp
+as raw bytes, which warns (ResourceWarning) and holds a second copy. Here the same file system object (credentials,
+endpoint, retries, extra arguments such as server-side encryption) is asked for the same S3 calls directly. The parts
+of larger objects it only signs: see `s3_direct`.
+
+Sources: https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html (an upload is invisible until
+completed, aborted parts are not billed), https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html (5 MiB to
+5 GiB a part, 10,000 parts).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_batchdl.transfer.sinks.base import STORE_CHECKSUM
+from airflow_provider_batchdl.transfer.sinks.buffered import BlockSink
+from airflow_provider_batchdl.transfer.sinks.errors import already_there, ended, no_object, store_code
+from airflow_provider_batchdl.transfer.sinks.s3.api import PRECONDITION_FAILED, S3Object
+from airflow_provider_batchdl.transfer.sinks.s3.multipart import MultipartUpload
+from airflow_provider_batchdl.transfer.sinks.s3.part import Part
+
+if TYPE_CHECKING:
+    from s3fs import S3FileSystem
+
+BLOCK = 8 << 20
+"""Bytes in a part where nothing asks for larger ones."""
+IN_FLIGHT_BYTES = 16 << 20
+"""Parts under way at once, together, beside the one being filled (one part at least)."""
+PLANNED_PARTS = 9_000
+"""Parts an object of known size is cut into at most: a tenth of the store's 10,000 is left for a wrong hint."""
+SMALL = 256 << 10
+"""Bytes a finalized sink may hold in memory; a job can have hundreds of parts that wait for the last one."""
+GROW_EVERY = 2_000
+"""Parts after which the part size doubles: 8 MiB parts then end at 484 GiB instead of 78 GiB."""
+MAX_PARTS = 10_000
+
+
+@dataclass(frozen=True)
+class PartSizes:
+    """The sizes of the parts that an object is cut into.
+
+    Args:
+        base: bytes in the first part.
+        fixed: all parts but the last must have one size (Cloudflare R2; s3fs's `fixed_upload_size`).
+        grow_every: parts after which their size doubles, unless `fixed`.
+        planned: parts that an object of the announced size has; their size does not grow, and so memory does not.
+    """
+
+    base: int
+    fixed: bool
+    grow_every: int
+    planned: int = 0
+
+    @classmethod
+    def of(cls, expected_bytes: int | None, *, fixed: bool) -> PartSizes:
+        """Those for an object of `expected_bytes`, where that is known."""
+        base = max(BLOCK, -(-(expected_bytes or 0) // PLANNED_PARTS))
+        base = -(-base // (1 << 20)) << 20
+        return cls(base, fixed, GROW_EVERY, -(-(expected_bytes or 0) // base))
+
+    def size(self, number: int) -> int:
+        """Bytes in part `number`, from 1."""
+        return self.base if self.fixed else self.base << max(0, (number - self.planned - 1) // self.grow_every)
+
+
+class S3Sink(BlockSink[Part]):
+    """A `Sink` for one S3 object.
+
+    Up to one block becomes one PUT at `publish` (also 0 bytes); more becomes a multipart upload whose parts are sent
+    while the next one is being filled. Memory: one part being filled plus at most `IN_FLIGHT_BYTES` (or one part)
+    on the way. No upload stays open after `discard`; a worker killed outright (SIGKILL) can leave one, so buckets
+    want the lifecycle rule "abort incomplete multipart uploads". With a `CheckpointedS3Sink` the next try resumes or
+    aborts it.
+
+    With `create_only` the last request says `If-None-Match: *`, which AWS, MinIO, SeaweedFS and others obey
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html). A store that ignores the header
+    is asked right before, so that only a writer in that very moment is overwritten; one that refuses it fails.
+    """
+
+    def __init__(
+        self,
+        fs: S3FileSystem,
+        path: str,
+        uri: str,
+        *,
+        expected_bytes: int | None = None,
+        create_only: bool = False,
+    ) -> None:
+        self.uri = uri
+        self.written = 0
+        bucket, key, _ = fs.split_path(path)
+        if not bucket or not key or key.endswith("/"):
+            raise no_object(uri)
+        self._object = S3Object(fs, bucket, key, path, create_only=create_only)
+        self._sizes = PartSizes.of(expected_bytes, fixed=bool(getattr(fs, "fixed_upload_size", False)))
+        self._begin()
+
+    def _begin(self) -> None:
+        self.written = 0
+        self._upload: MultipartUpload | None = None
+        self._finalized = False
+        self._room = self._size = self._sizes.size(1)
+        self._buffer: Part | None = Part()
+
+    def finalize(self) -> None:
+        """Send what is left and wait for all parts; only the completion is left.
+
+        An object of at most `SMALL` bytes stays in memory for its single PUT.
+        """
+        buffer = self._open_buffer()
+        self._finalized = True
+        if self._upload is not None or self.written > SMALL:
+            self._guard("upload", self._send_last, buffer)
+
+    def publish(self) -> str | None:
+        """Complete the upload: the object appears whole. Returns its ETag without quotes."""
+        buffer = self._buffer if self._finalized else self._open_buffer()
+        if self._object.create_only and self._guard("see whether something is there", self._object.exists):
+            self.discard()
+            raise already_there(self.uri)
+        etag: str | None = self._guard("publish", self._complete, buffer)
+        self._end()
+        return etag
+
+    def discard(self) -> None:
+        """Abort the upload and check that it is gone. Never raises; may be called again."""
+        upload = self._end()
+        if upload is not None:
+            upload.abort()
+
+    def _end(self) -> MultipartUpload | None:
+        """Release everything; return the upload, if one was begun."""
+        upload, self._upload, self._buffer, self._finalized = self._upload, None, None, False
+        return upload
+
+    def _send(self, buffer: Part) -> None:
+        """Start uploading the full part and begin another."""
+        if self._upload is None:
+            self._upload = MultipartUpload(self._object)
+        upload = self._upload
+        if upload.parts_begun >= MAX_PARTS:
+            raise ValueError(f"the object has more than {MAX_PARTS} parts; its size was announced too small")
+        while upload.in_flight and (upload.in_flight + 1) * self._size > IN_FLIGHT_BYTES:
+            upload.collect()
+        upload.send(buffer)
+        self._room = self._size = self._sizes.size(upload.parts_begun + 1)
+        self._buffer = Part()
+
+    def _send_last(self, buffer: Part) -> None:
+        """Send the last part and wait for every part."""
+        if self._upload is None:
+            # One part: a connection of its own would not pay.
+            self._upload = MultipartUpload(self._object, direct=False)
+        if buffer.size:
+            self._upload.send(buffer)
+        self._upload.finish()
+        self._buffer = None
+
+    def _complete(self, buffer: Part | None) -> str | None:
+        if self._upload is None and buffer is not None:
+            etag, attested = self._object.put(buffer.file())
+        else:
+            if buffer is not None:
+                self._send_last(buffer)
+            if self._upload is None:
+                raise ended(self.uri)
+            etag = self._upload.complete()
+            attested = self._upload.attested
+        self.attested = (STORE_CHECKSUM,) if attested else ()
+        return etag
+
+    def _is_in_the_way(self, error: Exception) -> bool:
+        return store_code(error) == PRECONDITION_FAILED

@@ -1,0 +1,162 @@
+"""Connections for bulk bytes, by urllib3: half the CPU of the next fastest library that Airflow ships with.
+
+The address that a connection really reached is checked before a byte is sent, since a name may resolve to anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary, finalize
+
+import urllib3
+from urllib3.connectionpool import HTTPConnectionPool
+
+from airflow_provider_batchdl.client.environment import Proxies, Proxy, ssl_context
+from airflow_provider_batchdl.client.targets import check_resolved
+from airflow_provider_batchdl.transfer.source.framing import HEAD_READ
+from airflow_provider_batchdl.transfer.source.pools import TO_ANYWHERE, TO_OTHERS, TO_PROXIES, to_socks_proxies
+
+if TYPE_CHECKING:
+    from airflow_provider_batchdl.client import BatchClient
+
+__all__ = ["HEAD_READ", "Connections", "connections_of", "cut", "interrupt"]
+
+CONNECT_TIMEOUT = 10.0
+IDLE_TIMEOUT = 60.0
+MOST_IDLE = 32  # connections for each host that stay open between two uses; there may be more at once
+_NONE = urllib3.Retry.from_int(False, redirect=False)  # what urllib3 would make of a False, for each request
+# Origin and target of a URL (RFC 3986, appendix B).
+_URL = re.compile(r"(https?://[^/?#]+)([^#\x00-\x1f\x7f]*)(?:#.*)?", re.IGNORECASE | re.DOTALL)
+
+
+def interrupt(response: urllib3.BaseHTTPResponse) -> None:
+    """Interrupt a read of ``response`` that blocks in another thread; closing the socket would not wake it.
+
+    This does not work through an HTTPS proxy: there the read ends with the next bytes, or after `IDLE_TIMEOUT`.
+    """
+    sock = getattr(response, "socket_read_from", None)
+    if sock is not None:
+        cut(sock)
+
+
+def cut(sock: socket.socket) -> None:
+    """Wake a thread that blocks on ``sock``, with an error there."""
+    with contextlib.suppress(OSError):
+        # Not the TLS socket's own method: that drops the cipher, and the reader would get encrypted bytes.
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+class Connections:
+    """Connection pools. Close it after use.
+
+    Args:
+        allow_loopback: whether a link may lead to this machine.
+
+    Raises:
+        WorkerEnvironmentError: the CA bundle that the environment names cannot be used.
+    """
+
+    def __init__(self, *, allow_loopback: bool) -> None:
+        self._allow_loopback = allow_loopback
+        self._options: dict[str, Any] = {
+            "maxsize": MOST_IDLE, "ssl_context": ssl_context(), "timeout": _timeout(), "retries": False,
+        }  # fmt: skip
+        self._direct = urllib3.PoolManager(**self._options)
+        self._direct.pool_classes_by_scheme = TO_ANYWHERE if allow_loopback else TO_OTHERS
+        self._last: tuple[str, HTTPConnectionPool | None] = "", None
+        self._proxied: dict[Proxy, urllib3.PoolManager] = {}
+        self._proxies = Proxies.from_environment()  # once: reading it costs a small file a tenth of its time
+
+    def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> urllib3.BaseHTTPResponse:
+        """Send one request; no redirect is followed, nothing is retried, and the body is not read yet.
+
+        The target is sent as it is written in ``url``, without the fragment; only a blank, which would end it, is
+        escaped.
+
+        Raises:
+            urllib3.exceptions.HTTPError: there is no response.
+            OSError: likewise.
+            ValueError: the URL is invalid.
+            WorkerEnvironmentError: the proxy that the environment names is invalid.
+        """
+        found = _URL.fullmatch(url)
+        if found is None:
+            raise ValueError("not an http or https URL")
+        origin, target = found[1], found[2].replace(" ", "%20")
+        target = target if target.startswith("/") else f"/{target}"
+        last, pool = self._last
+        options: dict[str, Any] = {
+            "headers": headers, "body": body, "redirect": False, "retries": _NONE, "preload_content": False,
+            "decode_content": False,
+        }  # fmt: skip
+        if pool is not None and origin == last:
+            return pool.urlopen(method, "/", target=target, **options)
+        manager = self.for_url(url)
+        if isinstance(manager, urllib3.ProxyManager):
+            absolute = "" if urlsplit(origin).scheme == "https" else origin
+            return manager.urlopen(method, f"{origin}/", target=f"{absolute}{target}", **options)
+        # The manager takes any URL, but finding its pool costs a small file more than writing it. Only the pool of the
+        # last origin is remembered: the manager closes pools that were not used for a long time.
+        pool = manager.connection_from_url(origin)
+        self._last = origin, pool
+        return pool.urlopen(method, "/", target=target, **options)
+
+    def for_url(self, url: str) -> urllib3.PoolManager:
+        """The pool manager for ``url``: direct, or through the proxy that the environment names."""
+        proxy = self._proxies.proxy_for(url)
+        if proxy is None:
+            return self._direct
+        # The address that the proxy connects to is not visible here.
+        check_resolved(urlsplit(url).hostname or "", allow_loopback=self._allow_loopback)
+        if proxy not in self._proxied:
+            self._proxied[proxy] = self._through(proxy)
+        return self._proxied[proxy]
+
+    def _through(self, proxy: Proxy) -> urllib3.PoolManager:
+        if proxy.scheme == "socks5":
+            from urllib3.contrib.socks import SOCKSProxyManager
+
+            # The name goes to the proxy, which resolves it: "h". So does httpx's.
+            url = proxy.url.replace("socks5", "socks5h")
+            who = (proxy.username, proxy.password) if proxy.has_credentials else (None, None)
+            manager: urllib3.PoolManager = SOCKSProxyManager(url, *who, **self._options)
+            manager.pool_classes_by_scheme = to_socks_proxies()
+            return manager
+        headers = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else None
+        tls = self._options["ssl_context"] if proxy.scheme == "https" else None
+        manager = urllib3.ProxyManager(proxy.url, proxy_headers=headers, proxy_ssl_context=tls, **self._options)
+        manager.pool_classes_by_scheme = TO_PROXIES
+        return manager
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._last = "", None
+        for manager in (self._direct, *self._proxied.values()):
+            manager.clear()
+
+
+_of_client: WeakKeyDictionary[BatchClient, Connections] = WeakKeyDictionary()
+
+
+def connections_of(client: BatchClient, *, allow_loopback: bool) -> Connections:
+    """The connections for all result files of one client: a new connection costs more than a small file.
+
+    They are closed when the client is garbage-collected.
+    """
+    connections = _of_client.get(client)
+    if connections is None:
+        connections = _of_client[client] = Connections(allow_loopback=allow_loopback)
+        finalize(client, connections.close)
+    return connections
+
+
+def _timeout() -> urllib3.Timeout:
+    # No total: a result may take hours. A read without a byte for a minute fails.
+    return urllib3.Timeout(connect=CONNECT_TIMEOUT, read=IDLE_TIMEOUT)

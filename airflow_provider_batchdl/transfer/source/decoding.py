@@ -1,0 +1,130 @@
+"""Decode a content coding that was applied although ``identity`` was requested.
+
+Many values of ``Content-Encoding`` are no codings (``aws-chunked``, ``utf-8``, ``binary``, ``none``), and many bodies
+are declared as compressed but are not: the bytes decide, and bytes that are not of the coding are the file's own.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+
+from airflow_provider_batchdl._redaction.redactor import excerpt, get_logger
+from airflow_provider_batchdl.client.inflating import LARGEST_PIECE, Inflater
+from airflow_provider_batchdl.exceptions import TruncatedDownloadError, UnexpectedResponseError
+from airflow_provider_batchdl.transfer.content.formats import coded_suffixes
+
+log = get_logger(__name__)
+
+_GZIP = b"\x1f\x8b\x08"
+# Bytes after which text is surely not deflate, which has no magic number.
+_ENOUGH = 512
+_DECODABLE = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
+# Registered codings (https://www.iana.org/assignments/http-parameters) that are not decoded here.
+_FOREIGN = frozenset({"br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip", "bzip2", "x-bzip2"})
+_MOST_CODINGS = 3
+
+
+def codings_of(text: str) -> tuple[str, ...]:
+    """The real codings of a ``Content-Encoding``, in the order in which they were applied."""
+    if not text:
+        return ()
+    words = (word.strip().lower() for word in text.split(","))
+    known = (_DECODABLE.get(word) or (word.removeprefix("x-") if word in _FOREIGN else None) for word in words)
+    return tuple(coding for coding in known if coding)
+
+
+def is_coded(coding: str) -> bool:
+    """True if a ``Content-Encoding`` names a real coding."""
+    return bool(codings_of(coding))
+
+
+def is_stored_coded(filename: str, codings: tuple[str, ...]) -> bool:
+    """True if a file's name says that the stored file is of this coding: ``x.csv.gz`` with ``gzip``.
+
+    S3 and Google Cloud Storage serve many such files with ``Content-Encoding: gzip``.
+    """
+    return len(codings) == 1 and filename.lower().endswith(coded_suffixes(codings[0]))
+
+
+def decoded(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
+    """Decode ``chunks`` into pieces of at most 1 MiB, whatever the compression ratio.
+
+    Bytes that are not of the coding pass unchanged.
+
+    Args:
+        chunks: the body as received.
+        coding: the ``Content-Encoding``; empty or ``identity`` for none.
+
+    Raises:
+        UnexpectedResponseError: the coding is not one of gzip and deflate (RFC 9110, section 8.4.1), or the
+            data becomes invalid.
+        TruncatedDownloadError: the coded data ends early.
+    """
+    codings = codings_of(coding)
+    pieces = iter(chunks)
+    if len(codings) > _MOST_CODINGS or any(each not in _DECODABLE for each in codings):
+        return _refused(pieces, coding)
+    for each in reversed(codings):
+        pieces = _decode_one(pieces, each)
+    return pieces
+
+
+def _refused(chunks: Iterator[bytes], coding: str) -> Iterator[bytes]:
+    for chunk in chunks:
+        if chunk:  # an empty body is empty in every coding
+            raise UnexpectedResponseError(
+                f"The server sent an unsupported Content-Encoding, {excerpt(coding, 40)!r}; none was requested."
+            )
+        yield chunk
+
+
+def _decode_one(chunks: Iterator[bytes], coding: str) -> Iterator[bytes]:
+    first, whole = b"", True
+    for chunk in chunks:
+        first += chunk
+        if len(first) >= _ENOUGH:
+            whole = False
+            break
+    if not first:
+        return  # empty in every coding; the framing says whether it should be
+    if coding == "gzip" and _GZIP.startswith(first):
+        raise TruncatedDownloadError("The gzip body ends early.")
+    start = _decoder_for(first, coding, whole=whole)
+    if start is None:
+        log.warning("Content-Encoding says %s, but the body is not; storing it unchanged", coding)
+        yield first
+        yield from chunks
+        return
+    yield from _inflated(chain([first], chunks), coding, start)
+
+
+def _decoder_for(first: bytes, coding: str, *, whole: bool) -> Callable[[], zlib._Decompress] | None:
+    """Factory of decoders for a body that starts with ``first``; None where it is not of its coding.
+
+    "deflate" is zlib's format (RFC 1950) by the standard and what that contains (RFC 1951) by many servers.
+    """
+    if coding == "gzip":
+        return (lambda: zlib.decompressobj(31)) if first.startswith(_GZIP) else None
+    has_head = int.from_bytes(first[:2], "big") % 31 == 0 and first[0] & 0x0F == 8
+    bits = 15 if has_head else -15
+    trial = zlib.decompressobj(bits)
+    try:
+        trial.decompress(first, LARGEST_PIECE)
+    except zlib.error:
+        return None
+    # Text may begin like either: a short body that does not end as deflate is text, except with zlib's usual header.
+    is_one = trial.eof or trial.unconsumed_tail or not whole or (has_head and first.startswith(b"x"))
+    return (lambda: zlib.decompressobj(bits)) if is_one else None
+
+
+def _inflated(chunks: Iterable[bytes], coding: str, start: Callable[[], zlib._Decompress]) -> Iterator[bytes]:
+    inflater = Inflater(start)
+    for chunk in chunks:
+        try:
+            yield from inflater.feed(chunk)
+        except zlib.error as error:
+            raise UnexpectedResponseError(f"The body is not {coding}, as declared: {error}.") from error
+    if not inflater.ended:
+        raise TruncatedDownloadError(f"The {coding} body ends early.")

@@ -1,0 +1,179 @@
+"""A vendor's file name, made safe to use as the last part of a path or key."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from airflow_provider_batchdl.transfer.content.formats import WRAPPING_SUFFIXES
+
+MAX_BYTES = 200
+"""UTF-8 bytes of a name, so that `-part-0001` and a temporary file's affix still fit into the usual 255."""
+MAX_SUFFIX_BYTES = 32
+
+_ATTRIBUTE = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_PARAMETER = re.compile(rf';\s*({_ATTRIBUTE})\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)', re.DOTALL)
+_RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[0-9¹²³]|LPT[0-9¹²³])(?=\s*(?:\.|$))", re.IGNORECASE)
+_DRIVE = re.compile(r"^[A-Za-z]:")
+_FORBIDDEN = re.compile(r'[<>:"|?*]')
+_MANIFEST = "_manifest.json"
+# Names that cleaning would leave as they are, but for those which Windows or we reserve: most.
+_CLEAN = re.compile(r"[A-Za-z0-9_-](?:[A-Za-z0-9_. -]{0,120}[A-Za-z0-9_-])?", re.ASCII)
+
+
+def safe_filename(content_disposition: str | None, url: str | None = None, *, fallback: str) -> str:
+    """The name to store a download under.
+
+    Taken from the header's `filename*`, else its `filename` (RFC 6266, RFC 5987), else the address's last path
+    segment, else `fallback`; the first that leaves something after cleaning.
+
+    Args:
+        content_disposition: the response header's value.
+        url: the address the file came from; query and fragment are ignored.
+        fallback: our own name for the file. It is cleaned as well; `result` where nothing of it is left.
+
+    Returns:
+        One path segment: NFC, at most `MAX_BYTES` bytes of UTF-8, no separator, control or invisible format
+        character, no leading or trailing dot or space, no name Windows reserves, not our manifest's.
+    """
+    offered = _names_in_header(content_disposition) if content_disposition else []
+    for candidate in (*offered, _name_in_url(url), fallback):
+        name = _clean(candidate) if candidate else ""
+        if name:
+            return name
+    return "result"
+
+
+def part_name(name: str, part: int) -> str:
+    """`export.jsonl` and 1 → `export-part-0001.jsonl`; `x.csv.gz` → `x-part-0001.csv.gz`.
+
+    Args:
+        name: a file name or a whole key; only its last segment is changed.
+        part: the part's number, from 1 as the vendor counts.
+    """
+    folder, slash, last = name.rpartition("/")
+    stem, suffix = split_suffix(last)
+    return f"{folder}{slash}{stem}-part-{part:04d}{suffix}"
+
+
+def kind_name(name: str, kind: str) -> str:
+    """`export.jsonl` and `errors` → `export.errors.jsonl`.
+
+    Args:
+        name: a file name or a whole key; only its last segment is changed.
+        kind: the kind of the file, which is not a result.
+    """
+    folder, slash, last = name.rpartition("/")
+    stem, suffix = split_suffix(last)
+    return f"{folder}{slash}{stem}.{kind}{suffix}"
+
+
+def split_suffix(name: str) -> tuple[str, str]:
+    """The stem and the suffix of a file name; `.csv.gz` is one suffix. A leading dot begins no suffix."""
+    stem, dot, last = name.rpartition(".")
+    if not stem or not last or len(last.encode("utf-8", "replace")) >= MAX_SUFFIX_BYTES or " " in last:
+        return name, ""
+    suffix = dot + last
+    if suffix.lower() in WRAPPING_SUFFIXES:
+        inner, _, kind = stem.rpartition(".")
+        if inner and kind.isalnum() and len(kind) <= 8:
+            return inner, f".{kind}{suffix}"
+    return stem, suffix
+
+
+def folded(path: str) -> str:
+    """The last segment, as a file system that ignores case and normalisation compares it."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", path.rpartition("/")[2]).casefold())
+
+
+def _names_in_header(header: str) -> list[str]:
+    """The names a Content-Disposition offers, the extended one first as RFC 6266 §4.3 asks."""
+    extended, plain = [], []
+    # The first parameter of a header that lost its disposition type ("filename=x") is read as well.
+    for key, value in _PARAMETER.findall(header if header.lstrip().startswith(";") else _after_type(header)):
+        if key.lower() == "filename*":
+            extended.append(_extended_value(_unquote_string(value)))
+        elif key.lower() == "filename":
+            plain.append(_plain_value(value))
+    return extended + plain
+
+
+def _after_type(header: str) -> str:
+    kind, semicolon, rest = header.partition(";")
+    return ";" + header if "=" in kind else semicolon + rest
+
+
+def _plain_value(value: str) -> str:
+    name = _unquote_string(value)
+    # Header bytes reach us as ISO-8859-1 (RFC 9110 §5.5); servers that send raw UTF-8 are more common than umlauts.
+    try:
+        return name.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return name
+
+
+def _unquote_string(value: str) -> str:
+    value = value.strip()
+    if len(value) >= 2 and value[0] == value[-1] == '"':
+        return re.sub(r"\\(.)", r"\1", value[1:-1], flags=re.DOTALL)
+    return value
+
+
+def _extended_value(value: str) -> str:
+    """`UTF-8'en'na%C3%AFve.csv` decoded (RFC 5987 §3.2: UTF-8 and ISO-8859-1); "" where it is none."""
+    charset, quote, rest = value.partition("'")
+    language, second, encoded = rest.partition("'")
+    if not quote or not second or charset.lower() not in {"utf-8", "iso-8859-1"} or "%" in language:
+        return ""
+    try:
+        return unquote_to_bytes(encoded).decode(charset)
+    except UnicodeError:
+        return ""
+
+
+def _name_in_url(url: str | None) -> str:
+    if not url:
+        return ""
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        return ""
+    # The last segment is cut before decoding: an encoded slash is part of the name, and cleaned as such.
+    return unquote_to_bytes(path.rpartition("/")[2].encode("utf-8", "surrogateescape")).decode(errors="replace")
+
+
+def _clean(name: str) -> str:
+    if not _CLEAN.fullmatch(name):
+        if not (name.isascii() and name.isprintable()):
+            name = unicodedata.normalize("NFC", "".join(char for char in name if not _invisible(char)))
+        name = name.replace("\\", "/").rstrip("/ ").rpartition("/")[2]
+        name = _FORBIDDEN.sub("_", _DRIVE.sub("", name))
+        name = _shorten(_strip(name))
+    if _RESERVED.match(name) or folded(name) == _MANIFEST:
+        name = _shorten(f"file-{name.lstrip('_')}")
+    return name
+
+
+def _invisible(char: str) -> bool:
+    """Control, format (bidi, zero-width), surrogate and line-separating characters, and private or unassigned ones."""
+    return unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def _strip(name: str) -> str:
+    """`name` without dots and white space at either end (Windows drops trailing ones, leading ones hide or climb)."""
+    end = len(name)
+    start = 0
+    while start < end and (name[start] == "." or name[start].isspace()):
+        start += 1
+    while end > start and (name[end - 1] == "." or name[end - 1].isspace()):
+        end -= 1
+    return name[start:end]
+
+
+def _shorten(name: str) -> str:
+    if len(name.encode()) <= MAX_BYTES:
+        return name
+    stem, suffix = split_suffix(name)
+    room = MAX_BYTES - len(suffix.encode())
+    return _strip(stem.encode()[:room].decode("utf-8", "ignore")) + suffix

@@ -1,0 +1,139 @@
+"""Parse the head of a response, in one place.
+
+A header that must be single and has two values is ignored. What cannot be parsed counts as missing. Control characters
+become spaces (RFC 9110, section 5.5); other bytes beyond ASCII are decoded as ISO-8859-1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from airflow_provider_batchdl._values import times
+from airflow_provider_batchdl.transfer.source.decoding import codings_of
+from airflow_provider_batchdl.transfer.source.framing import MOST_BYTES, Framing, framing_of
+from airflow_provider_batchdl.transfer.source.identity import ContentRange, Identity
+
+if TYPE_CHECKING:
+    import urllib3
+
+CLOCK_SKEW = timedelta(seconds=60)
+"""Minimum age of a ``Last-Modified`` to be a validator: a file can change twice within a second, and the two dates may
+be of two clocks (RFC 9110, section 8.8.2.2)."""
+
+_ONCE = frozenset({
+    "content-disposition", "content-length", "content-range", "content-type", "date", "etag", "last-modified",
+    "location", "retry-after",
+})  # fmt: skip
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]+"')
+_CONTENT_RANGE = re.compile(r"bytes +(?:([0-9]{1,19})-([0-9]{1,19})|\*)/([0-9]{1,19}|\*)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class ResponseHead:
+    """The head of a response.
+
+    Args:
+        status: its status code.
+        headers: the valid ones, by lower-case name; several lines of one are joined by commas.
+        framing: the framing that the transport enforces.
+        fault: why the body must not be trusted; None for no reason.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    framing: Framing
+    fault: str | None = None
+
+    @classmethod
+    def of(cls, status: int, lines: Iterable[tuple[str, str]], framing: Framing | None = None) -> ResponseHead:
+        """Parse header lines.
+
+        Args:
+            status: the response's status code.
+            lines: names and values, as received.
+            framing: the transport's reading of them; by default, what they say.
+        """
+        headers: dict[str, str] = {}
+        contradictory = set()
+        for name, raw in lines:
+            lowered, value = name.lower(), clean(raw)
+            if (before := headers.setdefault(lowered, value)) != value:
+                if lowered in _ONCE:
+                    contradictory.add(lowered)
+                else:
+                    headers[lowered] = f"{before}, {value}"
+        if framing is None:
+            framing = framing_of(
+                *([headers[name]] if name in headers else [] for name in ("transfer-encoding", "content-length"))
+            )
+        for name in contradictory:
+            del headers[name]
+        fault = framing.fault or ("it has two Location headers" if "location" in contradictory else None)
+        return cls(status, headers, framing, fault)
+
+    @cached_property
+    def content_range(self) -> ContentRange | None:
+        """The bytes of the file that the body is; None where the header is missing or invalid."""
+        match = _CONTENT_RANGE.fullmatch(self.headers.get("content-range", ""))
+        if match is None:
+            return None
+        start, last, total = (None if text in (None, "*") else int(text) for text in match.groups())
+        end = None if last is None else last + 1
+        if start is not None and end is not None and (end <= start or end > (MOST_BYTES if total is None else total)):
+            return None
+        return ContentRange(start, end, total)
+
+    @cached_property
+    def identity(self) -> Identity:
+        """The identity of the file in this response, a 200 or a 206."""
+        etag, modified = self.headers.get("etag", ""), self.headers.get("last-modified")
+        strong = etag if _STRONG_ETAG.fullmatch(etag) else None
+        total = self.framing.length
+        if self.status == 206:
+            total = self.content_range.total if self.content_range else None
+        return Identity(strong or (modified if self._modified_is_strong else None), total, modified, self.codings)
+
+    @property
+    def _modified_is_strong(self) -> bool:
+        modified, now = (times.http_date(self.headers.get(name)) for name in ("last-modified", "date"))
+        return modified is not None and now is not None and now - modified >= CLOCK_SKEW
+
+    @cached_property
+    def codings(self) -> tuple[str, ...]:
+        """Its content codings, in the order in which they were applied."""
+        return codings_of(self.headers.get("content-encoding", ""))
+
+    @property
+    def serves_ranges(self) -> bool:
+        """True if the server supports range requests for the file."""
+        return self.status == 206 or self.headers.get("accept-ranges", "").lower() == "bytes"
+
+    @property
+    def is_whole(self) -> bool:
+        """True if a 200 is of the whole file; a ``Content-Range``, which is invalid there, may say otherwise."""
+        if "content-range" not in self.headers:
+            return True
+        found = self.content_range
+        return found is not None and found.start == 0 and found.end == found.total
+
+    @property
+    def location(self) -> str | None:
+        """The redirect target as written: mostly UTF-8, other bytes as surrogates."""
+        text = self.headers.get("location")
+        return text.encode("latin-1", "replace").decode("utf-8", "surrogateescape") if text else None
+
+
+def read_head(response: urllib3.BaseHTTPResponse) -> ResponseHead:
+    """Read the head of a response, with the framing that its connection enforces (see `pools`)."""
+    return ResponseHead.of(response.status, response.headers.items(), getattr(response, "framing", None))
+
+
+def clean(value: str) -> str:
+    """A header's value without control characters and surrounding spaces."""
+    return (value if value.isprintable() else _CONTROL.sub(" ", value)).strip(" \t")

@@ -1,0 +1,94 @@
+"""Identity of the file being read, and whether a later response resumes the same file.
+
+Rules of RFC 9110, sections 8.8 (validators), 13.1.5 (If-Range), 14 (ranges) and 15.3.7 (206).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_provider_batchdl.transfer.source.head import ResponseHead
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One version of one file.
+
+    Args:
+        validator: a strong ETag, else a ``Last-Modified`` that is old enough, else None. A weak ETag proves nothing
+            about bytes.
+        total: the file's size in bytes; None for unknown.
+        modified: ``Last-Modified`` as received; None without one.
+        codings: the content codings of its bytes; None for unknown.
+    """
+
+    validator: str | None
+    total: int | None
+    modified: str | None = None
+    codings: tuple[str, ...] | None = None
+
+    @property
+    def etag(self) -> str | None:
+        """The strong ETag; None where the validator is a date."""
+        return self.validator if self.validator and self.validator.startswith('"') else None
+
+
+@dataclass(frozen=True)
+class ContentRange:
+    """``Content-Range: bytes start-last/total``.
+
+    Args:
+        start: the first byte; None in the form ``*/total`` of a 416.
+        end: the byte after the last.
+        total: the file's size; None for ``*``.
+    """
+
+    start: int | None
+    end: int | None
+    total: int | None
+
+
+def range_headers(offset: int, identity: Identity | None, end: int | None = None) -> dict[str, str]:
+    """The headers of a range request for the same file; none for all of it, or without a validator.
+
+    Args:
+        offset: its first byte.
+        identity: the file.
+        end: the byte after its last; None for all that follows.
+    """
+    if (not offset and end is None) or identity is None or identity.validator is None:
+        return {}
+    last = "" if end is None else end - 1
+    return {"Range": f"bytes={offset}-{last}", "If-Range": identity.validator}
+
+
+def resumed_identity(head: ResponseHead, expected: Identity | None, start: int, end: int | None) -> Identity | None:
+    """The identity of the file that a 206 resumes; None where it may be another file, or another range.
+
+    It must repeat the validator of the request: a server that omits it, or sends a weak one, may not have compared it
+    (RFC 9110, section 15.3.7, requires it). Everything else that both responses declare must be equal.
+
+    Args:
+        head: the 206.
+        expected: the identity of the file.
+        start: the first byte asked for.
+        end: the byte after the last asked for; None for all that follows.
+    """
+    part, found = head.content_range, head.identity
+    if expected is None or expected.validator is None or part is None or head.status != 206 or head.fault:
+        return None
+    total = part.total if expected.total is None else expected.total
+    due = total if end is None else end
+    length = head.framing.length
+    as_asked = part.start == start and part.total == total and due in (None, part.end)
+    whole = length is None or part.end is None or length == part.end - start
+    same = (
+        expected.validator in (found.etag, found.modified if expected.etag is None else None)
+        and (None in (found.modified, expected.modified) or found.modified == expected.modified)
+        # A part need not repeat what the first response declared, its coding included.
+        and (not found.codings or expected.codings in (None, found.codings))
+        and not head.headers.get("content-type", "").lower().startswith("multipart/byteranges")
+    )
+    return replace(expected, total=total) if as_asked and whole and same else None

@@ -1,0 +1,142 @@
+"""The body of a response: its bytes, or a typed error where they stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from airflow_provider_batchdl.exceptions import TransferError
+from airflow_provider_batchdl.transfer.source.connection import interrupt
+from airflow_provider_batchdl.transfer.source.head import ResponseHead, read_head
+from airflow_provider_batchdl.transfer.source.identity import Identity
+
+# A read returns what has arrived, at most this much (see `pools`).
+READ_SIZE = 1 << 20
+# Bytes a second; a slower minute counts as a stall.
+SLOWEST = 1024
+RATE_WINDOW = 60.0
+
+_TIME_IS_UP = (TimeoutError, urllib3.exceptions.TimeoutError)
+
+
+class InterruptedTransferError(TransferError):
+    """The response was cut; a range request can resume it."""
+
+
+class StalledTransferError(InterruptedTransferError):
+    """The connection is open, but no bytes arrive, or too few."""
+
+
+class ResultStream:
+    """The body of one response.
+
+    Args:
+        response: the response, its body not read yet.
+        url: its URL, for the file's name. May hold a signature: never log it.
+        start: the byte of the file at which the body starts.
+        identity: of the file; by default, what the response declares.
+        head: the response's head, if it has been read.
+    """
+
+    def __init__(
+        self,
+        response: urllib3.BaseHTTPResponse,
+        url: str,
+        start: int,
+        identity: Identity | None = None,
+        head: ResponseHead | None = None,
+    ) -> None:
+        self._response = response
+        self.url = url
+        self.start = start
+        self.head = head or read_head(response)
+        self.identity = identity or self.head.identity
+        self.status = self.head.status
+        self.headers = dict(self.head.headers)
+        self.coding = ", ".join(self.head.codings)
+        """The content codings to decode; empty for none."""
+        if self.head.framing.length == 0:
+            self.keep_coding()  # an empty file is empty in every coding
+        self._last: ResultStream | None = None
+
+    def keep_coding(self) -> None:
+        """Do not decode: the stored file itself is of this coding."""
+        self.coding = ""
+        self.headers.pop("content-encoding", None)
+
+    def ended_with(self, last: ResultStream) -> None:
+        """Note the response that brought the end of the file that this one began."""
+        self._last = last
+        if self.identity.total is None and not self.coding:
+            self.identity = replace(self.identity, total=last.identity.total)
+
+    @property
+    def framing(self) -> str | None:
+        """The framing that proves the file's end: ``chunked``, ``content-length``, or None.
+
+        For a file of several responses, its known size, else the framing of the last.
+        """
+        if self.identity.total is not None and not self.coding:
+            return "content-length"
+        return (self._last or self).head.framing.kind
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Read the body's bytes as they arrive.
+
+        Raises:
+            InterruptedTransferError: they ended early, stopped, or were too slow.
+        """
+        return self.chunks(lambda: READ_SIZE)
+
+    def chunks(self, room: Callable[[], int]) -> Iterator[bytes]:
+        """The same, each chunk at most ``room()`` bytes; ends where that is 0."""
+        began, window_bytes = time.monotonic(), 0
+        try:
+            while chunk := self._response.read1(min(room(), READ_SIZE), decode_content=False):
+                yield chunk
+                window_bytes += len(chunk)
+                elapsed = time.monotonic() - began
+                if elapsed > RATE_WINDOW:
+                    if window_bytes < SLOWEST * elapsed:
+                        raise StalledTransferError(f"Only {window_bytes} bytes arrived in {elapsed:.0f} s.")
+                    began, window_bytes = time.monotonic(), 0
+        except (HTTPError, OSError) as error:
+            kind = StalledTransferError if isinstance(error, _TIME_IS_UP) else InterruptedTransferError
+            raise kind(f"The connection was lost: {type(error).__name__}.") from None
+
+    def close(self) -> None:
+        """Close the response; its connection is reused only if it was read to its end."""
+        self._response.close()
+
+    def interrupt(self) -> None:
+        """Interrupt a read that blocks in another thread, with an error there."""
+        interrupt(self._response)
+
+
+def why_restarted(before: ResultStream, now: ResultStream) -> str:
+    """Why ``now`` does not resume where ``before`` was interrupted, for the log."""
+    if before.coding:
+        return "compressed responses have no ranges"
+    if before.identity.validator is None:
+        return "the source has no validator: the file may have changed"
+    if now.identity != before.identity:
+        return "the file at the source has changed"
+    return "the source ignored the range request"
+
+
+def read_small(response: urllib3.BaseHTTPResponse, limit: int) -> bytes:
+    """Read at most ``limit`` bytes of a response's body within a minute; of an interrupted one what arrived."""
+    due, pieces, left = time.monotonic() + RATE_WINDOW, [], limit
+    try:
+        while left > 0 and time.monotonic() < due and (piece := response.read1(left, decode_content=False)):
+            pieces.append(piece)
+            left -= len(piece)
+    except (HTTPError, OSError):
+        pass  # what arrived is enough
+    finally:
+        response.close()
+    return b"".join(pieces)

@@ -1,0 +1,3 @@
+"""Checks that the bytes received are the whole file."""
+
+__all__: list[str] = []

@@ -1,0 +1,75 @@
+"""A file that nothing proves, read a second time: what brings the same bytes twice is whole."""
+
+from __future__ import annotations
+
+import hashlib
+
+from airflow_provider_batchdl._redaction.redactor import get_logger
+from airflow_provider_batchdl.exceptions import BatchDlError, TruncatedDownloadError
+from airflow_provider_batchdl.transfer.source.decoding import decoded
+from airflow_provider_batchdl.transfer.source.range_client import RangeClient
+from airflow_provider_batchdl.transfer.source.retry_budget import RetryBudget
+
+log = get_logger(__name__)
+
+
+class Readings:
+    """The SHA-256 of each reading of one file."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def prove(self, reading: str, size: int, range_client: RangeClient) -> None:
+        """Return where another reading brought the same bytes; the file is read again for it, if need be.
+
+        Args:
+            reading: the SHA-256 of the bytes that are in the sink, in hex.
+            size: how many there are.
+            range_client: opens the file.
+
+        Raises:
+            TruncatedDownloadError: another reading brought other bytes.
+            BatchDlError: what ended another reading.
+        """
+        if reading in self._seen:
+            return
+        log.info("Nothing proves that the file is whole; reading it a second time, to compare.")
+        self._seen |= {reading, second := _read(range_client, size)}
+        if second != reading:
+            raise TruncatedDownloadError("Nothing proves that the file is whole, and two readings of it differ.")
+
+
+def _read(range_client: RangeClient, most: int) -> str:
+    """The SHA-256 of the file, in hex, from its first byte; nothing is written.
+
+    Args:
+        range_client: opens it.
+        most: bytes that the first reading brought; of a longer file, only that it differs is of interest.
+
+    Raises:
+        BatchDlError: the vendor or the store refused, or the bytes stopped too often.
+    """
+    seen = 0
+
+    def attempt() -> str:
+        nonlocal seen
+        seen, digest = 0, hashlib.sha256(usedforsecurity=False)
+        stream = range_client.open()
+        if stream is None:
+            return digest.hexdigest()
+        try:
+            for chunk in decoded(stream, stream.coding):
+                seen += len(chunk)
+                digest.update(chunk)
+                if seen > most:
+                    break
+        finally:
+            stream.close()
+        return digest.hexdigest()
+
+    def log_retry(error: BatchDlError, wait: float) -> None:
+        log.info(
+            "The second reading was interrupted at byte %d (%s); restarting it in %.1f s", seen, error.message, wait
+        )
+
+    return RetryBudget(range_client.vendor).run(attempt, lambda: seen, log_retry)

@@ -1,0 +1,201 @@
+"""Checks that bytes are the whole file: by declared checksums, length or framing, else by the content's own end.
+
+Where the transport or a checksum proves the bytes, their content decides only whether a page or an error object is in
+the result's place. Where nothing does, its own end must be there; what has none is read twice (`UnprovenError`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from airflow_provider_batchdl._redaction.redactor import get_logger
+from airflow_provider_batchdl.exceptions import ChecksumMismatchError, TruncatedDownloadError
+from airflow_provider_batchdl.transfer.content import Content, ContentReport
+from airflow_provider_batchdl.transfer.content.head import SMALL
+from airflow_provider_batchdl.transfer.source.decoding import is_coded
+from airflow_provider_batchdl.transfer.source.stream import ResultStream
+from airflow_provider_batchdl.transfer.verify.announced import compare_announced
+from airflow_provider_batchdl.transfer.verify.checksums import Digests, declared_checksums
+
+log = get_logger(__name__)
+
+READ_TWICE = "read-twice"
+
+
+class UnprovenError(TruncatedDownloadError):
+    """Bytes that only a second, equal reading can prove."""
+
+
+class Verifier:
+    """Checks one file, of which it sees all bytes in their order.
+
+    Args:
+        headers: those of the response that began it.
+        filename: what it will be called, for telling its format.
+        sha256: whether to compute it; what ``headers`` declare is checked all the same.
+        inspect: refuses a result that says of itself that it is none; gets the members of a JSON object.
+        facts: vendor and job, for errors.
+        expected: the format that the vendor says its files have.
+        count_gzip_rows: whether a gzip file is unpacked for its rows, though something else proves it.
+        framed: whether the transport or the vendor says how many bytes there are.
+        resumed: what `checkpoint` returned in another process, which has seen the first `resumed_at` bytes. Then
+            ``rows`` and ``sha256`` are None, and of the declared checksums only CRCs are checked: a hash cannot be
+            continued from what is stored.
+        resumed_at: see ``resumed``.
+
+    Raises:
+        ValueError: ``resumed`` cannot be continued here: none of the declared checksums would be checked, or ``sha256``
+            is ``"required"``.
+    """
+
+    def __init__(
+        self,
+        headers: Mapping[str, str],
+        filename: str,
+        *,
+        sha256: bool | Literal["required"],
+        inspect: Callable[[Mapping[str, object]], None],
+        facts: Mapping[str, Any],
+        expected: str | None = None,
+        count_gzip_rows: bool = False,
+        framed: bool = False,
+        resumed: Mapping[str, int] | None = None,
+        resumed_at: int = 0,
+    ) -> None:
+        self._declared, self._unchecked = declared_checksums(headers)
+        if is_coded(headers.get("content-encoding", "")):
+            # They are of the bytes on the wire; what is seen here has been decoded.
+            self._unchecked = list(dict.fromkeys([*(each.header for each in self._declared), *self._unchecked]))
+            self._declared = []
+        proven = framed or bool(self._declared)
+        if resumed is not None:
+            if sha256 == "required":
+                raise ValueError('sha256="required", and another process read the first bytes')
+            self._keep_only(resumed)
+        self._with_sha256 = bool(sha256) and resumed is None
+        # A second reading is compared by it.
+        self._has_reading = self._with_sha256 or not proven
+        algorithms = {*(["sha256"] if self._has_reading else []), *(each.algorithm for each in self._declared)}
+        self._digests = Digests(algorithms, resumed or {})
+        self._content = Content(
+            headers.get("content-type"),
+            filename,
+            proven=proven,
+            expected=expected,
+            count_gzip_rows=count_gzip_rows,
+        )
+        self._proven = proven
+        self._saw_start = not resumed_at
+        self._report = ContentReport()
+        self._examined = resumed_at
+        if resumed_at:
+            self._content.skip_start()
+        self._inspect = inspect
+        self._facts = facts
+
+    def _keep_only(self, resumed: Mapping[str, int]) -> None:
+        """Check only the declared checksums that ``resumed`` continues."""
+        continued = [each for each in self._declared if each.algorithm in resumed]
+        if self._declared and not continued:
+            names = ", ".join(each.algorithm for each in self._declared)
+            raise ValueError(f"the declared checksum ({names}) cannot be continued by another process")
+        headers = {each.header for each in continued}
+        self._unchecked += [each.header for each in self._declared if each.header not in headers]
+        self._declared = continued
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            UnexpectedResponseError: the file is a page or a store's error message.
+        """
+        self._examined += len(chunk)
+        self._digests.update(chunk)
+        self._content.feed(chunk)
+
+    @property
+    def saw_start(self) -> bool:
+        """True where it has seen the file from its first byte."""
+        return self._saw_start
+
+    def checkpoint(self) -> dict[str, int] | None:
+        """The CRCs so far of those that are declared of the file: all that another process needs to continue.
+
+        Returns:
+            ``resumed`` of the one that continues; None where that could not prove as much: only the content can prove
+            the file, the declared checksums are hashes, or too few bytes arrived to be sure that they are no page.
+        """
+        crcs = self._digests.crcs
+        if not self._proven or 0 < self._examined <= SMALL or (self._declared and not crcs):
+            return None
+        return crcs
+
+    @property
+    def sha256(self) -> str | None:
+        """Hex digest of all bytes so far; None where it was turned off or another process saw the first bytes."""
+        return self.reading if self._with_sha256 else None
+
+    @property
+    def reading(self) -> str:
+        """Hex SHA-256 by which two readings of a file that nothing proves are compared."""
+        return self._digests.digest("sha256").hex()
+
+    @property
+    def rows(self) -> int | None:
+        """Records counted, known after `finish`; None where the format has none."""
+        return self._report.rows
+
+    def finish(self, size: int, head: ResultStream, announced: int | None = None) -> tuple[str, ...]:
+        """Check that the bytes are whole; return the words for what proves it, which docs/downloads.md lists.
+
+        Args:
+            size: how many bytes there are.
+            head: the response that the file is identified by.
+            announced: how many the vendor announced.
+
+        Raises:
+            TruncatedDownloadError: they are too few or too many, or nothing proves them and the content is cut.
+            UnprovenError: nothing proves them, and the content has no end of its own.
+            ChecksumMismatchError: they are others than declared.
+            UnexpectedResponseError: a page or an error is in the result's place.
+        """
+        total = head.identity.total
+        if size != self._examined:  # resumed at another byte than the sink
+            raise TruncatedDownloadError(f"Checked {self._examined} of {size} bytes written.", **self._facts)
+        if total is not None and size != total and not is_coded(head.coding):
+            raise TruncatedDownloadError(f"Received {size} bytes of a file of {total}.", **self._facts)
+        self._report = self._content.finish()
+        self._inspect(self._report.members)  # first: an error in the result's place has another size than the result
+        proofs = []
+        for declared in self._declared:
+            if self._digests.digest(declared.algorithm) != declared.expected:
+                raise ChecksumMismatchError(f"The bytes are not those that {declared.header} declares.", **self._facts)
+            proofs.append(declared.algorithm)
+        for name in self._unchecked:
+            log.warning("Cannot check the checksum in %s", name)
+        proofs += [head.framing] if head.framing else []
+        proofs += compare_announced(announced, size, head)
+        words = (self._report.word,) if self._report.word else ()
+        return (*proofs, *words) if self._is_proven(proofs) else words
+
+    def _is_proven(self, proofs: list[str]) -> bool:
+        """True where something but the content proves the bytes; if not, its own end does."""
+        report = self._report
+        if proofs:
+            if report.error is not None:
+                log.warning("Size verified, but the content looks truncated: %s", report.error.message)
+            return True
+        if report.error is not None:
+            raise report.error
+        if report.end == "own":
+            return False
+        if report.end == "open" and self._has_reading:
+            raise UnprovenError("Nothing proves that the file is whole, and its format has no end.", **self._facts)
+        raise TruncatedDownloadError(
+            "Nothing proves that the file is whole: no length, no checksum, no format with an end.", **self._facts
+        )
+
+    def proven_by_reading_again(self) -> tuple[str, ...]:
+        """The words for a file that a second reading proved, after `finish` raised `UnprovenError`."""
+        return (READ_TWICE, *((self._report.word,) if self._report.word else ()))

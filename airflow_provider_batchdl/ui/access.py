@@ -1,0 +1,85 @@
+"""Rights: the same as on Airflow's own pages, asked of its auth manager.
+
+A job is shown to who may read its DAG's task instances and XComs. The vendor is asked, and a job cancelled, by who may
+change the DAG's task instances, as for "Mark as failed". Connections are shown to who may read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import ConnectionDetails, DagAccessEntity
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
+from airflow.models import Connection
+from fastapi import Depends, HTTPException, Request
+
+if TYPE_CHECKING:
+    from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
+
+READ = (DagAccessEntity.TASK_INSTANCE, DagAccessEntity.XCOM)
+CHANGE = (DagAccessEntity.TASK_INSTANCE,)
+
+
+def _require(
+    request: Request, user: Any, method: ResourceMethod, entities: tuple[DagAccessEntity, ...], dag_id: str | None
+) -> None:
+    for entity in entities:
+        check: Any = requires_access_dag(method=method, access_entity=entity, param_dag_id=dag_id)
+        check(request, user)
+
+
+def readable_dags(request: Request, user: GetUserDep) -> set[str]:
+    """Ids of the DAGs whose jobs the user may see; a dependency of the list.
+
+    Raises:
+        HTTPException: 401 without a session, 403 if the user may read no task instances or XComs at all.
+    """
+    _require(request, user, "GET", READ, None)
+    return set(get_auth_manager().get_authorized_dag_ids(user=user, method="GET"))
+
+
+def require_read(request: Request, user: GetUserDep, dag_id: str) -> None:
+    """Refuse, with 403, who may not read the DAG; a dependency of a job's page."""
+    _require(request, user, "GET", READ, dag_id)
+
+
+def require_change(request: Request, user: GetUserDep, dag_id: str) -> None:
+    """Refuse, with 403, who may not change the DAG's task instances; a dependency of the actions."""
+    _require(request, user, "GET", READ, dag_id)
+    _require(request, user, "PUT", CHANGE, dag_id)
+
+
+def may_change(request: Request, user: Any, dag_id: str) -> bool:
+    """True if the user may cancel the DAG's jobs."""
+    with suppress(HTTPException):
+        _require(request, user, "PUT", CHANGE, dag_id)
+        return True
+    return False
+
+
+def readable_connections(user: Any, conn_ids: Iterable[str]) -> set[str]:
+    """Those of the connections that the user may see."""
+    manager = get_auth_manager()
+    return {
+        conn_id
+        for conn_id in conn_ids
+        if manager.is_authorized_connection(
+            method="GET",
+            details=ConnectionDetails(conn_id=conn_id, team_name=Connection.get_team_name(conn_id)),
+            user=user,
+        )
+    }
+
+
+def may_test_connection(user: Any, conn_id: str) -> bool:
+    """True if the user may read and change the connection: then they may let a request be made through it."""
+    details = ConnectionDetails(conn_id=conn_id, team_name=Connection.get_team_name(conn_id))
+    methods: tuple[ResourceMethod, ...] = ("GET", "PUT")
+    manager = get_auth_manager()
+    return all(manager.is_authorized_connection(method=each, details=details, user=user) for each in methods)
+
+
+ReadableDags = Annotated[set[str], Depends(readable_dags)]

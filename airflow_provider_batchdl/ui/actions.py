@@ -1,0 +1,101 @@
+"""Requests to a vendor that a person makes: ask for a job's state, cancel it, ask for a connection's state."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow.models.log import Log
+
+from airflow_provider_batchdl._redaction.redactor import get_logger
+from airflow_provider_batchdl._tasks.cancel import cancel_unless_ended
+from airflow_provider_batchdl._values.inputs import parse_job_id
+from airflow_provider_batchdl.client import BatchClient
+from airflow_provider_batchdl.exceptions import BatchDlError, UnexpectedResponseError
+from airflow_provider_batchdl.hooks.base import BatchApiHook
+from airflow_provider_batchdl.triggers.events import job_to_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.orm import Session
+
+    from airflow_provider_batchdl.jobs import Job
+    from airflow_provider_batchdl.ui.queries import Row
+
+log = get_logger(__name__)
+
+# Seconds for the vendor's answer: a person waits for it.
+PATIENCE = 10.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The outcome of a request to the vendor.
+
+    Args:
+        title: what was asked or done.
+        job: the job as the vendor describes it now, redacted.
+        error: what went wrong, as ``BatchDlError.to_dict`` has it.
+        words: anything else.
+    """
+
+    title: str
+    job: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    words: str | None = None
+
+
+def ask(conn_id: str, job_id: str) -> Answer:
+    """Ask the vendor for a job's state."""
+
+    def now() -> Job:
+        with BatchApiHook.for_connection(conn_id) as hook, BatchClient(hook.vendor, single_try=PATIENCE) as client:
+            return client.run(client.vendor.get_job(parse_job_id(job_id)))
+
+    return _answer("The vendor's answer", conn_id, now)
+
+
+def cancel(conn_id: str, job_id: str) -> Answer:
+    """Cancel a job that is still running."""
+
+    def now() -> Job:
+        with BatchApiHook.for_connection(conn_id) as hook:
+            return cancel_unless_ended(hook, parse_job_id(job_id))
+
+    return _answer("Cancelled", conn_id, now)
+
+
+def ask_account(conn_id: str) -> Answer:
+    """Ask the vendor whether a connection works, and for the credits that are left."""
+    try:
+        with BatchApiHook.for_connection(conn_id) as hook:
+            works, words = hook.test_connection()
+            balance = hook.get_balance() if works else None
+    except Exception as error:  # noqa: BLE001  a page shows it
+        return Answer(f"Connection {conn_id}", error=_typed(error, conn_id).to_dict())
+    credits_left = "" if balance is None else f" Credits left: {balance:,}."
+    return Answer(f"Connection {conn_id}: {'works' if works else 'does not work'}", words=f"{words}{credits_left}")
+
+
+def _answer(title: str, conn_id: str, now: Callable[[], Job]) -> Answer:
+    try:
+        return Answer(title, job=job_to_event(now()))
+    except Exception as error:  # noqa: BLE001  a page shows it
+        return Answer("The vendor could not be asked", error=_typed(error, conn_id).to_dict())
+
+
+def _typed(error: Exception, conn_id: str) -> BatchDlError:
+    if isinstance(error, BatchDlError):
+        return error
+    log.error("A request of the page Batch jobs failed: %s", type(error).__name__)
+    return UnexpectedResponseError(f"The request failed: {type(error).__name__}.", conn_id=conn_id)
+
+
+def record(session: Session, user: Any, event: str, row: Row) -> None:
+    """Add an action to Airflow's audit log."""
+    facts = {name: getattr(row, name) for name in ("dag_id", "run_id", "task_id", "map_index", "try_number")}
+    entry: Any = Log
+    extra = json.dumps({"job_id": row.job_id, "conn_id": row.note.get("conn_id")})
+    session.add(entry(event, owner=user.get_name(), owner_display_name=user.get_name(), extra=extra, **facts))

@@ -1,0 +1,74 @@
+"""The page's app: routes, static files, and errors as pages."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+from airflow.api_fastapi.common.db.common import SessionDep
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.staticfiles import StaticFiles
+
+from airflow_provider_batchdl._airflow.compat import ui_path
+from airflow_provider_batchdl.ui import account_pages, job_pages, pages, queries
+from airflow_provider_batchdl.ui.access import ReadableDags, readable_connections
+from airflow_provider_batchdl.ui.connections import of_connections
+from airflow_provider_batchdl.ui.filters import PERIODS, STATES, Filters, filters
+
+EXPLAINED = {
+    401: "Sign in to Airflow, then open this page again.",
+    403: "You may not see this: the rights are those of Airflow's own pages for the DAG's task instances and XComs.",
+    405: "A form was sent here. Open the page of the job again.",
+    409: "The task has submitted no job.",
+    404: "There is no such job. Airflow removes a job's note when its task is tried again, cleared or deleted.",
+}
+
+
+def create_app() -> FastAPI:
+    """The app, to be mounted into Airflow's API server."""
+    app = FastAPI(title="Batch jobs", docs_url=None, redoc_url=None, openapi_url=None)
+    app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
+    app.add_api_route("/", jobs, methods=["GET"], response_class=HTMLResponse)
+    app.include_router(job_pages.router)
+    app.include_router(account_pages.router)
+    app.add_exception_handler(StarletteHTTPException, _error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    return app
+
+
+def jobs(
+    request: Request,
+    session: SessionDep,
+    dag_ids: ReadableDags,
+    user: GetUserDep,
+    chosen: Annotated[Filters, Depends(filters)],
+) -> HTMLResponse:
+    """The list of jobs, with the connections above it."""
+    counted = queries.counts(session, chosen, dag_ids)
+    return pages.render(
+        "jobs.html",
+        filters=chosen,
+        listed=queries.listed(session, chosen, dag_ids),
+        form_token=account_pages.form_token(request),
+        connections=of_connections(session, counted, partial(readable_connections, user)),
+        vendors=sorted({each.vendor for each in counted if each.vendor}),
+        conn_ids=sorted({each.conn_id for each in counted if each.conn_id}),
+        dag_ids=queries.dags(session, chosen, dag_ids),
+        states=list(STATES),
+        periods=PERIODS,
+    )
+
+
+async def _error(_: Request, error: Exception) -> HTMLResponse:
+    status = getattr(error, "status_code", 500)
+    said = str(getattr(error, "detail", ""))
+    words = said if said.endswith("again.") else EXPLAINED.get(status, "")
+    return pages.render("error.html", status, number=status, words=words, home=ui_path("/"))
+
+
+async def _invalid(_: Request, __: Exception) -> HTMLResponse:
+    return pages.render("error.html", 422, number=422, words="The address is not one of this page.", home=ui_path("/"))

@@ -1,0 +1,42 @@
+"""Forms that change something: the request must come from this page, and name what the page has shown.
+
+Airflow's session cookie is ``SameSite=Lax``: a browser does not send it with another site's form. Beyond that, a
+form has a token that only who holds the session can make, and the request's origin must be Airflow's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
+from fastapi import HTTPException
+
+from airflow_provider_batchdl._airflow.compat import ui_origin
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+
+def token(request: Request, *facts: object) -> str:
+    """The token of a form, made from the session and from what the form is about."""
+    key = request.cookies.get(COOKIE_NAME_JWT_TOKEN) or request.headers.get("authorization") or ""
+    said = "\0".join(map(str, facts))
+    return hmac.new(key.encode(), said.encode(), hashlib.sha256).hexdigest()
+
+
+def require_own_form(request: Request, given: str, *facts: object) -> None:
+    """Refuse a form of another site, of another session, or about something else.
+
+    Raises:
+        HTTPException: 403.
+    """
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    origin = request.headers.get("origin")
+    own = {f"{request.url.scheme}://{request.url.netloc}", ui_origin()}
+    # A proxy that ends TLS may hide the scheme from us.
+    is_own = origin is None or origin in own or urlsplit(origin).netloc == request.headers.get("host")
+    if site != "same-origin" or not is_own or not hmac.compare_digest(given, token(request, *facts)):
+        raise HTTPException(403, "This form is not of this page, or has expired: open the page again.")

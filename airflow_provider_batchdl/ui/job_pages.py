@@ -1,0 +1,102 @@
+"""Routes of one job: its page, "ask now", and the cancel, which asks first."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from airflow.api_fastapi.common.db.common import SessionDep
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import APIRouter, Depends, Form, HTTPException, Request
+from fastapi.responses import HTMLResponse
+
+from airflow_provider_batchdl.ui import actions, detail, forms, pages, queries
+from airflow_provider_batchdl.ui.access import may_change, require_change, require_read
+from airflow_provider_batchdl.ui.queries import Row
+
+router = APIRouter(prefix="/job/{dag_id}/{run_id}/{task_id}/{map_index}", default_response_class=HTMLResponse)
+
+
+def row_of(session: SessionDep, dag_id: str, run_id: str, task_id: str, map_index: int) -> Row:
+    """The job of a path.
+
+    Raises:
+        HTTPException: 404.
+    """
+    row = queries.job_row(session, dag_id, run_id, task_id, map_index)
+    if row is None:
+        raise HTTPException(404)
+    return row
+
+
+Reading = Annotated[None, Depends(require_read)]
+Changing = Annotated[None, Depends(require_change)]
+Token = Annotated[str, Form(max_length=200)]
+
+
+@router.get("")
+def job(
+    request: Request, _: Reading, user: GetUserDep, session: SessionDep, row: Annotated[Row, Depends(row_of)]
+) -> Any:
+    """One job's own page."""
+    return _page(request, user, session, row)
+
+
+@router.post("/ask")
+def ask(
+    request: Request,
+    _: Changing,
+    user: GetUserDep,
+    session: SessionDep,
+    row: Annotated[Row, Depends(row_of)],
+    form_token: Token = "",
+) -> Any:
+    """Ask the vendor now."""
+    conn_id, job_id = _job_of(row)
+    forms.require_own_form(request, form_token, "ask", *_facts(row))
+    return _page(request, user, session, row, actions.ask(conn_id, job_id))
+
+
+@router.get("/cancel")
+def confirm(request: Request, _: Changing, row: Annotated[Row, Depends(row_of)]) -> Any:
+    """Page that asks before a job is cancelled."""
+    _job_of(row)
+    return pages.render("cancel.html", row=row, form_token=forms.token(request, "cancel", *_facts(row)))
+
+
+@router.post("/cancel")
+def cancel(
+    request: Request,
+    _: Changing,
+    user: GetUserDep,
+    session: SessionDep,
+    row: Annotated[Row, Depends(row_of)],
+    form_token: Token = "",
+) -> Any:
+    """Cancel the job that the form has named: if the task has another by now, the token does not fit."""
+    conn_id, job_id = _job_of(row)
+    forms.require_own_form(request, form_token, "cancel", *_facts(row))
+    actions.record(session, user, "batchdl.cancel_job", row)
+    session.commit()
+    return _page(request, user, session, row, actions.cancel(conn_id, job_id))
+
+
+def _facts(row: Row) -> tuple[object, ...]:
+    return row.dag_id, row.run_id, row.task_id, row.map_index, row.job_id
+
+
+def _job_of(row: Row) -> tuple[str, str]:
+    conn_id, job_id = row.note.get("conn_id"), row.job_id
+    if not isinstance(conn_id, str) or not isinstance(job_id, str):
+        raise HTTPException(409)
+    return conn_id, job_id
+
+
+def _page(request: Request, user: Any, session: Any, row: Row, answer: actions.Answer | None = None) -> HTMLResponse:
+    acts = row.job_id is not None and may_change(request, user, row.dag_id)
+    return pages.render(
+        "job.html",
+        row=row,
+        detail=detail.of(session, row),
+        answer=answer,
+        form_token=forms.token(request, "ask", *_facts(row)) if acts else None,
+    )

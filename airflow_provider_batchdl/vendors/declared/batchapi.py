@@ -1,0 +1,152 @@
+"""Connections of type ``batchapi``: the vendor is a document that the connection's extra names or holds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from threading import Lock
+from typing import Any, ClassVar
+
+import msgspec
+
+from airflow_provider_batchdl._redaction.redactor import excerpt
+from airflow_provider_batchdl.exceptions import InvalidConnectionError
+from airflow_provider_batchdl.vendors.base import Vendor
+from airflow_provider_batchdl.vendors.declared.document import Document, OAuth2
+from airflow_provider_batchdl.vendors.declared.facts import facts_of
+from airflow_provider_batchdl.vendors.declared.loading import bundled, bundled_names
+from airflow_provider_batchdl.vendors.declared.reading import DocumentError, read
+from airflow_provider_batchdl.vendors.declared.vendor import Declared
+from airflow_provider_batchdl.vendors.words import stripped
+
+ReadFile = Callable[[str], bytes]
+
+MEMBERS = ("vendor", "vendor_file", "vendor_document")
+LONGEST_SHOWN = 100
+# Classes by their document's digest: a triggerer makes a hook for each of thousands of waits.
+MOST_CLASSES = 100
+_classes: dict[str, type[BatchApi]] = {}
+_lock = Lock()
+
+
+class BatchApi(Declared):
+    """Any batch API, as a document describes it.
+
+    The extra of the connection has one of ``vendor``, the name of a document that comes with this package;
+    ``vendor_file``, the path or URL of a document; and ``vendor_document``, the document itself, as an object or text.
+    Its other members are those that the document declares, and those of all vendors.
+    """
+
+    name = "batchapi"
+    label = "Batch API"
+    default_host = ""
+    docs_url = "https://pypi.org/project/airflow-provider-batchdl/"
+    states: ClassVar[dict[str, Any]] = {}
+    poll_interval = 30.0
+    rate_limits = ()
+
+    @classmethod
+    def chosen_by(
+        cls, extra: Mapping[str, Any], conn_id: str | None, read_file: ReadFile | None = None
+    ) -> tuple[type[Vendor], Mapping[str, Any]]:
+        """The class of the document that a connection's extra names or holds, and the other members of the extra.
+
+        Raises:
+            InvalidConnectionError: there is no document, or it cannot be used.
+        """
+        given = [name for name in MEMBERS if extra.get(name) not in (None, "", {})]
+        if len(given) != 1:
+            problem = (
+                f"has {' and '.join(given)}, which each name a vendor" if given else f"names no vendor{_meant(extra)}"
+            )
+            remedy = (
+                f'Set one of "vendor" ({", ".join(bundled_names())}), "vendor_file" (a path or URL of a document) and '
+                '"vendor_document" (the document).'
+            )
+            raise InvalidConnectionError.of_field("extra", problem, conn_id=conn_id, vendor=cls.name, remedy=remedy)
+        [member] = given
+        try:
+            document = _document(member, extra[member], read_file or read_local)
+            _check_trust(member, document)
+        except DocumentError as error:
+            raise InvalidConnectionError.of_field(
+                f"extra field {member!r}",
+                f"cannot be used: {error.problem}",
+                conn_id=conn_id,
+                vendor=cls.name,
+                remedy="Correct it; `airflow batchdl vendor check` explains a document.",
+            ) from None
+        return cls._class_of(document), {name: value for name, value in extra.items() if name not in MEMBERS}
+
+    @classmethod
+    def _class_of(cls, document: Document) -> type[BatchApi]:
+        """The class of a document, the same one each time."""
+        digest = hashlib.blake2b(msgspec.json.encode(document, order="deterministic"), digest_size=16).hexdigest()
+        with _lock:
+            if digest not in _classes:
+                if len(_classes) >= MOST_CLASSES:
+                    _classes.clear()
+                members = {"__module__": __name__, "scope": digest, **facts_of(document)}
+                _classes[digest] = type(f"BatchApi_{document.name}", (cls,), members)
+            return _classes[digest]
+
+
+def read_local(source: str) -> bytes:
+    """The file at a local path.
+
+    Raises:
+        OSError: there is none.
+    """
+    return Path(source).read_bytes()
+
+
+def _document(member: str, value: Any, read_file: ReadFile) -> Document:
+    if member == "vendor_document":
+        if not isinstance(value, str | Mapping):
+            raise DocumentError("it is neither an object nor text", member)
+        return read(value, member)
+    if not isinstance(value, str):
+        raise DocumentError("it is no text", member)
+    text = stripped(value)
+    if member == "vendor":
+        try:
+            return bundled(text)
+        except LookupError:
+            names = bundled_names()
+            close = get_close_matches(text.lower(), names, n=1)
+            known = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names) or 'none'}"
+            raise DocumentError(
+                f"no bundled document is called {excerpt(text, 40)!r}; {known.rstrip('?')}", text
+            ) from None
+    try:
+        content = read_file(text)
+    except Exception as error:  # noqa: BLE001 any store's; its message may quote a URL with a secret
+        raise DocumentError(f"{excerpt(text, LONGEST_SHOWN)} cannot be read ({type(error).__name__})", text) from None
+    return read(content, text)
+
+
+def _check_trust(member: str, document: Document) -> None:
+    """Refuse what only a package's document may say: whoever edits a connection could send its token elsewhere.
+
+    Raises:
+        DocumentError: it does.
+    """
+    from airflow_provider_batchdl import vendors
+
+    if member != "vendor" and isinstance(document.auth, OAuth2) and document.auth.base_url_hosts:
+        raise DocumentError(
+            "auth.base_url_hosts: a document that comes from a connection cannot name hosts that may see the token",
+            document.name,
+        )
+    if vendors.is_built_in(document.name):
+        raise DocumentError(f"name: {document.name!r} is that of a built-in vendor", document.name)
+
+
+def _meant(extra: Mapping[str, Any]) -> str:
+    for name in extra:
+        close = get_close_matches(str(name).lower(), MEMBERS, n=1)
+        if close:
+            return f": instead of {excerpt(name, 40)!r}, did you mean {close[0]!r}?"
+    return ""

@@ -1,0 +1,75 @@
+"""A connection's credentials on a request, by the kind that a document names."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+import httpx
+
+from airflow_provider_batchdl._redaction.redactor import remember
+from airflow_provider_batchdl.vendors.auth import BearerAuth, HeaderKeyAuth, QueryKeyAuth
+from airflow_provider_batchdl.vendors.declared.document import Basic, Bearer, Document, HeaderKey, OAuth2, QueryKey
+from airflow_provider_batchdl.vendors.declared.templates import Values, fill_texts
+from airflow_provider_batchdl.vendors.oauth2 import OAuth2ClientCredentials
+
+if TYPE_CHECKING:
+    from airflow_provider_batchdl.vendors.account import Account
+
+
+class WithHeaders(httpx.Auth):
+    """Another auth, and headers that go where the credentials go: to the connection's origin.
+
+    Args:
+        auth: the other.
+        headers: the headers.
+    """
+
+    def __init__(self, auth: httpx.Auth, headers: Mapping[str, str]) -> None:
+        self._auth, self._headers = auth, headers
+        self.requires_response_body = auth.requires_response_body
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Put both on ``request``."""
+        request.headers.update(self._headers)
+        yield from self._auth.sync_auth_flow(request)
+
+    def async_auth_flow(self, request: httpx.Request):  # type: ignore[no-untyped-def]
+        """The same, for the async client."""
+        request.headers.update(self._headers)
+        return self._auth.async_auth_flow(request)
+
+
+def auth_of(document: Document, account: Account, values: Values) -> httpx.Auth:
+    """The credentials of ``account``, and the document's headers for all requests."""
+    headers = fill_texts(document.headers, values)
+    auth = _credentials(document, account)
+    return WithHeaders(auth, headers) if headers else auth
+
+
+def _credentials(document: Document, account: Account) -> httpx.Auth:
+    kind, secret = document.auth, account.secret
+    if isinstance(kind, HeaderKey):
+        return HeaderKeyAuth(kind.name, f"{kind.prefix}{secret}")
+    if isinstance(kind, QueryKey):
+        return QueryKeyAuth(kind.name, secret)
+    if isinstance(kind, Basic):
+        pair = f"{account.login or ''}:{secret}" if account.login else f"{secret}:"
+        coded = base64.b64encode(pair.encode()).decode()
+        remember(coded)
+        return HeaderKeyAuth("Authorization", f"Basic {coded}")
+    if isinstance(kind, OAuth2) and account.login:
+        return OAuth2ClientCredentials(
+            token_url=urljoin(f"{account.base_url}/", kind.token_path),
+            client_id=account.login,
+            client_secret=secret,
+            cache_key=account.fingerprint,
+            vendor=document.name,
+            base_url=account.base_url,
+            base_url_pointer=kind.base_url_pointer,
+            base_url_hosts=kind.base_url_hosts,
+        )
+    assert isinstance(kind, Bearer | OAuth2)  # noqa: S101 the union has no other
+    return BearerAuth(secret)

@@ -1,0 +1,210 @@
+"""Requests, answers and errors of a vendor by its document: the part that all operations share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_batchdl._redaction.redactor import excerpt, remember, remember_minted
+from airflow_provider_batchdl.exceptions import (
+    BatchDlError,
+    InvalidRequestError,
+    JobNotFoundError,
+    RateLimitedError,
+    UnexpectedResponseError,
+    VendorUnavailableError,
+)
+from airflow_provider_batchdl.jobs import Job, JobState
+from airflow_provider_batchdl.vendors import dates
+from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
+from airflow_provider_batchdl.vendors.declared import answers, refusing, requests
+from airflow_provider_batchdl.vendors.declared.credentials import auth_of
+from airflow_provider_batchdl.vendors.declared.document import Document
+from airflow_provider_batchdl.vendors.declared.pointers import find, is_null
+from airflow_provider_batchdl.vendors.declared.templates import Values
+from airflow_provider_batchdl.vendors.errors import error_from_response, json_of
+from airflow_provider_batchdl.vendors.refusals import kind_by_words
+from airflow_provider_batchdl.vendors.states import fold
+
+if TYPE_CHECKING:
+    import httpx
+
+    from airflow_provider_batchdl.vendors.account import Account
+    from airflow_provider_batchdl.vendors.declared.calls import Call, FileSource, Pointers
+
+_IDS = {"whole": "a whole number", "uuid": "a UUID", "text": "a text"}
+
+
+class Described(Vendor):
+    """A vendor with a document."""
+
+    document: ClassVar[Document]
+    scope: ClassVar[str] = ""
+    """Digest of a document that comes from a connection: two accounts of one key are two, if their documents differ."""
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(replace(account, scope=self.scope) if self.scope else account)
+        self.on_notice: Callable[[str, Pointers, object], None] | None = None
+        """Gets what each pointer of the document found; ``airflow batchdl vendor try`` shows it."""
+        self._partial = {fold(word) for word in self.document.partial}
+        self.extra_values = {name: self._extra(name) for name in self.document.extra}
+
+    def _extra(self, name: str) -> str | None:
+        member = self.document.extra[name]
+        value = self.account.text(name) or member.default
+        if member.secret:
+            remember(value)
+        field = f"extra field {name!r}"
+        if value is None and member.required:
+            others = f" It is none of {', '.join(self.ignored_extra)}." if self.ignored_extra else ""
+            remedy = f'Set the connection extra "{name}". {member.description}'.strip() + others
+            raise self.account.wrong(field, "is missing", remedy, vendor=self.name)
+        if value is not None and member.values and value not in member.values:
+            known = ", ".join(member.values)
+            raise self.account.wrong(
+                field, f"is {excerpt(value, 40)!r}, and may be {known}", "Correct it.", vendor=self.name
+            )
+        return value
+
+    # Requests.
+
+    def values(self, **single: Any) -> Values:
+        """The values of holes; those of one word by keyword, ``job_id`` for ``{job.id}``."""
+        named = {name.replace("_", "."): value for name, value in single.items()}
+        return Values({"secret": self.account.secret, **named}, extra=self.extra_values)
+
+    def auth(self) -> httpx.Auth:
+        """The credentials as the document says, with its headers for all requests."""
+        return auth_of(self.document, self.account, self.values())
+
+    def call(
+        self, operation: str, call: Call | FileSource, job_id: str | None = None, file_id: str | None = None
+    ) -> ApiRequest:
+        """The request that ``call`` makes, about a job or a file.
+
+        Raises:
+            InvalidRequestError: the vendor has no such ids.
+        """
+        shape = self.document.job
+        if job_id is not None and not answers.is_id(shape, job_id):
+            raise InvalidRequestError(
+                f"A {self.label} job id is {_IDS[shape.id_is]}, not {job_id!r}.", vendor=self.name
+            )
+        return requests.request_of(operation, call, self.values(job_id=job_id, file_id=file_id), job_id=job_id)
+
+    def write_date(self, value: date) -> str:
+        """Dates and times of a request, as the document says."""
+        write = {"days": dates.as_day, "moments": dates.as_moment}.get(self.document.dates, dates.as_text)
+        return write(value)
+
+    def has_results(self, job: Job) -> bool:
+        """True if a job has result files, all or some."""
+        return job.state is JobState.SUCCEEDED or self.has_partial_results(job)
+
+    def has_partial_results(self, job: Job) -> bool:
+        """True if a job that has not succeeded keeps partial results."""
+        named = job.state.is_terminal and fold(job.vendor_state) in self._partial
+        return named or super().has_partial_results(job)
+
+    # Answers.
+
+    def notice(self, operation: str, pointers: Pointers | None, found: object) -> None:
+        """Called with what the pointers of a document found."""
+        if self.on_notice is not None:
+            self.on_notice(operation, pointers or (), found)
+
+    def found(self, operation: str, response: httpx.Response, at: str) -> Any:
+        """The value that the pointer ``at`` finds in an answer, whose secrets are hidden from then on."""
+        body = self.read_json(operation, response)
+        for pointer in self.document.secrets:
+            secret = find(body, pointer)
+            if isinstance(secret, str):
+                remember_minted(secret)
+        return find(body, at) if at else body
+
+    def need(self, operation: str, response: httpx.Response, pointers: Pointers, what: str) -> Any:
+        """The value that the pointers find in an answer.
+
+        Raises:
+            BatchDlError: nothing.
+        """
+        try:
+            found = answers.need(self.found(operation, response, ""), pointers, what)
+        except TypeError as error:
+            raise self.malformed(operation, response, error) from error
+        self.notice(operation, pointers, found)
+        return found
+
+    def read(self, operation: str, response: httpx.Response, at: str, job_id: str | None = None) -> Job:
+        """The job that an answer shows.
+
+        Raises:
+            JobNotFoundError: it is null, as in an answer of GraphQL about an unknown id.
+            BatchDlError: none.
+        """
+        item = self.found(operation, response, at)
+        try:
+            if item is None and job_id is not None and is_null(json_of(response), at):
+                raise JobNotFoundError(
+                    f"{self.label} has no job of this id.", vendor=self.name, job_id=job_id, status=response.status_code
+                )
+            if item is None:
+                raise answers.MissingError("job", at)
+            return answers.read_job(self, operation, item, job_id=job_id)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise self.malformed(operation, response, error) from error
+
+    # Errors.
+
+    def is_own_error(self, response: httpx.Response) -> bool:
+        """An error with a message or a code where the document says; if it does not say, any JSON."""
+        own = refusing.has_own_shape(self.document, response)
+        return bool(json_of(response)) if own is None else own
+
+    def error_kind(self, request: ApiRequest, response: httpx.Response) -> type[BatchDlError] | None:
+        """The kind that the document's first rule for such an answer names."""
+        rule = refusing.rule_for(self.document, request.operation, response)
+        return None if rule is None else refusing.KINDS[rule.kind]
+
+    def error(self, request: ApiRequest, response: httpx.Response) -> BatchDlError:
+        """The typed error for a response of status 400 or above, by the document's rules first."""
+        own = self.is_own_error(response)
+        error = error_from_response(
+            response,
+            vendor=self.name,
+            operation=request.operation,
+            job_id=request.job_id,
+            kind=self.error_kind(request, response) or kind_by_words(response) if own else None,
+            own=own,
+        )
+        if own:
+            facts = refusing.facts_of(self.document, response)
+            error.vendor_message, error.vendor_code = facts["vendor_message"], facts["vendor_code"]
+        if isinstance(error, RateLimitedError):
+            error.retry_after = self.retry_after(response.headers)
+        return error
+
+    def refusal(self, request: ApiRequest, response: httpx.Response) -> BatchDlError | None:
+        """The typed error for any answer: by its status, or by what the document calls an error inside a success."""
+        if response.status_code >= 400:
+            return self.error(request, response)
+        if not refusing.is_error_within(self.document, response):
+            return None
+        kind = self.error_kind(request, response) or self.kind_within(
+            request.operation, request.job_id, json_of(response)
+        )
+        if kind is None:
+            kind = InvalidRequestError if request.operation in ("submit", "cancel") else UnexpectedResponseError
+        facts = refusing.facts_of(self.document, response)
+        if issubclass(kind, RateLimitedError):
+            facts["retry_after"] = self.retry_after(response.headers)
+        if issubclass(kind, VendorUnavailableError):
+            facts["maybe_processed"] = False  # the vendor says that it did not
+        message = f"{self.label} answered the {request.operation} request with an error."
+        return kind(message, vendor=self.name, job_id=request.job_id, **facts)
+
+    def retry_after(self, headers: Mapping[str, str]) -> float | None:
+        """Seconds that headers ask to wait, the document's own among them."""
+        return refusing.seconds_asked(self.document, headers)

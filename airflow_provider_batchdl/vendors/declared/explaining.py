@@ -1,0 +1,175 @@
+"""A document in words: what is sent for each operation, and where in the answers things are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from airflow_provider_batchdl.vendors.declared.calls import (
+    Call,
+    Cursor,
+    FileSource,
+    FindByEcho,
+    FindByKey,
+    FindByTime,
+    Header,
+    Link,
+    ListCall,
+    Pages,
+    Pointers,
+)
+from airflow_provider_batchdl.vendors.declared.document import Basic, Bearer, Document, HeaderKey, OAuth2, QueryKey
+from airflow_provider_batchdl.vendors.declared.pointers import several
+from airflow_provider_batchdl.vendors.declared.requests import destination_of
+
+Row = tuple[str, str]
+
+
+def explained(document: Document) -> Iterator[Row]:
+    """Rows of a document's explanation: the operation, and what happens for it."""
+    yield "vendor", f"{document.label} ({document.name}) at {document.base_url or 'the base URL of each connection'}"
+    yield "credentials", _credentials(document)
+    yield from _submit(document)
+    yield "status", f"{_call(document.status)}, {_job(document, document.status.at)}"
+    yield "states", _states(document)
+    yield "list", "none" if document.list is None else _list(document.list)
+    yield "lost submit", _find(document)
+    yield "cancel", "the API cannot cancel" if document.cancel is None else _call(document.cancel)
+    for source in document.sources:
+        yield "results" if source.kind == "result" else f"files: {source.kind}", _files(source)
+    if document.balance is not None:
+        yield "balance", f"{_call(document.balance)}, credits from {_at(document.balance.credits)}"
+    yield "check", _check(document)
+    yield from _errors(document)
+    limits = " and ".join(document.rate_limits) or "no limit"
+    yield "pace", f"a poll of each job every {document.poll_interval:g} s, within {limits} (requests/seconds)"
+    yield "tried", "against the service itself" if document.tried else "not against the service itself"
+
+
+def _call(call: Call | FileSource) -> str:
+    words = f"{call.method} {call.path}"
+    if call.params:
+        words += f"?{'&'.join(f'{name}={value}' for name, value in call.params.items())}"
+    if isinstance(call, Call) and call.form:
+        words += f", a form of {', '.join(call.form)}"
+    return words if call.json is None else f"{words}, JSON {call.json}"
+
+
+def _at(pointers: Pointers, base: str = "") -> str:
+    return " or ".join(f"{base}{each}" or "the whole answer" for each in several(pointers))
+
+
+def _job(document: Document, base: str) -> str:
+    return f"id from {_at(document.job.id, base)}, state from {_at(document.job.state, base)}"
+
+
+def _credentials(document: Document) -> str:
+    auth = document.auth
+    headers = f"; headers {', '.join(document.headers)}" if document.headers else ""
+    if isinstance(auth, HeaderKey):
+        return f"the password in the header {auth.name}{headers}"
+    if isinstance(auth, QueryKey):
+        return f"the password in the query, as {auth.name}{headers}"
+    if isinstance(auth, Basic):
+        return f"login and password by HTTP Basic{headers}"
+    if isinstance(auth, OAuth2):
+        base = f", base URL from {auth.base_url_pointer}" if auth.base_url_pointer else ""
+        return f"a token for login and password from POST {auth.token_path}{base}{headers}"
+    assert isinstance(auth, Bearer)  # noqa: S101 the union has no other
+    return f"the password as a Bearer token{headers}"
+
+
+def _submit(document: Document) -> Iterator[Row]:
+    steps = document.steps
+    for number, step in enumerate(steps, 1):
+        is_last = number == len(steps)
+        words = _call(step)
+        if step.upload is not None:
+            words += f", the task's file as {step.upload}"
+        goes_to = destination_of(step, is_last=is_last)
+        if goes_to != "none":
+            words += f", the task's request as {'JSON' if goes_to == 'json' else 'its ' + goes_to}"
+        for name, pointer in step.keep.items():
+            words += f", {name} from {pointer}"
+        if is_last:
+            words += f", id from {_at(document.job.id, step.at)}"
+        if step.when is not None:
+            words += " (only with a file)" if step.when == "file" else " (only without a file)"
+        yield "submit" if len(steps) == 1 else f"submit {number}", words
+
+
+def _states(document: Document) -> str:
+    by_state: dict[str, list[str]] = {}
+    for word, state in document.states.items():
+        by_state.setdefault(state, []).append(word)
+    words = "; ".join(f"{state}: {', '.join(names)}" for state, names in by_state.items())
+    return f"{words}; partial results: {', '.join(document.partial)}" if document.partial else words
+
+
+def _list(call: ListCall) -> str:
+    paging = call.paging
+    words = f"{_call(call)}, jobs from {call.items}"
+    if isinstance(paging, Cursor):
+        return f"{words}, next page by the cursor at {_at(paging.next)}{f' as {paging.param}' if paging.param else ''}"
+    if isinstance(paging, Pages):
+        return f"{words}, pages by their number as {paging.param}"
+    if isinstance(paging, Link):
+        where = "the Link header" if paging.next is None else _at(paging.next)
+        return f"{words}, next page by the link in {where}"
+    if isinstance(paging, Header):
+        return f"{words}, next page by the header {paging.name} as {paging.param}"
+    return f"{words}, all on one page"
+
+
+def _find(document: Document) -> str:
+    find = document.find
+    if isinstance(find, FindByKey):
+        return f"found in the list by the key {'within' if find.contains else 'at'} {_at(find.pointer)}"
+    if isinstance(find, FindByEcho):
+        return f"found in the list by its request at {find.pointer or 'the item itself'} and its time"
+    if isinstance(find, FindByTime):
+        return "each job of the list made since may be it: the task fails and says where to check"
+    return "cannot be found: the task fails and says where to check"
+
+
+def _files(source: FileSource) -> str:
+    words = ""
+    if source.call is not None:
+        words = f"{_call(source.call)}, then "
+    if source.items is not None:
+        words += f"for each of {source.items}, "
+    if source.path is not None:
+        words += _call(source)
+    if source.id is not None:
+        words += f", id of the file from {_at(source.id)}"
+    if source.link is not None:
+        where = "its answer" if source.path or source.call else "the job's answer"
+        words += f"{', ' if source.path else ''}the link at {_at(source.link)} of {where}, without credentials"
+    if source.next_header is not None:
+        words += f", next page by the header {source.next_header} as {source.next_param}"
+    return words
+
+
+def _check(document: Document) -> str:
+    if document.check is not None:
+        return _call(document.check)
+    return "the balance" if document.balance is not None else "the first page of the list"
+
+
+def _errors(document: Document) -> Iterator[Row]:
+    errors = document.errors
+    within = [*(_at(each) for each in errors.within), *(f"{each} is false" for each in errors.if_false)]
+    if within:
+        yield "errors", f"in an answer of status 200: {', '.join(within)}"
+    for rule in errors.rules:
+        conditions = [
+            f"{name} {' or '.join(map(str, values))}"
+            for name, values in (
+                ("status", rule.status),
+                ("code", rule.codes),
+                ("words", rule.words),
+                ("operation", rule.operations),
+                ("has", several(rule.has)),
+            )
+            if values
+        ]
+        yield "errors", f"{rule.kind}: {', '.join(conditions) or 'always'}"

@@ -1,0 +1,88 @@
+"""The facts of a vendor's class, as its document has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_batchdl.jobs import JobState
+from airflow_provider_batchdl.vendors import checking
+from airflow_provider_batchdl.vendors.declared import document as parts
+from airflow_provider_batchdl.vendors.declared.document import Document
+from airflow_provider_batchdl.vendors.declared.pointers import several
+from airflow_provider_batchdl.vendors.files import FileRules
+from airflow_provider_batchdl.vendors.listing import Listing
+from airflow_provider_batchdl.vendors.requests import RateLimit
+from airflow_provider_batchdl.vendors.states import fold
+
+_KINDS = {
+    "any": checking.ANYTHING,
+    "text": checking.TEXT,
+    "whole": checking.WHOLE,
+    "flag": checking.FLAG,
+    "object": checking.OBJECT,
+    "moment": checking.MOMENT,
+    "day": checking.DAY,
+}
+
+
+def facts_of(document: Document) -> dict[str, Any]:
+    """The class variables of a vendor that a document describes, see ``Vendor``."""
+    states = {word: JobState(state) for word, state in document.states.items()}
+    partial = {fold(word) for word in document.partial}
+    cancelled = {fold(word) for word, state in states.items() if state is JobState.CANCELLED}
+    first = several(document.job.id)[0] if document.job.id else ""
+    return {
+        "document": document,
+        "name": document.name,
+        "label": document.label,
+        "default_host": document.base_url or "",
+        "docs_url": document.docs_url,
+        "states": states,
+        "poll_interval": document.poll_interval,
+        "rate_limits": tuple(_rate(text) for text in document.rate_limits),
+        "keeps_partial_results": bool(partial & cancelled),
+        "zone": document.zone,
+        "request_rules": _request_rules(document),
+        "file_rules": _file_rules(document),
+        "listing": _listing(document),
+        "extra_members": {name: member.description for name, member in document.extra.items()},
+        "has_plain_secret": not isinstance(document.auth, parts.Basic),
+        "id_member": first.rpartition("/")[2] or "id",
+    }
+
+
+def _rate(text: str) -> RateLimit:
+    number, _, span = text.partition("/")
+    return RateLimit(int(number), float(span))
+
+
+def _request_rules(document: Document) -> checking.RequestRules | None:
+    if document.request is None:
+        return None
+    return checking.RequestRules(
+        {
+            name: checking.Member(
+                _KINDS[member.kind],
+                many=member.many,
+                required=member.required,
+                least=member.least,
+                most=member.most,
+                values=member.values,
+                reported=member.reported,
+                documented=member.documented,
+            )
+            for name, member in document.request.items()
+        }
+    )
+
+
+def _file_rules(document: Document) -> FileRules | None:
+    shape = document.file
+    if shape is None:
+        return FileRules() if any(step.upload for step in document.steps) else None
+    return FileRules(shape.types, shape.required, shape.largest, shape.has_addresses, shape.column)
+
+
+def _listing(document: Document) -> Listing | None:
+    call = document.list
+    return None if call is None else Listing(call.active_only, call.newest_first, call.complete)

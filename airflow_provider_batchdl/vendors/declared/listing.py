@@ -1,0 +1,178 @@
+"""A vendor's list of jobs by its document: pages, and the job of a lost submit among them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
+
+import httpx
+
+from airflow_provider_batchdl.jobs import Job
+from airflow_provider_batchdl.vendors.declared.answers import need, read_job
+from airflow_provider_batchdl.vendors.declared.calls import Cursor, FindByKey, FindByTime, Header, Link, ListCall, Pages
+from airflow_provider_batchdl.vendors.declared.pointers import find
+from airflow_provider_batchdl.vendors.declared.requests import request_of
+from airflow_provider_batchdl.vendors.listing import MOST_PAGES, JobPage, ListedJob
+from airflow_provider_batchdl.vendors.matching import CLOCK_TOLERANCE, is_echo_of, recognized
+from airflow_provider_batchdl.vendors.reading import as_cursor, as_int, as_list
+from airflow_provider_batchdl.vendors.requests import ApiRequest, Submission
+
+if TYPE_CHECKING:
+    from airflow_provider_batchdl.vendors.base import Flow
+    from airflow_provider_batchdl.vendors.declared.described import Described
+
+
+@dataclass(frozen=True)
+class Page:
+    """One answer to a list request.
+
+    Args:
+        response: the answer.
+        items: what it lists.
+        following: the cursor of the next page; None on the last, or where it cannot be had.
+        whole: false where there is a next page that cannot be had.
+    """
+
+    response: httpx.Response
+    items: list[Any]
+    following: str | None
+    whole: bool
+
+
+def page(vendor: Described, call: ListCall, cursor: str | None, delay: float = 0.0) -> Flow[Page]:
+    """One page of the list.
+
+    Raises:
+        BatchDlError: the answer is no list.
+    """
+    response = yield _request(vendor, call, cursor, delay)
+    try:
+        body = vendor.read_json("list", response)
+        items = as_list(need(body, call.items, "list"))
+        vendor.notice("list", call.items, items)
+        following, whole = _following(vendor, call, cursor, response, body, items)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise vendor.malformed("list", response, error) from error
+    return Page(response, items, following, whole)
+
+
+def _request(vendor: Described, call: ListCall, cursor: str | None, delay: float) -> ApiRequest:
+    paging = call.paging
+    if isinstance(paging, Link) and cursor is not None:
+        return ApiRequest("list", call.method, url=cursor, delay=delay)
+    request = request_of("list", call, vendor.values(cursor=cursor), delay=delay)
+    param = None if paging is None or isinstance(paging, Link) else paging.param
+    if isinstance(paging, Pages):
+        cursor = cursor or str(paging.first)
+    if param is None or cursor is None:
+        return request
+    return replace(request, params={**(request.params or {}), param: cursor})
+
+
+def _following(
+    vendor: Described, call: ListCall, cursor: str | None, response: httpx.Response, body: Any, items: list[Any]
+) -> tuple[str | None, bool]:
+    """The cursor of the next page, and whether there is none that cannot be had."""
+    paging = call.paging
+    if isinstance(paging, Cursor):
+        has_more = paging.more is None or bool(find(body, paging.more))
+        following = as_cursor(find(body, paging.next)) if has_more else None
+        return following, paging.more is None or has_more is (following is not None)
+    if isinstance(paging, Pages):
+        number = int(cursor or paging.first)
+        last = None if paging.total is None else as_int(need(body, paging.total, "number of pages")) + paging.first - 1
+        more = bool(items) and (last is None or number < last)
+        return (str(number + 1) if more else None), last is None or number >= last or bool(items)
+    if isinstance(paging, Header):
+        text = response.headers.get(paging.name, "").strip()
+        return (None if text in ("", "null") else as_cursor(text)), True
+    if isinstance(paging, Link):
+        return _link(vendor, paging, response, body)
+    return None, True
+
+
+def _link(vendor: Described, paging: Link, response: httpx.Response, body: Any) -> tuple[str | None, bool]:
+    if paging.next is None:
+        found: Any = response.links.get("next", {}).get("url")
+    else:
+        found = find(body, paging.next)
+    text = as_cursor(found)
+    if text is None:
+        return None, True
+    url = urljoin(f"{vendor.base_url}/", text)
+    # The credentials go to the connection's origin, whatever an answer says.
+    is_own = vendor.is_home(url)
+    return (url if is_own else None), is_own
+
+
+def job_page(vendor: Described, call: ListCall, cursor: str | None) -> Flow[JobPage]:
+    """One page of the list, its jobs read."""
+    found = yield from page(vendor, call, cursor)
+
+    def read(item: Any) -> ListedJob:
+        job = _read(vendor, found.response, item)
+        shape = vendor.document.job
+        return ListedJob(job, vendor.moment(find(item, shape.created)), vendor.moment(find(item, shape.updated)))
+
+    jobs = vendor.read_items(found.items, read)
+    return JobPage(tuple(jobs), found.following, whole=found.whole and len(jobs) == len(found.items))
+
+
+def _read(vendor: Described, response: httpx.Response, item: Any) -> Job:
+    try:
+        return read_job(vendor, "list", item)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise vendor.malformed("list", response, error) from error
+
+
+def candidates(vendor: Described, call: ListCall, submission: Submission, delay: float) -> Flow[list[Job | None]]:
+    """The listed jobs that may be the one that ``submission`` made; None for one that cannot be read or listed."""
+    document, since = vendor.document, submission.submitted_at - CLOCK_TOLERANCE
+    is_ours = partial(_is_ours, vendor, submission)
+    jobs: list[Job | None] = []
+    seen: set[str] = set()
+    cursor: str | None = None
+    for _ in range(MOST_PAGES - 1):
+        found = yield from page(vendor, call, cursor, delay)
+        news = [item for item in found.items if _name(vendor, item) not in seen]
+        jobs += recognized(news, is_ours, partial(_read, vendor, found.response), submission.known_job_ids)
+        seen.update(filter(None, (_name(vendor, item) for item in news)))
+        created = (vendor.moment(find(item, document.job.created)) for item in news)
+        made = [when for when in created if when is not None]
+        if not found.whole:
+            return [*jobs, None]
+        if found.following is None or (call.newest_first and made and max(made) < since):
+            return jobs
+        if not news:
+            return [*jobs, None]  # more is announced, and the same page is returned
+        cursor, delay = found.following, 0.0
+    return [*jobs, None]
+
+
+def _name(vendor: Described, item: Any) -> str | None:
+    value = find(item, vendor.document.job.id)
+    return None if value is None else str(value)
+
+
+def _is_ours(vendor: Described, submission: Submission, item: Mapping[str, Any]) -> bool | None:
+    """True if a listed job is the one submitted; None if unknown."""
+    wanted = vendor.document.find
+    if isinstance(wanted, FindByKey):
+        text = find(item, wanted.pointer)
+        if not submission.key or not isinstance(text, str):
+            return False
+        return submission.key in text if wanted.contains else text == submission.key
+    if isinstance(wanted, FindByTime):
+        when = vendor.moment(find(item, vendor.document.job.created))
+        return False if when is not None and when < submission.submitted_at - CLOCK_TOLERANCE else None
+    if wanted is None:
+        return False
+    echoed = find(item, wanted.pointer)
+    members = wanted.members or (() if wanted.pointer else tuple(vendor.document.request or ()))
+    made = find(item, vendor.document.job.created)
+    return is_echo_of(
+        echoed, submission.request, made, submission.submitted_at, known=members or None, zone=vendor.zone
+    )

@@ -1,0 +1,59 @@
+"""Documents by name: those that come with this package, and files beside a module."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+
+from airflow_provider_batchdl.vendors.declared.document import Document
+from airflow_provider_batchdl.vendors.declared.reading import DocumentError, read
+
+_CATALOGUE = "airflow_provider_batchdl.vendors.declared.catalogue"
+SUFFIXES = (".toml", ".json")
+
+
+def bundled_names() -> list[str]:
+    """The names of the documents that come with this package."""
+    folder = resources.files(_CATALOGUE)
+    return sorted(each.name.removesuffix(".toml") for each in folder.iterdir() if each.name.endswith(".toml"))
+
+
+@lru_cache(maxsize=64)
+def bundled(name: str) -> Document:
+    """A document that comes with this package.
+
+    Raises:
+        LookupError: there is none of that name.
+        DocumentError: it cannot be used.
+    """
+    if name not in bundled_names():
+        raise LookupError(name)
+    return read((resources.files(_CATALOGUE) / f"{name}.toml").read_bytes(), name)
+
+
+def load(source: str | Path, beside: str | None) -> Document:
+    """The document at a path, or the one of that name that comes with this package.
+
+    Args:
+        source: the path of a ``.toml`` or ``.json`` file, or a name.
+        beside: the file of the module that a relative path starts at.
+
+    Raises:
+        DocumentError: there is none, or it cannot be used.
+    """
+    path = Path(source)
+    if path.suffix not in SUFFIXES:
+        try:
+            return bundled(str(source))
+        except LookupError:
+            known = ", ".join(bundled_names())
+            raise DocumentError(
+                f"it is no file ending in {' or '.join(SUFFIXES)}, and no name of {known}", str(source)
+            ) from None
+    if not path.is_absolute() and beside is not None:
+        path = Path(beside).parent / path
+    try:
+        return read(path.read_bytes(), path.name)
+    except OSError as error:
+        raise DocumentError(f"it cannot be read ({error.strerror or type(error).__name__})", str(path)) from None

@@ -1,0 +1,39 @@
+"""Pointers as a document names them: one, or several of which the first that finds something counts."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from airflow_provider_batchdl.vendors.declared.calls import Pointers
+from airflow_provider_batchdl.vendors.pointers import unescaped, value_at
+
+LONGEST = 500
+_POINTER = re.compile(r"(?:/(?:[^~/]|~[01])*)*")
+
+
+def is_pointer(text: str) -> bool:
+    """True if ``text`` is a pointer (RFC 6901, section 3)."""
+    return len(text) <= LONGEST and _POINTER.fullmatch(text) is not None
+
+
+def several(pointers: Pointers | None) -> tuple[str, ...]:
+    """The pointers that a member of a document names."""
+    return () if pointers is None else (pointers,) if isinstance(pointers, str) else pointers
+
+
+def find(document: Any, pointers: Pointers | None) -> Any:
+    """The first value, other than null, that one of the pointers finds in ``document``; None if there is none."""
+    for pointer in several(pointers):
+        value = value_at(document, pointer)
+        if value is not None:
+            return value
+    return None
+
+
+def is_null(document: Any, pointer: str) -> bool:
+    """True if ``pointer`` leads to a null, and not to nothing."""
+    head, _, last = pointer.rpartition("/")
+    parent = value_at(document, head)
+    name = unescaped(last)
+    return bool(pointer) and isinstance(parent, dict) and name in parent and parent[name] is None

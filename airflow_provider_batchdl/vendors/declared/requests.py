@@ -1,0 +1,114 @@
+"""From a call of a document to the request that a flow sends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_batchdl.exceptions import InvalidRequestError
+from airflow_provider_batchdl.vendors.declared.calls import Call, FileSource, Step
+from airflow_provider_batchdl.vendors.declared.templates import (
+    Values,
+    as_text,
+    fill_json,
+    fill_path,
+    fill_texts,
+    holes,
+)
+from airflow_provider_batchdl.vendors.declared.templates import merged as merged_json
+from airflow_provider_batchdl.vendors.files import upload_of
+from airflow_provider_batchdl.vendors.requests import ApiRequest, Submission
+
+if TYPE_CHECKING:
+    from airflow_provider_batchdl.vendors.base import Vendor
+
+LONGEST_SHOWN = 60
+
+
+def request_of(operation: str, call: Call | FileSource, values: Values, **more: Any) -> ApiRequest:
+    """The request that ``call`` makes.
+
+    Args:
+        operation: as in ``ApiRequest``.
+        call: the document's.
+        values: of its holes.
+        **more: further members of the request.
+
+    Raises:
+        InvalidRequestError: a value that the path needs is missing.
+    """
+    form = fill_texts(call.form, values) if isinstance(call, Call) else {}
+    body: dict[str, Any] = {} if call.json is None else {"json": fill_json(call.json, values)}
+    return ApiRequest(
+        operation,
+        call.method,
+        fill_path(call.path or "", values),
+        params=fill_texts(call.params, values) or None,
+        form=form or None,
+        headers=fill_texts(call.headers, values) or None,
+        **body,
+        **more,
+    )
+
+
+def step_request(vendor: Vendor, step: Step, values: Values, submission: Submission, *, is_last: bool) -> ApiRequest:
+    """The request of one step of a submit.
+
+    Raises:
+        InvalidRequestError: a value that the path needs is missing, or the task's request cannot go where it should.
+    """
+    request = submission.request
+    goes_to = destination_of(step, is_last=is_last)
+    more: dict[str, Any] = {"repeatable": not is_last if step.repeatable is None else step.repeatable}
+    params, form = step.params, step.form
+    if goes_to == "json":
+        more["json"] = merged_json(step.json, values, request)
+    elif step.json is not None:
+        more["json"] = fill_json(step.json, values)
+    if step.upload is not None and submission.file is not None:
+        more["upload"] = upload_of(vendor, submission, step.upload)
+    filled = _merged_texts(vendor, "query", params, values, request if goes_to == "params" else {})
+    fields = _merged_texts(vendor, "form", form, values, request if goes_to == "form" else {})
+    return ApiRequest(
+        "submit",
+        step.method,
+        fill_path(step.path, values),
+        params=filled or None,
+        form=fields or None,
+        headers=fill_texts(step.headers, values) or None,
+        **more,
+    )
+
+
+def destination_of(step: Step, *, is_last: bool) -> str:
+    """The part of a step's request that the task's request goes into; ``none`` for no part."""
+    default = "json" if is_last and step.upload is None and not step.form else "none"
+    return step.request or default
+
+
+def steps_for(steps: tuple[Step, ...], *, has_file: bool) -> Iterator[tuple[Step, bool]]:
+    """The steps that a task with or without a file takes, each with whether it is the last."""
+    taken = [step for step in steps if step.when is None or (step.when == "file") is has_file]
+    for number, step in enumerate(taken, 1):
+        yield step, number == len(taken)
+
+
+def _merged_texts(
+    vendor: Vendor, place: str, templates: Mapping[str, str], values: Values, request: Mapping[str, Any]
+) -> dict[str, str]:
+    """Texts of a query or a form: the task's request replaces those without a hole."""
+    texts: dict[str, str] = {}
+    for name, value in request.items():
+        if value is None:
+            continue
+        text = as_text(value)
+        if text is None:
+            raise InvalidRequestError(
+                f"{vendor.label}'s request goes into a {place}, which {str(name)[:LONGEST_SHOWN]!r} cannot: it is no "
+                "text or number.",
+                vendor=vendor.name,
+            )
+        texts[str(name)] = text
+    filled = fill_texts(templates, values)
+    fixed = {name: text for name, text in filled.items() if any(holes(templates[name])) or name not in texts}
+    return {**texts, **fixed}

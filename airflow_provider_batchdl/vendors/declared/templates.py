@@ -1,0 +1,134 @@
+"""Texts with holes: ``/jobs/{job.id}``. A hole names one of a fixed list of values; there are no expressions.
+
+A brace that is not around a name (``{ id }``) is a brace, so that GraphQL can stand in a text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from airflow_provider_batchdl.exceptions import InvalidRequestError
+from airflow_provider_batchdl.vendors.declared import pointers
+
+_HOLE = re.compile(r"\{([A-Za-z_]+(?:\.[A-Za-z0-9_-]+)*|/[^{}]*)\}")
+# Holes that name a member: `{request.NAME}`.
+OPEN = ("request", "extra", "step")
+
+
+@dataclass(frozen=True)
+class Values:
+    """The values of holes.
+
+    Args:
+        single: by the hole's name: ``job.id``, ``file.id``, ``key``, ``cursor``, ``secret``.
+        request: the task's request.
+        extra: the connection's extra, as far as the document declares it.
+        step: values from earlier answers.
+        answer: the job's answer, for pointers in a file's name.
+    """
+
+    single: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    request: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    step: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    answer: Any = field(default=None, repr=False)
+
+    def get(self, hole: str) -> Any:
+        """The value of a hole; None if it has none."""
+        if hole.startswith("/"):
+            return pointers.find(self.answer, hole)
+        group, _, name = hole.partition(".")
+        if group in OPEN and name:
+            members: Mapping[str, Any] = getattr(self, group)
+            return members.get(name)
+        return dict(self.request) if hole == "request" else self.single.get(hole)
+
+
+def holes(value: Any) -> Iterator[str]:
+    """The names of all holes in a text, or in the texts of JSON."""
+    if isinstance(value, str):
+        yield from _HOLE.findall(value)
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            yield from holes(name)
+            yield from holes(member)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from holes(item)
+
+
+def fill_path(template: str, values: Values) -> str:
+    """A path whose holes are filled, each value escaped.
+
+    Raises:
+        InvalidRequestError: a value is missing, or makes ``.`` or ``..`` of a segment, which would leave the path.
+    """
+    path = _HOLE.sub(lambda found: quote(_needed(found[1], values), safe=""), template)
+    if {".", ".."} & set(path.split("/")):
+        named = ", ".join(f"{hole} {str(values.get(hole))[:40]!r}" for hole in holes(template))
+        raise InvalidRequestError(f"The path {template} cannot be made with {named}.")
+    return path
+
+
+def _needed(hole: str, values: Values) -> str:
+    text = as_text(values.get(hole))
+    if not text:
+        raise InvalidRequestError(f"The request needs {{{hole}}}, and it has no value.")
+    return text
+
+
+def fill_text(template: str, values: Values) -> str | None:
+    """A text whose holes are filled; None if one has no value."""
+    texts = {hole: as_text(values.get(hole)) for hole in holes(template)}
+    if None in texts.values():
+        return None
+    return _HOLE.sub(lambda found: str(texts[found[1]]), template)
+
+
+def fill_texts(templates: Mapping[str, str], values: Values) -> dict[str, str]:
+    """The texts whose holes all have a value, filled."""
+    filled = ((name, fill_text(template, values)) for name, template in templates.items())
+    return {name: text for name, text in filled if text is not None}
+
+
+def fill_json(template: Any, values: Values) -> Any:
+    """JSON whose holes are filled. A member or item without a value is left out.
+
+    A text that is nothing but a hole becomes the value, of its own type.
+    """
+    if isinstance(template, str):
+        whole = _HOLE.fullmatch(template)
+        return values.get(whole[1]) if whole else fill_text(template, values)
+    if isinstance(template, dict):
+        filled = ((name, member, fill_json(member, values)) for name, member in template.items())
+        return {name: value for name, member, value in filled if value is not None or member is None}
+    if isinstance(template, list | tuple):
+        return [value for value in (fill_json(item, values) for item in template) if value is not None]
+    return template
+
+
+def as_text(value: Any) -> str | None:
+    """A value as text in a URL, a header or a form; None if it is none that can be."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, str | int | float) else None
+
+
+def merged(template: Any, values: Values, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The task's request with the members of ``template``: those with a hole are set, the others are defaults."""
+    body = dict(request)
+    for name, member in (template or {}).items():
+        present = body.get(name)
+        if isinstance(member, dict) and (present is None or isinstance(present, Mapping)):
+            body[name] = merged(member, values, present or {})
+        elif any(holes(member)):
+            value = fill_json(member, values)
+            if value is not None:
+                body[name] = value
+        else:
+            body.setdefault(name, member)
+    return body

@@ -1,0 +1,195 @@
+"""The members of a connection's extra: which there are, what they may hold, and what a misspelt one was to be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_batchdl._redaction.redactor import excerpt
+from airflow_provider_batchdl.vendors.requests import RateLimit
+from airflow_provider_batchdl.vendors.retry_after import LONGEST_ASKED
+from airflow_provider_batchdl.vendors.words import problem_of, stripped
+
+if TYPE_CHECKING:
+    from airflow_provider_batchdl.vendors.account import Account
+
+SECONDS = ("poll_interval", "max_poll_interval")
+# What every vendor's connection may have.
+COMMON = frozenset({*SECONDS, "rate_limit", "states", "new_members"})
+# How alike two names are, by difflib: a slip of the keys, and a name that somebody else may have thought of, too.
+_MISSPELT, _ALIKE = 0.85, 0.75
+_LONGEST_SHOWN = 40
+_SECRET_WORDS = ("secret", "token", "password", "key", "credential", "signature", "authorization", "passphrase")
+
+
+class BadExtraError(ValueError):
+    """The extra is no JSON object; the message is the rest of a sentence that begins with it."""
+
+
+def is_secret(name: str) -> bool:
+    """True if a member of that name holds a secret."""
+    return any(word in name.lower() for word in _SECRET_WORDS) and name != "token_url"
+
+
+def read_extra(extra: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The extra as a mapping.
+
+    Args:
+        extra: its JSON, as Airflow stores it.
+
+    Raises:
+        BadExtraError: it is no JSON, or no object. Nothing of it is shown: it holds secrets.
+    """
+    if extra is None or isinstance(extra, Mapping):
+        return extra or {}
+    if not extra.strip():
+        return {}
+    try:
+        value = json.loads(extra)
+    except json.JSONDecodeError as error:
+        raise BadExtraError(f"is no JSON: {error.msg}, at line {error.lineno}, column {error.colno}") from None
+    except (ValueError, RecursionError):
+        raise BadExtraError("is no JSON") from None
+    if not isinstance(value, dict):
+        raise BadExtraError(f'is JSON, but {_kind(value)} instead of an object like {{"poll_interval": 30}}')
+    return value
+
+
+def check_extra(account: Account, own: Collection[str] | None, *, vendor: str) -> tuple[str, ...]:
+    """Refuse an extra with members that are misspelt, or hold what they cannot.
+
+    Args:
+        account: whose extra it is.
+        own: the vendor's own members, all of them text of one word; None where the vendor names none, so that any
+            name may be one.
+        vendor: the vendor's name, for errors.
+
+    Returns:
+        The names that mean nothing here. They are ignored.
+
+    Raises:
+        InvalidConnectionError: see above.
+    """
+    known = COMMON.union(own or ())
+    for name, value in account.extra.items():
+        problem = _problem_of(name, value, own or ()) if name in known else None
+        if problem is not None:
+            raise account.wrong(_field(name), *problem, vendor=vendor)
+    if own is None:
+        return ()
+    strange = tuple(name for name in account.extra if name not in known)
+    free = {name for name in known if account.text(name) is None}
+    for name in strange:
+        meant = _meant(name, known, free)
+        if meant is not None:
+            raise account.wrong(
+                _field(name),
+                f"is not known: did you mean {meant!r}?",
+                f"Known are {', '.join(sorted(known))}.",
+                vendor=vendor,
+            )
+    return strange
+
+
+def seconds(account: Account, name: str) -> float | None:
+    """A number of seconds in the extra, which :func:`check_extra` has passed; None where it is missing or empty."""
+    text = account.text(name)
+    return None if text is None else float(text)
+
+
+def rate_limit(account: Account) -> tuple[RateLimit, ...]:
+    """The limit that the extra ``rate_limit`` names; none where it is missing or empty."""
+    text = account.text("rate_limit")
+    return () if text is None else (_read_rate(text),)
+
+
+def _field(name: str) -> str:
+    return f"extra field {excerpt(name, _LONGEST_SHOWN)!r}"
+
+
+def _problem_of(name: str, value: Any, own: Collection[str]) -> tuple[str, str] | None:
+    """Problem of a known member, and the remedy."""
+    if isinstance(value, str):
+        value = stripped(value)
+    if value is None or value == "" or name == "states":  # see `states.named_states`
+        return None
+    if name == "new_members":  # see `checking.check_request`
+        is_table = isinstance(value, Mapping) and all(isinstance(each, list) for each in value.values())
+        words = f"is {_shown(value)}, and no object of lists"
+        return None if is_table else (words, 'Set it like {"a_member": [], "report_type": ["a_new_value"]}.')
+    if name in SECONDS:
+        return None if _is_seconds(value) else (f"is {_shown(value)}, and no number of seconds", 'Set it like "30".')
+    if name == "rate_limit":
+        return _problem_of_rate(value)
+    if not isinstance(value, str):
+        shown = "" if is_secret(name) else f"{_shown(value)}, "
+        return (
+            f"is {shown}{_kind(value)}, where text is meant",
+            f'Write it in quotation marks, like {{"{name}": "…"}}: of a number, JSON forgets how it was written.',
+        )
+    problem = problem_of(value)
+    return None if problem is None else (problem, "Paste it anew.")
+
+
+def _is_seconds(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return False
+    try:
+        return 0 < float(value) < float("inf")
+    except (ValueError, OverflowError):
+        return False
+
+
+def _problem_of_rate(value: Any) -> tuple[str, str] | None:
+    try:
+        if not isinstance(value, str):
+            raise TypeError
+        _read_rate(value)
+    except (TypeError, ValueError):
+        return (
+            f"is {_shown(value)}, and no rate limit",
+            'Set it to "requests/seconds", such as "60/60" for sixty in a minute, or leave it out.',
+        )
+    return None
+
+
+def _read_rate(text: str) -> RateLimit:
+    requests, _, span = text.partition("/")
+    limit = RateLimit(int(requests), float(span))
+    if limit.requests < 1 or not 0.001 <= limit.seconds <= LONGEST_ASKED:
+        raise ValueError(text)
+    return limit
+
+
+def _meant(name: str, known: Collection[str], free: Collection[str]) -> str | None:
+    """The member that a strange one was to be.
+
+    Args:
+        name: the strange one.
+        known: all members; what is as good as one of them is never somebody else's.
+        free: those that are not there; only they may be meant by what just looks similar.
+    """
+    word = "".join(letter for letter in str(name).lower() if letter.isalnum())
+    for candidates, cutoff in ((known, _MISSPELT), (free, _ALIKE)):
+        folded = {each.replace("_", ""): each for each in candidates}
+        close = get_close_matches(word, folded, n=1, cutoff=cutoff)
+        if close:
+            return folded[close[0]]
+    for each in sorted(free):
+        # The first is how Airflow 2 named the fields of its forms.
+        if str(name).lower().endswith(f"__{each}") or (len(word) > 2 and word in each.split("_")):
+            return each
+    return None
+
+
+def _shown(value: Any) -> str:
+    return excerpt(repr(value), _LONGEST_SHOWN)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true or false"
+    kinds = {str: "text", int: "a number", float: "a number", list: "a list", dict: "an object", type(None): "null"}
+    return kinds.get(type(value), "something else")

@@ -1,0 +1,133 @@
+"""Hosts as people write them, and the base URL that they mean."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv6Address
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+from airflow_provider_batchdl.vendors.words import stripped
+
+_SCHEMES = ("https", "http")
+# What a connection's schema field means elsewhere; anything else in it is the path of a connection written as a URI.
+_OTHER_SCHEMES = frozenset({"file", "ftp", "ftps", "s3", "sftp", "ssl", "tcp", "tls", "ws", "wss"})
+_HALF_A_SCHEME = re.compile(r"https?(?:[:/]|\Z)(?!//)", re.IGNORECASE)
+_PATH = re.compile(r"(?:[\w.~+-]|/(?!/))*", re.ASCII)
+_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*\.?")
+_LARGEST_PORT = 65_535
+
+
+class NoBaseUrlError(ValueError):
+    """No base URL comes out of a connection's fields.
+
+    Args:
+        problem: what is wrong, as the rest of a sentence that begins with the field; nothing of what may be a secret.
+        field: ``host``, ``port`` or ``schema``.
+    """
+
+    def __init__(self, problem: str, field: str = "host") -> None:
+        super().__init__(problem)
+        self.field = field
+
+
+def base_url(host: str | None, default: str, *, schema: str | None = None, port: int | None = None) -> str:
+    """The base URL, without a final slash, that a connection's fields mean.
+
+    At the host of ``default`` there is one API, so its path may be left out, and must not be another.
+
+    Args:
+        host: a full URL, path included, or a bare host name; None or empty for ``default``.
+        default: the vendor's own base URL.
+        schema: the connection's schema field: ``http`` and ``https`` say so in so many words. Anything else is where
+            Airflow puts the path of a connection that is written as a URI, and is taken for that.
+        port: the connection's port field; 0 is none, since Airflow 3.3's form sends it for an empty one.
+
+    Raises:
+        NoBaseUrlError: no URL of http or https comes out of it, or it holds what no base URL has.
+    """
+    scheme, path = _read_schema(schema)
+    text, own = stripped(host or ""), urlsplit(default)
+    if not text:
+        text = f"{own.scheme}://{own.netloc}{'' if path else own.path}"
+    parts = _split(text, scheme or _SCHEMES[0])
+    if path and parts.path.strip("/"):
+        raise NoBaseUrlError(f"is {path!r}, neither http nor https, and the host has a path of its own", "schema")
+    whole = f"/{path}" if path else parts.path.rstrip("/")
+    name = parts.hostname or ""
+    if name == (own.hostname or "").lower():
+        if whole not in ("", own.path):
+            expected = f"{own.path!r}, or none" if own.path else "none: each request brings its own"
+            raise NoBaseUrlError(f"has the path {whole!r}, and this API's is {expected}", "schema" if path else "host")
+        whole = own.path
+    number = _port(parts, port)
+    netloc = f"[{name}]" if ":" in name else name
+    return urlunsplit((parts.scheme, f"{netloc}:{number}" if number else netloc, whole, "", ""))
+
+
+def _read_schema(schema: str | None) -> tuple[str | None, str | None]:
+    """The scheme that the schema field names, or the path."""
+    text = stripped(schema or "")
+    if text.lower() in _SCHEMES:
+        return text.lower(), None
+    if text.lower() in _OTHER_SCHEMES or not _PATH.fullmatch(text) or {".", ".."} & set(text.split("/")):
+        raise NoBaseUrlError("is neither http nor https", "schema")
+    return None, text.strip("/") or None
+
+
+def _split(text: str, scheme: str) -> SplitResult:
+    """The parts of the URL; its host's name in small letters."""
+    # urlsplit drops line breaks and tabs unsaid, and a backslash is a slash to some and a letter to others.
+    if any(letter.isspace() for letter in text):
+        raise NoBaseUrlError("has a blank or a line break in it")
+    if "\\" in text or not text.isprintable():
+        raise NoBaseUrlError("has a backslash in it, or a letter that cannot be seen")
+    if text.count("://") > 1:
+        raise NoBaseUrlError("has '://' in it twice")
+    if "://" not in text:
+        if _HALF_A_SCHEME.match(text):
+            raise NoBaseUrlError("has a scheme without '://' after it")
+        text = f"{scheme}://{text}"
+    try:
+        parts = urlsplit(text)
+        (parts.hostname or "").encode("idna")  # what a resolver would otherwise trip over, much later
+    except ValueError:
+        raise NoBaseUrlError("is not a base URL") from None
+    _check(parts)
+    return parts
+
+
+def _check(parts: SplitResult) -> None:
+    """Refuse what is a URL, and no base URL."""
+    if parts.scheme not in _SCHEMES:
+        raise NoBaseUrlError(f"begins with {parts.scheme + '://'!r}, and only https:// and http:// are spoken here")
+    if "@" in parts.netloc:
+        raise NoBaseUrlError("has an '@' in it: credentials do not belong there")
+    if parts.query or parts.fragment:
+        raise NoBaseUrlError(f"has {'a query' if parts.query else 'a fragment'} in it")
+    name = parts.hostname or ""
+    if not (_is_ipv6(name) if ":" in name else _NAME.fullmatch(name)):
+        raise NoBaseUrlError("has no host's name in it" if not name else "has a name in it that no host has")
+    path = parts.path.rstrip("/")
+    if "//" in path or {".", ".."} & set(path.split("/")):
+        raise NoBaseUrlError("has '//', '.' or '..' in its path")
+
+
+def _port(parts: SplitResult, field: int | None) -> int | None:
+    """The port that host and port field say, if any."""
+    try:
+        own = parts.port
+    except ValueError:
+        raise NoBaseUrlError(f"has a port in it that is no number up to {_LARGEST_PORT}") from None
+    if field and not 0 < field <= _LARGEST_PORT:
+        raise NoBaseUrlError(f"is {field}, and there are none but 1 to {_LARGEST_PORT}", "port")
+    if own and field and own != field:
+        raise NoBaseUrlError(f"is {field}, and the host says {own}", "port")
+    return own or field or None
+
+
+def _is_ipv6(name: str) -> bool:
+    try:
+        IPv6Address(name)
+    except ValueError:
+        return False
+    return True

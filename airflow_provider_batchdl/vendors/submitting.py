@@ -1,0 +1,147 @@
+"""The part of a vendor that submits: once, and adopts the job of a lost answer."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from airflow_provider_batchdl._redaction.redactor import get_logger
+from airflow_provider_batchdl._values import times
+from airflow_provider_batchdl.exceptions import (
+    BatchDlError,
+    SubmitUncertainError,
+    VendorUnavailableError,
+)
+from airflow_provider_batchdl.jobs import Job, JobState
+from airflow_provider_batchdl.vendors.answers import Answers
+from airflow_provider_batchdl.vendors.checking import prepare_submission
+from airflow_provider_batchdl.vendors.flows import guarded, immediate, observed
+from airflow_provider_batchdl.vendors.submit_attempt import SubmitAttempt
+
+if TYPE_CHECKING:
+    from airflow_provider_batchdl.vendors.base import Flow, Vendor
+    from airflow_provider_batchdl.vendors.requests import Submission
+
+log = get_logger(__name__)
+
+# A submitted job may take a moment to show in the vendor's list: seconds to wait before each list request.
+ADOPTION_DELAYS = (0.0, 2.0, 5.0)
+
+
+class Submits(Answers):
+    """Submits jobs of one account."""
+
+    @abstractmethod
+    def submit(self, submission: Submission) -> Flow[Job]:
+        """Submit a job. The request that makes it has ``repeatable=False``; an upload before it may be repeated."""
+
+    def find_submitted(self, submission: Submission) -> Flow[Job | None]:
+        """The job that ``submission`` made, searched a few times; None where it is not there (or cannot be found).
+
+        Where a request is all to know it by, another task's may be equal. So one that has failed or was cancelled is
+        adopted only if there is no other: it would have no result.
+
+        Raises:
+            SubmitUncertainError: it is not found, and the list does not show all: an item that may be it cannot be
+                read, or pages are missing.
+        """
+        ended: Job | None = None
+        is_whole = True
+        for delay in ADOPTION_DELAYS:
+            jobs = yield from self.candidates(submission, delay)
+            is_whole = None not in jobs
+            for job in jobs:
+                if job is None or job.id in submission.known_job_ids:
+                    continue
+                if job.state not in (JobState.FAILED, JobState.CANCELLED):
+                    return job
+                ended = ended or job
+        if not is_whole:
+            raise SubmitUncertainError(
+                f"The list of {self.label} jobs does not show all of them, or has an item that cannot be read: the job "
+                f"may be among these. {self.describe_where_to_check(submission)}",
+                vendor=self.name,
+            )
+        return ended
+
+    def candidates(self, submission: Submission, delay: float) -> Flow[Sequence[Job | None]]:
+        """The listed jobs that may be the one that ``submission`` made; none where the vendor has no list.
+
+        None among them stands for what the list does not show: an item that may be the job, and cannot be read, or
+        pages that are missing. :func:`airflow_provider_batchdl.vendors.matching.recognized` makes it of items.
+
+        Args:
+            submission: what was submitted.
+            delay: seconds to wait before the first request.
+        """
+        return immediate([])
+
+    def describe_lost_submit(self, submission: Submission) -> str:
+        """Description of the job of ``submission`` for the vendor's dashboard: "a job with …"."""
+        return (
+            f"a job made at {submission.time()} or up to a few minutes later, with the request {submission.describe()}"
+        )
+
+    def submit_once(self, submission: Submission) -> Flow[Job]:
+        """Submit; where the answer is lost, adopt the job instead of submitting again.
+
+        Raises:
+            SubmitUncertainError: the request may have been accepted, and the job cannot be found.
+            VendorUnavailableError: among others, if the vendor's list shows that no job was made.
+        """
+        vendor = cast("Vendor", self)  # of which this is a part
+        submission = prepare_submission(vendor, submission)
+        attempt = SubmitAttempt()
+        try:
+            return (yield from guarded(vendor, observed(self.submit(submission), attempt.note)))
+        except BatchDlError as error:
+            doubt = attempt.doubt(error)
+            if doubt is None:
+                raise
+            lost = doubt
+        began, decides = times.now(), self.lists_every_submit
+        try:
+            job = yield from guarded(vendor, self.find_submitted(submission))
+        except BatchDlError as error:
+            log.warning("Could not search for the job whose submit got no response: %s", error)
+            job, decides = None, False
+        if job is None and decides and (times.now() - began).total_seconds() >= self.listed_within:
+            raise VendorUnavailableError(
+                f"The submit to {self.label} got no response and was not accepted: "
+                "its list of all jobs does not show it.",
+                vendor=self.name,
+                status=lost.status,
+                vendor_message=lost.vendor_message or lost.message,
+                maybe_processed=False,
+            ) from lost
+        if job is None:
+            raise SubmitUncertainError(
+                f"The submit to {self.label} may or may not have been accepted, and no such job is found. "
+                f"{self.describe_where_to_check(submission)}",
+                vendor=self.name,
+                status=lost.status,
+                vendor_message=lost.vendor_message or lost.message,
+            ) from lost
+        log.warning("The submit got no response; adopted job %s", job.id)
+        return job
+
+    @property
+    def lists_every_submit(self) -> bool:
+        """True if a submitted job that is not found was not made, once :attr:`listed_within` has passed."""
+        listing = cast("Vendor", self).listing
+        searches = type(self).candidates is not Submits.candidates or (
+            type(self).find_submitted is not Submits.find_submitted
+        )
+        return searches and listing is not None and listing.complete
+
+    @property
+    def listed_within(self) -> float:
+        """Seconds within which the list shows a job that was made."""
+        listing = cast("Vendor", self).listing
+        return math.inf if listing is None else listing.lag
+
+    def describe_where_to_check(self, submission: Submission) -> str:
+        """Sentence that says what to check after an uncertain submit."""
+        return f"Check {self.label} for {self.describe_lost_submit(submission)}."

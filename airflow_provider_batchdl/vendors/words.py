@@ -1,0 +1,38 @@
+"""Credentials, ids and other single words from a form: pasted, with blanks and marks around them."""
+
+from __future__ import annotations
+
+import re
+
+# Spaces of zero width and the byte order mark: browsers and editors copy them along, and nobody sees them.
+_CLINGS = r"[\s\u200b-\u200d\u2060\ufeff]+"
+_AROUND = re.compile(rf"\A{_CLINGS}|{_CLINGS}\Z")
+_HEADER = re.compile(r"(?:authorization:|x-key:|bearer\s|basic\s)", re.IGNORECASE)
+_QUOTES = "\"'`"
+
+
+def stripped(text: str) -> str:
+    """``text`` without blanks, line breaks and invisible letters around it."""
+    return _AROUND.sub("", text)
+
+
+def problem_of(word: str) -> str | None:
+    """Reason why ``word`` is not one word of visible ASCII, as credentials and ids are; None where it is one.
+
+    Args:
+        word: stripped, and not empty.
+
+    Returns:
+        The rest of a sentence that begins with the field's name. It shows nothing of ``word``.
+    """
+    if not word.strip("*•"):
+        return "is the mask that Airflow shows in a secret's place, not the secret"
+    if _HEADER.match(word):
+        return "begins with a header's name or with 'Bearer'; only the key belongs there"
+    if len(word) > 1 and word[0] == word[-1] and word[0] in _QUOTES:
+        return "is in quotation marks"
+    if any(letter.isspace() for letter in word):
+        return "has a blank or a line break in the middle"
+    if not word.isascii() or not word.isprintable():
+        return "has a letter in it that cannot be seen, or is not ASCII"
+    return None

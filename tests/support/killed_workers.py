@@ -1,0 +1,39 @@
+"""Workers that are killed around a submit, in effect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_batchdl._tasks import intent_journal, submit_once
+from tests.support.airflow_api import ExecutionApi
+from tests.support.airflow_jobs import STORED
+
+
+def crash_after_submit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """End the process, in effect, between the vendor's answer and Airflow's knowledge of it, once."""
+    real, crashes = submit_once.SubmitOnce._save, [1]
+
+    def save(self: submit_once.SubmitOnce, state: Any) -> None:
+        if state.job_id and crashes:
+            crashes.pop()
+            raise MemoryError("killed")
+        real(self, state)
+
+    monkeypatch.setattr(submit_once.SubmitOnce, "_save", save)
+
+
+def die_at_submit(api: ExecutionApi, make: Callable[[], Any], **how: Any) -> None:
+    """The worker dies when it has noted what it is about to send, and before the vendor has heard of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        noted = intent_journal.IntentJournal.sending
+
+        def killed(journal: intent_journal.IntentJournal) -> None:
+            noted(journal)
+            raise MemoryError("killed")
+
+        patch.setattr(intent_journal.IntentJournal, "sending", killed)
+        assert api.run(make, **how).kind == ("up_for_retry", "MemoryError")
+    assert api.store[STORED]["job_id"] is None

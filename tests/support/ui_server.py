@@ -1,0 +1,192 @@
+"""Airflow's API server in a process of its own: users of several rights, and jobs as tasks leave them in its database.
+
+``python -m tests.support.ui_server JOBS.json`` prints one line, the JSON ``{"url": …, "tokens": {user: …}}``, serves on
+loopback, and ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.server_process import server_process
+
+ROOT = Path(__file__).resolve().parents[2]
+# "stranger" may do what an admin may, but not with the DAG "private".
+USERS = {"admin": "admin", "op": "op", "viewer": "viewer", "stranger": "admin"}
+PRIVATE_DAG = "private"
+COOKIE = "_token"
+
+
+@dataclass
+class SeededJob:
+    """One task instance and what it left behind.
+
+    Attributes:
+        note: the XCom ``batchdl_job``; None for a task of somebody else's.
+        xcoms: its other XComs.
+        record: what is in the task state store, where there is one.
+        trigger: the arguments of its trigger, where it is deferred.
+    """
+
+    note: Any = None
+    dag_id: str = "nightly"
+    run_id: str = "scheduled__2026-11-28T22:00:00+00:00"
+    task_id: str = "land"
+    map_index: int = -1
+    state: str | None = "success"
+    hours_ago: float = 5.0
+    try_number: int = 1
+    xcoms: dict[str, Any] = field(default_factory=dict)
+    record: dict[str, Any] | None = None
+    trigger: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class UiServer:
+    """A running server.
+
+    Attributes:
+        url: where it is.
+        tokens: JSON web tokens by user.
+    """
+
+    url: str
+    tokens: Mapping[str, str]
+
+    def browser(self, user: str | None = "admin") -> httpx.Client:
+        """A client with a user's session cookie, as a browser has it; without one for None."""
+        cookies = {} if user is None else {COOKIE: self.tokens[user]}
+        return httpx.Client(base_url=f"{self.url}/batchdl", cookies=cookies, trust_env=False, timeout=60)
+
+
+@contextmanager
+def ui_server(
+    home: Path, jobs: list[SeededJob], connections: Mapping[str, str], **variables: str
+) -> Iterator[UiServer]:
+    """Run a server.
+
+    Args:
+        home: an empty folder for its configuration and database.
+        jobs: what is in its database.
+        connections: the database's connections, as JSON by id.
+        variables: more of its environment.
+    """
+    settings = {
+        "PYTHONPATH": str(ROOT),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__AUTH_MANAGER": "tests.support.ui_auth.PerDagAuthManager",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in USERS.items()),
+        "_AIRFLOW_PROCESS_CONTEXT": "server",
+        **variables,
+    }
+    seed = home / "seed.json"
+    seed.write_text(json.dumps({"jobs": [asdict(job) for job in jobs], "connections": dict(connections)}))
+    with server_process(home, ["-m", "tests.support.ui_server", str(seed)], settings) as told:
+        yield UiServer(**told)
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    import uvicorn
+    from airflow.api_fastapi.app import create_app, get_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+    from airflow.models import import_all_models
+    from airflow.models.base import Base
+    from airflow.settings import engine
+
+    prepare: Any = import_all_models
+    prepare()
+    Base.metadata.create_all(engine)
+    seed = json.loads(Path(sys.argv[1]).read_text())
+    store([SeededJob(**job) for job in seed["jobs"]], seed["connections"])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()  # what asks before uvicorn is ready waits
+        server = uvicorn.Server(uvicorn.Config(create_app(apps="core"), log_level="warning"))
+        threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True).start()
+        users = {name: SimpleAuthManagerUser(username=name, role=role.upper()) for name, role in USERS.items()}
+        tokens = {name: get_auth_manager().generate_jwt(user) for name, user in users.items()}
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        sys.stdout.write(json.dumps({"url": url, "tokens": tokens}) + "\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+        server.should_exit = True
+
+
+def store(jobs: list[SeededJob], connections: Mapping[str, str]) -> None:
+    """Put jobs and connections into Airflow's database."""
+    from airflow.models import Connection, DagModel, DagRun, TaskInstance
+    from airflow.models.dagbundle import DagBundleModel
+    from airflow.models.trigger import Trigger
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import insert
+
+    from airflow_provider_batchdl._values.times import now
+
+    at = now()
+    with create_session(scoped=False) as session:
+        session.execute(insert(DagBundleModel), [{"name": "dags"}])
+        make_dag: Any = DagModel
+        dag_ids = sorted({job.dag_id for job in jobs})
+        session.add_all(make_dag(dag_id=dag_id, bundle_name="dags", fileloc="") for dag_id in dag_ids)
+        session.flush()
+        runs = {(job.dag_id, job.run_id): number for number, job in enumerate(jobs, 1)}
+        more = {"run_type": "scheduled", "state": "success", "run_after": at, "start_date": at}
+        rows = [{"id": number, "dag_id": dag, "run_id": run, **more} for (dag, run), number in runs.items()]
+        session.execute(insert(DagRun), rows) if rows else None
+        for job in jobs:
+            place = {name: getattr(job, name) for name in ("dag_id", "run_id", "task_id", "map_index")}
+            then = at - timedelta(hours=job.hours_ago)
+            trigger_id = None
+            if job.trigger is not None:
+                trigger = Trigger("airflow_provider_batchdl.triggers.job.BatchJobTrigger", job.trigger)
+                session.add(trigger)
+                session.flush()
+                trigger_id = trigger.id
+            ended = None if job.state in ("running", "deferred") else then + timedelta(minutes=7)
+            facts = {"state": job.state, "try_number": job.try_number, "start_date": then, "end_date": ended}
+            facts |= {"pool": "default_pool", "operator": "BatchJobOperator", "max_tries": 0, "trigger_id": trigger_id}
+            facts |= {"id": _uuid(), "span_status": "not_started"}
+            session.execute(insert(TaskInstance).values(**place, **facts))
+            left = dict(job.xcoms) if job.note is None else {"batchdl_job": job.note, **job.xcoms}
+            where = {"dag_run_id": runs[job.dag_id, job.run_id], **place, "timestamp": then}
+            for key, value in left.items():
+                session.execute(insert(XComModel).values(key=key, value=value, **where))
+            if job.record is not None:
+                _store_record(session, job.record, where)
+        for conn_id, described in connections.items():
+            session.add(Connection.from_json(described, conn_id))
+
+
+def _store_record(session: Any, record: Mapping[str, Any], where: Mapping[str, Any]) -> None:
+    try:
+        from airflow.models.task_state_store import TaskStateStoreModel
+    except ImportError:  # before Airflow 3.3
+        return
+    facts = {name: value for name, value in where.items() if name != "timestamp"}
+    session.add(TaskStateStoreModel(key="batchdl_job", value=json.dumps(record), **facts))
+
+
+def _uuid() -> Any:
+    import uuid
+
+    from airflow.models import TaskInstance
+
+    made = uuid.uuid4()
+    return str(made) if TaskInstance.__table__.c.id.type.python_type is str else made
+
+
+if __name__ == "__main__":
+    main()

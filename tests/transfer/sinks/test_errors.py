@@ -1,0 +1,60 @@
+"""What is said where a store refuses: why, before its own words, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from botocore.exceptions import ClientError
+
+from airflow_provider_batchdl.exceptions import DestinationError
+from airflow_provider_batchdl.transfer.sinks.errors import destination_error
+from airflow_provider_batchdl.transfer.sinks.factory import open_sink
+from tests.support.s3_bucket import Bucket, close_fs, fresh_bucket
+from tests.support.seaweedfs import READER, S3Store
+
+
+@pytest.fixture
+def bucket(s3_store: S3Store) -> Iterator[Bucket]:
+    with fresh_bucket(s3_store) as bucket:
+        yield bucket
+
+
+NOBODY = {"key": "nobody", "secret": "teststoresecret-but-another"}
+
+
+@pytest.mark.parametrize(
+    ("there", "how", "says", "remedy"),
+    [
+        (False, {}, "the bucket or container does not exist (NoSuchBucket: ", "Create the bucket or container"),
+        (True, NOBODY, "the store does not accept the credentials (InvalidAccessKeyId: ", "credentials"),
+        (True, {"key": READER[0], "secret": READER[1]}, "access is denied (AccessDenied: ", "they may write"),
+    ],
+    ids=["no-bucket", "unknown-key", "reader"],
+)
+def test_why_the_store_refused_is_said_first(
+    bucket: Bucket, there: bool, how: dict[str, str], says: str, remedy: str
+) -> None:
+    fs = bucket.store.filesystem(**how)
+    try:
+        sink = open_sink(fs, f"{bucket.name if there else 'no-such-bucket'}/x", "s3://conn@lake/x")
+        sink.write(b"x")
+        with pytest.raises(DestinationError) as caught:
+            sink.publish()
+        sink.discard()
+    finally:
+        close_fs(fs)
+    assert caught.value.message.startswith("s3://conn@lake/x: cannot ")
+    assert says in caught.value.message
+    assert "An error occurred" not in caught.value.message
+    assert remedy in str(caught.value)
+    assert not caught.value.retryable
+
+
+@pytest.mark.parametrize("code", ["PermanentRedirect", "AuthorizationHeaderMalformed"])
+def test_a_bucket_in_another_region(code: str) -> None:
+    answer = {"Error": {"Code": code, "Message": "The bucket must be addressed using the specified endpoint."}}
+    error = destination_error("s3://conn@lake/x", "publish", ClientError(answer, "PutObject"))
+    assert "cannot publish: the bucket is in another region" in error.message
+    assert "region_name" in str(error)
+    assert not error.retryable

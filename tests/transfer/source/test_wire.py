@@ -1,0 +1,457 @@
+"""Answers that HTTP does not allow, or allows and nobody expects: what lands is whole, or nothing does."""
+
+from __future__ import annotations
+
+import gzip
+import time
+import zlib
+from email.utils import formatdate
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
+from airflow_provider_batchdl.exceptions import (
+    BatchDlError,
+    ResultNotReadyError,
+    TransferError,
+    TruncatedDownloadError,
+    UnexpectedResponseError,
+    VendorUnavailableError,
+)
+from airflow_provider_batchdl.jobs import Landing
+from airflow_provider_batchdl.transfer.job_download import download
+from airflow_provider_batchdl.transfer.source import connection, framing, stream
+from tests.support.raw_server import serving
+from tests.transfer.conftest import ClientFor, left_in, local
+
+WHOLE = b"email,status\n" + b"".join(b"%d@example.com,Valid\n" % number for number in range(40))
+CUT = WHOLE[: WHOLE.index(b"@", len(WHOLE) // 4) + 3]
+
+
+def chunks(body: bytes, size: int = 100) -> bytes:
+    pieces = [body[at : at + size] for at in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
+def answer(
+    body: bytes, *lines: bytes | str, status: str = "200 OK", version: str = "1.1", media: str = "text/csv"
+) -> bytes:
+    first = f"HTTP/{version} {status}\r\nContent-Type: {media}\r\n".encode()
+    return (
+        first
+        + b"".join((line.encode() if isinstance(line, str) else line) + b"\r\n" for line in lines)
+        + b"\r\n"
+        + body
+    )
+
+
+class Landed:
+    """Downloads what a raw server says in the store's place."""
+
+    def __init__(self, emulator: Emulator, client_for: ClientFor, folder: Path) -> None:
+        self.emulator, self.client_for, self.folder = emulator, client_for, folder
+        self.path = folder / "result.csv"
+        self.pause = 0.0
+        self.received: list[bytes] | None = None
+
+    def __call__(self, *answers: bytes, vendor: str = "apartmentiq") -> Landing:
+        job = self.emulator.add_job(vendor, result=ResultSpec(bytes=len(WHOLE), format="csv"), state="succeeded")
+        self.emulator.clear_faults()
+        with serving(*answers, pause=self.pause, received=self.received) as url:
+            self.emulator.add_fault(Fault("redirect", operation="download", location=url, times=99))
+            return download(self.client_for(vendor), job.id, local(self.path))
+
+    def refused(self, *answers: bytes, error: type[BatchDlError] = BatchDlError) -> BatchDlError:
+        with pytest.raises(error) as caught:
+            self(*answers)
+        assert left_in(self.folder) == []
+        assert (caught.value.vendor, bool(caught.value.job_id)) == ("apartmentiq", True)
+        return caught.value
+
+    @property
+    def content(self) -> bytes:
+        return self.path.read_bytes()
+
+
+@pytest.fixture
+def land(emulator: Emulator, client_for: ClientFor, tmp_path: Path) -> Landed:
+    return Landed(emulator, client_for, tmp_path)
+
+
+NO_LENGTHS = ["-1", "unknown", "1e4", "", "+5", "0x10", "5 5", "5_0", "5;q=1", "\xb2"]
+
+
+class TestLengths:
+    @pytest.mark.parametrize("value", NO_LENGTHS)
+    def test_one_that_is_none_proves_nothing(self, land: Landed, value: str) -> None:
+        line = b"Content-Length: " + value.encode("latin-1")
+        land.refused(answer(CUT, line), error=TruncatedDownloadError)
+        landing = land(answer(WHOLE, line))
+        assert land.content == WHOLE
+        assert "content-length" not in landing.verified_by
+
+    @pytest.mark.parametrize("lines", [["Content-Length: 99999, 99999"], ["Content-Length: 99999"] * 2])
+    def test_one_that_is_said_twice_holds(self, land: Landed, lines: list[str]) -> None:
+        land.refused(answer(WHOLE, *lines), error=TransferError)
+        landing = land(answer(WHOLE, *(line.replace("99999", str(len(WHOLE))) for line in lines)))
+        assert land.content == WHOLE
+        assert "content-length" in landing.verified_by
+
+    @pytest.mark.parametrize(
+        "lines", [["Content-Length: 5, 6"], ["Content-Length: 5", "Content-Length: 6"],
+                  [f"Content-Length: {'9' * 5000}"],                  [f"Content-Length: {'9' * 19}"]]
+    )  # fmt: skip
+    def test_two_that_differ_and_absurd_ones_prove_nothing(self, land: Landed, lines: list[str]) -> None:
+        land.refused(answer(CUT, *lines))
+
+    def test_a_smaller_one_than_what_comes_is_the_end(self, land: Landed) -> None:
+        size = WHOLE.index(b"\n", 200) + 1
+        assert "content-length" in land(answer(WHOLE, f"Content-Length: {size}")).verified_by
+        assert land.content == WHOLE[:size]
+
+    @pytest.mark.parametrize("coding", ["", "gzip", "deflate", "br"])
+    def test_nothing_of_nothing_is_an_empty_file(self, land: Landed, coding: str) -> None:
+        declared = f"Content-Encoding: {coding}"
+        framings = {
+            "content-length": (b"", "Content-Length: 0"),
+            "chunked": (chunks(b""), "Transfer-Encoding: chunked"),
+        }
+        for word, (body, line) in framings.items():
+            landing = land(answer(body, line, declared))
+            assert (landing.bytes, land.content, word in landing.verified_by) == (0, b"", True)
+            land.path.unlink()
+        land.refused(answer(b"", declared), error=TruncatedDownloadError)
+
+
+class TestTransferCodings:
+    @pytest.mark.parametrize(
+        "lines",
+        [["Transfer-Encoding: chunked"], ["Transfer-Encoding: Chunked "], ["Transfer-Encoding: identity, chunked"],
+         ["Transfer-Encoding: identity", "Transfer-Encoding: chunked"],
+         ["Transfer-Encoding: chunked", "Content-Length: 5"], ["Content-Length: 5", "transfer-encoding:\tCHUNKED"],
+         ["this is no header", "Transfer-Encoding: chunked"], [b"\xdcber: x", "Transfer-Encoding : chunked"]],
+        ids=str,
+    )  # fmt: skip
+    def test_chunks_are_undone_and_prove_the_end(self, land: Landed, lines: list[str | bytes]) -> None:
+        landing = land(answer(chunks(WHOLE), *lines))
+        assert land.content == WHOLE
+        assert "chunked" in landing.verified_by
+        assert "content-length" not in landing.verified_by
+        land.path.unlink()
+        for cut in (chunks(WHOLE)[:-5], chunks(WHOLE)[:-4], b"100\r\n" + WHOLE[:0x100] + b"\r\n0", chunks(CUT)[:-5]):
+            land.refused(answer(cut, *lines), error=TransferError)
+
+    @pytest.mark.parametrize(
+        "lines",
+        [["Transfer-Encoding: gzip, chunked"], ["Transfer-Encoding: gzip", "Transfer-Encoding: chunked"],
+         ["Transfer-Encoding: chunked, chunked"], ["Transfer-Encoding: chunked"] * 2, ["Transfer-Encoding: xchunked"],
+         ["Transfer-Encoding: chunked, gzip"], ["no header", "Transfer-Encoding: gzip, chunked"]],
+        ids=str,
+    )  # fmt: skip
+    def test_what_cannot_be_undone_is_refused(self, land: Landed, lines: list[str]) -> None:
+        error = land.refused(answer(chunks(WHOLE), *lines), error=UnexpectedResponseError)
+        assert "transfer coding" in error.message
+        assert error.retryable
+
+    def test_a_chunk_is_as_long_as_it_says(self, land: Landed) -> None:
+        for behind in (b"XX", b",1", b"\n\r"):
+            body = b"5\r\n" + WHOLE[:5] + behind + b"0\r\n\r\n"
+            land.refused(answer(body, "Transfer-Encoding: chunked"), error=TransferError)
+
+    @pytest.mark.parametrize("size", [b"+5", b"-5", b"0x5", b"5_0", b" 5", b"", b"g"])
+    def test_a_chunks_size_is_a_number(self, land: Landed, size: bytes) -> None:
+        land.refused(
+            answer(size + b"\r\n" + WHOLE[:5] + b"\r\n0\r\n\r\n", "Transfer-Encoding: chunked"), error=TransferError
+        )
+
+
+class TestHeads:
+    def test_interim_answers_are_passed_over(self, land: Landed) -> None:
+        interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 102 x\r\n\r\n"
+        assert land(interim + answer(WHOLE, f"Content-Length: {len(WHOLE)}")).bytes == len(WHOLE)
+
+    @pytest.mark.parametrize(
+        "name", ["ETag", "Last-Modified", "Content-Type", "Content-Disposition", "X-Any", "Retry-After",
+                 "Content-Range",                 "Content-Encoding", "Accept-Ranges", "Date", "Server"]
+    )  # fmt: skip
+    @pytest.mark.parametrize("value", [b"\xff\xfe", b"caf\xc3\xa9", b'"\x85"', b"a\x00b", b"\x1c,\x0b;="])
+    def test_any_bytes_in_a_header_harm_nobody(self, land: Landed, name: str, value: bytes) -> None:
+        lines = [f"Content-Length: {len(WHOLE)}".encode(), name.encode() + b": " + value]
+        if name == "Content-Range":  # a 200 of a part
+            land.refused(answer(WHOLE, *lines), error=UnexpectedResponseError)
+        else:
+            landing = land(answer(WHOLE, *lines))
+            assert land.content == WHOLE
+            assert "\x00" not in str(landing.to_dict())
+
+    @pytest.mark.parametrize("status", ["404 Not Found", "503 Busy\xe9", "429 No", "500 No", "403 No", "418 No"])
+    def test_any_bytes_in_a_refusals_header(self, land: Landed, status: str) -> None:
+        body = b'{"error": "no \xff"}'
+        error = land.refused(answer(body, b"X-Any: \xff\x00", b"Content-Encoding: caf\xe9", status=status))
+        assert error.status == int(status[:3])
+
+    @pytest.mark.parametrize(
+        "location",
+        [b"http://[::1", b"http://a..b/x", b"http://x:99999999/", b"http://x:y/", b"//", b"http://", b"http://\xff\xfe/",
+         b"http://%zz/", b"https://" + b"a" * 300 + b"/", b"\x00", b"\xff://x"],
+        ids=repr,
+    )  # fmt: skip
+    def test_a_location_that_is_no_url(self, land: Landed, location: bytes) -> None:
+        land.refused(answer(b"", b"Location: " + location, b"Content-Length: 0", status="302 Found"))
+
+    def test_a_location_that_is_two(self, land: Landed) -> None:
+        land.refused(answer(b"", b"Location: /a", b"Location: /b", b"Content-Length: 0", status="302 Found"))
+
+    def test_a_bare_carriage_return_ends_no_line(self, land: Landed) -> None:
+        length = f"Content-Length: {len(WHOLE)}"
+        assert land(answer(WHOLE, length, 'X-Any: a\rETag: "b"')).files[0].etag is None
+
+    def test_a_folded_line_continues_a_value(self, land: Landed) -> None:
+        length = f"Content-Length: {len(WHOLE)}"
+        assert land(answer(WHOLE, length, 'ETag:\r\n "b"')).files[0].etag == '"b"'
+
+    def test_a_head_of_too_many_lines(self, land: Landed, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(framing, "MOST_LINES", 9)
+        land.refused(answer(WHOLE, *["X: y"] * 9, f"Content-Length: {len(WHOLE)}"), error=VendorUnavailableError)
+
+    @pytest.mark.parametrize(
+        "drip",
+        [b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 90, b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000],
+        ids=["head", "continue"],
+    )
+    def test_a_head_that_drips_is_given_up(self, land: Landed, monkeypatch: pytest.MonkeyPatch, drip: bytes) -> None:
+        monkeypatch.setattr(connection, "IDLE_TIMEOUT", 0.3)
+        land.pause = 0.02
+        began = time.monotonic()
+        land.refused(drip, error=VendorUnavailableError)
+        assert time.monotonic() - began < 10
+
+    def test_what_stands_between_chunks_must_not_drip(self, land: Landed, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(connection, "IDLE_TIMEOUT", 0.6)
+        land.pause = 0.002
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        for body in (b"5;" + b"x" * 9000, b"5\r\nabc,\n\r\n0\r\n" + b"A: b\r\n" * 900):
+            assert "Time" in land.refused(head + body, error=TransferError).message
+
+    def test_an_errors_body_must_not_drip(self, land: Landed, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(stream, "RATE_WINDOW", 0.3)
+        land.pause = 0.005
+        began = time.monotonic()
+        land.refused(b"HTTP/1.1 403 No\r\nContent-Length: 9000\r\n\r\n" + b"x" * 9000)
+        assert time.monotonic() - began < 20
+
+
+class TestOldServers:
+    def test_chunks_under_an_old_version(self, land: Landed) -> None:
+        assert "chunked" in land(answer(chunks(WHOLE), "Transfer-Encoding: chunked", version="1.0")).verified_by
+        assert land.content == WHOLE
+        land.path.unlink()
+        land.refused(answer(chunks(WHOLE)[:-9], "Transfer-Encoding: chunked", version="1.0"), error=TransferError)
+
+    @pytest.mark.parametrize(
+        "said",
+        [WHOLE, b"", b"HTTP/1.1 abc OK\r\n\r\n", b"HTTP/2 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000,
+         b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n", b"\xff" * 90],
+    )  # fmt: skip
+    def test_what_is_no_answer(self, land: Landed, said: bytes) -> None:
+        land.refused(said, error=VendorUnavailableError)
+
+
+class TestStatus:
+    @pytest.mark.parametrize("status", ["202 Accepted", "204 No Content"])
+    def test_not_ready(self, land: Landed, status: str) -> None:
+        error = land.refused(answer(b"", "Retry-After: 7", status=status), error=ResultNotReadyError)
+        assert (error.retryable, error.retry_after, error.status) == (True, 7.0, int(status[:3]))
+
+    @pytest.mark.parametrize(
+        "status", ["201 Created", "203 Changed", "205 Reset", "206 Part", "207 Many", "304 Same", "300 Choose", "299 x"]
+    )
+    def test_no_file(self, land: Landed, status: str) -> None:
+        lines = [f"Content-Length: {len(WHOLE)}", f"Content-Range: bytes 0-{len(WHOLE) - 1}/{len(WHOLE)}"]
+        error = land.refused(answer(WHOLE, *lines, status=status), error=UnexpectedResponseError)
+        assert error.status == int(status[:3])
+
+    def test_a_vendors_refusal_is_its_own(self, emulator: Emulator, client_for: ClientFor, tmp_path: Path) -> None:
+        job = emulator.add_job("revenuebase", result=ResultSpec(bytes=900, format="csv"), state="succeeded")
+        emulator.add_fault(
+            Fault("status", operation="download", status=400, body=gzip.compress(b'{"detail": "Job must have status"}'),
+                  content_type="application/json", headers={"content-encoding": "gzip"})
+        )  # fmt: skip
+        with pytest.raises(BatchDlError) as caught:
+            download(client_for("revenuebase"), job.id, local(tmp_path / "x"))
+        assert (caught.value.vendor_message, caught.value.job_id) == ("Job must have status", job.id)
+
+
+class TestAtHome:
+    """Answers of the vendor's own origin, which the account's limits are learned from, too."""
+
+    ODD: ClassVar = dict.fromkeys(
+        ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "x-ratelimit-reset-after", "retry-after",
+         "etag", "server", "content-disposition", "x-any", "date", "set-cookie"],
+        "\xff\xe9\x85;,=",
+    )  # fmt: skip
+
+    @pytest.mark.parametrize("vendor", ["revenuebase", "proofy", "batchcom", "apartmentiq"])
+    @pytest.mark.parametrize("status", [None, 202, 400, 404, 409, 429, 503])
+    def test_any_bytes_in_any_header(
+        self, emulator: Emulator, client_for: ClientFor, tmp_path: Path, vendor: str, status: int | None
+    ) -> None:
+        job = emulator.add_job(vendor, result=ResultSpec(bytes=3000), state="succeeded")
+        emulator.add_fault(Fault("headers", operation="download", headers=self.ODD, status=status, times=99))
+        if status is None:
+            assert download(client_for(vendor), job.id, local(tmp_path / "x")).bytes > 0
+            return
+        with pytest.raises(BatchDlError) as caught:
+            download(client_for(vendor), job.id, local(tmp_path / "x"))
+        assert (caught.value.vendor, caught.value.job_id, left_in(tmp_path)) == (vendor, job.id, [])
+
+
+VALIDATED = ['ETag: "v1"', "Accept-Ranges: bytes"]
+HALF = len(WHOLE) // 2
+OTHER = WHOLE.replace(b"Valid", b"Wrong")
+
+
+class TestVersions:
+    """The first answer is cut, the second says that it goes on: it does only if it surely is of the same file."""
+
+    def after(self, land: Landed, first: list[str], second: list[str], *, dated: bool = True) -> Landing:
+        lines = [*first, f"Content-Length: {len(WHOLE)}"]
+        now = [f"Date: {formatdate(usegmt=True)}"] if dated else []
+        part = answer(OTHER[HALF:], *second, *now, status="206 Partial Content")
+        return land(
+            answer(WHOLE[:HALF], *lines, *now), part, answer(OTHER, *first[:0], f"Content-Length: {len(WHOLE)}")
+        )
+
+    RANGE = f"Content-Range: bytes {HALF}-{len(WHOLE) - 1}/{len(WHOLE)}"
+    OLD, OLDER = (f"Last-Modified: {formatdate(seconds, usegmt=True)}" for seconds in (1_700_000_000, 1_600_000_000))
+
+    def test_the_same_one(self, land: Landed) -> None:
+        for first in (VALIDATED, [self.OLD]):
+            landing = self.after(land, first, [*first, self.RANGE])
+            assert land.content == WHOLE[:HALF] + OTHER[HALF:]
+            assert (landing.resumed, landing.restarted) == (1, 0)
+            assert "content-length" in landing.verified_by
+
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            (VALIDATED, [RANGE]),
+            (VALIDATED, [RANGE, 'ETag: W/"v1"']),
+            (VALIDATED, [RANGE, 'ETag: "v2"']),
+            (VALIDATED, [RANGE, 'ETag: "v1"', 'ETag: "v2"']),
+            ([*VALIDATED, OLD], [RANGE, *VALIDATED, OLDER]),
+            ([OLD], [RANGE, OLDER]),
+            ([OLD], [RANGE]),
+            (VALIDATED, [f"Content-Range: bytes {HALF}-{len(WHOLE) - 1}/*", *VALIDATED]),
+            (VALIDATED, [f"Content-Range: bytes {HALF}-{len(WHOLE) - 1}/{len(WHOLE) + 1}", *VALIDATED]),
+            (VALIDATED, [RANGE, "Content-Length: 9", *VALIDATED]),
+            (VALIDATED, [RANGE, "Transfer-Encoding: gzip, chunked", *VALIDATED]),
+            (VALIDATED, [RANGE, "Content-Encoding: gzip", *VALIDATED]),
+            (VALIDATED, VALIDATED),
+        ],
+        ids=str,
+    )
+    def test_another(self, land: Landed, first: list[str], second: list[str]) -> None:
+        landing = self.after(land, first, second)
+        assert land.content == OTHER
+        assert landing.restarted == 1
+
+    @pytest.mark.parametrize("age", [0, 1, 59])
+    def test_a_date_of_the_same_time(self, land: Landed, age: int) -> None:
+        fresh = f"Last-Modified: {formatdate(time.time() - age, usegmt=True)}"
+        assert self.after(land, [fresh], [self.RANGE, fresh]).restarted == 1
+        assert land.content == OTHER
+
+    def test_a_date_without_todays(self, land: Landed) -> None:
+        assert self.after(land, [self.OLD], [self.RANGE, self.OLD], dated=False).restarted == 1
+        assert land.content == OTHER
+
+    def test_several_parts_in_one(self, land: Landed) -> None:
+        body = b"--x\r\nContent-Type: text/csv\r\n\r\n" + OTHER[HALF:] + b"\r\n--x--\r\n"
+        part = answer(body, *VALIDATED, status="206 Partial Content", media="multipart/byteranges; boundary=x")
+        first = answer(WHOLE[:HALF], *VALIDATED, f"Content-Length: {len(WHOLE)}")
+        assert land(first, part, answer(OTHER, f"Content-Length: {len(OTHER)}")).restarted == 1
+        assert land.content == OTHER
+
+    def test_the_end_of_a_resumed_file_is_what_proves_it(self, land: Landed) -> None:
+        """The chunks of the first answer were cut: they prove nothing of the second, which says no size either."""
+        first = b"64\r\n" + WHOLE[:100] + b"\r\n"
+        rest = answer(WHOLE[100:], VALIDATED[0], f"Content-Range: bytes 100-{len(WHOLE) - 1}/*", status="206 Part")
+        landing = land(answer(first, *VALIDATED, "Transfer-Encoding: chunked"), rest, answer(WHOLE))
+        assert (land.content, landing.resumed) == (WHOLE, 1)
+        assert landing.verified_by == ("read-twice", "csv-end")
+
+
+class TestCodings:
+    @pytest.mark.parametrize(
+        "coding", ["aws-chunked", "utf-8", "binary", "none", "identity, identity", "UTF8", "7bit", "gzip", "deflate"]
+    )
+    def test_bytes_that_are_not_coded_are_the_files(self, land: Landed, coding: str) -> None:
+        landing = land(answer(WHOLE, f"Content-Encoding: {coding}", f"Content-Length: {len(WHOLE)}"))
+        assert land.content == WHOLE
+        assert "content-length" in landing.verified_by
+
+    def test_a_packed_file_stays_packed(self, land: Landed) -> None:
+        packed = gzip.compress(WHOLE)
+        lines = ["Content-Encoding: gzip", f"Content-Length: {len(packed)}", *VALIDATED,
+                 'Content-Disposition: attachment; filename="x.csv.gz"']  # fmt: skip
+        rest = f"Content-Range: bytes {len(packed) // 2}-{len(packed) - 1}/{len(packed)}"
+        part = answer(packed[len(packed) // 2 :], rest, VALIDATED[0], lines[0], lines[-1], status="206 Part")
+        landing = land(answer(packed[: len(packed) // 2], *lines), part)
+        assert land.content == packed
+        assert (landing.resumed, landing.restarted) == (1, 0)
+
+    @pytest.mark.parametrize(
+        "packed", [gzip.compress(WHOLE), zlib.compress(WHOLE), zlib.compress(WHOLE)[2:-4]], ids=["gzip", "zlib", "raw"]
+    )
+    def test_a_packed_answer_is_unpacked(self, land: Landed, packed: bytes) -> None:
+        coding = "gzip" if packed.startswith(b"\x1f") else "deflate"
+        land(answer(packed, f"Content-Encoding: {coding}", f"Content-Length: {len(packed)}"))
+        assert land.content == WHOLE
+
+    @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, br", "compress"])
+    def test_what_is_not_undone_is_refused(self, land: Landed, coding: str) -> None:
+        error = land.refused(
+            answer(b"x", f"Content-Encoding: {coding}", "Content-Length: 1"), error=UnexpectedResponseError
+        )
+        assert error.remedy
+
+
+class TestAnnouncedSizes:
+    """Batch.com says how large a file is before it is asked for."""
+
+    def land(
+        self, emulator: Emulator, client_for: ClientFor, folder: Path, *answers: bytes, size: int = 9000
+    ) -> Landing:
+        job = emulator.add_job("batchcom", result=ResultSpec(bytes=size, format="jsonl"), state="succeeded")
+        with serving(*answers) as url:
+            emulator.add_fault(Fault("redirect", operation="download", location=url, times=99))
+            return download(client_for("batchcom"), job.id, local(folder / "x.jsonl"))
+
+    def test_an_equal_one_is_a_proof(self, emulator: Emulator, client_for: ClientFor, tmp_path: Path) -> None:
+        body = b'{"a": 1}\n' * 1000
+        landing = self.land(emulator, client_for, tmp_path, answer(body, media="application/x-ndjson"))
+        assert "announced-size" in landing.verified_by
+
+    @pytest.mark.parametrize("framed", [True, False])
+    def test_less_is_cut(self, emulator: Emulator, client_for: ClientFor, tmp_path: Path, framed: bool) -> None:
+        body = b'{"a": 1}\n' * 999
+        lines = [f"Content-Length: {len(body)}"] if framed else []
+        with pytest.raises(TruncatedDownloadError, match=r"8991 bytes .* 9000") as caught:
+            self.land(emulator, client_for, tmp_path, answer(body, *lines, media="application/x-ndjson"))
+        assert (caught.value.vendor, left_in(tmp_path)) == ("batchcom", [])
+
+    def test_less_is_asked_for_once_more(self, emulator: Emulator, client_for: ClientFor, tmp_path: Path) -> None:
+        body = b'{"a": 1}\n' * 1000
+        landing = self.land(emulator, client_for, tmp_path, answer(body[:9]), answer(body))
+        assert (landing.bytes, landing.restarted) == (9000, 1)
+
+    def test_more_is_said(
+        self, emulator: Emulator, client_for: ClientFor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        body = b'{"a": 1}\n' * 1001
+        landing = self.land(emulator, client_for, tmp_path, answer(body, f"Content-Length: {len(body)}"))
+        assert "announced-size" not in landing.verified_by
+        assert "Received 9009 bytes of a file that the vendor announced with 9000" in caplog.text

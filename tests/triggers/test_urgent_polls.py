@@ -1,0 +1,47 @@
+"""A job that has left the list of active ones has most likely ended: its poll does not queue behind the next list."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+
+import pytest
+
+from airflow_provider_batchdl.emulator import Emulator
+from airflow_provider_batchdl.triggers.job import BatchJobTrigger
+from tests.support.airflow_jobs import count
+
+PATIENCE = 30.0
+
+
+def test_jobs_that_left_the_list_are_looked_up_before_the_next_list(
+    connections: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list is asked for as often as the limit lets it, sixty times a minute."""
+    name = "AIRFLOW_CONN_REVENUEBASE_DEFAULT"
+    connection = json.loads(os.environ[name])
+    monkeypatch.setenv(name, json.dumps({**connection, "extra": {**connection["extra"], "rate_limit": "60/60"}}))
+    jobs = [connections.add_job("revenuebase", state="running") for _ in range(10)]
+
+    async def story() -> None:
+        async with asyncio.timeout(PATIENCE):
+            triggers = [BatchJobTrigger("revenuebase_default", job.id) for job in jobs]
+            waits = [asyncio.ensure_future(anext(aiter(trigger.run()))) for trigger in triggers]
+            lists = -1
+            while lists != count(connections, "list"):  # until those that the limit lets through at once are over
+                lists = count(connections, "list")
+                await asyncio.sleep(0.5)
+            while lists == count(connections, "list"):  # noqa: ASYNC110 the emulator runs in another thread
+                await asyncio.sleep(0.02)
+            for job in jobs[:4]:
+                job.finish()
+            await asyncio.gather(*waits[:4])
+            for wait in waits[4:]:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+    asyncio.run(story())
+    asked = [record.operation for record in connections.requests]
+    first = asked.index("status")
+    assert asked[first : first + 4] == ["status"] * 4

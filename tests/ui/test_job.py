@@ -1,0 +1,69 @@
+"""One job's own page."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.airflow_features import needs_task_state_store
+from tests.support.ui_server import UiServer
+
+LANDED = "/job/nightly/scheduled__2026-11-28T22:00:00+00:00/land/-1"
+
+
+def shown(server: UiServer, path: str, user: str = "admin") -> str:
+    with server.browser(user) as browser:
+        answer = browser.get(path)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def test_a_landed_job(server: UiServer) -> None:
+    page = shown(server, LANDED)
+    assert "Job 41001" in page
+    assert "s3://aws_default@lake/october/verified.csv" in page
+    assert "content-length; 39.0 s, resumed: 1" in page
+    assert "Try 1 started" in page
+    assert "Try 1 ended: success" in page
+    assert "Results landed" in page
+
+
+@needs_task_state_store
+def test_the_tasks_record_of_its_submits(server: UiServer) -> None:
+    page = shown(server, LANDED)
+    assert "Job 41001 submitted" in page
+    assert "40990" in page
+
+
+def test_a_failed_job_says_why_and_what_to_do(server: UiServer) -> None:
+    page = shown(server, "/job/contacts/scheduled__2026-11-28T22:00:00+00:00/land/-1")
+    assert "Why it did not land" in page
+    assert "JobFailedError" in page
+    assert "attribute $email_adress is unknown" in page
+    assert "What to do: Correct the request, then clear the task." in page
+
+
+def test_a_waiting_job_says_until_when(server: UiServer) -> None:
+    page = shown(server, "/job/contacts/manual__1/land/-1")
+    assert "polled at least 30.0 s apart, until 2026-11-18" in page
+    assert "42 %" in page
+
+
+def test_a_note_that_is_stored_elsewhere(server: UiServer) -> None:
+    assert "No job submitted" in shown(server, "/job/contacts/manual__3/land/-1")
+
+
+@pytest.mark.parametrize("path", ["/job/contacts/other/land/-1", "/job/contacts/manual__1/land/3", "/job/no/no/no/-1"])
+def test_what_has_no_note_is_not_found(server: UiServer, path: str) -> None:
+    with server.browser() as browser:
+        answer = browser.get(path)
+    assert answer.status_code == 404
+    assert "There is no such job" in answer.text
+
+
+def test_who_may_not_read_the_dag_is_refused(server: UiServer) -> None:
+    path = "/job/private/scheduled__2026-11-28T22:00:00+00:00/land/-1"
+    assert "secret-job" in shown(server, path)
+    with server.browser("stranger") as browser:
+        answer = browser.get(path)
+    assert answer.status_code == 403
+    assert "secret-job" not in answer.text

@@ -1,0 +1,5 @@
+"""The tests of ``tests/vendors/test_errors.py``, with the vendors made of their documents."""
+
+from tests.vendors.declared.suite.adopting import adopted
+
+globals().update(adopted("tests.vendors.test_errors"))

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_batchdl.vendors.declared.pointers import find, is_pointer
+
+# RFC 6901, section 5.
+DOCUMENT: dict[str, Any] = {
+    "foo": ["bar", "baz"], "": 0, "a/b": 1, "c%d": 2, "e^f": 3, "g|h": 4, "i\\j": 5, 'k"l': 6, " ": 7, "m~n": 8,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("pointer", "value"),
+    [
+        ("", DOCUMENT), ("/foo", ["bar", "baz"]), ("/foo/0", "bar"), ("/", 0), ("/a~1b", 1), ("/c%d", 2), ("/e^f", 3),
+        ("/g|h", 4), ("/i\\j", 5), ('/k"l', 6), ("/ ", 7), ("/m~0n", 8),
+    ],
+)  # fmt: skip
+def test_the_examples_of_the_rfc(pointer: str, value: Any) -> None:
+    assert is_pointer(pointer)
+    assert find(DOCUMENT, pointer) == value
+
+
+@pytest.mark.parametrize("pointer", ["/foo/2", "/foo/-", "/foo/01", "/foo/-1", "/foo/+1", "/foo/٣", "/bar", "/foo/0/x"])
+def test_what_is_not_there(pointer: str) -> None:
+    assert find(DOCUMENT, pointer) is None
+
+
+@pytest.mark.parametrize("text", ["foo", "/~", "/~2", "#/foo", "/" + "a" * 600])
+def test_what_is_no_pointer(text: str) -> None:
+    assert not is_pointer(text)
+
+
+def test_of_several_the_first_that_finds_something_counts() -> None:
+    assert find({"a": None, "b": 2, "c": 3}, ("/a", "/b", "/c")) == 2
+    assert find({"a": False}, ("/a", "/b")) is False
+    assert find({"a": 1}, ()) is None

@@ -1,0 +1,142 @@
+"""A document that cannot be used is refused in one sentence that says where, and what was expected or meant."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from airflow_provider_batchdl.vendors.declared.reading import LARGEST, DocumentError, read
+from tests.vendors.declared.documents import SMALLEST, TWINS, changed
+
+LIST = {"path": "/batches", "items": "/data"}
+PAG = {"paging": {"kind": "pag"}}
+
+
+def problem(source: Any) -> str:
+    with pytest.raises(DocumentError) as caught:
+        read(source, "acme.toml")
+    assert str(caught.value).startswith("The vendor document acme.toml cannot be used: ")
+    assert "\n" not in str(caught.value)
+    return caught.value.problem
+
+
+def test_the_smallest_document() -> None:
+    assert read(SMALLEST, "acme").label == "Acme"
+    assert read(json.dumps(SMALLEST), "acme") == read(SMALLEST, "acme")
+
+
+@pytest.mark.parametrize("path", sorted(TWINS.glob("*.toml")), ids=lambda path: path.stem)
+def test_toml_and_json_say_the_same(path: Any) -> None:
+    import tomllib
+
+    text = path.read_text()
+    assert read(text, path.name) == read(json.dumps(tomllib.loads(text)), path.name)
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"spec": 2}, "spec: '2' is none of its values; there are 1"),
+        ({"name": None}, "the member 'name' is missing"),
+        ({"lst": {}}, "there is no member 'lst' here (did you mean 'list'?)"),
+        ({"auth": {"kind": "bear"}}, "auth.kind: 'bear' is none of its values (did you mean 'bearer'?)"),
+        ({"auth": {"kind": "header", "nam": "x"}}, "auth: there is no member 'nam' here (did you mean 'name'?)"),
+        ({"states": {"b": "cancled"}}, "states.b: 'cancled' is none of its values (did you mean 'cancelled'?)"),
+        ({"status": {"path": "/x", "pth": 1}}, "status: there is no member 'pth' here (did you mean 'path'?)"),
+        ({"submit": [{"path": 3}]}, "submit[0].path: a text is expected here, and there is a whole number"),
+        ({"extra": {"eu": {"secrt": True}}}, "extra.eu: there is no member 'secrt' here (did you mean 'secret'?)"),
+        ({"list": LIST | PAG}, "list.paging.kind: 'pag' is none of its values (did you mean 'pages'?)"),
+        ({"files": 3}, "files: a table or a list is expected here, and there is a whole number"),
+        ({"request": {"day": {"kind": "dy"}}}, "request.day.kind: 'dy' is none of its values (did you mean 'day'?)"),
+    ],
+)  # fmt: skip
+def test_a_wrong_shape(members: dict[str, Any], words: str) -> None:
+    assert problem(changed(**members)) == words
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"name": "Acme!"}, "name: 'Acme!' is not made of"),
+        ({"base_url": "http://api.acme.example"}, "base_url: it needs to be a URL with https"),
+        ({"states": {"done": "succeeded"}}, "states: it needs a word for 'succeeded' and one for 'failed'"),
+        ({"rate_limits": ["60"]}, "rate_limits: '60' is not requests/seconds"),
+        ({"zone": "Mars"}, "zone: 'Mars' is no time zone"),
+        ({"status": {"path": "batches/{job.id}"}}, "status.path: 'batches/{job.id}' is no path"),
+        ({"status": {"path": "/../{job.id}"}}, "status.path: '/../{job.id}' is no path"),
+        ({"status": {"path": "//evil.example/{job.id}"}}, "status.path: '//evil.example/{job.id}' is no path"),
+        ({"status": {"path": "/batches/{jobid}"}}, "status.path: there is no hole {jobid} here, only {job.id}"),
+        ({"status": {"path": "/batches/{env.HOME}"}}, "status.path: there is no hole {env.HOME} here"),
+        ({"status": {"path": "/{extra.eu}/{job.id}"}}, "status.path: {extra.eu} is no member that [extra] names"),
+        ({"status": {"path": "/x", "params": {"key": "{secret}"}}}, "status.params: there is no hole {secret} here"),
+        ({"status": {"path": "/x", "at": "data"}}, "status.at: 'data' is no JSON pointer like '/data/id'"),
+        ({"headers": {"Host": "evil.example"}}, "headers: 'Host' cannot be set here"),
+        ({"headers": {"Authorization": "Bearer x"}}, "headers: 'Authorization' cannot be set here"),
+        ({"headers": {"X-A": "a\r\nb"}}, "headers.X-A: it is not one line of ASCII"),
+        ({"auth": {"kind": "oauth2", "token_path": "https://evil.example/token"}}, "auth.token_path: 'https://evil"),
+        ({"submit": []}, "submit: there is no step"),
+        ({"submit": {"path": "/x", "upload": "file", "json": {}}}, "submit.upload: a request has one body"),
+        ({"submit": {"path": "/x", "json": {"a": "{step.id}"}}}, "submit.json: there is no hole {step.id} here"),
+        ({"find": {"kind": "key", "pointer": "/tag"}}, "find: it needs [list]"),
+        ({"list": LIST, "find": {"kind": "key", "pointer": "/tag"}}, "find: the submit sends no {key}"),
+        ({"list": LIST, "find": {"kind": "echo"}}, "find.members: it says which members"),
+        ({"list": {**LIST, "paging": {"kind": "cursor", "next": "/next"}}}, "list.paging: its cursor goes nowhere"),
+        ({"check": None}, "check: without a balance and a list"),
+        ({"files": {"kind": "errors", "path": "/x"}}, "files: one table has the kind 'result'"),
+        ({"files": {}}, "files: it needs a path, or a link"),
+        ({"files": {"path": "/x", "items": "/files"}}, "files.items: its items need an id"),
+        ({"files": {"path": "/x", "next_header": "Next"}}, "files: next_header and next_param need each other"),
+        ({"job_url": "https://{job.id}.example/"}, "job_url: it needs to be a URL with https, whose host has no hole"),
+        ({"extra": {"vendor_file": {}}}, "extra.vendor_file: it cannot have that name"),
+    ],
+)  # fmt: skip
+def test_a_contradiction(members: dict[str, Any], words: str) -> None:
+    assert problem(changed(**members)).startswith(words)
+
+
+def test_graphql_may_stand_in_a_text() -> None:
+    query = "query($id: ID!) { node(id: $id) { ... on Job { id status } } }"
+    document = changed(status={"path": "/graphql", "method": "POST", "json": {"query": query, "id": "{job.id}"}})
+    assert read(document, "acme").status.json["query"] == query
+    assert "Write '{ name }' for braces" in problem(changed(status={"path": "/g", "json": "query {id}"}))
+
+
+# Hostile documents.
+
+DEEP: Any = "x"
+for _ in range(100):
+    DEEP = [DEEP]
+LONG_KEY = ".".join("a" * 30_000)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("x" * (LARGEST + 1), "it has more than 65,536 bytes"),
+        (b"\xff\xfe", "it is no UTF-8"),
+        ("spec = ", "it is no TOML (at end of document)"),
+        ('{"spec": ', "it is no JSON"),
+        ("{" * 60_000, "it is no JSON"),
+        ('{"a":' * 10_000, "it is nested more than 16 levels deep"),
+        ("a = " + "[" * 60_000, "it is nested more than 16 levels deep"),
+        (f"{LONG_KEY} = 1", "a line of it has a key of more than 100 parts"),
+        (f"[{LONG_KEY}]", "a line of it has a key of more than 100 parts"),
+        (changed(check={"path": "/x", "json": DEEP}), "it is nested more than 16 levels deep"),
+        (changed(states={f"s{number}": "failed" for number in range(6_000)}), "it has more than 5,000 values"),
+        (changed(label="x" * (LARGEST + 1)), "it has more than 65,536 bytes"),
+        (changed(submit={"path": "/x", "json": {"a": float("nan")}}), None),
+        ("when = 2026-10-31", "there is no member 'when' here"),
+        (changed(status={"path": "/" + "a" * 60_000 + "!!{{{{"}), "status.path: '/aaa"),
+        (changed(status={"path": "/x", "at": "/~" * 30_000}), "status.at: '/~/~"),
+        ("root:x:0:0:root:/root:/bin/bash\n", "it is no TOML (at line 1, column 5)"),
+    ],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.timeout(20)
+def test_a_hostile_document(source: Any, words: str | None) -> None:
+    if words is None:
+        read(source, "acme.toml")
+    else:
+        assert problem(source).startswith(words)

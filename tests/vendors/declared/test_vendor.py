@@ -1,0 +1,179 @@
+"""What a document makes of each operation, with canned answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_batchdl.exceptions import InvalidConnectionError, InvalidRequestError, UnexpectedResponseError
+from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
+from airflow_provider_batchdl.vendors.account import Account
+from airflow_provider_batchdl.vendors.declared import Declared, DocumentError
+from tests.vendors.declared.documents import SMALLEST, answer, changed, drive, submission, vendor_of
+
+
+def test_the_smallest_vendor() -> None:
+    acme = vendor_of(SMALLEST)
+    job, [request] = drive(acme.submit(submission({"words": 2})), [answer({"id": 7, "status": "waiting"})])
+    assert (request.method, request.path, request.json, request.repeatable) == ("POST", "/batches", {"words": 2}, False)
+    assert (job.id, job.state, job.vendor_state) == ("7", JobState.PENDING, "waiting")
+    job, [request] = drive(acme.get_job("7"), [answer({"id": 7, "status": "DONE"})])
+    assert (request.method, request.path, request.job_id) == ("GET", "/batches/7", "7")
+    assert job.state is JobState.SUCCEEDED
+    [file] = acme.result_files(job)
+    assert acme.result_request(job, file).path == "/batches/7/result"
+    assert drive(acme.check(), [answer({})])[0] == "Acme accepts the credentials."
+    assert drive(acme.get_balance(), []) == (None, [])
+
+
+def test_an_id_is_one_segment_of_a_path() -> None:
+    acme = vendor_of(SMALLEST)
+    assert acme.call("status", acme.document.status, "../me?x").path == "/batches/..%2Fme%3Fx"
+    with pytest.raises(InvalidRequestError):
+        acme.call("status", acme.document.status, "..")
+
+
+def test_several_steps_with_values_from_earlier_answers() -> None:
+    acme = vendor_of(
+        changed(
+            submit=[
+                {"path": "/uploads", "json": {"name": "{request.name}"}, "keep": {"upload": "/data/id"}},
+                {"path": "/batches", "json": {"input": "{step.upload}", "tag": "{key}", "window": "24h"}},
+            ]
+        )
+    )
+    answers = [answer({"data": {"id": "u1"}}), answer({"id": "b1"})]
+    job, requests = drive(acme.submit(submission({"name": "x", "window": "1h"})), answers)
+    assert [each.json for each in requests] == [
+        {"name": "x"},
+        {"name": "x", "window": "1h", "input": "u1", "tag": "k0000001"},
+    ]
+    assert [each.repeatable for each in requests] == [True, False]
+    assert (job.id, job.state) == ("b1", JobState.PENDING)
+
+
+def test_a_step_for_files_only() -> None:
+    acme = vendor_of(
+        changed(
+            submit=[
+                {"path": "/files", "upload": "file", "keep": {"file": "/id"}, "when": "file"},
+                {"path": "/batches", "json": {"input": "{step.file}"}},
+            ]
+        )
+    )
+    _, requests = drive(acme.submit(submission({"input": "f0"})), [answer({"id": "b1"})])
+    assert [each.json for each in requests] == [{"input": "f0"}]
+    _, requests = drive(acme.submit(submission(file="/x/y.csv")), [answer({"id": "f1"}), answer({"id": "b1"})])
+    upload = requests[0].upload
+    assert upload is not None
+    assert (upload.field, upload.filename) == ("file", "y-k0000001.csv")
+    assert requests[1].json == {"input": "f1"}
+
+
+def test_what_an_answer_lacks_is_named() -> None:
+    acme = vendor_of(changed(job={"id": ["/id", "/job/id"]}, status={"path": "/x/{job.id}", "at": "/data"}))
+    with pytest.raises(UnexpectedResponseError, match="there is no id at '/id' or '/job/id'"):
+        drive(acme.get_job("7"), [answer({"data": {"status": "done"}})])
+    with pytest.raises(UnexpectedResponseError, match="there is no job at '/data'"):
+        drive(acme.get_job("7"), [answer({"status": "done"})])
+
+
+def test_progress_of_counts_and_shares() -> None:
+    def of(shape: dict[str, Any], **members: Any) -> float | None:
+        acme = vendor_of(changed(job=shape))
+        return drive(acme.get_job("7"), [answer({"id": 7, "status": "busy", **members})])[0].progress
+
+    counts = {"done": "/done", "total": "/total"}
+    assert of(counts, done=1, total=4) == 0.25
+    assert of(counts, done=1, total=0) is None
+    assert of({"progress": "/p", "progress_is": "percent"}, p=40) == 0.4
+    assert of({"progress": "/p"}, p="0.4") == 0.4
+    assert of({"progress": "/p"}, p="x") is None
+    assert of({"progress": "/p"}, p=7) is None
+
+
+def test_files_from_the_answer() -> None:
+    files = [
+        {"id": "/output_id", "path": "/files/{file.id}/content", "name": "{job.id}.{/format}"},
+        {"kind": "errors", "id": "/error_id", "path": "/files/{file.id}/errors"},
+    ]
+    acme = vendor_of(changed(files=files))
+    body = {"id": "b", "status": "done", "output_id": "f/1", "format": "jsonl", "error_id": None}
+    job, _ = drive(acme.get_job("b"), [answer(body)])
+    assert job.files == (ResultFile("f/1", "b.jsonl"),)
+    assert acme.result_request(job, job.files[0]).path == "/files/f%2F1/content"
+    assert acme.expected_format(job, job.files[0]) == "jsonl"
+    job, _ = drive(acme.get_job("b"), [answer({**body, "output_id": None})])
+    assert acme.result_files(job) == ()
+
+
+def test_files_from_another_answer() -> None:
+    files = {
+        "call": {"path": "/batches/{job.id}/files", "at": "/data"},
+        "items": "/files", "id": "/name", "size": "/bytes", "path": "/batches/{job.id}/files/{file.id}",
+    }  # fmt: skip
+    acme = vendor_of(changed(files=files))
+    named = {"data": {"files": [{"name": "a.csv", "bytes": 3}, {"name": "b.csv"}]}}
+    job, requests = drive(acme.get_job("7"), [answer({"id": 7, "status": "done"}), answer(named)])
+    assert [each.path for each in requests] == ["/batches/7", "/batches/7/files"]
+    assert job.files == (ResultFile("a.csv", size=3), ResultFile("b.csv"))
+    job, requests = drive(acme.get_job("7"), [answer({"id": 7, "status": "busy"})])
+    assert job.files == ()
+
+
+def test_partial_results_by_word() -> None:
+    acme = vendor_of(changed(partial=["stopped", "expired"], states={**SMALLEST["states"], "expired": "failed"}))
+    assert acme.keeps_partial_results
+    assert acme.has_partial_results(Job("1", JobState.FAILED, "EXPIRED"))
+    assert not acme.has_partial_results(Job("1", JobState.FAILED, "oops"))
+
+
+# Connections.
+
+REGION = {"region": {"required": True, "values": ["eu", "us"], "description": "Your console shows it."}}
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ({}, "extra field 'region' of the connection is missing"),
+        ({"region": "asia"}, "is 'asia', and may be eu, us"),
+        ({"regoin": "eu"}, "did you mean 'region'"),
+    ],
+)
+def test_the_extra_as_the_document_declares_it(extra: dict[str, str], words: str) -> None:
+    with pytest.raises(InvalidConnectionError, match=words):
+        vendor_of(changed(extra=REGION), extra=extra)
+    assert vendor_of(changed(extra=REGION), extra={"region": "eu"}).extra_values == {"region": "eu"}
+
+
+# Three ways to a class.
+
+
+def test_a_file_beside_the_calling_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import json
+    import sys
+    from importlib import import_module
+
+    (tmp_path / "acme.json").write_text(json.dumps(SMALLEST))
+    (tmp_path / "acme_by_data.py").write_text(
+        "from airflow_provider_batchdl.vendors.declared import Declared\n"
+        "Acme = Declared.load('acme.json')\n"
+        "class Mine(Declared, source='acme.json'):\n"
+        "    label = 'Mine'\n"
+        "    def job_url(self, job):\n"
+        "        return f'https://acme.example/{job.id}'\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "acme_by_data", raising=False)
+    module = import_module("acme_by_data")
+    assert (module.Acme.name, module.Acme.label) == ("acme", "Acme")
+    assert (module.Mine.name, module.Mine.label) == ("acme", "Mine")
+    mine = module.Mine(Account("https://api.acme.example", "k1"))
+    assert mine.job_url(Job("7", JobState.RUNNING, "busy")) == "https://acme.example/7"
+    with pytest.raises(DocumentError, match=r"nothing.toml cannot be used: it cannot be read \(No such file"):
+        Declared.load("nothing.toml")
+    with pytest.raises(DocumentError, match=r"it is no file ending in .toml or .json, and no name of"):
+        Declared.load("nothing")
