@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from airflow_provider_batchdl._redaction import redactor
 from airflow_provider_batchdl.client import retry_events
 from airflow_provider_batchdl.client.retry_events import Retry
 from airflow_provider_batchdl.emulator import Emulator
@@ -17,6 +19,18 @@ from tests.support.seaweedfs import S3Store, running_seaweedfs, weed_binary
 # A busy machine makes any example slow; that is no failure.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+@pytest.fixture(autouse=True)
+def secrets_of_its_own() -> Iterator[None]:
+    """What a test makes a secret is none in the next: a property test may have drawn any word of the code as one."""
+    known = dict(redactor._known)
+    yield
+    redactor._known.clear()
+    redactor._known.update(known)
+    log = sys.modules.get("airflow.sdk.log")
+    if log is not None:
+        log._secrets_masker().reset_masker()
 
 
 @pytest.fixture

@@ -17,14 +17,13 @@ from airflow_provider_batchdl.vendors.base import Vendor
 from airflow_provider_batchdl.vendors.declared.document import Document, OAuth2
 from airflow_provider_batchdl.vendors.declared.facts import facts_of
 from airflow_provider_batchdl.vendors.declared.loading import bundled, bundled_names
-from airflow_provider_batchdl.vendors.declared.reading import DocumentError, read
+from airflow_provider_batchdl.vendors.declared.reading import LONGEST_NAME, DocumentError, read
 from airflow_provider_batchdl.vendors.declared.vendor import Declared
 from airflow_provider_batchdl.vendors.words import stripped
 
 ReadFile = Callable[[str], bytes]
 
 MEMBERS = ("vendor", "vendor_file", "vendor_document")
-LONGEST_SHOWN = 100
 # Classes by their document's digest: a triggerer makes a hook for each of thousands of waits.
 MOST_CLASSES = 100
 _classes: dict[str, type[BatchApi]] = {}
@@ -123,7 +122,7 @@ def _document(member: str, value: Any, read_file: ReadFile) -> Document:
     try:
         content = read_file(text)
     except Exception as error:  # noqa: BLE001 any store's; its message may quote a URL with a secret
-        raise DocumentError(f"{excerpt(text, LONGEST_SHOWN)} cannot be read ({type(error).__name__})", text) from None
+        raise DocumentError(f"{excerpt(text, LONGEST_NAME)} cannot be read ({type(error).__name__})", text) from None
     return read(content, text)
 
 

@@ -22,7 +22,8 @@ DEEPEST = 16
 MOST_VALUES = 5_000
 # A dotted key of n parts costs tomllib n squared.
 MOST_DOTS = 100
-LONGEST_SHOWN = 60
+# Characters of a document's name in an error. A path is shown to its end, where its file's name is.
+LONGEST_NAME = 4_096
 
 
 class DocumentError(ValueError):
@@ -34,7 +35,7 @@ class DocumentError(ValueError):
     """
 
     def __init__(self, problem: str, name: str) -> None:
-        super().__init__(f"The vendor document {excerpt(name, LONGEST_SHOWN)} cannot be used: {problem}.")
+        super().__init__(f"The vendor document {excerpt(name, LONGEST_NAME)} cannot be used: {problem}.")
         self.problem = problem
 
 

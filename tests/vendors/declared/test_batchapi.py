@@ -43,6 +43,10 @@ def test_the_document_in_a_file(tmp_path: Path) -> None:
     assert vendor({"vendor_file": f" {path}\n"}).name == "acme"
 
 
+# A path is of use to its end.
+LONG_PATH = f"/nowhere/{'deep/' * 40}acme.toml"
+
+
 @pytest.mark.parametrize(
     ("extra", "words"),
     [
@@ -50,7 +54,7 @@ def test_the_document_in_a_file(tmp_path: Path) -> None:
         ({"vendor_flie": "x"}, "names no vendor: instead of 'vendor_flie', did you mean 'vendor_file'?"),
         ({"vendor": "x", "vendor_file": "y"}, "has vendor and vendor_file, which each name a vendor"),
         ({"vendor": "no_such"}, "cannot be used: no bundled document is called 'no_such'; there are"),
-        ({"vendor_file": "/nowhere/acme.toml"}, "/nowhere/acme.toml cannot be read (FileNotFoundError)"),
+        ({"vendor_file": LONG_PATH}, f"{LONG_PATH} cannot be read (FileNotFoundError)"),
         ({"vendor_document": 7}, "it is neither an object nor text"),
         ({"vendor_document": changed(lable="x")}, "there is no member 'lable' here (did you mean 'label'?)"),
         ({"vendor_document": changed(name="proofy")}, "name: 'proofy' is that of a built-in vendor"),
