@@ -370,6 +370,7 @@ def renew_often(face: Face, emulator: Emulator, times: int) -> list[str]:
 
 
 def test_only_tokens_that_may_be_in_use_are_remembered(emulator: Emulator, face: Face) -> None:
+    vendor_of(emulator, "apartmentiq")  # whose own secrets are remembered for good
     before = len(redactor._every_form())
     *old, former, current = renew_often(face, emulator, 10)
     assert len({*old, former, current}) == 10
