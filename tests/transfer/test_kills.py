@@ -82,7 +82,7 @@ def test_the_next_try_goes_on_where_the_killed_one_was(
     durable = killed(emulator, job.id, path, tmp_path, at)
     # The partial and its record, whose next version may have been on its way: nothing that looks like a result.
     left = [name for name in left_in(tmp_path) if not name.endswith(DRAFT)]
-    assert [name.startswith(".batchdl/.result.csv.") for name in left] == [True, True]
+    assert [name.startswith(".batchdl/.") for name in left] == [True, True]
     since = len(emulator.requests)
     landing, log = finished(emulator, job.id, path)
     [landed] = landing.files
@@ -154,7 +154,7 @@ def test_what_several_connections_had_is_gone_on_with(emulator: Emulator, tmp_pa
     assert len(parts) > 1
     # The partial and its record, whose next version may have been on its way: nothing that looks like a result.
     left = [name for name in left_in(tmp_path) if not name.endswith(DRAFT)]
-    assert [name.startswith(".batchdl/.result.csv.") for name in left] == [True, True]
+    assert [name.startswith(".batchdl/.") for name in left] == [True, True]
     since = len(emulator.requests)
     landing, _ = finished(emulator, job.id, path)
     assert landing.files[0].sha256 == job.files()[0].sha256
