@@ -145,6 +145,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": _modules("operators", "submit", "download", "run", "cancel"),
         "sensors": _modules("sensors", "job"),
         "triggers": _modules("triggers", "job", "completed"),
+        "task-decorators": [{"name": "batch_job", "class-name": f"{_PACKAGE}.decorators.batch_job.batch_job_task"}],
         "extra-links": [f"{_PACKAGE}.links.BatchJobLink"],
         "cli": [f"{_PACKAGE}.cli.definition.get_cli_commands"],
         "config": {

@@ -48,6 +48,7 @@ HEAVY = (
 SMALL = ("_values", "_values.arguments", "cli", "cli.definition", "jobs", "options", "_values.storable")
 
 MODULES = (
+    "airflow_provider_batchdl.decorators.batch_job",
     "airflow_provider_batchdl.operators.run",
     "airflow_provider_batchdl.operators.submit",
     "airflow_provider_batchdl.operators.download",

@@ -118,6 +118,7 @@ PLAN: dict[str, tuple[str, ...]] = {
     "retries": ("exceptions", "vendors", "client", "_airflow"),
     "operators": (*BELOW_AIRFLOW, "_airflow", "hooks", "triggers", "_tasks", "links", "retries"),
     "sensors": (*BELOW_AIRFLOW, "_airflow", "hooks", "triggers", "_tasks", "links"),
+    "decorators": ("_redaction.redactor", "_values.inputs", "exceptions", "_airflow", "_tasks", "operators"),
     "task_groups": (*BELOW_AIRFLOW, "_airflow", "_tasks", "operators", "sensors", "retries"),
     "windows": ("exceptions", "_values.times", "_airflow"),
     "ui": (*BELOW_AIRFLOW, "_airflow", "hooks", "triggers", "_tasks"),
@@ -127,8 +128,8 @@ PLAN: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 # These know Airflow; all others work without it.
 KNOWS_AIRFLOW = {
-    "_airflow", "hooks", "triggers", "_tasks", "links", "retries", "operators", "sensors", "task_groups", "windows",
-    "plugin", "cli", "ui",
+    "_airflow", "hooks", "triggers", "_tasks", "links", "retries", "operators", "decorators", "sensors",
+    "task_groups", "windows", "plugin", "cli", "ui",
 }  # fmt: skip
 # Packages whose names alone, without what is in them, may be imported: they load nothing.
 EMPTY = {"_values", "_redaction", "transfer.sinks"}

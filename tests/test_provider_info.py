@@ -53,6 +53,13 @@ def test_airflow_finds_every_hook(manager: Any) -> None:
         assert (hook.connection_type, hook.package_name) == (name, "airflow-provider-batchdl")
 
 
+def test_airflow_finds_the_decorator(manager: Any) -> None:
+    from airflow_provider_batchdl.decorators.batch_job import batch_job_task
+
+    found = ProvidersManagerTaskRuntime().taskflow_decorators  # type: ignore[no-untyped-call]
+    assert found["batch_job"] is batch_job_task
+
+
 def test_airflow_finds_the_button(manager: Any) -> None:
     assert f"{BatchJobLink.__module__}.{BatchJobLink.__qualname__}" in manager.extra_links_class_names
 

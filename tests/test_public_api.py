@@ -21,6 +21,7 @@ PUBLIC: dict[str, list[str]] = {
     "": ["__version__"],
     "client": ["AsyncBatchClient", "BatchClient"],
     "client.environment": ["CaBundle", "Proxies", "Proxy", "Route", "route_to", "ssl_context"],
+    "decorators.batch_job": ["batch_job_task"],
     "emulator": [
         "EmulatedJob", "Emulator", "Fault", "ManualClock", "RequestRecord", "ResultSpec", "ServedFile", "SystemClock",
     ],

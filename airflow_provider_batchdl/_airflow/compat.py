@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.bases.decorator import _TaskDecorator as TaskDecoratorBase
+
 try:
     from airflow.sdk.exceptions import (
         AirflowException,
@@ -39,6 +41,7 @@ __all__ = [
     "AirflowSkipException",
     "AirflowTaskTimeout",
     "RetryPolicy",
+    "TaskDecoratorBase",
     "accepts_partitions",
     "accepts_retry_policy",
     "airflow_version",

@@ -34,7 +34,7 @@ class HidesSignatures(_Base):
         if parent is not self:
             return
         self._rendered = {field: getattr(self, field) for field in template_fields}
-        mask(*(signature for text in _texts(self._rendered) for signature in signatures(text)))
+        mask_signatures(self._rendered)
         for field, value in self._rendered.items():
             setattr(self, field, redact_value(value))
 
@@ -44,6 +44,11 @@ class HidesSignatures(_Base):
             setattr(self, field, value)
         self._rendered = None
         super().pre_execute(context)
+
+
+def mask_signatures(value: Any) -> None:
+    """Have the signatures of all URLs in ``value`` masked, here and in Airflow."""
+    mask(*(signature for text in _texts(value) for signature in signatures(text)))
 
 
 def _texts(value: Any) -> Iterator[str]:

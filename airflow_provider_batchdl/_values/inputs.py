@@ -93,7 +93,7 @@ def _no_job_id(value: Any) -> InvalidRequestError:
             f"The job_id is the number {what}: native rendering has read the id as one, and it is lost.",
             remedy="Take it as the other task's .output, or render this task without render_template_as_native_obj.",
         )
-    return InvalidRequestError(f"The job_id is {_kind(value)}, {what}, and an id is one text.", remedy=_UPSTREAM)
+    return InvalidRequestError(f"The job_id is {kind_of(value)}, {what}, and an id is one text.", remedy=_UPSTREAM)
 
 
 def parse_conn_id(value: Any) -> str:
@@ -156,7 +156,7 @@ def _no_request(value: Any) -> InvalidRequestError:
         else "See the vendor's section in the documentation for what it takes."
     )
     # Not its items: they may be people's addresses.
-    return InvalidRequestError(f"The request is {_kind(value)}, and a request is a dict.", remedy=remedy)
+    return InvalidRequestError(f"The request is {kind_of(value)}, and a request is a dict.", remedy=remedy)
 
 
 def _plain(value: Any) -> Any:
@@ -190,7 +190,7 @@ def parse_file(value: Any) -> str | None:
         remedy = "Of what a download returns, give the file's address: ….output['files'][0]['uri']."
     elif isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes | bytearray):
         remedy = "Map the task over it: .expand(file=…) makes one task for each file."
-    raise InvalidRequestError(f"The file is {_kind(value)}, and a file is one path or URL.", remedy=remedy)
+    raise InvalidRequestError(f"The file is {kind_of(value)}, and a file is one path or URL.", remedy=remedy)
 
 
 def _whole(name: str, text: str) -> str:
@@ -208,5 +208,6 @@ def is_path(value: Any) -> bool:
     return isinstance(value, os.PathLike) or (hasattr(value, "storage_options") and hasattr(value, "protocol"))
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """The kind of a value that is refused, without the value: it may be somebody's data."""
     return f"of type {type(value).__name__}"

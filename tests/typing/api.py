@@ -9,10 +9,11 @@ from typing import Any, assert_type
 
 import fsspec
 import httpx
-from airflow.sdk import DAG, Asset, AssetWatcher
+from airflow.sdk import DAG, Asset, AssetWatcher, task
 
 from airflow_provider_batchdl import vendors, windows
 from airflow_provider_batchdl.client import AsyncBatchClient, BatchClient
+from airflow_provider_batchdl.decorators.batch_job import batch_job_task
 from airflow_provider_batchdl.exceptions import BatchDlError, InvalidArgumentError, RateLimitedError
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.hooks.proofy import ProofyHook
@@ -55,6 +56,16 @@ def a_dag() -> None:
             outlets=[Asset("reports")],
         )
         BatchJobOperator(task_id="no", conn_id="x", on_uncertain_submit="perhaps")  # type: ignore[arg-type]
+
+        @task.batch_job(conn_id="proofy_default", retries=3)
+        def verify(domain: str) -> dict[str, Any]:
+            return {"emails": [f"ada@{domain}"]}
+
+        @batch_job_task(conn_id="revenuebase_default", retries=3)
+        def upload() -> Path:
+            return Path("/data/a.csv")
+
+        verify("example.com") >> upload() >> land
         (batch_job("revenuebase_default", file="/data/a.csv", keep="latest") >> land)
     AssetWatcher(name="jobs", trigger=CompletedJobsTrigger(conn_id="revenuebase_default"))
 
