@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from airflow_provider_batchdl._airflow.compat import stats_client
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
+
     from airflow_provider_batchdl.client.retry_events import Retry
     from airflow_provider_batchdl.jobs import Job, Landing
 
@@ -49,6 +51,20 @@ def count_end(vendor: str, job: Job) -> None:
 def count_submit(vendor: str) -> None:
     """Count a submit that returned a job's id."""
     _count("batchdl.submits", vendor=vendor)
+
+
+def count_resume(what: str, context: Context) -> None:
+    """Count a decision about an earlier try's job by the name and tags of Airflow's own operators (3.4 and later).
+
+    Args:
+        what: ``reconnect_attempt``, ``reconnect_success``, ``already_succeeded``, ``terminal_resubmit`` or
+            ``fresh_submit``.
+        context: the task's context.
+    """
+    tags = {"operator": type(context["task"]).__name__}
+    if team := (getattr(context["ti"], "stats_tags", None) or {}).get("team_name"):
+        tags["team_name"] = team
+    _count(f"resumable_job.{what}", **tags)
 
 
 def count_cancel(vendor: str) -> None:

@@ -7,8 +7,8 @@ recorded here, and OpenTelemetry is not imported: with tracing on, the worker ha
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_batchdl._redaction.redactor import redact
@@ -24,27 +24,45 @@ Note: TypeAlias = Callable[..., None]
 _PREFIX = "batchdl."
 
 
-@contextmanager
-def span(name: str, **attributes: Value) -> Iterator[Note]:
+def span(name: str, **attributes: Value) -> AbstractContextManager[Note]:
     """Open a child of the task's span for this block; an exception that ends it is recorded, redacted.
 
     Args:
         name: ``submit``, ``wait`` or ``download``; the span is called ``batchdl.submit`` and so on.
         attributes: by name, without the prefix ``batchdl.``.
     """
+    return _span(_PREFIX + name, _PREFIX, {_PREFIX + key: value for key, value in attributes.items()})
+
+
+def resume_decision_span(operator: str, key: str) -> AbstractContextManager[Note]:
+    """Open the span ``resumable_job.resume_decision`` for this block, with the attributes that Airflow's own has.
+
+    Args:
+        operator: name of the task's class.
+        key: of the record in the task state store.
+    """
+    attributes = {"operator": operator, "resumable.external_id_key": key}
+    return _span("resumable_job.resume_decision", "resumable.", attributes)
+
+
+@contextmanager
+def _span(name: str, prefix: str, attributes: Mapping[str, Value]) -> Iterator[Note]:
     trace: Any = sys.modules.get("opentelemetry.trace")
     if trace is None or not trace.get_current_span().is_recording():
         yield lambda **_: None
         return
     # Not by OpenTelemetry itself: an exception's words and traceback may hold a signed link.
     with trace.get_tracer(__name__).start_as_current_span(
-        _PREFIX + name, record_exception=False, set_status_on_exception=False
+        name, record_exception=False, set_status_on_exception=False
     ) as current:
 
-        def note(**more: Value) -> None:
-            current.set_attributes({_PREFIX + key: _safe(value) for key, value in more.items() if value is not None})
+        def set_all(values: Mapping[str, Value]) -> None:
+            current.set_attributes({key: _safe(value) for key, value in values.items() if value is not None})
 
-        note(**attributes)
+        def note(**more: Value) -> None:
+            set_all({prefix + key: value for key, value in more.items()})
+
+        set_all(attributes)
         try:
             yield note
         except BaseException as error:

@@ -23,6 +23,7 @@ from airflow_provider_batchdl._tasks.choices import OnChangedInput, OnUncertainS
 from airflow_provider_batchdl._tasks.input_digests import changed, fingerprint, given_input, input_changed
 from airflow_provider_batchdl._tasks.intent_journal import IntentJournal
 from airflow_provider_batchdl._tasks.job_record import STATE_KEY, JobRecord, RecordStore
+from airflow_provider_batchdl._tasks.resume_decision import ResumeDecision, deciding
 from airflow_provider_batchdl._tasks.sidecar import SidecarStore, warn_not_durable
 from airflow_provider_batchdl._tasks.uncertain import decide_later
 from airflow_provider_batchdl._values import times
@@ -79,7 +80,8 @@ class SubmitOnce:
             store = SidecarStore(destination, context)
         self._store = RecordStore(store)
         self._generation = int(getattr(context["ti"], "max_tries", 0) or 0)
-        self._forgetful = durable and store is None
+        self._context, self._durable = context, durable
+        self._decision: ResumeDecision
         self._cancel_superseded = cancel_superseded
         self._resubmits = on_uncertain == "resubmit"
         self._resubmits_changed = on_changed == "resubmit"
@@ -102,15 +104,18 @@ class SubmitOnce:
             SubmitUncertainError: this or an earlier try may have submitted it, and it cannot be found.
             BatchDlError: what else went wrong, typed; InputChangedError: an earlier try submitted something else.
         """
-        if self._forgetful:
+        if self._durable and not self.is_durable:
             warn_not_durable()
         request, file = given_input(hook.vendor, request, file)
-        state = self._state = self._load()
-        job = None
-        if state and state.generation != self._generation:
-            supersede(hook, state, cancels=self._cancel_superseded, event="the clear")
-        elif state and not state.given_up:
-            job = self._continued(hook, state, request, file)
+        with deciding(self._context, durable=self._durable, has_record=self.is_durable) as self._decision:
+            state = self._state = self._load()
+            job = None
+            if state and state.generation != self._generation:
+                supersede(hook, state, cancels=self._cancel_superseded, event="the clear")
+            elif state:
+                self._decision.attempt(state.job_id)
+                job = None if state.given_up else self._continued(hook, state, request, file)
+            self._decision.made(job)
         if job is None:
             before_submit(state.jobs(hook) if state else ())
         return job or self._submitted(hook, request, file)
@@ -168,6 +173,7 @@ class SubmitOnce:
         except JobNotFoundError:
             log.warning("Job %s of an earlier try no longer exists at the vendor; submitting a new one", job_id)
             return None
+        self._decision.found(job)
         if job.state is JobState.FAILED and not (self._accept_partial and hook.vendor.has_partial_results(job)):
             log.warning("Job %s of an earlier try failed; submitting a new one", job.id)
             return None
@@ -194,6 +200,7 @@ class SubmitOnce:
             log.warning("%s", lost.message)  # the vendor cannot be reached, and this may be the last try
             raise
         if job is not None:
+            self._decision.found(job)
             self._try_save(replace(state, job_id=job.id))
             log.warning("Adopted job %s, whose submit by an earlier try got no response", job.id)
             return job

@@ -20,6 +20,7 @@ from airflow_provider_batchdl._airflow.tracing import span
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from tests.support.airflow_api import ExecutionApi, in_runtime
+from tests.support.airflow_features import needs_task_state_store
 from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import VENDORS, download, work
 from tests.support.leaks import find_secrets
@@ -113,6 +114,25 @@ def test_a_deferred_task_has_the_spans_of_its_two_parts(
         outcome = api.run_to_end(run("revenuebase", tmp_path, deferrable=True))
     assert outcome.state == "success", outcome.error
     assert [each.name for each in spans.ours] == ["batchdl.submit", "batchdl.download"]
+
+
+@needs_task_state_store
+def test_a_retrys_decision_has_the_span_of_airflows_own(
+    connections: Emulator, api: ExecutionApi, polls: Polls, tmp_path: Path, spans: Spans
+) -> None:
+    """Names and attributes as in Airflow 3.4's `ResumableJobMixin`."""
+    connections.world.run_seconds = 3600
+    with spans.of_task() as task:
+        for try_number in (1, 2):
+            api.run(run("proofy", tmp_path, deferrable=True), try_number=try_number)
+    found = [each for each in spans.exporter.get_finished_spans() if each.name == "resumable_job.resume_decision"]
+    assert {each.parent.span_id for each in found} == {task.get_span_context().span_id}
+    common = {"operator": "BatchJobOperator", "resumable.external_id_key": "batchdl_job"}
+    [job] = connections.jobs("proofy")
+    first, second = (dict(each.attributes) for each in found)
+    assert first == {**common, "resumable.decision": "fresh_submit"}
+    assert second.pop("resumable.prior_status")
+    assert second == {**common, "resumable.decision": "reconnect", "resumable.external_id": job.id}
 
 
 def test_a_download_that_broke_says_how_often(

@@ -15,7 +15,7 @@ class Stats:
     """Takes what Airflow would send to StatsD.
 
     Attributes:
-        seen: name, value and tags of each, in order; the provider's own only.
+        seen: name, value and tags of each, in order; of those that the provider sends only.
         threads: where they came from.
     """
 
@@ -32,7 +32,7 @@ class Stats:
         self._take(stat, value, tags)
 
     def _take(self, stat: str, value: Any, tags: dict[str, str] | None) -> None:
-        if stat.startswith("batchdl."):
+        if stat.startswith(("batchdl.", "resumable_job.")):
             self.seen.append((stat, value, tags or {}))
             self.threads.add(threading.current_thread())
 
