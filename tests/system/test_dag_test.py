@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_batchdl._tasks.job_record import STATE_KEY
 from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, ResultSpec
 from airflow_provider_batchdl.triggers.job import BatchJobTrigger
-from tests.support.airflow_features import needs_asset_partitions
+from tests.support.airflow_features import needs_asset_partitions, needs_task_state_store
 from tests.support.airflow_jobs import VENDORS, landed_in, work
 from tests.support.leaks import find_secrets
 from tests.support.seaweedfs import S3Store
@@ -90,6 +91,23 @@ _GROUP_MAPPED_OVER_PARTITIONS = """
     outlets = [Asset("reports", uri="s3://lake/reports")]
     given = {{"deferrable": {deferrable}, "destination": {destination!r}, "outlets": outlets}}
     batch_job.partial(request={job!r}, conn_id="proofy_default", **given).expand(partition_key={keys!r})
+"""
+
+_MAPPED_AND_RETRIED = """
+    from datetime import timedelta
+
+    @task
+    def requests():
+        return {jobs!r}
+
+    def fail_once(context, result=None):
+        if context["ti"].try_number == 1:
+            raise RuntimeError("the worker forgets what it has done")
+
+    BatchJobOperator.partial(
+        task_id="land", conn_id="proofy_default", deferrable={deferrable}, destination={destination!r}, retries=1,
+        retry_delay=timedelta(0), post_execute=fail_once,
+    ).expand(request=requests())
 """
 
 
@@ -258,6 +276,35 @@ def test_mapped_over_three(
     for number, landing in enumerate(landings):
         [path] = landed_in(tmp_path / f"out/{number}")
         assert [sha256(path.read_bytes())] == served(submitted[landing["job_id"]])
+
+
+@MODES
+@needs_task_state_store
+def test_an_expansion_is_no_clear(
+    connections: Emulator, run_dag: Callable[..., Any], tmp_path: Path, deferrable: bool
+) -> None:
+    """Airflow makes the instances when the list is there, the first of them of the task's own row. Their ``max_tries``,
+    which numbers the generations, stays as it is from the submit to the retry: nothing is paid for twice."""
+    from airflow.models.task_state_store import TaskStateStoreModel
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    jobs = [{"emails": [f"someone{number}@example.com"]} for number in range(3)]
+    destination = f"{tmp_path}/out/{{{{ ti.map_index }}}}/"
+    landings = run_dag(_MAPPED_AND_RETRIED, jobs=jobs, deferrable=deferrable, destination=destination)
+    assert sorted(landing["job_id"] for landing in landings) == sorted(job.id for job in connections.jobs("proofy"))
+    with create_session() as session:
+        model, folder = TaskStateStoreModel, f"%{'deferred' if deferrable else 'waiting'}%"
+        of_this = (TaskInstance.task_id == "land", TaskInstance.dag_id.like(f"test_an_expansion{folder}"))
+        tries = session.execute(
+            select(TaskInstance.map_index, TaskInstance.try_number, TaskInstance.max_tries).where(*of_this)
+        ).all()
+        records = session.scalars(
+            select(model.value).where(model.key == STATE_KEY, model.dag_id.like(f"test_an_expansion{folder}"))
+        ).all()
+    assert sorted(map(tuple, tries)) == [(0, 2, 1), (1, 2, 1), (2, 2, 1)]
+    assert [json.loads(record)["generation"] for record in records] == [1, 1, 1]
 
 
 @MODES
