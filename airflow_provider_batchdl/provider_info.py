@@ -153,8 +153,8 @@ def get_provider_info() -> dict[str, Any]:
                 "description": "Settings of airflow-provider-batchdl.",
                 "options": {
                     "ui": {
-                        "description": 'Whether Airflow\'s UI has the page "Batch jobs", and tasks push the XCom '
-                        "batchdl_job for it.",
+                        "description": 'Whether Airflow\'s UI has the page "Batch jobs", and tasks and triggers '
+                        "push the XComs batchdl_job and batchdl_poll for it.",
                         "type": "boolean",
                         "version_added": None,
                         "example": None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,8 @@ except ImportError:  # before Airflow 3.3
     RetryPolicy = object  # type: ignore[assignment,misc]
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow.sdk import BaseOperator
     from airflow.sdk.plugins_manager import AirflowPlugin
 
@@ -47,11 +49,14 @@ __all__ = [
     "airflow_version",
     "default_deferrable",
     "has_provider_commands",
+    "has_scoped_views",
     "is_from_mapped",
+    "is_of_task_instance",
     "is_ui_enabled",
     "mapped_input",
     "mark_as_mapped",
     "plugin_class",
+    "push_from_triggerer",
     "send_secret_to_supervisor",
     "stats_client",
     "stored_task_state",
@@ -59,6 +64,7 @@ __all__ = [
     "supervisor_allows_threads",
     "task_states",
     "timetable_attribute",
+    "tries_of",
     "ui_origin",
     "ui_path",
 ]
@@ -131,6 +137,16 @@ def has_provider_commands() -> bool:
     return hasattr(ProvidersManager, "cli_command_functions")
 
 
+def has_scoped_views() -> bool:
+    """True if a view of a plugin can be limited to some DAGs and tasks by ``applies_to``: Airflow 3.4 and later.
+
+    Before, it would be a tab of every DAG and every task.
+    """
+    from packaging.version import Version
+
+    return Version(airflow_version()).release >= (3, 4)
+
+
 def accepts_partitions(outlet_event: object) -> bool:
     """True if an asset event can have partitions of its own: Airflow 3.3 and later."""
     return hasattr(outlet_event, "add_partitions")
@@ -196,13 +212,52 @@ def stored_task_state(session: Any, task_instance: Any, key: str) -> Any:
         from airflow.models.task_state_store import TaskStateStoreModel as Model
     except ImportError:  # before Airflow 3.3
         return None
-    names = ("dag_id", "run_id", "task_id", "map_index")
-    same = [getattr(Model, name) == getattr(task_instance, name) for name in names]
+    same: list[Any] = [getattr(Model, name) == getattr(task_instance, name) for name in ("dag_id", "run_id", "task_id")]
+    # Airflow 3.4 has another name for it.
+    index: Any = Model.map_index if hasattr(Model, "map_index") else Model.region_index  # type: ignore[attr-defined,unused-ignore]
+    same.append(index == task_instance.map_index)
     stored = session.scalar(select(Model.value).where(Model.key == key, *same))
     try:
         return json.loads(stored)
     except (TypeError, ValueError):  # none, or one that a store of the user's own keeps elsewhere
         return None
+
+
+def tries_of(session: Any, task_instance: Any) -> Iterator[tuple[int, datetime | None, datetime | None, str | None]]:
+    """Number, start, end and state of each try of a task instance, read in the API server.
+
+    Args:
+        session: of Airflow's database.
+        task_instance: what has the ids of one.
+    """
+    from airflow.models.taskinstance import TaskInstance
+    from sqlalchemy import select
+
+    models: list[Any] = [TaskInstance]
+    try:
+        from airflow.models.taskinstancehistory import TaskInstanceHistory
+    except ImportError:
+        pass  # from Airflow 3.4 on, each try is a task instance; a query that does not ask for all sees the last
+    else:
+        models.append(TaskInstanceHistory)
+    for model in models:
+        wanted = select(model.try_number, model.start_date, model.end_date, model.state)
+        for name in ("dag_id", "run_id", "task_id", "map_index"):
+            wanted = wanted.where(getattr(model, name) == getattr(task_instance, name))
+        yield from session.execute(wanted.execution_options(include_all_attempts=True))
+
+
+def is_of_task_instance(xcom: Any, task_instance: Any) -> Any:
+    """The condition that joins the models of XComs and of task instances.
+
+    From Airflow 3.4 on, an XCom belongs to one try, and those of former tries are still there.
+    """
+    from sqlalchemy import and_
+
+    if hasattr(xcom, "task_instance_id"):
+        return xcom.task_instance_id == task_instance.id
+    names = ("dag_id", "run_id", "task_id", "map_index")
+    return and_(*(getattr(xcom, name) == getattr(task_instance, name) for name in names))
 
 
 @cache
@@ -226,3 +281,18 @@ async def send_secret_to_supervisor(secret: str) -> None:
     # Other supervisors get it from `mask_secret`; only a triggerer's cannot be waited for on the loop.
     if type(comms).__name__ == "TriggerCommsDecoder":
         await comms.asend(MaskSecret(value=secret))
+
+
+async def push_from_triggerer(task_instance: Any, key: str, value: Any) -> None:
+    """Push an XCom of a deferred task, where this is a triggerer, without blocking the event loop.
+
+    Not before Airflow 3.2.2: a request to its supervisor that is interrupted there mixes up the answers to others.
+    """
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import SetXCom
+
+    comms: Any = getattr(task_runner, "SUPERVISOR_COMMS", None)
+    if type(comms).__name__ == "TriggerCommsDecoder" and supervisor_allows_threads():
+        names = ("dag_id", "run_id", "task_id", "map_index")
+        place = {name: getattr(task_instance, name) for name in names}
+        await comms.asend(SetXCom(key=key, value=value, **place))

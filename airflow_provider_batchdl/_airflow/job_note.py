@@ -1,17 +1,24 @@
 """Note of a task's job for the page "Batch jobs" in Airflow's UI: the XCom ``batchdl_job``.
 
-The task pushes it whenever it learns something: the connection, the job's id, its state, the landing, an error. Airflow
-removes it when the task is tried again or cleared, and with the task instance.
+While it is deferred, a trigger notes polls beside it, as the XCom ``batchdl_poll``; a task that waits itself does, too.
+The task pushes its note whenever it learns something: the connection, the job's id, its state, the landing, an error.
+Airflow removes both when the task is tried again or cleared, and with the task instance.
 """
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_batchdl._airflow.compat import AirflowException, AirflowTaskTimeout, is_ui_enabled
+from airflow_provider_batchdl._airflow.compat import (
+    AirflowException,
+    AirflowTaskTimeout,
+    is_ui_enabled,
+    push_from_triggerer,
+)
 from airflow_provider_batchdl._airflow.pushing import try_push
-from airflow_provider_batchdl._redaction.redactor import excerpt, redact_value
+from airflow_provider_batchdl._redaction.redactor import excerpt, get_logger, redact_value
 from airflow_provider_batchdl._values.storable import storable
 from airflow_provider_batchdl._values.times import now, rfc3339
 from airflow_provider_batchdl.exceptions import BatchDlError
@@ -21,7 +28,12 @@ if TYPE_CHECKING:
 
     from airflow_provider_batchdl.jobs import Job, Landing
 
+log = get_logger(__name__)
+
 NOTE_KEY = "batchdl_job"
+POLL_KEY = "batchdl_poll"
+# Minimum seconds between two notes of one job's polls.
+POLL_SECONDS = 60.0
 # Characters of an error that is not ours.
 LONGEST_ERROR = 500
 
@@ -45,8 +57,27 @@ def note(task: Any, context: Context, **facts: Any) -> None:
 
 def note_job(task: Any, context: Context, job: Job) -> None:
     """Note a job as the vendor described it."""
-    words = {"vendor_state": job.vendor_state, "message": job.message, "name": job.name}
-    note(task, context, job_id=job.id, state=job.state.value, progress=job.progress, records=job.records, **words)
+    note(task, context, job_id=job.id, name=job.name, **facts_of(job))
+
+
+def facts_of(job: Job) -> dict[str, Any]:
+    """The members of a note that a poll shows."""
+    known = {"state": job.state.value, "vendor_state": job.vendor_state, "message": job.message}
+    return known | {"progress": job.progress, "records": job.records}
+
+
+def note_wait(task: Any, context: Context, job: Job) -> None:
+    """Note a poll of a task that waits itself, at most one a minute; what has changed is noted at once by `note_job`.
+
+    Args:
+        task: the operator or sensor.
+        context: the running task's.
+        job: as the vendor described it.
+    """
+    at = time.monotonic()
+    if at - task.__dict__.setdefault("_poll_noted_at", at) >= POLL_SECONDS and is_ui_enabled():
+        task.__dict__["_poll_noted_at"] = at
+        try_push(context, POLL_KEY, storable(redact_value({"polled_at": rfc3339(now()), **facts_of(job)})))
 
 
 def note_landing(task: Any, context: Context, landing: Landing, destination: str) -> None:
@@ -55,6 +86,21 @@ def note_landing(task: Any, context: Context, landing: Landing, destination: str
     facts = {"bytes": landing.bytes, "files": len(landing.files), "destination": destination}
     facts["rows"] = None if None in rows else sum(count or 0 for count in rows)
     note(task, context, state="succeeded", landed=facts, error=None)
+
+
+async def note_poll(task_instance: Any, facts: dict[str, Any]) -> None:
+    """Note, in a triggerer, what a poll of a deferred task's job saw. It never raises.
+
+    Args:
+        task_instance: the trigger's.
+        facts: members of the note, as plain JSON; they pass the redactor.
+    """
+    if not is_ui_enabled():
+        return
+    try:
+        await push_from_triggerer(task_instance, POLL_KEY, storable(redact_value(facts)))
+    except Exception as error:  # noqa: BLE001  a note is not worth a wait
+        log.debug("Cannot push XCom %s: %s", POLL_KEY, error)
 
 
 class noted_errors:  # noqa: N801 used like a function, as contextlib's are

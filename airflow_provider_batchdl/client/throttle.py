@@ -133,6 +133,15 @@ class Throttle:
             self.holds += 1
             self._held_until = max(self._held_until, time.monotonic() + min(seconds, MAX_HOLD))
 
+    def sent(self, now: float) -> list[tuple[RateLimit, int]]:
+        """Each limit, and how many requests this process sent within its last window.
+
+        Args:
+            now: the time, by the monotonic clock.
+        """
+        with self._lock:
+            return [(limit, cell.sent(now)) for limit, cell in zip(self.limits, self._cells, strict=True)]
+
     def held_for(self) -> float:
         """Seconds left of the hold; 0 without one."""
         return max(0.0, self._held_until - time.monotonic())
@@ -158,6 +167,10 @@ class _Cell:
         """When a request may go."""
         window = self._sent[0] + self._seconds if len(self._sent) == self._sent.maxlen else float("-inf")
         return window if priority is Priority.CALL else max(window, self._paid_off - self._slack[priority])
+
+    def sent(self, now: float) -> int:
+        """Number of requests in the window that ends now."""
+        return sum(at > now - self._seconds for at in self._sent)
 
     def spend(self, now: float) -> None:
         self._sent.append(now)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_provider_batchdl._airflow.compat import AirflowTaskTimeout, default_deferrable
 from airflow_provider_batchdl._airflow.fail_fast import fail_fast
-from airflow_provider_batchdl._airflow.job_note import note_job, noted_errors
+from airflow_provider_batchdl._airflow.job_note import note_job, note_wait, noted_errors
 from airflow_provider_batchdl._airflow.log_groups import log_group
 from airflow_provider_batchdl._airflow.on_kill import task_state
 from airflow_provider_batchdl._airflow.pushing import try_push
@@ -227,7 +227,8 @@ class BatchJobOperator(HidesSignatures, LandsResults, SubmitsJobs):
         return hook.ensure_results(job, accept_partial=self.options.accept_partial)
 
     def _log_state(self, context: Context, job: Job) -> None:
-        """Log and note the job's state if it has changed."""
+        """Log and note the job's state if it has changed, and note the poll now and then."""
+        note_wait(self, context, job)
         if job.vendor_state != self._logged_state:
             self._logged_state = job.vendor_state
             note_job(self, context, job)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.jobs import Job, JobState
@@ -26,6 +27,8 @@ class Waiter(ScheduledPoll):
         seen: the job as last seen.
         seen_at: when that was.
         left: it has just left the vendor's list, so it has most likely ended.
+        push_note: stores what was seen, for the page "Batch jobs"; None where nobody asks. Never raises.
+        noted_at: the ``seen_at`` of what was stored last.
     """
 
     ended: asyncio.Future[None]
@@ -36,6 +39,8 @@ class Waiter(ScheduledPoll):
     seen: Job | None = None
     seen_at: float = 0.0
     left: bool = False
+    push_note: Callable[[dict[str, Any]], Awaitable[None]] | None = None
+    noted_at: float = 0.0
 
 
 class Waiters:

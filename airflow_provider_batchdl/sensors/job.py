@@ -17,7 +17,7 @@ from airflow_provider_batchdl._airflow.compat import (
     default_deferrable,
 )
 from airflow_provider_batchdl._airflow.fail_fast import fail_fast
-from airflow_provider_batchdl._airflow.job_note import note_job, noted_errors
+from airflow_provider_batchdl._airflow.job_note import note_job, note_wait, noted_errors
 from airflow_provider_batchdl._tasks.arguments import CHECKS, ChecksArguments, checked, seconds_or_none
 from airflow_provider_batchdl._tasks.deferral import (
     keep_waiting_if_listed,
@@ -126,6 +126,7 @@ class BatchJobSensor(ChecksArguments, BaseSensorOperator):
             job = poll(hook, parse_job_id(self.job_id), self._backoff)
             self._remember_failures(context, self._backoff.failures)
             if job is not None:
+                note_wait(self, context, job)
                 if job.vendor_state != self._logged_state:
                     note_job(self, context, job)
                 if hook.ensure_results(job, accept_partial=self.accept_partial):

@@ -20,6 +20,7 @@ from airflow_provider_batchdl.exceptions import AuthenticationError, BatchDlErro
 from airflow_provider_batchdl.polling.backoff import PollBackoff
 from airflow_provider_batchdl.polling.schedule import NEVER
 from airflow_provider_batchdl.polling.waiters import Waiter, Waiters
+from airflow_provider_batchdl.triggers.poll_notes import PollNotes, PushNote
 from airflow_provider_batchdl.triggers.poll_stats import PollStats
 from airflow_provider_batchdl.triggers.requests import PollRequests
 from airflow_provider_batchdl.vendors.base import Vendor
@@ -69,6 +70,7 @@ class AccountPoller:
         longest: float,
         since: float | None = None,
         deadline: float | None = None,
+        push_note: PushNote | None = None,
     ) -> Waiter:
         """Wait for a job. The first poll is due after an interval.
 
@@ -78,6 +80,7 @@ class AccountPoller:
             longest: maximum seconds between two polls, ``max_poll_interval``.
             since: Unix time at which the job was submitted; now where it is not known.
             deadline: Unix time of the last poll; None for never.
+            push_note: stores what polls saw, see `PollNotes`; None for nowhere.
         """
         loop = asyncio.get_running_loop()
         now, unix = loop.time(), time.time()
@@ -89,6 +92,7 @@ class AccountPoller:
             longest=longest,
             since=now if since is None else now - max(0.0, unix - since),
             deadline=NEVER if deadline is None else now + deadline - unix,
+            push_note=push_note,
         )
         self._waiters.add(waiter, now)
         self._news.set()
@@ -108,6 +112,7 @@ class AccountPoller:
 
     async def _run(self) -> None:
         crashes, began = 0, self._now()
+        notes = asyncio.create_task(PollNotes(self._waiters, self.requests.throttle).run())
         try:
             while True:
                 try:
@@ -129,6 +134,7 @@ class AccountPoller:
                 began = self._now()
                 self._waiters.reschedule(began)
         finally:
+            notes.cancel()
             if self._task is asyncio.current_task():
                 self._task = None
                 for waiter in self._waiters:

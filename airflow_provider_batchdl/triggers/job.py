@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from tenacity import AsyncRetrying
 
+from airflow_provider_batchdl._airflow.job_note import note_poll
 from airflow_provider_batchdl._airflow.on_kill import (
     ATTEMPTS,
     PAUSE_SECONDS,
@@ -169,13 +170,22 @@ class BatchJobTrigger(BaseTrigger):
         shortest = self.poll_interval or hook.poll_interval
         longest = self.max_poll_interval or hook.max_poll_interval or longest_by_default(shortest)
         wait = poller.subscribe(
-            self.job_id, shortest=shortest, longest=longest, since=self.since, deadline=self.deadline
+            self.job_id,
+            shortest=shortest,
+            longest=longest,
+            since=self.since,
+            deadline=self.deadline,
+            push_note=None if self.task_instance is None else self._note_poll,
         )
         try:
             yield wait
         finally:
             self._seen = wait.seen or self._seen
             await poller.unsubscribe(wait)
+
+    async def _note_poll(self, facts: dict[str, Any]) -> None:
+        known = {"conn_id": self.conn_id, "job_id": self.job_id}
+        await note_poll(self.task_instance, known | facts)
 
     def _left(self) -> float:
         return float("inf") if self.deadline is None else max(0.0, self.deadline - time.time())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from airflow_provider_batchdl._airflow import job_note
 from airflow_provider_batchdl.emulator import Emulator, ResultSpec
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
@@ -89,3 +91,31 @@ def test_none_where_the_page_is_turned_off(
     monkeypatch.setenv("AIRFLOW__BATCHDL__UI", "False")
     api.run_to_end(lambda: SubmitBatchJobOperator(task_id="run", **work("proofy", tmp_path)))
     assert api.pushed("run", "batchdl_job") is None
+
+
+@pytest.mark.parametrize("task", ["operator", "sensor"])
+def test_polls_of_a_task_that_waits_itself(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str
+) -> None:
+    monkeypatch.setattr(job_note, "POLL_SECONDS", 0.05)
+    connections.set_result("proofy", ResultSpec(bytes=30_000))
+    connections.world.run_seconds = 1.0
+    if task == "operator":
+        arguments = work("proofy", tmp_path) | {"destination": f"{tmp_path}/out/", "poll_interval": 0.2}
+        outcome = api.run(lambda: BatchJobOperator(task_id="run", deferrable=False, **arguments))
+    else:
+        job = connections.add_job("proofy", state="running")
+        threading.Timer(1.0, job.finish).start()
+        waits: dict[str, Any] = {"conn_id": "proofy_default", "job_id": job.id, "poll_interval": 0.2}
+        outcome = api.run(lambda: BatchJobSensor(task_id="run", **waits))
+    assert outcome.state == "success", outcome.error
+    poll = api.pushed("run", "batchdl_poll")
+    assert poll["polled_at"]
+    assert poll["vendor_state"]
+
+
+def test_a_short_wait_notes_no_poll(connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:
+    connections.set_result("proofy", ResultSpec(bytes=30_000))
+    arguments = work("proofy", tmp_path) | {"destination": f"{tmp_path}/out/", "poll_interval": 0.1}
+    api.run(lambda: BatchJobOperator(task_id="run", deferrable=False, **arguments))
+    assert not [key for key in api.xcoms if key[2] == "batchdl_poll"]
