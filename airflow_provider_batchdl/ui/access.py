@@ -1,7 +1,8 @@
 """Rights: the same as on Airflow's own pages, asked of its auth manager.
 
 A job is shown to who may read its DAG's task instances and XComs. The vendor is asked, and a job cancelled, by who may
-change the DAG's task instances, as for "Mark as failed". Connections are shown to who may read them.
+change the DAG's task instances, as for "Mark as failed". Connections, assets, and entries of Airflow's audit log are
+shown to who may read those.
 """
 
 from __future__ import annotations
@@ -11,10 +12,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import ConnectionDetails, DagAccessEntity
+from airflow.api_fastapi.auth.managers.models.resource_details import (
+    AssetDetails,
+    ConnectionDetails,
+    DagAccessEntity,
+)
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from airflow.models import Connection
 from fastapi import Depends, HTTPException, Request
+
+from airflow_provider_batchdl._values.storable import is_storable_text
 
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
@@ -26,6 +33,8 @@ CHANGE = (DagAccessEntity.TASK_INSTANCE,)
 def _require(
     request: Request, user: Any, method: ResourceMethod, entities: tuple[DagAccessEntity, ...], dag_id: str | None
 ) -> None:
+    if not is_storable_text(dag_id or request.query_params.get("dag_id", "")):
+        raise HTTPException(404)  # Airflow looks for it in its database, and PostgreSQL refuses a U+0000
     for entity in entities:
         check: Any = requires_access_dag(method=method, access_entity=entity, param_dag_id=dag_id)
         check(request, user)
@@ -58,6 +67,20 @@ def may_change(request: Request, user: Any, dag_id: str) -> bool:
         _require(request, user, "PUT", CHANGE, dag_id)
         return True
     return False
+
+
+def may_read_audit_log(request: Request, user: Any, dag_id: str) -> bool:
+    """True if the user may see what users did to the DAG's tasks."""
+    with suppress(HTTPException):
+        _require(request, user, "GET", (DagAccessEntity.AUDIT_LOG,), dag_id)
+        return True
+    return False
+
+
+def may_read_asset(user: Any, asset_id: int) -> bool:
+    """True if the user may see the asset."""
+    details = AssetDetails(id=str(asset_id))
+    return bool(get_auth_manager().is_authorized_asset(method="GET", details=details, user=user))
 
 
 def readable_connections(user: Any, conn_ids: Iterable[str]) -> set[str]:

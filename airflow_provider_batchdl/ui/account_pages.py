@@ -8,6 +8,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
+from airflow_provider_batchdl._values.storable import is_storable_text
 from airflow_provider_batchdl.ui import actions, forms, pages
 from airflow_provider_batchdl.ui.access import may_test_connection
 
@@ -27,7 +28,7 @@ def ask(
     form_token: Annotated[str, Form(max_length=200)] = "",
 ) -> Any:
     """Ask the vendor now whether the connection works, by who may change it, as for Airflow's Test button."""
-    if not may_test_connection(user, conn_id):
+    if not is_storable_text(conn_id) or not may_test_connection(user, conn_id):
         raise HTTPException(403)
     forms.require_own_form(request, form_token, "connection")
     return pages.render("connection.html", answer=actions.ask_account(conn_id))

@@ -24,6 +24,7 @@ EXPLAINED = {
     403: "You may not see this: the rights are those of Airflow's own pages for the DAG's task instances and XComs.",
     405: "A form was sent here. Open the page of the job again.",
     409: "The task has submitted no job.",
+    500: "The page could not be made; Airflow's API server has logged why. This is a bug: please report it.",
     404: "There is no such job. Airflow removes a job's note when its task is tried again, cleared or deleted.",
 }
 
@@ -37,6 +38,7 @@ def create_app() -> FastAPI:
     app.include_router(account_pages.router)
     app.add_exception_handler(StarletteHTTPException, _error)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _error)
     return app
 
 
@@ -54,7 +56,7 @@ def jobs(
         filters=chosen,
         listed=queries.listed(session, chosen, dag_ids),
         form_token=account_pages.form_token(request),
-        connections=of_connections(session, counted, partial(readable_connections, user)),
+        connections=of_connections(session, counted, dag_ids, partial(readable_connections, user)),
         vendors=sorted({each.vendor for each in counted if each.vendor}),
         conn_ids=sorted({each.conn_id for each in counted if each.conn_id}),
         dag_ids=queries.dags(session, chosen, dag_ids),

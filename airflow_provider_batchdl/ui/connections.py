@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 from airflow.models import Connection
 from sqlalchemy import select
 
 from airflow_provider_batchdl import vendors
-from airflow_provider_batchdl.ui.queries import Count
+from airflow_provider_batchdl._values.times import moment_of
+from airflow_provider_batchdl.ui import queries
+from airflow_provider_batchdl.ui.queries import Count, Row
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True)
+class Requests:
+    """Requests of the running triggerers in the last window of one limit, when each last noted a poll.
+
+    Args:
+        sent: how many.
+        limit: how many the limit allows.
+        seconds: its window.
+        noted: the older of the notes.
+    """
+
+    sent: int
+    limit: int
+    seconds: float
+    noted: datetime
 
 
 @dataclass
@@ -27,22 +47,30 @@ class ConnectionJobs:
         vendor: the vendor's name.
         jobs: number of jobs by state, see `STATES`.
         noted: when a task last learned something about one of them.
+        last: the job that it was about.
+        requests: what triggerers sent through it, see `Requests`.
     """
 
     conn_id: str
     vendor: str
     jobs: Counter[str] = field(default_factory=Counter)
     noted: datetime | None = None
+    last: Row | None = None
+    requests: list[Requests] = field(default_factory=list)
 
 
 def of_connections(
-    session: Session, counted: Iterable[Count], readable: Callable[[Iterable[str]], Collection[str]]
+    session: Session,
+    counted: Iterable[Count],
+    dag_ids: Collection[str],
+    readable: Callable[[Iterable[str]], Collection[str]],
 ) -> list[ConnectionJobs]:
     """The connections that jobs of the period have used, and those of Airflow's database that have had none.
 
     Args:
         session: of Airflow's database.
         counted: the jobs that the user may see.
+        dag_ids: the DAGs that the user may see.
         readable: returns those that the user may see. Connections elsewhere, a secrets backend's, cannot be listed.
     """
     wanted = select(Connection.conn_id, Connection.conn_type).where(Connection.conn_type.in_(vendors.names()))
@@ -54,4 +82,29 @@ def of_connections(
         found = known.setdefault(each.conn_id, ConnectionJobs(each.conn_id, each.vendor or ""))
         found.jobs[each.group] += each.jobs
         found.noted = max(filter(None, (found.noted, each.noted)))
+    for row in queries.at_moments(session, {each.noted for each in known.values() if each.noted}, dag_ids):
+        if (used := known.get(row.note.get("conn_id", ""))) is not None and used.noted == row.noted:
+            used.last = row
+    for conn_id, polls in groupby(queries.recent_polls(session, dag_ids), key=lambda poll: poll.get("conn_id", "")):
+        if (used := known.get(conn_id)) is not None:
+            used.requests = _requests(polls)
     return sorted(known.values(), key=lambda each: each.conn_id)
+
+
+def _requests(polls: Iterable[Mapping[str, Any]]) -> list[Requests]:
+    """The sums of the last notes of all triggerers.
+
+    Args:
+        polls: of one connection, oldest first, see `shapes.POLL`.
+    """
+    by_poller = {poll.get("poller"): poll for poll in polls}
+    sums: dict[tuple[int, float], Requests] = {}
+    for poll in by_poller.values():
+        noted = moment_of(poll.get("polled_at"))
+        for each in poll.get("requests", ()):
+            if noted is None or not {"requests", "limit", "seconds"} <= each.keys():
+                continue
+            limit = each["limit"], each["seconds"]
+            before = sums.get(limit, Requests(0, *limit, noted))
+            sums[limit] = Requests(before.sent + each["requests"], *limit, min(before.noted, noted))
+    return list(sums.values())

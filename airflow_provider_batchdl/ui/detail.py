@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.models.asset import AssetEvent, AssetModel
 from airflow.models.log import Log
 from airflow.models.taskinstance import TaskInstance
-from airflow.models.taskinstancehistory import TaskInstanceHistory
+from airflow.models.taskreschedule import TaskReschedule
 from airflow.models.trigger import Trigger
-from airflow.models.xcom import XComModel
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from airflow_provider_batchdl._airflow.compat import stored_task_state
-from airflow_provider_batchdl._redaction.redactor import excerpt, redact_value
+from airflow_provider_batchdl._airflow.compat import stored_task_state, tries_of
+from airflow_provider_batchdl._redaction.redactor import excerpt
 from airflow_provider_batchdl._tasks.job_record import STATE_KEY
 from airflow_provider_batchdl._values.times import moment_of
+from airflow_provider_batchdl.ui import shapes
+from airflow_provider_batchdl.ui.queries import xcom_of
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from airflow_provider_batchdl.ui.queries import Row
 
 TRIGGER = "airflow_provider_batchdl.triggers.job.BatchJobTrigger"
-# Files on a page; the manifest and the return value have all.
-MOST_FILES = 200
 MOST_ENTRIES = 100
 
 
@@ -49,37 +48,46 @@ class Detail:
     """All that is known of a job beside its row.
 
     Args:
-        landing: the task's return value, if it is a landing; redacted.
-        files: its files, the first ones.
+        landing: the task's return value, if it is a landing, with its first files.
+        more_files: how many more it has.
         history: oldest first.
+        rescheduled: when a sensor that gave up its slot polls again.
         wait: deadline and poll interval of a deferred wait.
         earlier: ids of the task's previous jobs.
         assets: URIs of the assets that have an event of this task instance.
     """
 
     landing: Mapping[str, Any]
-    files: list[Mapping[str, Any]]
+    more_files: int
     history: list[Entry]
+    rescheduled: datetime | None
     wait: Mapping[str, Any]
     earlier: list[str]
     assets: list[str]
 
 
-def of(session: Session, row: Row) -> Detail:
-    """The details of one job."""
-    landing = _landing(session, row)
-    stored = stored_task_state(session, row, STATE_KEY)
-    record = redact_value(stored) if isinstance(stored, dict) else {}
-    history = sorted(
-        (*_tries(session, row), *_submit(record), *_actions(session, row), *_notes(row)), key=lambda entry: entry.when
-    )
+def of(session: Session, row: Row, *, with_actions: bool, may_read_asset: Callable[[int], bool]) -> Detail:
+    """The details of one job.
+
+    Args:
+        session: of Airflow's database.
+        row: the job.
+        with_actions: whether the user may see what users did to the task.
+        may_read_asset: whether the user may see the asset with that id.
+    """
+    landing, files = _landing(session, row)
+    record = shapes.RECORD(stored_task_state(session, row, STATE_KEY))
+    actions = _actions(session, row) if with_actions else ()
+    entries = (*_tries(session, row), *_submit(record), *actions, *_notes(row), *_polls(row))
+    history = sorted(entries, key=lambda entry: entry.when)
     return Detail(
         landing=landing,
-        files=[file for file in landing.get("files", ())[:MOST_FILES] if isinstance(file, dict)],
+        more_files=files - len(landing.get("files", ())),
         history=history[-MOST_ENTRIES:],
+        rescheduled=_rescheduled(session, row),
         wait=_wait(session, row),
-        earlier=[str(each) for each in record.get("known_job_ids") or ()],
-        assets=_assets(session, row),
+        earlier=record.get("known_job_ids", []),
+        assets=_assets(session, row, may_read_asset),
     )
 
 
@@ -92,23 +100,19 @@ def _of_task(model: Any, row: Row) -> list[Any]:
     ]
 
 
-def _landing(session: Session, row: Row) -> Mapping[str, Any]:
-    wanted = select(XComModel.value).where(XComModel.key == "return_value", *_of_task(XComModel, row))
-    value = session.scalar(wanted)
-    is_landing = (
-        isinstance(value, dict) and {"job_id", "vendor"} <= value.keys() and isinstance(value.get("files"), list)
-    )
-    return redact_value(value) if is_landing else {}
+def _landing(session: Session, row: Row) -> tuple[Mapping[str, Any], int]:
+    """The task's return value, and how many files it has; empty if it is no landing."""
+    value = xcom_of(session, row, "return_value")
+    found = shapes.LANDING(value)
+    return (found, len(value["files"])) if {"job_id", "vendor", "files"} <= found.keys() else ({}, 0)
 
 
 def _tries(session: Session, row: Row) -> Iterator[Entry]:
-    for model in (TaskInstanceHistory, TaskInstance):
-        columns: Any = (model.try_number, model.start_date, model.end_date, model.state)
-        for number, start, end, state in session.execute(select(*columns).where(*_of_task(model, row))):
-            if start is not None:
-                yield Entry(start, f"Try {number} started")
-            if end is not None:
-                yield Entry(end, f"Try {number} ended: {state}")
+    for number, start, end, state in tries_of(session, row):
+        if start is not None:
+            yield Entry(start, f"Try {number} started")
+        if end is not None:
+            yield Entry(end, f"Try {number} ended: {state}")
 
 
 def _submit(record: Mapping[str, Any]) -> Iterator[Entry]:
@@ -127,6 +131,11 @@ def _notes(row: Row) -> Iterator[Entry]:
         yield Entry(row.noted, f"Last poll by the task: {words}")
 
 
+def _polls(row: Row) -> Iterator[Entry]:
+    if (when := moment_of(row.poll.get("polled_at"))) is not None:
+        yield Entry(when, f"Last poll that is noted: {row.poll.get('vendor_state') or 'no response yet'}")
+
+
 def _actions(session: Session, row: Row) -> Iterator[Entry]:
     wanted = select(Log.dttm, Log.event, Log.owner).where(*_of_task(Log, row)).order_by(Log.dttm.desc())
     for when, event, owner in session.execute(wanted.limit(MOST_ENTRIES)):
@@ -141,22 +150,29 @@ def _wait(session: Session, row: Row) -> Mapping[str, Any]:
     if found is None:
         return {}
     try:
-        arguments: Mapping[str, Any] = found.kwargs
+        arguments = shapes.WAIT(found.kwargs)
     except Exception:  # noqa: BLE001  another key, or a newer Airflow's format
         return {}
-    deadline = arguments.get("deadline")
-    return {
-        "poll_interval": arguments.get("poll_interval"),
-        "deadline": None if deadline is None else datetime.fromtimestamp(deadline, UTC),
-    }
+    return arguments | {"deadline": moment_of(arguments.get("deadline"))}
 
 
-def _assets(session: Session, row: Row) -> list[str]:
-    wanted = select(AssetModel.uri).join(AssetEvent, AssetEvent.asset_id == AssetModel.id)
+def _rescheduled(session: Session, row: Row) -> datetime | None:
+    if row.task_state != "up_for_reschedule":
+        return None
+    wanted = select(func.max(TaskReschedule.reschedule_date)).join(
+        TaskInstance, TaskReschedule.ti_id == TaskInstance.id
+    )
+    found: datetime | None = session.scalar(wanted.where(*_of_task(TaskInstance, row)))
+    return found
+
+
+def _assets(session: Session, row: Row, may_read: Callable[[int], bool]) -> list[str]:
+    wanted = select(AssetModel.id, AssetModel.uri).distinct().join(AssetEvent, AssetEvent.asset_id == AssetModel.id)
     wanted = wanted.where(
         AssetEvent.source_dag_id == row.dag_id,
         AssetEvent.source_run_id == row.run_id,
         AssetEvent.source_task_id == row.task_id,
         AssetEvent.source_map_index == row.map_index,
     )
-    return sorted({excerpt(uri, 500) for uri in session.scalars(wanted.limit(MOST_ENTRIES))})
+    found = session.execute(wanted.limit(MOST_ENTRIES))
+    return sorted(excerpt(uri, 500) for asset_id, uri in found if may_read(asset_id))

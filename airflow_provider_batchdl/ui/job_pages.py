@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep
-from fastapi import APIRouter, Depends, Form, HTTPException, Request
+from fastapi import APIRouter, Depends, Form, HTTPException, Path, Request
 from fastapi.responses import HTMLResponse
+from pydantic import BeforeValidator
 
+from airflow_provider_batchdl._values.storable import is_storable_text
 from airflow_provider_batchdl.ui import actions, detail, forms, pages, queries
-from airflow_provider_batchdl.ui.access import may_change, require_change, require_read
+from airflow_provider_batchdl.ui.access import (
+    may_change,
+    may_read_asset,
+    may_read_audit_log,
+    require_change,
+    require_read,
+)
 from airflow_provider_batchdl.ui.queries import Row
+
+# Airflow leaves it in a tab's address where the task is not mapped. Its databases have 32 bits for the number.
+NOT_MAPPED = "{MAP_INDEX}"
+MapIndex = Annotated[int, Path(ge=-1, lt=2**31), BeforeValidator(lambda given: "-1" if given == NOT_MAPPED else given)]
 
 router = APIRouter(prefix="/job/{dag_id}/{run_id}/{task_id}/{map_index}", default_response_class=HTMLResponse)
 
 
-def row_of(session: SessionDep, dag_id: str, run_id: str, task_id: str, map_index: int) -> Row:
+def row_of(session: SessionDep, dag_id: str, run_id: str, task_id: str, map_index: MapIndex) -> Row:
     """The job of a path.
 
     Raises:
         HTTPException: 404.
     """
-    row = queries.job_row(session, dag_id, run_id, task_id, map_index)
+    can_exist = all(map(is_storable_text, (dag_id, run_id, task_id)))
+    row = queries.job_row(session, dag_id, run_id, task_id, map_index) if can_exist else None
     if row is None:
         raise HTTPException(404)
     return row
@@ -92,11 +106,12 @@ def _job_of(row: Row) -> tuple[str, str]:
 
 
 def _page(request: Request, user: Any, session: Any, row: Row, answer: actions.Answer | None = None) -> HTMLResponse:
+    with_actions = may_read_audit_log(request, user, row.dag_id)
     acts = row.job_id is not None and may_change(request, user, row.dag_id)
     return pages.render(
         "job.html",
         row=row,
-        detail=detail.of(session, row),
+        detail=detail.of(session, row, with_actions=with_actions, may_read_asset=partial(may_read_asset, user)),
         answer=answer,
         form_token=forms.token(request, "ask", *_facts(row)) if acts else None,
     )

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any
 
-from airflow_provider_batchdl._airflow.compat import is_ui_enabled, ui_path
+from airflow_provider_batchdl._airflow.compat import has_scoped_views, is_ui_enabled, ui_path
 
 PREFIX = "/batchdl"
+# A DAG with this tag has a tab "Batch jobs".
+TAG = "batchdl"
+# Tasks of these classes have one. Named, since their modules cost an import.
+CLASSES = (
+    "BatchJobOperator",
+    "BatchJobSensor",
+    "CancelBatchJobOperator",
+    "DownloadBatchResultsOperator",
+    "SubmitBatchJobOperator",
+)
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -37,17 +47,31 @@ def fastapi_apps() -> list[dict[str, Any]]:
 
 
 def external_views() -> list[dict[str, Any]]:
-    """The plugin's ``external_views``: an entry in the menu "Browse"; none where ``[batchdl] ui`` is False."""
+    """The plugin's ``external_views``: an entry in the menu "Browse", and tabs where Airflow can say of what.
+
+    None where ``[batchdl] ui`` is False.
+    """
     if not is_ui_enabled():
         return []
-    return [
-        {
-            "name": "Batch jobs",
-            "href": ui_path(f"{PREFIX}/"),
-            "destination": "nav",
-            "category": "browse",
-            "url_route": "batch-jobs",
-            "icon": ui_path(f"{PREFIX}/static/icon.svg"),
-            "icon_dark_mode": ui_path(f"{PREFIX}/static/icon-dark.svg"),
-        }
-    ]
+    menu = _view("Batch jobs", "batch-jobs", "/", destination="nav", category="browse")
+    return [menu, *_tabs()] if has_scoped_views() else [menu]
+
+
+def _tabs() -> Iterator[dict[str, Any]]:
+    """Tabs of a DAG with the tag `TAG`, of our tasks, and of their instances.
+
+    What is in braces Airflow replaces; at an instance of a task that is not mapped, all but ``{MAP_INDEX}``. What it
+    knows of a DAG does not have the classes of its tasks.
+    """
+    jobs = "/?days=30&dag_id={DAG_ID}"
+    job = "/job/{DAG_ID}/{RUN_ID}/{TASK_ID}/{MAP_INDEX}"
+    yield _view("Batch jobs", "batch-jobs-of-dag", jobs, destination="dag", applies_to={"tags.name": [TAG]})
+    scope = {"class_ref.class_name": list(CLASSES)}
+    yield _view("Batch jobs", "batch-jobs-of-task", f"{jobs}&task_id={{TASK_ID}}", destination="task", applies_to=scope)
+    scope = {"operator": list(CLASSES)}
+    yield _view("Batch job", "batch-job", job, destination="task_instance", applies_to=scope)
+
+
+def _view(name: str, route: str, path: str, **more: Any) -> dict[str, Any]:
+    icons = {"icon": ui_path(f"{PREFIX}/static/icon.svg"), "icon_dark_mode": ui_path(f"{PREFIX}/static/icon-dark.svg")}
+    return {"name": name, "href": ui_path(f"{PREFIX}{path}"), "url_route": route, **icons, **more}

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import func, or_, select
 
-from airflow_provider_batchdl._airflow.job_note import NOTE_KEY
-from airflow_provider_batchdl._redaction.redactor import redact_value
-from airflow_provider_batchdl._values.times import now
+from airflow_provider_batchdl._airflow.compat import is_of_task_instance
+from airflow_provider_batchdl._airflow.job_note import NOTE_KEY, POLL_KEY
+from airflow_provider_batchdl._values.times import moment_of, now
+from airflow_provider_batchdl.ui import shapes
 from airflow_provider_batchdl.ui.filters import GROUP_OF, PAGE_SIZE, STATES, Filters
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+# So old may be a note of polls that counts as what a triggerer does now: with few jobs, each has one a minute.
+RECENT_SECONDS = 150
+MOST_POLLS = 500
 VENDOR = XComModel.value["vendor"].as_string()
 CONNECTION = XComModel.value["conn_id"].as_string()
-SAME_TASK = and_(
-    XComModel.dag_id == TaskInstance.dag_id,
-    XComModel.run_id == TaskInstance.run_id,
-    XComModel.task_id == TaskInstance.task_id,
-    XComModel.map_index == TaskInstance.map_index,
-)
+JOB_ID = XComModel.value["job_id"].as_string()
+SAME_TASK = is_of_task_instance(XComModel, TaskInstance)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Row:
         started: start of the last try.
         ended: its end.
         noted: when the task last learned something about its job.
-        note: see ``_airflow/job_note.py``; redacted. Empty where an XCom backend stores it elsewhere.
+        note: see `shapes.NOTE`. Empty where an XCom backend stores it elsewhere.
+        poll: see `shapes.POLL`; empty where no poll was noted.
     """
 
     dag_id: str
@@ -56,6 +57,20 @@ class Row:
     ended: datetime | None
     noted: datetime
     note: Mapping[str, Any]
+    poll: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def last(self) -> Mapping[str, Any]:
+        """The vendor's last answer that is noted: the note's, or a later poll's; ``at`` is when."""
+        polled = moment_of(self.poll.get("polled_at"))
+        if polled is None or polled <= self.noted:
+            return {**self.note, "at": self.noted}
+        return {**self.note, **self.poll, "at": polled}
+
+    @property
+    def place(self) -> tuple[str, str, str, int]:
+        """The ids of the task instance."""
+        return self.dag_id, self.run_id, self.task_id, self.map_index
 
     @property
     def group(self) -> str:
@@ -103,13 +118,7 @@ class Listed:
 def row_of(found: Any) -> Row:
     """A row of the database as a `Row`."""
     *facts, note = found
-    return Row(*(*facts, checked(note) if isinstance(note, dict) else {}))
-
-
-def checked(note: Mapping[str, Any]) -> dict[str, Any]:
-    """A note for a page: redacted, and without members of another type. Any task can push an XCom of that name."""
-    nested = ("error", "landed")
-    return {name: value for name, value in redact_value(note).items() if isinstance(value, dict) is (name in nested)}
+    return Row(*(*facts, shapes.NOTE(note)))
 
 
 def _where(filters: Filters, dag_ids: Collection[str]) -> list[Any]:
@@ -122,8 +131,12 @@ def _where(filters: Filters, dag_ids: Collection[str]) -> list[Any]:
         wanted.append(filters.vendor == VENDOR)
     if filters.conn_id:
         wanted.append(filters.conn_id == CONNECTION)
+    if filters.job_id:
+        wanted.append(filters.job_id == JOB_ID)
     if filters.dag_id:
         wanted.append(XComModel.dag_id == filters.dag_id)
+    if filters.task_id:
+        wanted.append(XComModel.task_id == filters.task_id)
     if filters.state:
         states = [state for state in STATES[filters.state] if state is not None]
         among: Any = TaskInstance.state.in_(states)
@@ -143,21 +156,38 @@ def listed(session: Session, filters: Filters, dag_ids: Collection[str]) -> List
         .limit(PAGE_SIZE)
         .offset((filters.page - 1) * PAGE_SIZE)
     )
-    return Listed([row_of(each) for each in session.execute(page)], total or 0)
+    rows = [row_of(each) for each in session.execute(page)]
+    polls = _polls(session, rows)
+    return Listed([replace(row, poll=polls.get(row.place, {})) for row in rows], total or 0)
+
+
+def _polls(session: Session, rows: Collection[Row]) -> dict[tuple[str, str, str, int], dict[str, Any]]:
+    if not rows:
+        return {}
+    columns = (XComModel.dag_id, XComModel.run_id, XComModel.task_id, XComModel.map_index)
+    among = [column.in_({row.place[at] for row in rows}) for at, column in enumerate(columns)]
+    wanted = select(*columns, XComModel.value).join(TaskInstance, SAME_TASK).where(XComModel.key == POLL_KEY, *among)
+    return {(dag, run, task, at): shapes.POLL(value) for dag, run, task, at, value in session.execute(wanted)}
 
 
 def job_row(session: Session, dag_id: str, run_id: str, task_id: str, map_index: int) -> Row | None:
     """The job of one task instance; None if it has no note."""
-    wanted = select(*COLUMNS).join(TaskInstance, SAME_TASK)
-    wanted = wanted.where(
-        XComModel.key == NOTE_KEY,
-        XComModel.dag_id == dag_id,
-        XComModel.run_id == run_id,
-        XComModel.task_id == task_id,
-        XComModel.map_index == map_index,
-    )
-    found = session.execute(wanted).first()
-    return None if found is None else row_of(found)
+    place = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}
+    found = session.execute(select(*COLUMNS).join(TaskInstance, SAME_TASK).where(*_xcom(NOTE_KEY, place))).first()
+    if found is None:
+        return None
+    row = row_of(found)
+    return replace(row, poll=shapes.POLL(xcom_of(session, row, POLL_KEY)))
+
+
+def xcom_of(session: Session, row: Row, key: str) -> Any:
+    """The value of another XCom of a job's task; None without one."""
+    place = dict(zip(("dag_id", "run_id", "task_id", "map_index"), row.place, strict=True))
+    return session.scalar(select(XComModel.value).join(TaskInstance, SAME_TASK).where(*_xcom(key, place)))
+
+
+def _xcom(key: str, place: Mapping[str, Any]) -> list[Any]:
+    return [XComModel.key == key, *(getattr(XComModel, name) == value for name, value in place.items())]
 
 
 @dataclass(frozen=True)
@@ -181,7 +211,7 @@ def counts(session: Session, filters: Filters, dag_ids: Collection[str]) -> list
         .group_by(VENDOR, CONNECTION, TaskInstance.state)
     )
     return [
-        Count(vendor, conn_id, GROUP_OF.get(state, "other"), jobs, noted)
+        Count(shapes.text(vendor), shapes.text(conn_id), GROUP_OF.get(state, "other"), jobs, noted)
         for vendor, conn_id, state, jobs, noted in session.execute(wanted)
     ]
 
@@ -190,3 +220,21 @@ def dags(session: Session, filters: Filters, dag_ids: Collection[str]) -> list[s
     """Ids of the DAGs that have jobs in the period."""
     wanted = select(XComModel.dag_id).join(TaskInstance, SAME_TASK).where(*_where(Filters(days=filters.days), dag_ids))
     return sorted(session.scalars(wanted.distinct()))
+
+
+def at_moments(session: Session, moments: Collection[datetime], dag_ids: Collection[str]) -> list[Row]:
+    """The jobs that were noted at exactly one of these times."""
+    wanted = select(*COLUMNS).join(TaskInstance, SAME_TASK)
+    wanted = wanted.where(XComModel.key == NOTE_KEY, XComModel.timestamp.in_(moments), XComModel.dag_id.in_(dag_ids))
+    return [row_of(each) for each in session.execute(wanted)] if moments else []
+
+
+def recent_polls(session: Session, dag_ids: Collection[str]) -> list[dict[str, Any]]:
+    """The polls that were noted in the last minutes, see `shapes.POLL`, by connection, oldest first."""
+    wanted = select(XComModel.value).where(
+        XComModel.key == POLL_KEY,
+        XComModel.timestamp >= now() - timedelta(seconds=RECENT_SECONDS),
+        XComModel.dag_id.in_(dag_ids),
+    )
+    found = session.scalars(wanted.order_by(XComModel.timestamp.desc()).limit(MOST_POLLS))
+    return sorted(map(shapes.POLL, reversed(found.all())), key=lambda poll: str(poll.get("conn_id")))

@@ -23,7 +23,8 @@ from tests.support.server_process import server_process
 
 ROOT = Path(__file__).resolve().parents[2]
 # "stranger" may do what an admin may, but not with the DAG "private".
-USERS = {"admin": "admin", "op": "op", "viewer": "viewer", "stranger": "admin"}
+# "narrow" may see no audit log and no assets.
+USERS = {"admin": "admin", "op": "op", "viewer": "viewer", "stranger": "admin", "narrow": "admin"}
 PRIVATE_DAG = "private"
 COOKIE = "_token"
 
@@ -35,8 +36,11 @@ class SeededJob:
     Attributes:
         note: the XCom ``batchdl_job``; None for a task of somebody else's.
         xcoms: its other XComs.
+        poll: the XCom ``batchdl_poll``, of 40 seconds ago; its times are added.
         record: what is in the task state store, where there is one.
         trigger: the arguments of its trigger, where it is deferred.
+        assets: URIs of the assets that it has an event of.
+        actions: what users did to it: events of Airflow's audit log.
     """
 
     note: Any = None
@@ -48,8 +52,11 @@ class SeededJob:
     hours_ago: float = 5.0
     try_number: int = 1
     xcoms: dict[str, Any] = field(default_factory=dict)
+    poll: dict[str, Any] | None = None
     record: dict[str, Any] | None = None
     trigger: dict[str, Any] | None = None
+    assets: list[str] = field(default_factory=list)
+    actions: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -129,11 +136,10 @@ def store(jobs: list[SeededJob], connections: Mapping[str, str]) -> None:
     from airflow.models import Connection, DagModel, DagRun, TaskInstance
     from airflow.models.dagbundle import DagBundleModel
     from airflow.models.trigger import Trigger
-    from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
     from sqlalchemy import insert
 
-    from airflow_provider_batchdl._values.times import now
+    from airflow_provider_batchdl._values.times import now, rfc3339
 
     at = now()
     with create_session(scoped=False) as session:
@@ -158,16 +164,51 @@ def store(jobs: list[SeededJob], connections: Mapping[str, str]) -> None:
             ended = None if job.state in ("running", "deferred") else then + timedelta(minutes=7)
             facts = {"state": job.state, "try_number": job.try_number, "start_date": then, "end_date": ended}
             facts |= {"pool": "default_pool", "operator": "BatchJobOperator", "max_tries": 0, "trigger_id": trigger_id}
-            facts |= {"id": _uuid(), "span_status": "not_started"}
+            facts |= {"id": _uuid()} | ({"span_status": "not_started"} if hasattr(TaskInstance, "span_status") else {})
             session.execute(insert(TaskInstance).values(**place, **facts))
             left = dict(job.xcoms) if job.note is None else {"batchdl_job": job.note, **job.xcoms}
             where = {"dag_run_id": runs[job.dag_id, job.run_id], **place, "timestamp": then}
+            if job.poll is not None:
+                polled = at - timedelta(seconds=40)
+                times = {"polled_at": rfc3339(polled), "next_poll_at": rfc3339(polled + timedelta(seconds=30))}
+                facts_of_it = {"key": "batchdl_poll", "value": times | job.poll, **where, "timestamp": polled}
+                _store_xcom(session, facts["id"], facts_of_it)
             for key, value in left.items():
-                session.execute(insert(XComModel).values(key=key, value=value, **where))
+                _store_xcom(session, facts["id"], {"key": key, "value": value, **where})
             if job.record is not None:
                 _store_record(session, job.record, where)
+            _store_events(session, job)
         for conn_id, described in connections.items():
             session.add(Connection.from_json(described, conn_id))
+
+
+def _store_xcom(session: Any, ti_id: Any, facts: dict[str, Any]) -> None:
+    from airflow.models import xcom
+    from sqlalchemy import insert
+
+    if hasattr(xcom, "XComModelV2"):  # Airflow 3.4
+        facts = {name: facts[name] for name in ("key", "value", "timestamp")} | {"task_instance_id": ti_id}
+        session.execute(insert(xcom.XComModelV2).values(**facts))
+    else:
+        session.execute(insert(xcom.XComModel).values(**facts))
+
+
+def _store_events(session: Any, job: SeededJob) -> None:
+    from airflow.models.asset import AssetEvent, AssetModel
+    from airflow.models.log import Log
+
+    place = {name: getattr(job, name) for name in ("dag_id", "run_id", "task_id", "map_index")}
+    make_asset: Any = AssetModel
+    make_event: Any = AssetEvent
+    for uri in job.assets:
+        asset = make_asset(name=uri, uri=uri, group="")
+        session.add(asset)
+        session.flush()
+        source = {f"source_{name}": value for name, value in place.items()}
+        session.add(make_event(asset_id=asset.id, extra={}, **source))
+    make_entry: Any = Log
+    for event in job.actions:
+        session.add(make_entry(event, owner="alice", **place))
 
 
 def _store_record(session: Any, record: Mapping[str, Any], where: Mapping[str, Any]) -> None:
@@ -176,6 +217,8 @@ def _store_record(session: Any, record: Mapping[str, Any], where: Mapping[str, A
     except ImportError:  # before Airflow 3.3
         return
     facts = {name: value for name, value in where.items() if name != "timestamp"}
+    if not hasattr(TaskStateStoreModel, "map_index"):  # Airflow 3.4
+        facts["region_index"] = facts.pop("map_index")
     session.add(TaskStateStoreModel(key="batchdl_job", value=json.dumps(record), **facts))
 
 

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
+from airflow_provider_batchdl._values.storable import storable
+from tests.support.stack.programs import ProgramMissing
+from tests.support.stack.servers import postgres
 from tests.support.ui_server import PRIVATE_DAG, SeededJob, UiServer, ui_server
+from tests.ui.test_odd_notes import odd_jobs
 
 SIGNATURE = "9f86d081884c7d659a2feaa0c55ad015"
 LANDING = {
@@ -51,6 +57,8 @@ LANDED = SeededJob(
         "job_id": "41001",
         "known_job_ids": ["40990"],
     },
+    assets=["s3://lake/october"],
+    actions=["set_note"],
 )
 FAILED = SeededJob(
     dag_id="contacts",
@@ -88,10 +96,30 @@ WAITING = SeededJob(
         "message": f"see https://files.example/x.csv?X-Amz-Signature={SIGNATURE}",
     },
     trigger={"conn_id": "proofy_default", "job_id": "p-1", "poll_interval": 30.0, "deadline": 1_795_000_000.0},
+    poll={
+        "conn_id": "proofy_default",
+        "job_id": "p-1",
+        "state": "running",
+        "vendor_state": "almost",
+        "progress": 0.97,
+        "poller": "a",
+        "requests": [{"requests": 12, "limit": 60, "seconds": 60.0}],
+    },
+)
+# Another wait through the same connection, in another triggerer.
+ALSO_WAITING = SeededJob(
+    dag_id="contacts",
+    run_id="old",
+    task_id="also",
+    hours_ago=24 * 5,
+    state="deferred",
+    note={"vendor": "proofy", "conn_id": "proofy_default", "job_id": "p-2"},
+    poll={"conn_id": "proofy_default", "poller": "b", "requests": [{"requests": 7, "limit": 60, "seconds": 60.0}]},
 )
 HIDDEN = SeededJob(
     dag_id=PRIVATE_DAG,
     note={"vendor": "apartmentiq", "conn_id": "apartmentiq_default", "job_id": "secret-job"},
+    poll={"conn_id": "proofy_default", "poller": "c", "requests": [{"requests": 1, "limit": 60, "seconds": 60.0}]},
 )
 REFUSED = SeededJob(
     dag_id="contacts",
@@ -112,12 +140,19 @@ OLD = SeededJob(
     note={"vendor": "proofy", "conn_id": "proofy_default", "job_id": "p-0"},
 )
 OTHERS = SeededJob(dag_id="contacts", run_id="other", xcoms={"return_value": {"bytes": 1}, "job_id": "not-ours"})
-JOBS = [LANDED, FAILED, WAITING, HIDDEN, REFUSED, ELSEWHERE, OLD, OTHERS]
+JOBS = [LANDED, FAILED, WAITING, ALSO_WAITING, HIDDEN, REFUSED, ELSEWHERE, OLD, OTHERS]
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UiServer]:
+@pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UiServer]:
     connection = {"conn_type": "proofy", "password": "pf_hidden_password", "host": ""}
     connections = {"proofy_default": json.dumps(connection), "proofy_unused": json.dumps(connection)}
-    with ui_server(tmp_path_factory.mktemp("home"), JOBS, connections) as running:
-        yield running
+    jobs, variables = [*JOBS, *odd_jobs()], {}
+    with ExitStack() as stack:
+        if request.param == "postgresql":
+            try:
+                _, variables["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = stack.enter_context(postgres())
+            except ProgramMissing as missing:
+                pytest.skip(str(missing))
+            jobs = [replace(job, note=storable(job.note), trigger=storable(job.trigger)) for job in jobs]
+        yield stack.enter_context(ui_server(tmp_path_factory.mktemp("home"), jobs, connections, **variables))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.support.airflow_features import needs_task_state_store
@@ -27,6 +29,10 @@ def test_a_landed_job(server: UiServer) -> None:
     assert "Results landed" in page
 
 
+def test_at_the_address_that_airflow_makes_for_a_tab(server: UiServer) -> None:
+    assert "Job 41001" in shown(server, LANDED.replace("/-1", "/{MAP_INDEX}"))
+
+
 @needs_task_state_store
 def test_the_tasks_record_of_its_submits(server: UiServer) -> None:
     page = shown(server, LANDED)
@@ -45,7 +51,12 @@ def test_a_failed_job_says_why_and_what_to_do(server: UiServer) -> None:
 def test_a_waiting_job_says_until_when(server: UiServer) -> None:
     page = shown(server, "/job/contacts/manual__1/land/-1")
     assert "polled at least 30.0 s apart, until 2026-11-18" in page
-    assert "42 %" in page
+    assert "almost (97 %)" in page
+    assert re.search(r"the last that is noted \S+ \S+ UTC \(\d+ \w+ ago\), the next planned for", page)
+
+
+def test_a_wait_whose_polls_are_not_noted_says_so(server: UiServer) -> None:
+    assert "not known here yet" in shown(server, "/job/odd/wait-0/land/-1")
 
 
 def test_a_note_that_is_stored_elsewhere(server: UiServer) -> None:
@@ -58,6 +69,16 @@ def test_what_has_no_note_is_not_found(server: UiServer, path: str) -> None:
         answer = browser.get(path)
     assert answer.status_code == 404
     assert "There is no such job" in answer.text
+
+
+def test_the_audit_log_and_assets_have_rights_of_their_own(server: UiServer) -> None:
+    page = shown(server, LANDED)
+    assert "set_note by alice" in page
+    assert ">s3://lake/october<" in page
+    page = shown(server, LANDED, "narrow")
+    assert "Job 41001" in page
+    assert "alice" not in page
+    assert "s3://lake/october<" not in page
 
 
 def test_who_may_not_read_the_dag_is_refused(server: UiServer) -> None:

@@ -19,7 +19,7 @@ def shown(server: UiServer, query: str = "", user: str | None = "admin") -> str:
 
 def job_ids(page: str) -> list[str]:
     """The jobs of a page, in order."""
-    return re.findall(r'<a href="/batchdl/job/[^"]+">([^<]+)</a>', page)
+    return re.findall(r'<td class="path"><a href="/batchdl/job/[^"]+">([^<]+)</a>', page)
 
 
 def test_jobs_of_the_last_days_the_newest_first(server: UiServer) -> None:
@@ -30,7 +30,8 @@ def test_jobs_of_the_last_days_the_newest_first(server: UiServer) -> None:
 
 def test_what_a_row_says(server: UiServer) -> None:
     page = shown(server)
-    assert "42 %" in page
+    assert "97 %" in page
+    assert "almost" in page
     assert "4.0 GB, 31,250,118 rows" in page
     assert "s3://aws_default@lake/october/" in page
     assert "attribute $email_adress is unknown" in page
@@ -43,12 +44,16 @@ def test_what_a_row_says(server: UiServer) -> None:
         ("?vendor=proofy", ["p-1", "not submitted"]),
         ("?conn_id=batchcom_default", ["exp-7"]),
         ("?dag_id=nightly", ["41001"]),
+        ("?dag_id=nightly&task_id=land", ["41001"]),
+        ("?task_id=other", []),
+        ("?job_id=%20exp-7", ["exp-7"]),
+        ("?job_id=exp", []),
         ("?state=failed", ["exp-7"]),
         ("?state=waiting", ["p-1"]),
         ("?state=retrying", ["not submitted"]),
         ("?state=done&vendor=revenuebase", ["41001"]),
         ("?state=other", ["not submitted"]),
-        ("?days=7&vendor=proofy", ["p-1", "not submitted", "p-0"]),
+        ("?days=7&vendor=proofy", ["p-1", "not submitted", "p-2", "p-0"]),
         ("?vendor=nobody", []),
         ("?vendor='%20OR%201=1%20--", []),
         ("?page=2", []),
@@ -69,6 +74,14 @@ def test_connections_with_their_jobs(server: UiServer) -> None:
     assert "5 connections" in page
     assert "proofy_unused" in page
     assert "pf_hidden_password" not in page
+
+
+def test_the_last_answer_and_the_requests_of_a_connection(server: UiServer) -> None:
+    page = shown(server)
+    assert "20 of 60 in 60 s" in page
+    assert ">JobFailedError</a>" in page
+    assert ">not known here<" in page
+    assert "19 of 60 in 60 s" in shown(server, user="stranger")
 
 
 def test_who_may_not_see_connections_sees_those_of_jobs(server: UiServer) -> None:

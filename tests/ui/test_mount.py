@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 from typing import Any
+
+from airflow_provider_batchdl import operators, sensors
+from airflow_provider_batchdl._airflow.compat import has_scoped_views
+from airflow_provider_batchdl.ui import mount
 
 _PROBE = """
 import json, sys
@@ -33,7 +39,7 @@ def probe(**variables: str) -> dict[str, Any]:
 def test_loading_the_plugin_imports_none_of_the_page() -> None:
     found = probe()
     assert found["modules"] == ["airflow_provider_batchdl.ui.mount"]
-    assert found["served"] == [1, 1]
+    assert found["served"] == [1, 4 if has_scoped_views() else 1]
 
 
 def test_it_can_be_turned_off() -> None:
@@ -51,3 +57,25 @@ def test_it_is_below_airflows_own_path() -> None:
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "/team/batchdl/"
+
+
+def test_tabs_are_only_where_airflow_can_limit_them() -> None:
+    views = mount.external_views()
+    assert len(views) == (4 if has_scoped_views() else 1)
+    assert len({view["url_route"] for view in views}) == len(views)
+
+
+def test_a_tab_has_the_classes_of_our_tasks() -> None:
+    found: set[str] = set()
+    for package in (operators, sensors):
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            loaded = importlib.import_module(module.name)
+            found.update(name for name in loaded.__all__ if isinstance(getattr(loaded, name), type))
+    assert set(mount.CLASSES) == found
+
+
+def test_a_tabs_address_names_the_dag_the_task_and_the_instance() -> None:
+    of_dag, of_task, of_instance = mount._tabs()
+    assert of_dag["href"] == "/batchdl/?days=30&dag_id={DAG_ID}"
+    assert of_task["href"] == "/batchdl/?days=30&dag_id={DAG_ID}&task_id={TASK_ID}"
+    assert of_instance["href"] == "/batchdl/job/{DAG_ID}/{RUN_ID}/{TASK_ID}/{MAP_INDEX}"
