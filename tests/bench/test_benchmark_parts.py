@@ -163,5 +163,19 @@ def test_a_profile_sees_every_thread(source: str, tmp_path: Path) -> None:
     assert str(Path.home()) not in told
 
 
+def test_a_profile_counts_built_ins_with_their_package_and_system_calls_apart(tmp_path: Path) -> None:
+    def work() -> None:
+        for number in range(200):
+            os.mkdir(tmp_path / str(number))  # noqa: PTH102 the call that is counted
+        sorted(range(100_000), key=lambda n: -n)
+
+    told = of(work)
+    shares = {
+        line.split("%")[1].strip() for line in told.splitlines() if line.endswith(("calls", "library")) and "%" in line
+    }
+    assert {"system calls", "Python's library"} <= shares
+    assert "bench" in told
+
+
 def order(source: str, target: Path, **more: object) -> dict[str, object]:
     return {"base": source, "file": "file", "target": str(target), "sha256": False, "certificate": None, **more}

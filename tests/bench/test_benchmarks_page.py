@@ -87,6 +87,9 @@ def test_the_page_tells_verdicts_spreads_and_why(tmp_path: Path, monkeypatch: py
     assert "0.20 (loopback → nothing) + 0.25 (memory → disk) + 0.60 (SHA-256, hashlib) = 1.05; ours 1.00" in page
     assert "```text\nuser 0.6 s\n```" in page
     told = " ".join(page.split())
+    assert (
+        "only the whole process misses is the start of the interpreter and the imports: 0.50 s of CPU for ours" in told
+    )
     assert "at most 2 MiB of memory beside the imported package to a local disk and 46 MiB to S3, for files" in told
     assert "for files of 1 to 16384 MiB; by 8 parallel ranges 90 and - MiB." in told
     shown = re.findall(r"\((benchmarks.*?svg)\)", page)
