@@ -26,6 +26,8 @@ MOST_LINES = 100
 HEAD_READ = 32 << 10
 """Buffer size for reading a head; also holds the body of a small response."""
 
+_OF_CONNECTION = frozenset({"connection", "keep-alive", "proxy-connection"})  # what `_check_close` reads
+_BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 _DIGITS = re.compile(r"[0-9]{1,19}")
 _PLAIN_LENGTH = re.compile(r"[0-9]{1,18}")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r?\n")
@@ -104,9 +106,12 @@ class FramedResponse(HTTPResponse):
 
     Attributes:
         framing: known once the head has been read.
+        fields: names and values of the head, likewise. ``headers`` has only those that ``http.client`` and urllib3 read
+            themselves: each field there is copied four times on its way up.
     """
 
     framing = Framing()
+    fields: Sequence[tuple[str, str]] = ()
 
     def __init__(self, raw: TimedBytes, *args: Any, **arguments: Any) -> None:
         self._raw = raw
@@ -126,22 +131,27 @@ class FramedResponse(HTTPResponse):
         self.code = self.status = status
         lines: dict[str, list[str]] = {"transfer-encoding": [], "content-length": []}
         self.headers = self.msg = HTTPMessage()
+        self.fields = fields = []
         for name, value in self._fields():
             if (lowered := name.lower()) in lines:
                 lines[lowered].append(value)
-            else:
+                continue
+            fields.append((name, value))
+            if lowered in _OF_CONNECTION:
                 self.headers.set_raw(name, value)
         self._raw.relax()
         self.framing = framing_of(*lines.values())
         # In their plain form: urllib3 parses them again, in its own way.
-        bodiless = status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+        bodiless = status in _BODILESS
         self.chunked = self.framing.kind == "chunked" and not bodiless
         self.chunk_left = None
         self.length = 0 if bodiless else self.framing.length
         if self.chunked:
-            self.headers.set_raw("Transfer-Encoding", "chunked")
+            fields.append(("Transfer-Encoding", "chunked"))
         elif self.framing.length is not None:
-            self.headers.set_raw("Content-Length", str(self.framing.length))
+            fields.append(("Content-Length", str(self.framing.length)))
+        if self.chunked or self.framing.length is not None:
+            self.headers.set_raw(*fields[-1])
         # A body with unknown framing has no known end.
         self.will_close = self._check_close() or not (self.chunked or self.length is not None)  # type: ignore[attr-defined]
 

@@ -131,7 +131,8 @@ class ResponseHead:
 
 def read_head(response: urllib3.BaseHTTPResponse) -> ResponseHead:
     """Read the head of a response, with the framing that its connection enforces (see `pools`)."""
-    return ResponseHead.of(response.status, response.headers.items(), getattr(response, "framing", None))
+    lines = getattr(response, "fields", None) or response.headers.items()
+    return ResponseHead.of(response.status, lines, getattr(response, "framing", None))
 
 
 def clean(value: str) -> str:
