@@ -128,7 +128,8 @@ class DownloadOptions:
         Raises:
             InvalidArgumentError: a value that an option cannot have.
         """
-        return replace(self, **changes)
+        is_changed = any(getattr(self, name, changes) is not value for name, value in changes.items())
+        return replace(self, **changes) if is_changed else self
 
 
 DEFAULTS = DownloadOptions()

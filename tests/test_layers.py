@@ -100,7 +100,7 @@ PLAN: dict[str, tuple[str, ...]] = {
     ),
     "transfer.probe": (
         *ERRORS, "jobs", "options", "transfer.destination", "transfer.overwrite", "transfer.manifest",
-        "transfer.sinks.errors", *STORES,
+        "transfer.sinks.errors", "transfer.sinks.factory", *STORES,
     ),
     "transfer.cleanup": (*ERRORS, "_values.times", "transfer.state", "transfer.sinks.errors", *STORES),
     "transfer.result": ("jobs", "client", "transfer.received", "transfer.parallel", "transfer.sinks.base"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import inspect
 import traceback
-from collections.abc import Iterator
 from types import TracebackType
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
@@ -26,17 +25,18 @@ class Secret(str):
         return "'***'"
 
 
-@contextlib.contextmanager
-def emptied_frames() -> Iterator[None]:
+class emptied_frames(contextlib.ContextDecorator):  # noqa: N801 used like a function, as contextlib's are
     """Clear the frames of what is raised within: their locals hold credentials, signed links and requests.
 
     What an error hides (``raise … from None``) goes altogether, since some show it all the same.
     """
-    try:
-        yield
-    except BaseException as error:
-        empty_frames(error)
-        raise
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
+        if error is not None:
+            empty_frames(error)
 
 
 class brief:  # noqa: N801 used like a function, as contextlib's are

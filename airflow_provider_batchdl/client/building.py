@@ -116,7 +116,8 @@ def _mistakes_in(request: ApiRequest, *, elsewhere: bool, has_files: bool) -> It
     """Mistakes in a request, each as the rest of a sentence: something would not be sent, or would lead elsewhere."""
     yield from _mistakes_in_place(request)
     yield from _mistakes_in_body(request, has_files=has_files)
-    yield from _mistakes_in_headers(request.headers or {}, has_body=_bodies(request))
+    if request.headers:
+        yield from _mistakes_in_headers(request.headers, has_body=_bodies(request))
     if elsewhere:
         bare = {"query parameters": request.params, "a body": _bodies(request), "headers": request.headers}
         for what, given in bare.items():

@@ -170,7 +170,10 @@ def _land(
         make_way(destination, landing, options)
         for sink, _, _ in complete:
             sink.publish()
-    landing = _landing(receiver, complete, began)
+    # As before publishing, but for its end, where no store has added a proof.
+    is_attested = any(sink.attested for sink, _, _ in complete)
+    seconds = round(time.monotonic() - began, 3)
+    landing = _landing(receiver, complete, began) if is_attested else replace(landing, seconds=seconds)
     if writes_manifest:
         write_manifest(destination, landing, create_only=receiver.create_only)
     remove_replaced(destination, landing, options)
@@ -186,7 +189,10 @@ def _has_manifest(receiver: Receiver, count: int) -> bool:
 
 
 def _landing(receiver: Receiver, complete: Sequence[tuple[Sink, Received, LandedFile]], began: float) -> Landing:
-    landed = tuple(replace(file, verified_by=(*file.verified_by, *sink.attested)) for sink, _, file in complete)
+    landed = tuple(
+        replace(file, verified_by=(*file.verified_by, *sink.attested)) if sink.attested else file
+        for sink, _, file in complete
+    )
     return landing_of(
         receiver.client, receiver.job, landed, [received.stats for _, received, _ in complete], began=began
     )

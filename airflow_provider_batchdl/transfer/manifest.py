@@ -13,9 +13,9 @@ from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl._values import times
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.jobs import LandedFile, Landing, is_kind
-from airflow_provider_batchdl.transfer.overwrite import is_local, object_info
+from airflow_provider_batchdl.transfer.overwrite import object_info
 from airflow_provider_batchdl.transfer.sinks.errors import destination_error
-from airflow_provider_batchdl.transfer.sinks.factory import remove_object, write_small
+from airflow_provider_batchdl.transfer.sinks.factory import is_local, remove_object, write_small
 from airflow_provider_batchdl.transfer.source.filenames import folded, safe_filename
 
 if TYPE_CHECKING:
@@ -142,10 +142,12 @@ def _is_of_others(destination: Destination, old: Landing, new: Landing, *, manif
 def _surplus(
     destination: Destination, record: Record | None, new: Landing
 ) -> Iterator[tuple[Destination, LandedFile, datetime | None]]:
+    if record is None or record.landing is None:
+        return
     names = names_of(new)
-    for there, file in own_files(destination, record.landing) if record and record.landing else ():
+    for there, file in own_files(destination, record.landing):
         if folded(there.path) not in names:
-            yield there, file, record.written if record else None
+            yield there, file, record.written
 
 
 def own_files(destination: Destination, landing: Landing) -> list[tuple[Destination, LandedFile]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.jobs import RESULT
 from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, is_forbidden, special_file
-from airflow_provider_batchdl.transfer.sinks.factory import creates_only
+from airflow_provider_batchdl.transfer.sinks.factory import creates_only, is_local, local_path
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,7 +32,7 @@ def refuse_unusable(place: Destination) -> None:
     """
     if not is_local(place.fs):
         return
-    path = place.fs._strip_protocol(place.path)
+    path = local_path(place.fs, place.path)
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 a path of the file system's
     except (OSError, ValueError):
@@ -85,17 +85,10 @@ def refuse_all_existing(destination: Destination, files: Collection[ResultFile],
             refuse_existing(destination.part(part, "", kind))
 
 
-def is_local(fs: AbstractFileSystem) -> bool:
-    """True if ``fs`` is the local disk."""
-    from fsspec.implementations.local import LocalFileSystem
-
-    return isinstance(fs, LocalFileSystem)
-
-
 def _exists(fs: AbstractFileSystem, path: str) -> bool:
     if is_local(fs):
         # A dangling link counts, too. A folder is refused by the sink, with its own message.
-        local = fs._strip_protocol(path)
+        local = local_path(fs, path)
         return os.path.lexists(local) and not os.path.isdir(local)  # noqa: PTH112 a path of the file system's
     return object_info(fs, path) is not None
 
@@ -104,6 +97,8 @@ def object_info(fs: AbstractFileSystem, path: str) -> dict[str, Any] | None:
     """The store's info of an object, past fsspec's cache; None where there is none."""
     fs.invalidate_cache(path.rpartition("/")[0])
     try:
+        if is_local(fs):
+            os.lstat(local_path(fs, path))  # mostly nothing is there, and `info` takes long to find out
         info: dict[str, Any] = fs.info(path)
     except FileNotFoundError:
         return None

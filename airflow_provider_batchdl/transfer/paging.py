@@ -72,10 +72,10 @@ def _first(receiver: Receiver, file: ResultFile) -> Complete:
         return receiver.open(opened[0], name_of(head), head.identity.total)
 
     name_of = naming(receiver.client.vendor, receiver.job, file)
-    sink, received = _receive(receiver, file, open_for, resumable)
+    sink, received = _receive(receiver, file, open_for, name_of, resumable)
     has_more = page_after(receiver.client.vendor, receiver.job, file, received.head.headers) is not None
     _check_unchanged(sink, has_more is (opened[0].part is not None), receiver)
-    return sink, received, receiver.landed(opened[0], sink, received)
+    return sink, received, receiver.landed(opened[0], sink, received, name_of(received.head))
 
 
 def _joined(receiver: Receiver, file: ResultFile) -> Complete:
@@ -88,7 +88,7 @@ def _joined(receiver: Receiver, file: ResultFile) -> Complete:
             return receiver.open(file, name_of(head), head.identity.total)
         return SpoolSink()
 
-    sink, received = _receive(receiver, file, open_for, receiver.resumable(file))
+    sink, received = _receive(receiver, file, open_for, name_of, receiver.resumable(file))
     following = page_after(vendor, job, file, received.head.headers)
     _check_unchanged(sink, (following is not None) is isinstance(sink, SpoolSink), receiver)
     pages = 1
@@ -102,14 +102,17 @@ def _joined(receiver: Receiver, file: ResultFile) -> Complete:
         )
         sink, received = join.run(file, sink, received, following)
         pages = join.count
-    landed = receiver.landed(file, sink, received)
+    landed = receiver.landed(file, sink, received, name_of(received.head))
     return sink, received, replace(landed, pages=pages, etag=landed.etag if pages == 1 else None)
 
 
 def _receive(
-    receiver: Receiver, file: ResultFile, open_for: Callable[[ResultStream], Sink], resumable: DurableSink | None
+    receiver: Receiver,
+    file: ResultFile,
+    open_for: Callable[[ResultStream], Sink],
+    name_of: Callable[[ResultStream], str],
+    resumable: DurableSink | None,
 ) -> tuple[Sink, Received]:
-    name_of = naming(receiver.client.vendor, receiver.job, file)
     return receive(
         receiver.client,
         receiver.job,

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.jobs import RESULT
 from airflow_provider_batchdl.transfer.manifest import Record, own_files, read_manifest
-from airflow_provider_batchdl.transfer.overwrite import is_local, object_info, refuse_all_existing
+from airflow_provider_batchdl.transfer.overwrite import object_info, refuse_all_existing
 from airflow_provider_batchdl.transfer.sinks.errors import destination_error, http_status, store_code
+from airflow_provider_batchdl.transfer.sinks.factory import is_local
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from logging import INFO
 from time import monotonic
 from typing import Protocol
 
@@ -87,6 +88,8 @@ class ProgressLines:
 
 def log_landing(landing: Landing) -> None:
     """Log the files of a landing and its summary."""
+    if not log.isEnabledFor(INFO):
+        return
     for file in landing.files:
         log.info("Landed %s: %s", file.uri, _content(file))
     log.info("The result of job %s is complete: %s", landing.job_id, _summary(landing))

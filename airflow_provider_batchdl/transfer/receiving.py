@@ -43,7 +43,7 @@ def receive(
     vendor = client.vendor
 
     def inspect(members: Mapping[str, object]) -> None:
-        if file.kind == RESULT:  # the errors of single records are no error in the result's place
+        if members and file.kind == RESULT:  # the errors of single records are no error in the result's place
             vendor.check_result(job.id, members)
 
     return Transfer(
@@ -88,12 +88,12 @@ class Receiver:
             resumable=self.resumable(file),
             progress=self.progress,
         )
-        return sink, received, self.landed(file, sink, received)
+        return sink, received, self.landed(file, sink, received, name_of(received.head))
 
-    def landed(self, file: ResultFile, sink: Sink, received: Received) -> LandedFile:
-        """The record of a file that has been received."""
+    def landed(self, file: ResultFile, sink: Sink, received: Received, name: str) -> LandedFile:
+        """The record of a file that has been received, which the vendor calls ``name``."""
         self._taken.add(folded(sink.uri))
-        return landed_file(file, sink, received, naming(self.client.vendor, self.job, file)(received.head))
+        return landed_file(file, sink, received, name)
 
     def open(self, file: ResultFile, name: str, size: int | None) -> Sink:
         """Open the sink of a file called ``name``, of so many bytes; None for unknown."""

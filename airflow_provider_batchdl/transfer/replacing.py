@@ -27,9 +27,9 @@ from airflow_provider_batchdl.transfer.manifest import (
     remove_unchanged,
     retire,
 )
-from airflow_provider_batchdl.transfer.overwrite import is_local, object_info
+from airflow_provider_batchdl.transfer.overwrite import object_info
 from airflow_provider_batchdl.transfer.sinks.errors import destination_error
-from airflow_provider_batchdl.transfer.sinks.factory import write_small
+from airflow_provider_batchdl.transfer.sinks.factory import is_local, write_small
 from airflow_provider_batchdl.transfer.source.filenames import folded
 
 if TYPE_CHECKING:

@@ -47,8 +47,9 @@ def landing_of(
         all_stats: the transfer statistics of each file.
         began: start of the download, by `time.monotonic`.
     """
-    common = set.intersection(*(set(file.verified_by) for file in files)) if files else set()
-    proofs = tuple(proof for proof in (files[0].verified_by if files else ()) if proof in common)
+    proofs = files[0].verified_by if files else ()
+    for file in files[1:]:
+        proofs = tuple(proof for proof in proofs if proof in file.verified_by)
     if set(proofs) <= {STORE_CHECKSUM}:  # a store proves what was sent to it, not what the source has
         proofs = ("nothing", *proofs)
     return Landing(

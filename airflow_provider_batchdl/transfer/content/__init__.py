@@ -75,7 +75,8 @@ class Content:
             check.feed(bytes(self._head))
         report = check.finish()
         if self._size <= head.SMALL:
-            report = replace(report, members={**report.members, **head.small_object(bytes(self._head))})
+            members = head.small_object(bytes(self._head))
+            report = replace(report, members={**report.members, **members}) if members else report
         if not self._size and not self._proven:
             return replace(report, error=TruncatedDownloadError("The download is empty, and nothing says that it is."))
         return report

@@ -40,12 +40,10 @@ def open_sink(
     Raises:
         DestinationError: the destination cannot be written (a folder, read-only, no space, …).
     """
-    from fsspec.implementations.local import LocalFileSystem
-
-    if isinstance(fs, LocalFileSystem):
+    if is_local(fs):
         from airflow_provider_batchdl.transfer.sinks.local.sink import LocalSink
 
-        return LocalSink(fs._strip_protocol(path), uri, expected_bytes=expected_bytes, key=key, create_only=create_only)
+        return LocalSink(local_path(fs, path), uri, expected_bytes=expected_bytes, key=key, create_only=create_only)
     # An S3FileSystem cannot exist in a process that has not imported s3fs; importing it to ask would cost 0.5 s.
     s3fs = sys.modules.get("s3fs")
     if s3fs is not None and isinstance(fs, s3fs.S3FileSystem):
@@ -65,6 +63,18 @@ def open_sink(
     from airflow_provider_batchdl.transfer.sinks.staged import StagedSink
 
     return StagedSink(fs, path, uri, create_only=create_only)
+
+
+def is_local(fs: AbstractFileSystem) -> bool:
+    """True if ``fs`` is the local disk."""
+    local = sys.modules.get("fsspec.implementations.local")  # without it, there is no such file system
+    return local is not None and isinstance(fs, local.LocalFileSystem)
+
+
+def local_path(fs: AbstractFileSystem, path: str) -> str:
+    """`path` on the local disk, without a scheme; an absolute one has none, and `fs` takes long to find that out."""
+    plain = path.startswith("/") and not path.endswith("/")
+    return path if plain else str(fs._strip_protocol(path))
 
 
 def creates_only(fs: AbstractFileSystem) -> bool:
@@ -95,18 +105,16 @@ def open_resumable(
     Raises:
         DestinationError: the store cannot be asked.
     """
-    from fsspec.implementations.local import LocalFileSystem
-
     s3fs = sys.modules.get("s3fs")
     if s3fs is not None and isinstance(fs, s3fs.S3FileSystem):
         from airflow_provider_batchdl.transfer.sinks.s3.resume import resumable_upload
 
         return resumable_upload(fs, path, uri, key, state=state, create_only=create_only)
-    if not isinstance(fs, LocalFileSystem):
+    if not is_local(fs):
         return None
     from airflow_provider_batchdl.transfer.sinks.local.resume import resumable_sink
 
-    local = fs._strip_protocol(path)
+    local = local_path(fs, path)
     return resumable_sink(local + "/" if path.endswith("/") else local, uri, key, create_only=create_only)
 
 
@@ -144,13 +152,11 @@ def remove_object(fs: AbstractFileSystem, path: str) -> None:
     Raises:
         Exception: what the store raises where it refuses.
     """
-    from fsspec.implementations.local import LocalFileSystem
-
     try:
         fs.rm_file(path)
     except FileNotFoundError:
         return
-    if isinstance(fs, LocalFileSystem):
+    if is_local(fs):
         from airflow_provider_batchdl.transfer.sinks.local.fs import sync
 
         sync(fs._parent(path))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl.transfer.content.formats import by_type
@@ -22,7 +21,15 @@ def naming(vendor: Vendor, job: Job, file: ResultFile) -> Callable[[ResultStream
         A function of the response: the header's name, else the job's, else the link's, else our own. Several steps
         of a download ask; the name is worked out once for each response.
     """
-    return lru_cache(maxsize=1)(lambda head: _name(head, vendor, job, file))
+    last: tuple[ResultStream | None, str] = None, ""
+
+    def name_of(head: ResultStream) -> str:
+        nonlocal last
+        if last[0] is not head:
+            last = head, _name(head, vendor, job, file)
+        return last[1]
+
+    return name_of
 
 
 def _name(head: ResultStream, vendor: Vendor, job: Job, file: ResultFile) -> str:

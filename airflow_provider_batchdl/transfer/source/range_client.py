@@ -195,7 +195,7 @@ class RangeClient:
             return self._follow_signed(renewed, request, extra)
 
     def _follow_signed(self, message: httpx.Request, request: ApiRequest, extra: Mapping[str, str]) -> Answer:
-        body = message.read() if "content-length" in message.headers else b""
+        body = message.read()
         target = message.extensions.get(TARGET_CHECK)  # of a link, whose signature covers how it is written
         url = str(message.url) if target is None else target.url
         ours = dict(message.headers.items())

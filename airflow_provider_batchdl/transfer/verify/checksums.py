@@ -18,6 +18,7 @@ SIZES = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64, "crc32": 4, "crc32c"
 """Digest lengths in bytes; the CRCs big-endian, as every header here writes them."""
 
 _AMAZON = "x-amz-checksum-"
+_DECLARING = ("content-md5", _AMAZON, "x-goog-hash", "repr-digest", "content-digest")
 _GOOGLE = {"md5": "md5", "crc32c": "crc32c"}
 _REPR_DIGEST = {"sha-256": "sha256", "sha-512": "sha512"}
 _DIGEST_MEMBER = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)\s*=\s*:([^:]*):\s*(?:;[^,]*)?\s*", re.IGNORECASE)
@@ -53,6 +54,8 @@ def declared_checksums(headers: Mapping[str, str]) -> tuple[list[DeclaredChecksu
     checkable: list[DeclaredChecksum] = []
     unknown: list[str] = []
     for header, value in lowered.items():
+        if not header.startswith(_DECLARING):
+            continue
         for algorithm, text in _declarations(header, value):
             expected = _decoded(text, SIZES.get(algorithm, -1))
             if expected is None or not can_compute(algorithm) or (header == "x-goog-hash" and _unpacked(lowered)):

@@ -65,13 +65,22 @@ def rename_unless_taken(path: str, target: str) -> None:
         os.replace(path, target)
 
 
-def is_special(path: str) -> bool:
-    """True if `path` is, or links to, a FIFO, a device or a socket."""
+def mode_of(path: str) -> int:
+    """`st_mode` of what is at `path`, or what it links to; 0 where nothing is."""
     try:
-        mode = os.stat(path).st_mode
+        return os.stat(path).st_mode
     except (OSError, ValueError):
-        return False
-    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+        return 0
+
+
+def is_folder(mode: int) -> bool:
+    """True for the mode of a folder."""
+    return stat.S_ISDIR(mode)
+
+
+def is_special(mode: int) -> bool:
+    """True for the mode of a FIFO, a device or a socket."""
+    return bool(mode) and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def sync(folder: str) -> None:

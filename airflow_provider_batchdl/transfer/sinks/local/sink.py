@@ -78,9 +78,9 @@ class LocalSink(ScatteredSink):
         self._fd: int | None = None
         self._keyed = False
         self._finalized: os.stat_result | None = None
-        if not self._name or os.path.isdir(path):
+        if not self._name or fs.is_folder(mode := fs.mode_of(path)):
             raise destination_error(uri, "write", IsADirectoryError(errno.EISDIR, "the destination is a folder"))
-        if fs.is_special(path):
+        if fs.is_special(mode):
             raise special_file(uri)
         try:
             self._open(keep_bytes=keep_bytes, expected_bytes=expected_bytes)
@@ -236,7 +236,7 @@ class LocalSink(ScatteredSink):
                 except FileExistsError:
                     self.discard()
                     raise already_there(self.uri) from None
-            elif fs.is_special(self._target):
+            elif fs.is_special(fs.mode_of(self._target)):
                 self.discard()
                 raise special_file(self.uri)
             else:
@@ -246,6 +246,7 @@ class LocalSink(ScatteredSink):
         if not self._remove_work_folder():
             partial.remove_unused(self._work_folder, self._name, self._key)
             self._remove_work_folder()
+        self._work_folder = self._folder  # nothing of this sink is left there
 
     def discard(self) -> None:
         """Close and remove the partial file. Never raises; may be called again."""
