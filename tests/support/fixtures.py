@@ -28,9 +28,9 @@ def secrets_of_its_own() -> Iterator[None]:
     yield
     redactor._known.clear()
     redactor._known.update(known)
-    log = sys.modules.get("airflow.sdk.log")
-    if log is not None:
-        log._secrets_masker().reset_masker()
+    masker = sys.modules.get("airflow.sdk._shared.secrets_masker")  # `airflow.sdk.log` has its name since Airflow 3.3
+    if masker is not None:
+        masker._secrets_masker().reset_masker()
 
 
 @pytest.fixture
