@@ -6,15 +6,14 @@ Its body is bounded while it is decoded, and no library acts on its headers befo
 from __future__ import annotations
 
 import zlib
-from functools import partial
 
 import httpx
 
-from airflow_provider_batchdl.client.inflating import Inflater
+from airflow_provider_batchdl.client.inflating import ENOUGH, MEMBERS, Inflater, decoder_for
 
 # What servers use although `identity` is asked for (RFC 9110, section 8.4.1). Any other word counts as none: what is no
 # JSON then is found out by whoever reads it.
-_WBITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+_CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
 _AS_RECEIVED = "batchdl.headers"
 # These are not true of the body any more, once it has been read.
 _OF_THE_WIRE = (b"content-encoding", b"content-length", b"transfer-encoding")
@@ -53,11 +52,12 @@ class Answer:
         self._response, self._largest = response, largest
         self._wire, self._body = 0, bytearray()
         codings = [word.strip().lower() for word in response.headers.get("content-encoding", "").split(",")]
-        known = [coding for coding in codings if coding in _WBITS]
+        known = [_CODINGS[coding] for coding in codings if coding in _CODINGS]
         if len(known) > 1:
             raise UnreadableAnswerError("it is compressed more than once")
         self._coding = known[0] if known else ""
-        self._inflater = Inflater(partial(zlib.decompressobj, _WBITS[self._coding])) if known else None
+        self._first = b""  # of a coded body, until it shows whether it is coded
+        self._inflater: Inflater | None = None
 
     def feed(self, chunk: bytes) -> None:
         """Take a piece of the body as it was sent.
@@ -67,11 +67,28 @@ class Answer:
             httpx.DecodingError: it is not coded as it says.
         """
         self._wire += len(chunk)
+        if self._coding and self._inflater is None:
+            self._first += chunk
+            if len(self._first) < ENOUGH:
+                return
+            chunk = self._begin(whole=False)
+        self._decode(chunk)
+
+    def _decode(self, chunk: bytes) -> None:
         try:
             for piece in (chunk,) if self._inflater is None else self._inflater.feed(chunk):
                 self._take(piece)
         except zlib.error as error:
             raise self._wrongly_coded(f"it is not {self._coding}, as it says: {error}") from None
+
+    def _begin(self, *, whole: bool) -> bytes:
+        """Decode the body from now on, unless it is not of its coding. Returns its first bytes."""
+        start = decoder_for(self._first, self._coding, whole=whole)
+        if start is None:
+            self._coding = ""  # taken as it is: its reader says what is wrong with it, if anything is
+        else:
+            self._inflater = Inflater(start, MEMBERS[self._coding])
+        return self._first
 
     def _take(self, piece: bytes) -> None:
         self._body += piece
@@ -85,9 +102,12 @@ class Answer:
         """The answer with its decoded body in memory, as if it had been read whole, and with all its headers.
 
         Raises:
-            httpx.DecodingError: the coded body ends early.
+            UnreadableAnswerError: it is too large.
+            httpx.DecodingError: the coded body ends early, or is not coded as it says.
         """
-        if self._inflater is not None and self._wire and not self._inflater.ended:
+        if self._coding and self._inflater is None and self._first:
+            self._decode(self._begin(whole=True))
+        if self._inflater is not None and not self._inflater.ended:
             raise self._wrongly_coded(f"its {self._coding} body ends early")
         received: httpx.Headers = self._response.extensions.get(_AS_RECEIVED, self._response.headers)
         # As bytes: as text, they could not be put back where one of them is not ASCII.

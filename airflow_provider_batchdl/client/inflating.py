@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
 LARGEST_PIECE = 2**20
+MEMBERS = {"gzip": b"\x1f\x8b\x08", "deflate": b"x"}
+"""First bytes of another member of a body in this coding."""
+ENOUGH = 512
+"""Bytes after which text is surely not deflate, which has no magic number."""
 
 
 class Decompressor(Protocol):
@@ -28,11 +33,16 @@ class Inflater:
 
     Args:
         start: makes a decoder; each member of a gzip file needs one of its own.
+        member: what each further member begins with; anything else behind a member ends the data, as for ``gzip`` and
+            ``requests``. None to take all for another member.
     """
 
-    def __init__(self, start: Callable[[], Decompressor]) -> None:
+    def __init__(self, start: Callable[[], Decompressor], member: bytes | None = None) -> None:
         self._start = start
+        self._member = member
         self._decoder = start()
+        self.has_rest = False
+        """True if there was something else behind the last member."""
 
     @property
     def ended(self) -> bool:
@@ -49,7 +59,8 @@ class Inflater:
         while data or more:
             if self._decoder.eof:  # gzip allows one member after another, and blocks that are filled up
                 data = data.lstrip(b"\0")
-                if not data:
+                self.has_rest |= self._member is not None and not self._member.startswith(data[: len(self._member)])
+                if not data or self.has_rest:
                     return
                 self._decoder = self._start()
             piece = self._decoder.decompress(data, LARGEST_PIECE)
@@ -58,3 +69,22 @@ class Inflater:
             more = len(piece) == LARGEST_PIECE and not self._decoder.eof  # the decoder may hold more of it
             if piece:
                 yield piece
+
+
+def decoder_for(first: bytes, coding: str, *, whole: bool) -> Callable[[], zlib._Decompress] | None:
+    """Factory of decoders for a body that starts with ``first``; None where it is not of its coding, gzip or deflate.
+
+    "deflate" is zlib's format (RFC 1950) by the standard and what that contains (RFC 1951) by many servers.
+    """
+    if coding == "gzip":
+        return (lambda: zlib.decompressobj(31)) if first.startswith(MEMBERS[coding]) else None
+    has_head = int.from_bytes(first[:2], "big") % 31 == 0 and first[0] & 0x0F == 8
+    bits = 15 if has_head else -15
+    trial = zlib.decompressobj(bits)
+    try:
+        trial.decompress(first, LARGEST_PIECE)
+    except zlib.error:
+        return None
+    # Text may begin like either: a short body that does not end as deflate is text, except with zlib's usual header.
+    is_one = trial.eof or trial.unconsumed_tail or not whole or (has_head and first.startswith(b"x"))
+    return (lambda: zlib.decompressobj(bits)) if is_one else None

@@ -22,12 +22,12 @@ from airflow_provider_batchdl.jobs import JobState
 from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, kind_of, words_of
 from airflow_provider_batchdl.vendors.reading import as_word, parsed, unwrapped
 from airflow_provider_batchdl.vendors.refusals import (
-    folded,
     is_bare_error,
     is_bare_job,
     kind_by_words,
     lowered,
     only_tells,
+    says_not_yet,
     status_within,
 )
 from airflow_provider_batchdl.vendors.requests import ApiRequest
@@ -40,8 +40,6 @@ log = get_logger(__name__)
 
 T = TypeVar("T")
 
-# Words for a result that does not exist yet, where the vendor documents none.
-_NOT_YET = ("not ready", "not complete", "not finished", "in progress", "processing", "pending", "queued")
 _MOST_KINDS = 100
 _MOST_REFUSED = 1_000
 _skipped_logged: set[tuple[str, str]] = set()
@@ -224,16 +222,19 @@ class Answers(ABC):
             BatchDlError: it is an error object; typed as the same body would be as a refusal.
         """
         found = unwrapped(dict(members), self.id_member)
-        state = self.known_state(found.get("current_status") or found.get("status"))
-        if state not in (None, JobState.SUCCEEDED) and is_bare_job(found):
-            raise self.not_ready(job_id, str(found.get("current_status") or found.get("status")))
+        word = found.get("current_status") or found.get("status")
+        state = self.known_state(word)
+        # Another word may be data, where there is an id beside it.
+        early = state is None and "id" not in found and isinstance(word, str) and says_not_yet(word)
+        if (early or state not in (None, JobState.SUCCEEDED)) and is_bare_job(found):
+            raise self.not_ready(job_id, str(word))
         if not is_bare_error(found):
             return
         kind = self.kind_within("download", job_id, found) or (UnexpectedResponseError if only_tells(found) else None)
         if kind is None:
             return
         words, code = words_of(lowered(found))
-        early = kind is UnexpectedResponseError and any(each in folded(words, code) for each in _NOT_YET)
+        early = kind is UnexpectedResponseError and says_not_yet(words, code)
         raise (ResultNotReadyError if early else kind)(
             f"{self.label} answered the download with an error instead of results.",
             vendor=self.name,

@@ -37,6 +37,8 @@ _OF_JOBS = frozenset({
     "completion_date", "report_type", "output_format", "property_ids", "callback_url",
 })
 # fmt: on
+# Words for a result that does not exist yet, where the vendor documents none.
+_NOT_YET = ("not ready", "not complete", "not finished", "in progress", "processing", "pending", "queued")
 _ERROR_WORDS = ("error", "fail", "failure")
 _REFUSED = frozenset({400, 402, 403, 409, 422, 429})
 _STATUSES = {phrase(status).lower(): int(status) for status in HTTPStatus if status >= HTTPStatus.BAD_REQUEST}
@@ -45,6 +47,11 @@ _STATUSES = {phrase(status).lower(): int(status) for status in HTTPStatus if sta
 def folded(*words: str | None) -> str:
     """``words`` to compare with, whether they are codes or sentences: small letters, blanks for ``_`` and ``-``."""
     return " ".join(filter(None, words)).lower().replace("_", " ").replace("-", " ").replace("`", "")
+
+
+def says_not_yet(*words: str | None) -> bool:
+    """True if the words say that a result does not exist yet."""
+    return any(each in folded(*words) for each in _NOT_YET)
 
 
 def kind_by_words(response: httpx.Response) -> type[exc.BatchDlError] | None:

@@ -10,6 +10,7 @@ import socket
 import time
 import tracemalloc
 import uuid
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -202,10 +203,27 @@ ID = "8d8ac610-566d-4ef0-9c22-186b2a5ed793"
 
 @pytest.mark.parametrize("coding", [b"gzip", b"x-gzip", b"identity, gzip", b"deflate"])
 def test_one_coding_is_undone(face: Face, coding: bytes) -> None:
-    import zlib
-
     body = b'{"credits": 5}'
     packed = zlib.compress(body) if coding == b"deflate" else gzip.compress(body[:5]) + gzip.compress(body[5:])
+    with serving(coded(packed, coding)) as url:
+        assert run(face, vendor_at(url.rstrip("/"), "proofy"), lambda each: each.get_balance(), 60) == 5
+
+
+@pytest.mark.parametrize(
+    ("packed", "coding"),
+    [
+        (b'{"credits": 5}', b"gzip"),
+        (b'{"credits": 5}', b"deflate"),
+        (b'{"credits": 5' + b" " * 2000 + b"}", b"gzip"),
+        (zlib.compress(b'{"credits": 5}')[2:-4], b"deflate"),
+        (gzip.compress(b'{"credits": 5}') + b"\n", b"gzip"),
+        (gzip.compress(b'{"credits": 5}') + bytes(512), b"gzip"),
+        (zlib.compress(b'{"credits": 5}') + b"\r\n", b"deflate"),
+    ],
+    ids=["no gzip", "no deflate", "no gzip, long", "raw deflate", "gzip, line break", "gzip, padded", "deflate, more"],
+)
+def test_an_answer_that_is_not_quite_of_its_coding_is_read(face: Face, packed: bytes, coding: bytes) -> None:
+    """Else the id in the answer to a submit is lost."""
     with serving(coded(packed, coding)) as url:
         assert run(face, vendor_at(url.rstrip("/"), "proofy"), lambda each: each.get_balance(), 60) == 5
 

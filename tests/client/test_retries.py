@@ -224,7 +224,7 @@ def test_what_is_no_http_is_unavailable(raw: RawServer, face: Face) -> None:
     assert raw.connections == policy.ATTEMPTS
 
 
-BROKEN_GZIP = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope"
+BROKEN_GZIP = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08x"
 
 
 @pytest.mark.parametrize("raw", [BROKEN_GZIP], indirect=True, ids=["gzip"])

@@ -351,6 +351,21 @@ def test_where_a_job_stands_is_no_result(name: str) -> None:
         vendor_named(name).check_result(JOB_ID[name], shown(name, RUNNING[name], message="Wait."))
 
 
+@pytest.mark.parametrize("name", VENDORS)
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"status": "processing"},
+        {"status": "In Progress", "progress": 40},
+        {"current_status": "QUEUED", "message": None},
+        {"job_id": "7", "status": "pending"},
+    ],
+)
+def test_nor_is_it_in_the_words_of_others(name: str, members: dict[str, Any]) -> None:
+    with pytest.raises(exc.ResultNotReadyError, match=str(members.get("status") or members.get("current_status"))):
+        vendor_named(name).check_result("7", members)
+
+
 def test_the_vendors_own_words_tell_why_there_is_no_result() -> None:
     for words, kind in (
         ("not_completed", exc.ResultNotReadyError),
@@ -369,6 +384,9 @@ def test_the_vendors_own_words_tell_why_there_is_no_result() -> None:
         {"property_id": 7, "error": "no lease"},
         {"identifiers": {"custom_id": "x"}, "attributes": {"error": True}},
         {"email": "a@b.example", "status": "processing", "message": "x", "error_code": 5},
+        {"id": "5", "status": "in_progress"},
+        {"status": 5},
+        {"status": "delivered"},
         {},
     ],
 )

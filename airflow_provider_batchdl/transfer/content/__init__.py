@@ -101,10 +101,10 @@ class Content:
         if declared.text is not None:
             return self._check_of(declared) if head.fits(declared, start) else Unchecked()
         is_asked_for = declared.counts_rows or (self._count_gzip_rows and declared.decompressor is not None)
-        return self._check_of(declared) if is_asked_for and by_magic(start) is declared else Unchecked()
+        return self._check_of(declared) if is_asked_for and by_magic(start, declared) is declared else Unchecked()
 
     def _exact_check(self, start: bytes) -> ContentCheck:
-        declared, found = self._declared, by_magic(start)
+        declared, found = self._declared, by_magic(start, self._declared)
         if found is not None and found.is_known:
             return self._check_of(found)
         if declared is not None and declared.text is None:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 _END = struct.Struct("<4s4H2LH")
 _END_MARK = b"PK\x05\x06"
+# Zip64: where the end record with the true values is, and that record's mark and size (APPNOTE 4.3.14 and 4.3.15).
+_LOCATOR = struct.Struct("<4s4xQ4x")
+_END64 = struct.Struct("<4sQ")
+_WRAPS = 1 << 32  # Apple's Archive Utility writes larger offsets so, without zip64
 
 
 def gunzip() -> Decompressor:
@@ -66,10 +70,13 @@ class PackedCheck:
 
 
 class ZipCheck(Ends):
-    """Ends with the end-of-central-directory record, and the directory it names lies before it (APPNOTE 4.3.16)."""
+    """Ends with the end-of-central-directory record, right behind the directory that it names (APPNOTE 4.3.16).
 
-    KEPT = 0xFFFF + _END.size
-    """The end record, and the longest comment behind it."""
+    Right behind: one of a zip that is stored inside names its own directory, counted from its own start.
+    """
+
+    KEPT = 0xFFFF + _END.size + 4096
+    """The end record, the longest comment behind it, and before it the records of zip64."""
 
     def finish(self) -> ContentReport:
         """The report: `own`, where the end record fits."""
@@ -87,6 +94,17 @@ class ZipCheck(Ends):
         *_, size, offset, comment = _END.unpack_from(last, at)
         if at + _END.size + comment != len(last):
             return False
-        position = self._size - len(last) + at
-        # 0xFFFFFFFF: the true values stand in the zip64 record just before.
-        return 0xFFFFFFFF in {size, offset} or bool(offset + size <= position)
+        before = self._size - len(last)
+        return (before + at - offset - size) % _WRAPS == 0 or self._fits64(last, at - _LOCATOR.size, before)
+
+    @staticmethod
+    def _fits64(last: bytes, at: int, before: int) -> bool:
+        """True where zip64's locator is at `at`, and right before it the end record that it names."""
+        if at < 0:
+            return False
+        mark, offset = _LOCATOR.unpack_from(last, at)
+        start = offset - before
+        if mark != b"PK\x06\x07" or not 0 <= start <= at - _END64.size:
+            return False
+        mark, size = _END64.unpack_from(last, start)
+        return bool(mark == b"PK\x06\x06" and start + _END64.size + size == at)

@@ -5,6 +5,7 @@ To add a format, add a row to `FORMATS`; a compressed one needs its suffix, its 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -24,6 +25,7 @@ class Format:
         suffixes: of file names, in lower case, without the dot. A file without a name gets the first.
         types: its media types, in lower case.
         magic: what its files may begin with; none for text.
+        magic_is_word: whether text may begin with its magic, too; binary bytes follow it then.
         text: `table` where its files are text that is neither JSON nor XML, `any` for other text; None for bytes.
         check: makes the check of its content, of two keyword arguments: `proven`, whether something else proves the
             bytes, and `records`, whether the vendor says that the file has a record a line. None for no check.
@@ -38,6 +40,7 @@ class Format:
     suffixes: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     magic: tuple[bytes, ...] = ()
+    magic_is_word: bool = False
     text: Literal["table", "any"] | None = None
     check: Callable[..., ContentCheck] | None = None
     parse: Callable[[str], object] | None = None
@@ -79,6 +82,9 @@ _CSV: dict[str, Any] = {
     "text": "table", "check": _lazy(f"{_HERE}.delimited.CsvCheck"), "parse": _lazy(f"{_HERE}.values.rows")
 }  # fmt: skip
 
+# Nine block sizes, and a first block or none.
+_BZIP2 = tuple(b"BZh%d" % size + block for size in range(1, 10) for block in (b"1AY&SY", b"\x17rE8P\x90"))
+
 FORMATS = (
     Format("json", ("json",), _types("json"), text="any",
            check=_lazy(f"{_HERE}.document.JsonCheck", "proven", "records"), parse=_lazy(f"{_HERE}.values.json_value")),
@@ -88,12 +94,12 @@ FORMATS = (
     Format("csv", ("csv",), _types("csv"), **_CSV),
     Format("csv", ("tsv",), _types("tab-separated-values"), **_CSV),
     Format("parquet", ("parquet",), _types("vnd.apache.parquet", "x-parquet"), (b"PAR1", b"PARE"),
-           check=_lazy(f"{_HERE}.parquet.ParquetCheck"), counts_rows=True),
+           magic_is_word=True, check=_lazy(f"{_HERE}.parquet.ParquetCheck"), counts_rows=True),
     Format("zip", ("zip",), _types("zip", "x-zip-compressed"), (b"PK\x03\x04", b"PK\x05\x06"), wraps=True,
            check=_lazy(f"{_HERE}.containers.ZipCheck")),
     Format("gzip", ("gz", "gzip"), _types("gzip", "x-gzip"), (b"\x1f\x8b",), wraps=True, coding="gzip",
            decompressor=_lazy(f"{_HERE}.containers.gunzip")),
-    Format("bzip2", ("bz2", "bzip2"), _types("bzip2", "x-bzip2", "x-bzip"), (b"BZh",), wraps=True, coding="bzip2",
+    Format("bzip2", ("bz2", "bzip2"), _types("bzip2", "x-bzip2", "x-bzip"), _BZIP2, wraps=True, coding="bzip2",
            decompressor=_lazy("bz2.BZ2Decompressor")),
     Format("xz", ("xz",), _types("x-xz"), (b"\xfd7zXZ",), wraps=True, decompressor=_lazy("lzma.LZMADecompressor")),
     # Named, so that nobody takes them for text.
@@ -105,11 +111,15 @@ FORMATS = (
     Format("txt", ("txt",), ("text/plain",), text="any"),
     Format("binary", ("7z", "avro", "doc", "docx", "feather", "jpeg", "jpg", "orc", "pdf", "png", "ppt", "pptx", "rar",
                       "sqlite", "tar", "xls", "xlsx"),
-           magic=(b"%PDF-", b"\x89PNG", b"\xff\xd8\xff", b"7z\xbc\xaf", b"Obj\x01", b"\xd0\xcf\x11\xe0", b"Rar!")),
+           magic=(b"%PDF-", b"\x89PNG", b"\xff\xd8\xff", b"7z\xbc\xaf", b"Obj\x01", b"\xd0\xcf\x11\xe0",
+                  b"Rar!\x1a\x07")),
 )  # fmt: skip
 
 _BINARY_TYPES = ("image/", "audio/", "video/", "font/", "application/pdf", "application/vnd.", "application/msword")
 
+
+_NO_TEXT = re.compile(rb"[\0-\x08\x0e-\x1f]")
+_FIRST = 64  # bytes in which that shows
 
 _BY_SUFFIX = {suffix: each for each in FORMATS for suffix in each.suffixes}
 _BY_TYPE = {media: each for each in FORMATS for media in each.types}
@@ -138,9 +148,18 @@ def by_type(content_type: str | None) -> Format | None:
     return _BY_TYPE.get(media) or (_BY_SUFFIX["json"] if media.endswith("+json") else None)
 
 
-def by_magic(head: bytes) -> Format | None:
-    """The format that a file's first bytes name; None for text and what has no row."""
-    return next((each for each in FORMATS if each.magic and head.startswith(each.magic)), None)
+def by_magic(head: bytes, declared: Format | None = None) -> Format | None:
+    """The format that a file's first bytes name; None for text and what has no row.
+
+    Args:
+        head: the first bytes.
+        declared: the format that the file is declared to be: then its magic alone is enough.
+    """
+    found = next((each for each in FORMATS if each.magic and head.startswith(each.magic)), None)
+    # The header of a table may be PARENT_ID.
+    if found is None or found is declared or not found.magic_is_word or _NO_TEXT.search(head[:_FIRST]):
+        return found
+    return None
 
 
 def coded_suffixes(coding: str) -> tuple[str, ...]:

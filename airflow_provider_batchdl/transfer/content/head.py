@@ -14,16 +14,22 @@ HEAD = 4096
 SMALL = 64 << 10
 """Largest whole file that may be an error object."""
 
-_PROLOGUE = rb"(?is)\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
-# `<headline>` may be the header of a CSV, and `<body>` too: a page has more of them.
+# Possessive: there is one way to read comments, or some dozens of them would be read in billions.
+_PROLOGUE = rb"(?is)\s*+(?:<\?xml[^>]*+>\s*+)?+(?:<!--(?:(?!-->).)*+-->\s*+)*+"
+# `<headline>` may be the header of a CSV, and `<body>` or `<p>` too: a page has more of them.
 _PAGE = re.compile(
     _PROLOGUE + rb"<(?:!doctype\s+html\b|html(?=[\s>])|head(?:\s[^>]*)?>\s*<|body(?:\s[^>]*)?>\s*[^\s,;\t|]"
-    rb"|(?:title|h1|center)(?:\s[^>]*)?>[^,;\t|]{0,200}?<)"
+    rb"|(?:title|h[1-6]|center|p|pre|div|br)(?:\s[^>]*)?>[^,;\t|<][^\r\n<]{0,200}<|(?:center|div)(?:\s[^>]*)?>\s*<"
+    rb"|br\s*/?>\s*<|(?:meta|link|script)\s|(?:script|style|noscript)>\s*[^\s,;\t|<][^\r\n]{0,200}[^\s\w])"
 )
 # What S3, Azure, Google and those who speak their languages answer with; a report may have such a root, without these.
-_STORE_ERROR = re.compile(_PROLOGUE + rb"<(?:error|errorresponse)(?:\s[^>]*)?>\s*<.{0,200}?(?:code|message)>[^<]*</")
+_STORE_ERROR = re.compile(
+    _PROLOGUE + rb"(?:<\w+:envelope\b[^>]*>\s*(?:<\w+:header\s*/>\s*)?<\w+:body>\s*|<response>\s*<errors>\s*)?"
+    rb"<(?:\w+:)?(?:error|errorresponse|fault)(?:\s[^>]*)?>\s*<.{0,200}?(?:code|message|string)(?:\s[^>]*)?>[^<]*</"
+)
 # The browsers' names for text of two or four bytes a character.
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
+_BLANK = b"\xff\xfe\0 \t\r\n"  # also in such text
 _JSON = re.compile(rb'\s*(?:\{\s*["}]|\[\s*[\[{"\]])')
 
 
@@ -43,10 +49,11 @@ def small_object(whole: bytes) -> dict[str, object]:
 
     Google's stream of several answers has its error in an array, alone.
     """
-    if len(whole) > SMALL or not whole.removeprefix(BOM).lstrip().startswith((b"{", b"[")):
+    if len(whole) > SMALL or not whole[:HEAD].removeprefix(BOM).lstrip(_BLANK).startswith((b"{", b"[")):
         return {}
     try:
-        value = json.loads(whole.removeprefix(BOM))
+        # The words of an error may be of any encoding.
+        value = json.loads(whole.decode(json.detect_encoding(whole), "replace").strip(" \t\r\n\0"))
     except (ValueError, RecursionError):
         return {}
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict) and set(value[0]) == {"error"}:

@@ -11,15 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from airflow_provider_batchdl._redaction.redactor import excerpt, get_logger
-from airflow_provider_batchdl.client.inflating import LARGEST_PIECE, Inflater
+from airflow_provider_batchdl.client.inflating import ENOUGH, MEMBERS, Inflater, decoder_for
 from airflow_provider_batchdl.exceptions import TruncatedDownloadError, UnexpectedResponseError
 from airflow_provider_batchdl.transfer.content.formats import coded_suffixes
 
 log = get_logger(__name__)
 
-_GZIP = b"\x1f\x8b\x08"
-# Bytes after which text is surely not deflate, which has no magic number.
-_ENOUGH = 512
 _DECODABLE = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
 # Registered codings (https://www.iana.org/assignments/http-parameters) that are not decoded here.
 _FOREIGN = frozenset({"br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip", "bzip2", "x-bzip2"})
@@ -41,11 +38,12 @@ def is_coded(coding: str) -> bool:
 
 
 def is_stored_coded(filename: str, codings: tuple[str, ...]) -> bool:
-    """True if a file's name says that the stored file is of this coding: ``x.csv.gz`` with ``gzip``.
+    """True if a file's name says that the stored file is of the first coding: ``x.csv.gz`` with ``gzip``.
 
-    S3 and Google Cloud Storage serve many such files with ``Content-Encoding: gzip``.
+    S3 and Google Cloud Storage serve many such files with ``Content-Encoding: gzip``; whoever packs them again on the
+    way adds a coding behind it.
     """
-    return len(codings) == 1 and filename.lower().endswith(coded_suffixes(codings[0]))
+    return bool(codings) and filename.lower().endswith(coded_suffixes(codings[0]))
 
 
 def decoded(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
@@ -84,14 +82,14 @@ def _decode_one(chunks: Iterator[bytes], coding: str) -> Iterator[bytes]:
     first, whole = b"", True
     for chunk in chunks:
         first += chunk
-        if len(first) >= _ENOUGH:
+        if len(first) >= ENOUGH:
             whole = False
             break
     if not first:
         return  # empty in every coding; the framing says whether it should be
-    if coding == "gzip" and _GZIP.startswith(first):
+    if coding == "gzip" and MEMBERS[coding].startswith(first):
         raise TruncatedDownloadError("The gzip body ends early.")
-    start = _decoder_for(first, coding, whole=whole)
+    start = decoder_for(first, coding, whole=whole)
     if start is None:
         log.warning("Content-Encoding says %s, but the body is not; storing it unchanged", coding)
         yield first
@@ -100,27 +98,8 @@ def _decode_one(chunks: Iterator[bytes], coding: str) -> Iterator[bytes]:
     yield from _inflated(chain([first], chunks), coding, start)
 
 
-def _decoder_for(first: bytes, coding: str, *, whole: bool) -> Callable[[], zlib._Decompress] | None:
-    """Factory of decoders for a body that starts with ``first``; None where it is not of its coding.
-
-    "deflate" is zlib's format (RFC 1950) by the standard and what that contains (RFC 1951) by many servers.
-    """
-    if coding == "gzip":
-        return (lambda: zlib.decompressobj(31)) if first.startswith(_GZIP) else None
-    has_head = int.from_bytes(first[:2], "big") % 31 == 0 and first[0] & 0x0F == 8
-    bits = 15 if has_head else -15
-    trial = zlib.decompressobj(bits)
-    try:
-        trial.decompress(first, LARGEST_PIECE)
-    except zlib.error:
-        return None
-    # Text may begin like either: a short body that does not end as deflate is text, except with zlib's usual header.
-    is_one = trial.eof or trial.unconsumed_tail or not whole or (has_head and first.startswith(b"x"))
-    return (lambda: zlib.decompressobj(bits)) if is_one else None
-
-
 def _inflated(chunks: Iterable[bytes], coding: str, start: Callable[[], zlib._Decompress]) -> Iterator[bytes]:
-    inflater = Inflater(start)
+    inflater = Inflater(start, MEMBERS[coding])
     for chunk in chunks:
         try:
             yield from inflater.feed(chunk)
@@ -128,3 +107,5 @@ def _inflated(chunks: Iterable[bytes], coding: str, start: Callable[[], zlib._De
             raise UnexpectedResponseError(f"The body is not {coding}, as declared: {error}.") from error
     if not inflater.ended:
         raise TruncatedDownloadError(f"The {coding} body ends early.")
+    if inflater.has_rest:
+        log.warning("Ignoring bytes behind the end of the %s body", coding)

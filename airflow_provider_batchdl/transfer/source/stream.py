@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import urllib3
@@ -60,13 +60,17 @@ class ResultStream:
         self.coding = ", ".join(self.head.codings)
         """The content codings to decode; empty for none."""
         if self.head.framing.length == 0:
-            self.keep_coding()  # an empty file is empty in every coding
+            self._decode_only(())  # an empty file is empty in every coding
         self._last: ResultStream | None = None
 
     def keep_coding(self) -> None:
-        """Do not decode: the stored file itself is of this coding."""
-        self.coding = ""
-        self.headers.pop("content-encoding", None)
+        """Do not undo the first coding: the stored file itself is of it."""
+        self._decode_only(self.head.codings[1:])
+
+    def _decode_only(self, codings: Sequence[str]) -> None:
+        self.coding = self.headers["content-encoding"] = ", ".join(codings)
+        if not codings:
+            del self.headers["content-encoding"]
 
     def ended_with(self, last: ResultStream) -> None:
         """Note the response that brought the end of the file that this one began."""

@@ -31,6 +31,20 @@ PAGES = [
     b"<center><h1>502 Bad Gateway</h1></center>",
     b"<Error xmlns='x'><RequestId>1</RequestId><Message>gone</Message></Error>",
     b"<ErrorResponse><Error><Type>Sender</Type><Code>x</Code></Error></ErrorResponse>",
+    b"<meta charset=utf-8><title>Sign in</title>",
+    b"<meta http-equiv='refresh' content='0; url=/login'>",
+    b"<script>location='/login'</script>",
+    b"<style>body {color: red}</style><p>Sign in",
+    b"<noscript>Enable JavaScript</noscript>",
+    b"<h2>502 Bad Gateway</h2>",
+    b"<p>The service is down.</p>",
+    b"<div class='x'>Sign in, please; or go away</div>",
+    b"<br />\n<b>Fatal error</b>:  Uncaught PDOException in <b>/srv/export.php</b> on line <b>12</b><br />",
+    b"<pre>Traceback (most recent call last):</pre>",
+    b"<?xml version='1.0'?><s:Envelope xmlns:s='x'><s:Header/><s:Body><s:Fault><faultcode>x</faultcode></s:Fault>",
+    b"<m:error xmlns:m='x'><m:code/><m:message xml:lang='en'>no such thing</m:message></m:error>",
+    b"<am:fault xmlns:am='x'><am:code>900901</am:code><am:type>Status report</am:type></am:fault>",
+    b"<Response><Errors><Error><Code>x</Code><Message>gone</Message></Error></Errors></Response>",
 ]
 NO_PAGES = [
     b"",
@@ -48,6 +62,15 @@ NO_PAGES = [
     b"<title>,<author>\n1,2\n",
     b"<body>,<head>\n1,2\n",
     b"<html5>\n1\n",
+    b"<p>,<div>\n1,2\n",
+    b"<p>;<b>\n1;2\n",
+    b"<script>\n1\n",
+    b"<meta>|<link>\n",
+    b"<param>\n<value>\n",
+    b"<description>\ntext <b>\n",
+    b"<soap:Envelope xmlns:soap='x'><soap:Body><rows><code>5</code></rows></soap:Body></soap:Envelope>",
+    b"<response><rows><error><code>5</code></error></rows></response>",
+    b"<m:errors xmlns:m='x'/>",
 ]
 
 

@@ -84,6 +84,37 @@ def test_zip(content: bytes, comment: bytes, cuts: list[int], data: st.DataObjec
     assert judged("x.zip", cut) == "TruncatedDownloadError"
 
 
+def zipped(*members: tuple[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("inner", [zipped(), zipped(("a.csv", b"a,b\n"))], ids=["empty", "one file"])
+def test_a_zip_that_is_cut_where_a_zip_inside_it_ends(inner: bytes) -> None:
+    whole = zipped(("inner.zip", inner), ("b.csv", b"c,d\n"))
+    assert judged("x.zip", whole) == "own"
+    assert judged("x.zip", whole[: whole.index(inner) + len(inner)]) == "TruncatedDownloadError"
+
+
+@pytest.mark.parametrize("padding", [0, 12])
+def test_zip64(monkeypatch: pytest.MonkeyPatch, padding: int) -> None:
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 1)
+    whole = zipped(("a.csv", b"a,b\n"), ("b.csv", b"c,d\n"))
+    at = whole.index(b"PK\x06\x06")
+    if padding:  # the record may have more than its usual 56 bytes
+        size = (44 + padding).to_bytes(8, "little")
+        whole = whole[: at + 4] + size + whole[at + 12 : at + 56] + bytes(padding) + whole[at + 56 :]
+    assert judged("x.zip", whole) == "own"
+    commented = whole[:-2] + (0xFFFF).to_bytes(2, "little") + b"x" * 0xFFFF
+    assert judged("x.zip", commented) == "own"
+    outer = zipped(("inner.zip", whole))
+    assert judged("x.zip", outer) == "own"
+    assert judged("x.zip", outer[: outer.index(whole) + len(whole)]) == "TruncatedDownloadError"
+
+
 def parquet(rows: int, **options: Any) -> bytes:
     pa = pytest.importorskip("pyarrow")
     import pyarrow.parquet as pq

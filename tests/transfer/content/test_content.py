@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 
 import pytest
 
@@ -56,6 +57,12 @@ def test_nothing_else_is_refused_where_the_bytes_are_proven(other: bytes, name: 
         report_on(name, other, proven=True, step=step)
 
 
+def test_many_comments_are_read_in_no_time() -> None:
+    began = time.monotonic()
+    report_on("x.xml", b"<!-- x -->\n" * 25 + b"<report/>", proven=True)
+    assert time.monotonic() - began < 10  # each two more took four times as long
+
+
 def test_a_page_is_no_error_where_a_page_is_wanted() -> None:
     for page in PAGES:
         assert report_on("x.html", page, proven=True).rows is None
@@ -63,11 +70,25 @@ def test_a_page_is_no_error_where_a_page_is_wanted() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
-    "text", [b'{"error": "no", "code": 5}', b'\xef\xbb\xbf\n{\n  "error": "no",\n  "code": 5\n}\n']
+    "text",
+    [
+        b'{"error": "no", "code": 5}',
+        b'\xef\xbb\xbf\n{\n  "error": "no",\n  "code": 5\n}\n',
+        '{"error": "no", "code": 5}'.encode("utf-16"),
+        '\n{"error": "no", "code": 5}'.encode("utf-16-le"),
+        '{"error": "no", "code": 5}'.encode("utf-16-be"),
+        '{"error": "no", "code": 5}'.encode("utf-32"),
+        b'{"error": "no", "code": 5}\n\0\0',
+    ],
 )
 def test_a_small_object_is_shown_to_the_vendor_whatever_it_is_called(text: bytes, name: str | None) -> None:
     for step in (1, None):
         assert report_on(name, text, proven=True, step=step).members == {"error": "no", "code": 5}
+
+
+def test_an_error_object_is_shown_to_the_vendor_whatever_its_words_are_encoded_in() -> None:
+    text = '{"error": "No existe la exportación"}'
+    assert report_on("x.csv", text.encode("latin-1"), proven=True).members.keys() == {"error"}
 
 
 @pytest.mark.parametrize(
@@ -88,7 +109,7 @@ def test_a_result_that_speaks_of_errors_is_none(text: bytes) -> None:
 FOREIGN = [
     b"PK\x03\x04" + bytes(50),
     gzip.compress(b"a\nb\n", mtime=0),
-    b"PAR1xxxx\n\nPAR1",
+    b"PAR1\x15\x04xx\n\nPAR1",
     b"%PDF-1.7\n1\n2\n",
     b"\xff\xfe" + "a,b\n1,2\n".encode("utf-16-le"),
     b"\xfe\xff" + "a,b\n1,2\n".encode("utf-16-be"),

@@ -40,6 +40,16 @@ def test_no_two_rows_share_a_suffix_a_type_or_the_beginning_of_a_file() -> None:
     assert not [(one, other) for one in magic for other in magic if one != other and one.startswith(other)]
 
 
+@pytest.mark.parametrize("word", ["PARENT_ID", "PARE", "PAR1", "BZh", "BZh9", "Rar!", "PK"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_table_whose_header_begins_with_the_mark_of_a_binary_format_is_a_table(word: str, end: str) -> None:
+    table = end.join([f"{word},NAME", *(f"{number},\u00e9" for number in range(40)), ""]).encode()
+    assert report_on("x.csv", table, proven=True).rows == 40
+    assert (report_on("x.csv", table, proven=False).rows, judged("x.csv", table)) == (40, "read-twice")
+    parsed = parse_result(table, content_type="text/csv", filename=None, max_bytes=1 << 20)
+    assert parsed == [{word: str(number), "NAME": "\u00e9"} for number in range(40)]
+
+
 @pytest.mark.parametrize(("suffix", "compress"), COMPRESSED)
 class TestCompressed:
     def test_it_proves_itself_by_its_own_end(self, suffix: str, compress: Callable[[bytes], bytes]) -> None:

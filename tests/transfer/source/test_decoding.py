@@ -72,7 +72,7 @@ def test_an_early_end_is_told(coding: str) -> None:
 @pytest.mark.parametrize(
     ("body", "coding"),
     [
-        (gzip.compress(b"a", mtime=0) + b"junk", "gzip"),
+        (gzip.compress(b"a", mtime=0) + b"\x1f\x8b\x08\xff", "gzip"),
         (gzip.compress(b"a", mtime=0)[:-8] + bytes(8), "gzip"),
         (b"anything", "br"),
         (b"anything", "gzip, br"),
@@ -84,6 +84,19 @@ def test_what_is_not_of_its_coding_is_refused(body: bytes, coding: str) -> None:
         list(decoded([body], coding))
     assert caught.value.remedy
     assert len(caught.value.message) < 200
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+@pytest.mark.parametrize("rest", [b"\n", b"junk behind it", b"\0\0\n", b"\r\n" * 900])
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_what_follows_the_end_of_the_coded_data_is_no_part_of_it(coding: str, rest: bytes, size: int) -> None:
+    body = b"email,status\n" * 100
+    assert b"".join(decoded(chunked(PACKERS[coding](body) + rest, size), coding)) == body
+
+
+def test_half_the_mark_of_another_member_is_an_early_end() -> None:
+    with pytest.raises(TruncatedDownloadError):
+        list(decoded([gzip.compress(b"a") + b"\x1f\x8b"], "gzip"))
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "gzip, deflate", "br", "zstd", ", ".join(["gzip"] * 4)])
@@ -129,7 +142,8 @@ def test_a_packed_block_may_be_filled_up() -> None:
         ("x.json.zst", "zstd", True),
         ("x.csv", "gzip", False),
         ("x.gz", "deflate", False),
-        ("x.gz", "gzip, gzip", False),
+        ("x.gz", "gzip, gzip", True),
+        ("x.gz", "deflate, gzip", False),
         ("x.gz", "", False),
         ("gz", "gzip", False),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import time
 import zlib
+from collections.abc import Callable
 from email.utils import formatdate
 from pathlib import Path
 from typing import ClassVar
@@ -402,6 +403,19 @@ class TestCodings:
         landing = land(answer(packed[: len(packed) // 2], *lines), part)
         assert land.content == packed
         assert (landing.resumed, landing.restarted) == (1, 0)
+
+    @pytest.mark.parametrize(("coding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+    def test_a_packed_file_that_was_packed_again_stays_packed_once(
+        self, land: Landed, coding: str, pack: Callable[[bytes], bytes]
+    ) -> None:
+        stored = gzip.compress(WHOLE)
+        body = pack(stored)
+        lines = [f"Content-Encoding: gzip, {coding}", f"Content-Length: {len(body)}",
+                 'Content-Disposition: attachment; filename="x.csv.gz"']  # fmt: skip
+        landing = land(answer(body, *lines))
+        assert land.content == stored
+        assert "content-length" in landing.verified_by
+        assert land(answer(body, lines[0], lines[2])).verified_by == ("gzip",)
 
     @pytest.mark.parametrize(
         "packed", [gzip.compress(WHOLE), zlib.compress(WHOLE), zlib.compress(WHOLE)[2:-4]], ids=["gzip", "zlib", "raw"]
