@@ -80,7 +80,7 @@ def test_the_delimiter_is_not_counted_inside_quotes() -> None:
         (b"words", "x.xlsx", None),
         (b"words", "x", "image/png"),
         (b"PK\x03\x04", "x.csv", "text/csv"),
-        (b"BZh91AY", "x.json", None),
+        (b"BZh91AY&SY", "x.json", None),
         (b"words", None, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     ],
 )
@@ -171,7 +171,7 @@ def test_refused(data: bytes, filename: str | None) -> None:
         (b"[" * 100_000, "x.jsonl"),
         (b"[" + b"9" * 5_000 + b"]", "x.json"),
         (b"PAR1....PAR1", "x.parquet"),
-        (b"PAR1....PAR1", None),
+        (b"PAR1\x15\0..PAR1", None),
         (b"PK\x03\x04", "x.zip"),
         (b"PK\x03\x04", None),
         (b"\xff\xfe\x00", "x.csv"),
