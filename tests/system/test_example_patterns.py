@@ -101,3 +101,11 @@ def test_task_group(run: Callable[..., Any], connections: Emulator, tmp_path: Pa
     files = landed(tmp_path / "landed")
     assert len(files) == 3
     assert summary["bytes"] == sum(path.stat().st_size for path in files)
+
+
+def test_decorator(run: Callable[..., Any], connections: Emulator, tmp_path: Path) -> None:
+    summary = run("example_batchdl_decorator", properties=[1201, 1310])
+    [job] = connections.jobs("apartmentiq")
+    assert (job.request["property_ids"], job.request["report_type"]) == ([1201, 1310], "units")
+    [path] = landed(tmp_path / "landed")
+    assert summary == {"files": 1, "bytes": path.stat().st_size}
