@@ -9,10 +9,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow_provider_batchdl._airflow.compat import RetryPolicy
+from airflow_provider_batchdl._airflow.compat import RetryPolicy, reschedule_decision
 from airflow_provider_batchdl._airflow.fail_fast import BatchTaskFailedError
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
+    InsufficientCreditsError,
+    QuotaExceededError,
     RateLimitedError,
     ResultNotReadyError,
     SubmitUncertainError,
@@ -28,6 +30,12 @@ __all__ = ["BatchDlRetryPolicy", "BatchTaskFailedError"]
 DEEPEST_CAUSE = 10
 # Errors whose delay comes from the vendor.
 _THEIR_DELAY = (RateLimitedError, VendorUnavailableError, ResultNotReadyError, SubmitUncertainError)
+# Errors of what a vendor certainly has not done, and for which it may say when it will: of the first two, in hours.
+_USED_UP = (QuotaExceededError, InsufficientCreditsError)
+_COME_BACK = (*_USED_UP, RateLimitedError, VendorUnavailableError, ResultNotReadyError)
+# Of one try, before retries are used for it: how often, and for how long after the first.
+MOST_RESCHEDULES = 24
+LONGEST_RESCHEDULED = timedelta(days=1)
 
 
 class BatchDlRetryPolicy(RetryPolicy):
@@ -43,7 +51,11 @@ class BatchDlRetryPolicy(RetryPolicy):
     the vendor requested replaces the task's ``retry_delay``. It changes one: where a ``BatchJobOperator``'s job failed
     at the vendor, the task fails, instead of submitting a new job in a retry.
 
-    A policy cannot give a task more tries than its ``retries``.
+    A policy cannot give a task more tries than its ``retries``. From Airflow 3.4 on it need not use them: where a
+    vendor requests a delay of more than two minutes (too many requests or jobs, a quota or credits that are renewed
+    then), the task is rescheduled, up to 24 times in a day for each try, and only then retried. That is for the
+    operators and the sensor here, which reconnect to their job. With ``durable=False``, and in tasks of your own, a
+    retry is used.
     """
 
     def evaluate(
@@ -55,19 +67,23 @@ class BatchDlRetryPolicy(RetryPolicy):
             exception: the task's exception; the typed error is searched along its ``__cause__``.
             try_number: the try that failed, from 1; not used.
             max_tries: the most tries; not used.
-            context: the task's context, for its ``retry_delay``.
+            context: the task's context, for its ``retry_delay`` and what it has been rescheduled for.
 
         Returns:
             Fail, for an error that no retry can fix. Retry after the vendor's delay, at most a day, where it requested
             one, and for a submit without a response once the vendor's list can decide about it. The client has already
             waited out a delay of up to two minutes several times, without success: after one, the task's own
-            ``retry_delay`` applies if it is longer. The default for all else, errors that are not ours included.
+            ``retry_delay`` applies if it is longer. From Airflow 3.4 on, a delay of more than two minutes uses no
+            retry. The default for all else, errors that are not ours included.
         """
         from airflow.sdk import RetryDecision
 
         error = _typed(exception)
         if error is None:
             return RetryDecision.default()
+        rescheduled = _rescheduled(error, context)
+        if rescheduled is not None:
+            return rescheduled
         if not error.retryable:
             return RetryDecision.fail(str(error))
         if isinstance(error, _THEIR_DELAY) and error.retry_after:
@@ -97,8 +113,19 @@ def longest_pause(task: Any, context: Context) -> float:
     from airflow_provider_batchdl.client.throttle import LONGEST_WAIT
 
     ti: Any = context["ti"]
-    comes_back = isinstance(getattr(task, "retry_policy", None), BatchDlRetryPolicy) and ti.try_number <= ti.max_tries
+    has_policy = isinstance(getattr(task, "retry_policy", None), BatchDlRetryPolicy)
+    comes_back = has_policy and (ti.try_number <= ti.max_tries or _can_reschedule(context))
     return LONGEST_WAIT if comes_back else float("inf")
+
+
+def left_to_policy(task: Any) -> tuple[type[BatchDlError], ...]:
+    """Errors that fail a task at once, unless its policy can reschedule it: a quota or credits used up.
+
+    Args:
+        task: the running task.
+    """
+    has_policy = isinstance(getattr(task, "retry_policy", None), BatchDlRetryPolicy)
+    return _USED_UP if has_policy and reschedule_decision is not None else ()
 
 
 def _typed(exception: BaseException | None) -> BatchDlError | None:
@@ -108,6 +135,36 @@ def _typed(exception: BaseException | None) -> BatchDlError | None:
             return exception
         exception = exception.__cause__ or getattr(exception, "cause", None)
     return None
+
+
+def _rescheduled(error: BatchDlError, context: Context | None) -> RetryDecision | None:
+    """The decision to run the task again when the vendor says, without using a retry; None if a retry is due."""
+    from airflow_provider_batchdl.client.throttle import LONGEST_WAIT
+    from airflow_provider_batchdl.vendors.retry_after import LONGEST_ASKED
+
+    seconds = error.retry_after or 0.0
+    says_when = isinstance(error, _COME_BACK) and seconds > LONGEST_WAIT
+    if reschedule_decision is None or not says_when or not _can_reschedule(context):
+        return None
+    return reschedule_decision(
+        timedelta(seconds=min(seconds, LONGEST_ASKED)),
+        max_reschedules=MOST_RESCHEDULES,
+        reschedule_timeout=LONGEST_RESCHEDULED,
+        reason=f"Running again in {seconds:.0f} s, as the vendor requested: {error.message}",
+    )
+
+
+def _can_reschedule(context: Context | None) -> bool:
+    """True if running the task again, as often as a policy may, can neither submit twice nor poll too often.
+
+    Past its bound, Airflow would retry after the task's own delay instead of the vendor's. The reschedules of a sensor
+    with ``mode="reschedule"`` count, too.
+    """
+    facts: Any = context or {}
+    task, has_store = facts.get("task"), facts.get("task_state_store") is not None
+    reconnects = (getattr(task, "durable", False) is True and has_store) or hasattr(task, "job_id")
+    is_left = facts.get("task_reschedule_count", 0) < MOST_RESCHEDULES
+    return reschedule_decision is not None and reconnects and is_left and getattr(task, "mode", "") != "reschedule"
 
 
 def _retry_after(error: BatchDlError, seconds: float, context: Context | None) -> RetryDecision:

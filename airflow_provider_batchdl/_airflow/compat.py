@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +26,12 @@ except ImportError:  # Airflow 3.1
     )
 
 try:
-    from airflow.sdk import RetryPolicy
+    from airflow.sdk import RetryDecision, RetryPolicy
 except ImportError:  # before Airflow 3.3
-    RetryPolicy = object  # type: ignore[assignment,misc]
+    RetryDecision = RetryPolicy = object  # type: ignore[assignment,misc]
+# Makes the decision to run a task again without using a retry; None before Airflow 3.4.
+reschedule_decision: Callable[..., RetryDecision] | None = getattr(RetryDecision, "reschedule", None)
+_OF_ONE_INSTANCE = ("dag_id", "run_id", "task_id", "map_index")
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -57,6 +60,7 @@ __all__ = [
     "mark_as_mapped",
     "plugin_class",
     "push_from_triggerer",
+    "reschedule_decision",
     "send_secret_to_supervisor",
     "stats_client",
     "stored_task_state",
@@ -242,7 +246,7 @@ def tries_of(session: Any, task_instance: Any) -> Iterator[tuple[int, datetime |
         models.append(TaskInstanceHistory)
     for model in models:
         wanted = select(model.try_number, model.start_date, model.end_date, model.state)
-        for name in ("dag_id", "run_id", "task_id", "map_index"):
+        for name in _OF_ONE_INSTANCE:
             wanted = wanted.where(getattr(model, name) == getattr(task_instance, name))
         yield from session.execute(wanted.execution_options(include_all_attempts=True))
 
@@ -256,8 +260,7 @@ def is_of_task_instance(xcom: Any, task_instance: Any) -> Any:
 
     if hasattr(xcom, "task_instance_id"):
         return xcom.task_instance_id == task_instance.id
-    names = ("dag_id", "run_id", "task_id", "map_index")
-    return and_(*(getattr(xcom, name) == getattr(task_instance, name) for name in names))
+    return and_(*(getattr(xcom, name) == getattr(task_instance, name) for name in _OF_ONE_INSTANCE))
 
 
 @cache
@@ -293,6 +296,5 @@ async def push_from_triggerer(task_instance: Any, key: str, value: Any) -> None:
 
     comms: Any = getattr(task_runner, "SUPERVISOR_COMMS", None)
     if type(comms).__name__ == "TriggerCommsDecoder" and supervisor_allows_threads():
-        names = ("dag_id", "run_id", "task_id", "map_index")
-        place = {name: getattr(task_instance, name) for name in names}
+        place = {name: getattr(task_instance, name) for name in _OF_ONE_INSTANCE}
         await comms.asend(SetXCom(key=key, value=value, **place))

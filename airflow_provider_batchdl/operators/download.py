@@ -12,6 +12,7 @@ from airflow_provider_batchdl._tasks.rendering import HidesSignatures
 from airflow_provider_batchdl._values.inputs import parse_job_id
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.links import BatchJobLink, push_link
+from airflow_provider_batchdl.retries import left_to_policy
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -55,7 +56,8 @@ class DownloadBatchResultsOperator(HidesSignatures, LandsResults):
             AirflowSkipException: there is no result file, and ``on_empty`` is ``"skip"``.
             BatchDlError: any other error; Airflow retries the task.
         """
-        with fail_fast(), noted_errors(self, context), BatchApiHook.for_connection(self.conn_id) as hook:
+        failing = fail_fast(*left_to_policy(self))
+        with failing, noted_errors(self, context), BatchApiHook.for_connection(self.conn_id) as hook:
             push_link(self, context, hook, self.job_id)
             job_id = parse_job_id(self.job_id)
             self._prepare(context)

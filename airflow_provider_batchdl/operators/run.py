@@ -43,6 +43,7 @@ from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.jobs import JobState, state_words
 from airflow_provider_batchdl.links import BatchJobLink, push_link
 from airflow_provider_batchdl.polling.backoff import PollBackoff
+from airflow_provider_batchdl.retries import left_to_policy, longest_pause
 from airflow_provider_batchdl.triggers.events import ended_job
 
 if TYPE_CHECKING:
@@ -121,9 +122,8 @@ class BatchJobOperator(HidesSignatures, LandsResults, SubmitsJobs):
         self.on_uncertain_submit: OnUncertainSubmit = self._checked("on_uncertain_submit", on_uncertain_submit)
         self.on_changed_input: OnChangedInput = self._checked("on_changed_input", on_changed_input)
         self.vendor_url: str | None = None
-        self._waiting = False
+        self._waiting, self._is_id_pushed = False, True
         self._logged_state: str | None = None
-        self._is_id_pushed = True
 
     def execute(self, context: Context) -> Any:
         """Submit, or reconnect; then wait here or in the triggerer; then download.
@@ -137,7 +137,8 @@ class BatchJobOperator(HidesSignatures, LandsResults, SubmitsJobs):
             TaskDeferred: the wait continues in the triggerer.
             BatchDlError: any other error; Airflow retries the task.
         """
-        with fail_fast(JobFailedError), noted_errors(self, context), BatchApiHook.for_connection(self.conn_id) as hook:
+        failing = fail_fast(JobFailedError, *left_to_policy(self))
+        with failing, noted_errors(self, context), BatchApiHook.for_connection(self.conn_id) as hook:
             push_link(self, context, hook)
             self._prepare(context, submits=True)
             submission = self._submission(context)
@@ -166,7 +167,8 @@ class BatchJobOperator(HidesSignatures, LandsResults, SubmitsJobs):
         Raises:
             BatchDlError: as :meth:`execute`.
         """
-        with fail_fast(JobFailedError), noted_errors(self, context), BatchApiHook.for_connection(self.conn_id) as hook:
+        failing = fail_fast(JobFailedError, *left_to_policy(self))
+        with failing, noted_errors(self, context), BatchApiHook.for_connection(self.conn_id) as hook:
             push_link(self, context, hook, (wait or event)["job_id"])  # not the event's, which may be another task's
             keep_waiting_unless_answered(self, event, wait)
             keep_waiting_if_listed(self, hook, event, wait)
@@ -194,12 +196,9 @@ class BatchJobOperator(HidesSignatures, LandsResults, SubmitsJobs):
         )
 
     def _wait(self, context: Context, hook: BatchApiHook, job_id: str, submission: SubmitOnce) -> None:
-        from airflow_provider_batchdl.retries import longest_pause
-
         longest = longest_pause(self, context) if submission.is_durable else float("inf")
         backoff = PollBackoff(self.poll_interval or hook.poll_interval, longest=longest)
-        # Airflow itself interrupts by execution_timeout here; a deadline of the same moment would have it interrupt the
-        # cancel that follows.
+        # Without execution_timeout: Airflow interrupts by it, and at that moment would interrupt the cancel below, too.
         deadline = None if self.timeout is None else time.time() + self.timeout
         self._waiting = True
         group = log_group(f"Waiting for job {job_id} at {hook.vendor.label}")

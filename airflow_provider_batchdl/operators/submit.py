@@ -17,6 +17,7 @@ from airflow_provider_batchdl._tasks.warnings import SubmitsJobs
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.links import BatchJobLink, push_link
 from airflow_provider_batchdl.options import DownloadOptions
+from airflow_provider_batchdl.retries import left_to_policy
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -98,7 +99,8 @@ class SubmitBatchJobOperator(HidesSignatures, LineageMixin, SubmitsJobs):
             BatchTaskFailedError: an error that no retry can fix; its cause is the typed one.
             BatchDlError: any other error; Airflow retries the task.
         """
-        with fail_fast(), noted_errors(self, context), BatchApiHook.for_connection(self.conn_id) as hook:
+        failing = fail_fast(*left_to_policy(self))
+        with failing, noted_errors(self, context), BatchApiHook.for_connection(self.conn_id) as hook:
             push_link(self, context, hook)
             refuse_lost(self.destination, given=self._has_destination)
             if self.destination is not None:

@@ -103,6 +103,7 @@ def error_from_response(
     facts["vendor_code"] = code
     if issubclass(kind, exc.VendorUnavailableError):
         facts["maybe_processed"] = _maybe_processed(status, own=own)
+    if issubclass(kind, exc.VendorUnavailableError | exc.QuotaExceededError | exc.InsufficientCreditsError):
         # Revenuebase puts X-RateLimit-Reset on every answer: it does not mean that a 5xx will be over then.
         plain = {name: response.headers[name] for name in ("retry-after", "date") if name in response.headers}
         facts["retry_after"] = asked_wait(wait, plain)

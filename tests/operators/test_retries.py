@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from airflow_provider_batchdl.retries import BatchDlRetryPolicy
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
-from tests.support.airflow_api import ExecutionApi
+from tests.support.airflow_api import ExecutionApi, fire
 from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import count, work
 from tests.support.fixtures import forget_process_state
@@ -39,6 +40,12 @@ try:
 except ImportError:
     pytest.skip("this Airflow has no retry policies (3.3 and later have)", allow_module_level=True)
 
+# What a vendor's long delay does to a task of ours: from Airflow 3.4 on, no retry is used for it.
+RESCHEDULES = hasattr(RetryDecision, "reschedule")
+GIVEN_BACK = "up_for_reschedule" if RESCHEDULES else "up_for_retry"
+needs_reschedule = pytest.mark.skipif(
+    not RESCHEDULES, reason="this Airflow's policies cannot reschedule (3.4 and later)"
+)
 MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["waiting", "deferred"])
 
 
@@ -59,10 +66,12 @@ def caused_by(error: BaseException, depth: int = 1) -> BaseException:
     return error
 
 
-def retried_after(api: ExecutionApi) -> float | None:
-    """The delay that the last retry was asked for with."""
+def given_back_for(api: ExecutionApi) -> float | None:
+    """The delay that the last retry or reschedule was asked for with."""
     bodies = [json.loads(body) for body in api.sent]
-    [*_, last] = [body for body in bodies if isinstance(body, dict) and body.get("state") == "up_for_retry"]
+    [*_, last] = [body for body in bodies if isinstance(body, dict) and body.get("state") == GIVEN_BACK]
+    if RESCHEDULES:
+        return (datetime.fromisoformat(last["reschedule_date"]) - datetime.now(UTC)).total_seconds()
     delay: float | None = last.get("retry_delay_seconds")
     return delay
 
@@ -150,6 +159,92 @@ def test_the_vendors_delay(
             assert "Later." in str(decision.reason)
 
 
+# Without using a retry, from Airflow 3.4 on.
+
+
+def rescheduled(error: BaseException, task: dict[str, Any], **facts: Any) -> RetryDecision:
+    """The decision for a task with these attributes, in a context with these members."""
+    context: Any = {"task": SimpleNamespace(**task), "task_state_store": object(), **facts}
+    return BatchDlRetryPolicy().evaluate(error, 1, 3, context)
+
+
+USED_UP = [exceptions.QuotaExceededError, exceptions.InsufficientCreditsError]
+COME_BACK = [*USED_UP, RateLimitedError, VendorUnavailableError, ResultNotReadyError]
+
+
+@needs_reschedule
+@pytest.mark.parametrize("kind", COME_BACK)
+@pytest.mark.parametrize("task", [{"durable": True}, {"job_id": "41001"}], ids=["submits once", "submits nothing"])
+def test_a_vendor_that_says_when_costs_no_retry(kind: type[BatchDlError], task: dict[str, Any]) -> None:
+    decision = rescheduled(kind("Tomorrow.", retry_after=40_000.0), task)
+    assert decision.action.value == "reschedule"
+    assert decision.retry_delay == timedelta(seconds=40_000)
+    assert "Tomorrow." in str(decision.reason)
+    made: Any = decision
+    assert (made.max_reschedules, made.reschedule_timeout) == (24, timedelta(days=1))
+
+
+@needs_reschedule
+@pytest.mark.parametrize(
+    ("task", "facts"),
+    [
+        ({"durable": False}, {}),
+        ({"durable": True}, {"task_state_store": None}),
+        ({}, {}),  # somebody's own task, which may submit again
+        ({"durable": True}, {"task_reschedule_count": 24}),
+        ({"job_id": "41001", "mode": "reschedule"}, {}),
+    ],
+)
+def test_what_might_pay_or_ask_too_often_is_retried(task: dict[str, Any], facts: dict[str, Any]) -> None:
+    decision = rescheduled(RateLimitedError("Later.", retry_after=600.0), task, **facts)
+    assert (decision.action, decision.retry_delay) == (RetryAction.RETRY, timedelta(seconds=600))
+
+
+@needs_reschedule
+@pytest.mark.parametrize(
+    ("error", "action"),
+    [
+        (RateLimitedError("Slower.", retry_after=77.0), RetryAction.RETRY),
+        (RateLimitedError("Slower."), RetryAction.DEFAULT),
+        (exceptions.SubmitUncertainError("Lost.", retry_after=300.0), RetryAction.FAIL),
+        *((kind("Used up."), RetryAction.FAIL) for kind in USED_UP),
+        (AuthenticationError("Wrong key.", retry_after=600.0), RetryAction.FAIL),
+    ],
+)
+def test_what_may_have_made_a_job_or_names_no_time_does_not_wait(error: BatchDlError, action: RetryAction) -> None:
+    assert rescheduled(error, {"durable": True, "retry_delay": timedelta(0)}).action is action
+
+
+@pytest.mark.parametrize(("policy", "waits"), [(None, False), (BatchDlRetryPolicy(), RESCHEDULES)], ids=["", "policy"])
+def test_a_quota_that_is_renewed(
+    connections: Emulator,
+    api: ExecutionApi,
+    tmp_path: Path,
+    polls: Polls,
+    policy: BatchDlRetryPolicy | None,
+    waits: bool,
+) -> None:
+    """The vendor says when: from Airflow 3.4 on the task comes back then, with the retries that it had."""
+    body = {"error": "Trial API quota limit exceeded", "quota_limit": 5, "quota_usage": 6}
+    headers = {"Retry-After": "1800"}
+    connections.add_fault(Fault("status", operation="submit", status=429, body=json.dumps(body), headers=headers))
+    arguments = work("apartmentiq", tmp_path)
+
+    def make() -> BatchJobOperator:
+        return BatchJobOperator(task_id="task", retry_policy=policy, retries=1, deferrable=True, **arguments)
+
+    outcome = api.run(make)
+    assert outcome.state == ("up_for_reschedule" if waits else "failed"), outcome.error
+    error: Any = outcome.error if waits else outcome.cause
+    assert (type(error).__name__, error.retry_after) == ("QuotaExceededError", 1800)
+    assert count(connections, "submit") == 1
+    if waits:
+        assert given_back_for(api) == pytest.approx(1800, abs=5)
+        forget_process_state()
+        assert api.run_to_end(make).state == "success"
+        assert len(connections.jobs("apartmentiq")) == 1
+
+
 # Through the task runner.
 
 
@@ -161,8 +256,8 @@ def test_a_long_wait_is_handed_back_to_airflow(
     outcome = api.run(
         lambda: SubmitBatchJobOperator(task_id="task", retry_policy=BatchDlRetryPolicy(), retries=1, **arguments)
     )
-    assert outcome.kind == ("up_for_retry", "RateLimitedError")
-    assert retried_after(api) == pytest.approx(1800, abs=2)
+    assert outcome.kind == (GIVEN_BACK, "RateLimitedError")
+    assert given_back_for(api) == pytest.approx(1800, abs=2)
     assert count(connections, "submit") == 1  # nothing was slept for, nor asked again
 
 
@@ -184,8 +279,8 @@ def test_a_long_wait_of_a_poll_gives_the_worker_back(
     connections.world.run_seconds = 3600
     polls.before_next(lambda: long_wait(connections, status))
     make = waiting(tmp_path)
-    assert api.run(make).kind == ("up_for_retry", error)
-    assert retried_after(api) == pytest.approx(1800, abs=2)
+    assert api.run(make).kind == (GIVEN_BACK, error)
+    assert given_back_for(api) == pytest.approx(1800, abs=2)
     assert max(polls.first_waits) < 120
     [job] = connections.jobs("revenuebase")
     job.finish()
@@ -202,6 +297,8 @@ def test_a_long_wait_of_a_poll_gives_the_worker_back(
 def test_a_long_wait_is_slept_where_a_retry_would_not_come_in_time(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, more: dict[str, Any], max_tries: int
 ) -> None:
+    if RESCHEDULES and not max_tries:
+        pytest.skip("a reschedule needs no retry")
     connections.world.run_seconds = 3600
     api.max_tries = max_tries
 
@@ -222,17 +319,23 @@ def test_a_vendors_delay_reaches_airflow_from_a_wait_that_gave_up(
     polls.before_next(
         lambda: connections.add_fault(Fault("status", operation="status", status=503, retry_after=900, times=100))
     )
-    outcome = api.run_to_end(
-        lambda: BatchJobSensor(
+
+    def make() -> BatchJobSensor:
+        return BatchJobSensor(
             task_id="wait",
             conn_id="revenuebase_default",
             job_id=job.id,
             deferrable=deferrable,
             retry_policy=BatchDlRetryPolicy(),
         )
-    )
-    assert outcome.kind == ("up_for_retry", "VendorUnavailableError")
-    assert retried_after(api) == pytest.approx(900, abs=2)
+
+    outcome = api.run(make)
+    if deferrable:
+        assert api.deferral is not None
+        api.resume_with(fire(api.deferral.trigger()).payload)
+        outcome = api.run(make)
+    assert outcome.kind == (GIVEN_BACK, "VendorUnavailableError")
+    assert given_back_for(api) == pytest.approx(900, abs=2)
 
 
 @MODES
