@@ -17,6 +17,7 @@ CLASSES = (
     "CancelBatchJobOperator",
     "DownloadBatchResultsOperator",
     "SubmitBatchJobOperator",
+    "_BatchJobDecoratedOperator",
 )
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -10,7 +10,9 @@ import subprocess
 import sys
 from typing import Any
 
-from airflow_provider_batchdl import operators, sensors
+from airflow.sdk import BaseOperator
+
+from airflow_provider_batchdl import decorators, operators, sensors
 from airflow_provider_batchdl._airflow.compat import has_scoped_views
 from airflow_provider_batchdl.ui import mount
 
@@ -67,10 +69,12 @@ def test_tabs_are_only_where_airflow_can_limit_them() -> None:
 
 def test_a_tab_has_the_classes_of_our_tasks() -> None:
     found: set[str] = set()
-    for package in (operators, sensors):
+    for package in (operators, sensors, decorators):
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             loaded = importlib.import_module(module.name)
-            found.update(name for name in loaded.__all__ if isinstance(getattr(loaded, name), type))
+            classes = [each for each in vars(loaded).values() if isinstance(each, type)]
+            tasks = [each for each in classes if issubclass(each, BaseOperator) and each.__module__ == module.name]
+            found.update(each.__name__ for each in tasks)
     assert set(mount.CLASSES) == found
 
 
