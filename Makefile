@@ -13,10 +13,12 @@ PYTEST_ARGS ?=
 # interleaves the tests of modules, whose fixtures then create their buckets twice.
 PROCESSES ?= 4
 PARALLEL = -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+UNIT = -m "not system and not long" $(PARALLEL)
+SYSTEM = -m "system and not long and not distributed"
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env demo up test lint types unit system long distributed compat compat-older compat-core compat-min audit bench faults comparison mistakes log-lines declared-page scale chaos docs reference format lock dist clean
+.PHONY: help env demo up test lint types unit system long distributed compat compat-newest compat-others compat-core compat-min audit bench faults comparison mistakes log-lines declared-page scale chaos docs reference format lock dist clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -49,10 +51,10 @@ types: env ## mypy --strict
 
 unit: env ## all tests but those that start Airflow processes or take minutes, in parallel
 	@$(PY) -m tests.support.azurite
-	$(PY) -m pytest -m "not system and not long" $(PARALLEL) $(PYTEST_ARGS)
+	$(PY) -m pytest $(UNIT) $(PYTEST_ARGS)
 
 system: env ## the tests that start Airflow processes, which mostly wait: two modules at a time
-	$(PY) -m pytest -m "system and not long and not distributed" -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(PY) -m pytest $(SYSTEM) -n 2 --dist loadfile $(PYTEST_ARGS)
 
 long: env ## what `make test` leaves out: old installers, kills and outages on SQLite, the watcher, the command line, patterns, all task groups
 	$(PY) -m pytest -m "long and not distributed" $(PYTEST_ARGS)
@@ -60,38 +62,42 @@ long: env ## what `make test` leaves out: old installers, kills and outages on S
 distributed: env ## kills and outages on PostgreSQL, Celery and Redis, with two workers and two triggerers (needs both servers)
 	$(PY) -m pytest -m distributed $(PYTEST_ARGS)
 
-# The newest of each older Airflow that we support, beside .venv/, which has the newest of all. What their own dependencies
-# have deprecated since is none of our business there, nor is the file that their starlette leaves open, until it is
-# collected, where an upload breaks off, nor a socket that is collected open (a resource, as uvloop says). That was seen once
-# in six runs, and never with the newest Airflow in a run of its own, where it fails a test.
-COMPAT := .venv-compat-3.1 .venv-compat-3.2
-OLDER := -m pytest -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning -W ignore::FutureWarning \
+# The newest of each other Airflow that we support, beside .venv/; 3.4 is a pre-release until it is out.
+COMPAT := .venv-compat-3.1 .venv-compat-3.2 .venv-compat-3.4
+# What older Airflows' own dependencies have deprecated since is none of our business there, nor is the file that their
+# starlette leaves open, until it is collected, where an upload breaks off, nor a socket that is collected open (a resource,
+# as uvloop says). That was seen once in six runs, and never with the newest Airflow in a run of its own, where it fails a
+# test.
+OLDER := -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning -W ignore::FutureWarning \
   -W 'ignore:Unclosed file <tempfile.SpooledTemporaryFile:ResourceWarning' \
   -W 'ignore:unclosed transport:ResourceWarning' -W 'ignore:unclosed <socket:ResourceWarning' \
   -W 'ignore:unclosed resource <TCPTransport:ResourceWarning'
+warnings = $(if $(filter %-3.1 %-3.2,$(1)),$(OLDER))
+# How a run ends is recorded in docs/compatibility.json, and shown in its page's table, unless tests were selected.
+record = -m tests.compatibility '$(if $(PYTEST_ARGS),,$(1))'
 
-compat: test compat-older ## everything on Airflow 3.3, and all tests on the newest 3.1 and 3.2
+compat: lint types compat-newest compat-others ## all tests on the newest 3.1, 3.2, 3.3 and 3.4, into the table of docs/compatibility.md
 
-compat-older: $(COMPAT:%=%/stamp) ## all tests on the newest 3.1 and 3.2
+compat-newest: env
 	@$(PY) -m tests.support.azurite
-	@for venv in $(COMPAT); do \
-	  echo "make compat: $$venv"; \
-	  $$venv/bin/python $(OLDER) -m "not system and not long" $(PARALLEL) $(PYTEST_ARGS) || exit 1; \
-	  $$venv/bin/python $(OLDER) -m "system and not long and not distributed" $(PYTEST_ARGS) || exit 1; \
-	done
+	@$(PY) $(call record,all) $(UNIT) $(PYTEST_ARGS) -- $(SYSTEM) -n 2 --dist loadfile $(PYTEST_ARGS)
+
+compat-others: $(COMPAT:%=%/stamp) ## all tests on the newest 3.1, 3.2 and 3.4
+	@$(PY) -m tests.support.azurite
+	@$(foreach venv,$(COMPAT),echo "make compat: $(venv)"; \
+	  $(venv)/bin/python $(call record,all) $(call warnings,$(venv)) $(UNIT) $(PYTEST_ARGS) -- \
+	    $(call warnings,$(venv)) $(SYSTEM) $(PYTEST_ARGS) || exit 1;)
 
 # What touches Airflow: operators, sensors, triggers, hooks, commands, through its own task runner, and whole DAGs through
 # `dag.test()`, of one vendor: Airflow treats them alike. What is left to `make compat` is tests that stay below Airflow
 # (vendors, client, transfer, emulator), DAGs of the other vendors, and those that start its scheduler.
-CORE := tests/operators tests/sensors tests/triggers tests/hooks tests/cli tests/_airflow tests/_tasks \
+CORE := tests/operators tests/decorators tests/sensors tests/triggers tests/hooks tests/cli tests/_airflow tests/_tasks \
   tests/test_fifth_vendor.py tests/test_provider_info.py tests/test_task_groups.py
 
-compat-core: $(COMPAT:%=%/stamp) ## the tests of what touches Airflow, on the newest 3.1 and 3.2
-	@for venv in $(COMPAT); do \
-	  echo "make compat-core: $$venv"; \
-	  $$venv/bin/python $(OLDER) -m "not system and not long" $(PARALLEL) $(CORE) $(PYTEST_ARGS) || exit 1; \
-	  $$venv/bin/python $(OLDER) tests/system/test_dag_test.py -k 'local_folder and batchcom' $(PYTEST_ARGS) || exit 1; \
-	done
+compat-core: $(COMPAT:%=%/stamp) ## the tests of what touches Airflow, on the newest 3.1, 3.2 and 3.4
+	@$(foreach venv,$(COMPAT),echo "make compat-core: $(venv)"; \
+	  $(venv)/bin/python $(call record,core) $(call warnings,$(venv)) $(UNIT) $(CORE) $(PYTEST_ARGS) -- \
+	    $(call warnings,$(venv)) tests/system/test_dag_test.py -k 'local_folder and batchcom' $(PYTEST_ARGS) || exit 1;)
 
 # What touches Airflow, and what lies below it where the lower bounds matter. Left out: kills and memory, which
 # take minutes and meet no other version's code, GCS and Azure, whose clients are the user's, and the emulator's own tests:
@@ -102,7 +108,7 @@ SLOW := sinks/azure sinks/gcs test_download_azure.py test_kills.py test_kills_s3
 
 compat-min: .venv-compat-min/stamp ## the same, and what lies below Airflow, on the lowest versions that pyproject.toml asks for
 	@echo "make compat-min: .venv-compat-min"
-	@.venv-compat-min/bin/python $(OLDER) -m "not system and not long and not big" $(PARALLEL) \
+	@.venv-compat-min/bin/python -m pytest $(OLDER) -m "not system and not long and not big" $(PARALLEL) \
 	  $(LOWEST) $(SLOW:%=--ignore tests/transfer/%) $(PYTEST_ARGS)
 
 .venv-compat-%/stamp: .venv-compat-%/requirements pyproject.toml airflow_provider_batchdl/__init__.py
@@ -163,7 +169,7 @@ docs: .venv-docs/stamp ## the documentation as a site, into site/; warnings are 
 	@touch $@
 
 audit: .venv-audit/stamp ## known vulnerabilities in what is pinned (asks PyPI; fails where it gets no answer)
-	@for name in dev compat-3.1 compat-3.2; do \
+	@for name in dev compat-3.1 compat-3.2 compat-3.4; do \
 	  echo "make audit: requirements/$$name.txt"; \
 	  .venv-audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/$$name.txt || exit 1; \
 	done
@@ -195,7 +201,7 @@ LOCK_ARGS ?=
 lock: env ## recompile requirements/*.txt from their .in files
 	$(PY) -m venv --clear .lock
 	.lock/bin/python -m pip install --quiet uv
-	for name in dev bench audit compare docs compat-3.1 compat-3.2 compat-min; do \
+	for name in dev bench audit compare docs compat-3.1 compat-3.2 compat-3.4 compat-min; do \
 	  date=$(LOCK_DATE); lowest=; \
 	  case $$name in \
 	    compat-3.2) date=$(LOCK_DATE_3_2);; \

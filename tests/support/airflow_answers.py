@@ -10,11 +10,10 @@ from importlib import import_module
 from typing import Any, cast
 from urllib.parse import unquote
 
-import httpx
 from airflow.sdk.api.datamodels._generated import DagRun
 from airflow.triggers.base import BaseTrigger
 
-from tests.support.airflow_features import deserialize
+from tests.support.airflow_features import deserialize, http
 
 DAG_ID, RUN_ID = "made_up", "run_1"
 _MIDNIGHT = "2026-01-01T00:00:00Z"
@@ -78,7 +77,7 @@ class Answers:
     _resume: tuple[str, Any] | None = None
     _rescheduled: bool = False
 
-    def answer(self, request: httpx.Request) -> httpx.Response:
+    def answer(self, request: Any) -> Any:
         """Answer one request of a worker, and note what it tells."""
         body: Any = json.loads(request.content) if request.content else None
         if body is not None:
@@ -88,13 +87,13 @@ class Answers:
                 self.states[self._places[ti_id]] = "running"
                 return _found(self._run_context())
             case ["task-instances", "states"]:
-                return httpx.Response(200, json={"task_states": self._asked_states(request.url.params)})
+                return http.Response(200, json={"task_states": self._asked_states(request.url.params)})
             case ["task-instances", ti_id, "state"]:
                 self._note_state(self._places[ti_id], body)
             case ["task-instances", ti_id, "rtif"]:
                 self.rendered[self._places[ti_id]] = body
             case ["task-reschedules", *_]:
-                return httpx.Response(200, json=_MIDNIGHT if self._rescheduled else None)
+                return http.Response(200, json=_MIDNIGHT if self._rescheduled else None)
             case ["xcoms", _, _, task_id, key, *rest]:
                 return self._xcom(request, task_id, key, rest, body)
             case ["store", "ti", ti_id, *rest]:
@@ -104,7 +103,7 @@ class Answers:
                 return _found({"key": key, "value": found}) if found is not None else _missing()
             case ["connections", *_]:
                 return _missing()  # tests' connections are environment variables
-        return httpx.Response(200, json={})
+        return http.Response(200, json={})
 
     def _run_context(self) -> dict[str, Any]:
         method, kwargs = self._resume or (None, None)
@@ -145,7 +144,7 @@ class Answers:
                 body.get("trigger_timeout"),
             )
 
-    def _asked_states(self, params: httpx.QueryParams) -> dict[str, dict[str, Any]]:
+    def _asked_states(self, params: Any) -> dict[str, dict[str, Any]]:
         index = int(params.get("map_index", -1))
         asked = {place: state for place, state in self.states.items() if place[0] in params.get_list("task_ids")}
         named = {
@@ -155,24 +154,24 @@ class Answers:
         }
         return {RUN_ID: named} if named else {}
 
-    def _xcom(self, request: httpx.Request, task_id: str, key: str, rest: list[str], body: Any) -> httpx.Response:
+    def _xcom(self, request: Any, task_id: str, key: str, rest: list[str], body: Any) -> Any:
         place = (task_id, int(request.url.params.get("map_index", -1)), key)
         if request.method == "POST":
             self.xcoms[place] = body
-            return httpx.Response(201, json={"message": "ok"})
+            return http.Response(201, json={"message": "ok"})
         if request.method == "DELETE":
             self.xcoms.pop(place, None)
-            return httpx.Response(200, json={"message": "ok"})
+            return http.Response(200, json={"message": "ok"})
         instances = [value for (task, _, name), value in sorted(self.xcoms.items()) if (task, name) == (task_id, key)]
         if request.method == "HEAD":
-            return httpx.Response(200, headers={"Content-Range": f"map_indexes {len(instances)}"})
+            return http.Response(200, headers={"Content-Range": f"map_indexes {len(instances)}"})
         if rest == ["slice"]:
-            return httpx.Response(200, json=instances)
+            return http.Response(200, json=instances)
         if rest[:1] == ["item"]:
-            return httpx.Response(200, json=instances[int(rest[1])])
+            return http.Response(200, json=instances[int(rest[1])])
         return _found({"key": key, "value": self.xcoms[place]}) if place in self.xcoms else _missing()
 
-    def _store(self, method: str, place: Place, key: str | None, body: Any) -> httpx.Response:
+    def _store(self, method: str, place: Place, key: str | None, body: Any) -> Any:
         if method == "PUT":
             self.store[(*place, str(key))] = body["value"]
         elif method == "GET":
@@ -184,13 +183,13 @@ class Answers:
                 for name, value in self.store.items()
                 if name[:2] != place or (key is not None and name[2] != key)
             }
-        return httpx.Response(204)
+        return http.Response(204)
 
 
-def _found(body: Any) -> httpx.Response:
+def _found(body: Any) -> Any:
     """JSON in ASCII, which can hold half a character, too."""
-    return httpx.Response(200, content=json.dumps(body), headers={"Content-Type": "application/json"})
+    return http.Response(200, content=json.dumps(body), headers={"Content-Type": "application/json"})
 
 
-def _missing() -> httpx.Response:
-    return httpx.Response(404, json=_NOT_FOUND)
+def _missing() -> Any:
+    return http.Response(404, json=_NOT_FOUND)

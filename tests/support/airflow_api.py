@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
 from airflow.sdk import DAG
+from airflow.sdk.api.client import Client
 from airflow.sdk.api.datamodels._generated import TaskInstance
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.supervisor import (
@@ -31,7 +31,7 @@ from airflow.sdk.execution_time.supervisor import (
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from tests.support.airflow_answers import DAG_ID, RUN_ID, Answers, Deferral
-from tests.support.airflow_features import serialize
+from tests.support.airflow_features import SUPERVISOR_TAKES_A_CLIENT, http, serialize
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class ExecutionApi(Answers):
         if self._resume is None:  # Airflow drops a task's XComs when a try begins, not when it goes on
             self.xcoms = {key: value for key, value in self.xcoms.items() if key[:2] != place}
         with _own_signals(), _ended_as_sent():
-            result = self._supervisor().start(what=ti, task=operator)
+            result = self._start(ti, operator)
         self._resume = None
         state = str(getattr(result.state, "value", result.state))
         return Outcome(state, result.error, self.xcoms.get((*place, "return_value")))
@@ -166,19 +166,20 @@ class ExecutionApi(Answers):
         """Put an XCom there, as if a task upstream had pushed it."""
         self.xcoms[(task_id, map_index, key)] = value
 
-    def _supervisor(self) -> type[InProcessTestSupervisor]:
-        """Airflow's in-process supervisor, which before 3.3 takes no client, with the client that asks here."""
+    def _start(self, ti: TaskInstance, operator: Any) -> Any:
+        """Run a process of a task in this one, with the client that asks here."""
+        if SUPERVISOR_TAKES_A_CLIENT:
+            return InProcessTestSupervisor.start(what=ti, task=operator, client=self._client())
 
         class Supervisor(InProcessTestSupervisor):
             @staticmethod
             def _api_client(dag: object = None) -> Any:
                 return self._client()
 
-        return Supervisor
+        return Supervisor.start(what=ti, task=operator)
 
-    def _client(self) -> Any:
-        transport = httpx.MockTransport(self.answer)
-        return InProcessTestSupervisor._Client(base_url=None, dry_run=True, token="", transport=transport)
+    def _client(self) -> Client:
+        return Client(base_url=None, dry_run=True, token="", transport=http.MockTransport(self.answer))
 
 
 def fire(trigger: BaseTrigger) -> TriggerEvent:

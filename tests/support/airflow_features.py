@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.util import find_spec
+from inspect import signature
 
 import airflow
 import airflow.sdk
 import airflow.sdk.log
 import pytest
 from airflow.providers_manager import ProvidersManager
+from airflow.sdk.api.client import Client
 from airflow.sdk.definitions.context import Context
 from airflow.sdk.execution_time import context
+from airflow.sdk.execution_time.supervisor import InProcessTestSupervisor
 from packaging.version import Version
 
 try:
@@ -31,11 +35,14 @@ except ImportError:  # Airflow 3.1
     from airflow.serialization.serialized_objects import SerializedDAG as DagSerialization  # type: ignore[assignment, attr-defined]
 
 __all__ = [
+    "BUTTON_NEEDS_A_PORT",
     "MASKS_ON_THE_LOOP",
     "SUPERVISOR_BEARS_THREADS",
+    "SUPERVISOR_TAKES_A_CLIENT",
     "DagSerialization",
     "ProvidersManagerTaskRuntime",
     "deserialize",
+    "http",
     "lacks_task_state_store",
     "needs_any_extra",
     "needs_asset_partitions",
@@ -48,8 +55,14 @@ __all__ = [
     "serialize",
 ]
 
+# The HTTP library that Airflow's own client is made of: httpx, and httpx2 from 3.4 on, alike in what is used here.
+http = import_module(Client.__mro__[1].__module__.partition(".")[0])
+# 3.3 and later.
+SUPERVISOR_TAKES_A_CLIENT = "client" in signature(InProcessTestSupervisor.start).parameters
 # https://github.com/apache/airflow/issues/64620
 SUPERVISOR_BEARS_THREADS = Version(airflow.__version__) >= Version("3.2.2")
+# https://github.com/apache/airflow/issues/73298, from 3.3.1 until 3.4
+BUTTON_NEEDS_A_PORT = Version("3.3.1") <= Version(airflow.__version__) < Version("3.4.0b1")
 # Before 3.3 Airflow itself masks a connection's secrets so.
 MASKS_ON_THE_LOOP = not hasattr(airflow.sdk.log, "amask_secret")
 

@@ -166,6 +166,9 @@ def store(jobs: list[SeededJob], connections: Mapping[str, str]) -> None:
             facts |= {"pool": "default_pool", "operator": "BatchJobOperator", "max_tries": 0, "trigger_id": trigger_id}
             facts |= {"id": _uuid()} | ({"span_status": "not_started"} if hasattr(TaskInstance, "span_status") else {})
             session.execute(insert(TaskInstance).values(**place, **facts))
+            for number in range(1, job.try_number):
+                times = {"start_date": then - timedelta(hours=1), "end_date": then}
+                _store_earlier_try(session, {"try_number": number, **times, **place})
             left = dict(job.xcoms) if job.note is None else {"batchdl_job": job.note, **job.xcoms}
             where = {"dag_run_id": runs[job.dag_id, job.run_id], **place, "timestamp": then}
             if job.poll is not None:
@@ -180,6 +183,19 @@ def store(jobs: list[SeededJob], connections: Mapping[str, str]) -> None:
             _store_events(session, job)
         for conn_id, described in connections.items():
             session.add(Connection.from_json(described, conn_id))
+
+
+def _store_earlier_try(session: Any, facts: dict[str, Any]) -> None:
+    from airflow.models import TaskInstance
+    from sqlalchemy import insert
+
+    facts |= {"state": "failed", "pool": "default_pool"}
+    try:
+        from airflow.models.taskinstancehistory import TaskInstanceHistory
+    except ImportError:  # Airflow 3.4
+        session.execute(insert(TaskInstance).values(id=_uuid(), working_set=False, archived_reason="retry", **facts))
+    else:
+        session.execute(insert(TaskInstanceHistory).values(task_instance_id=_uuid(), **facts))
 
 
 def _store_xcom(session: Any, ti_id: Any, facts: dict[str, Any]) -> None:

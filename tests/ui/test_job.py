@@ -43,6 +43,7 @@ def test_the_tasks_record_of_its_submits(server: UiServer) -> None:
 def test_a_failed_job_says_why_and_what_to_do(server: UiServer) -> None:
     page = shown(server, "/job/contacts/scheduled__2026-11-28T22:00:00+00:00/land/-1")
     assert "Why it did not land" in page
+    assert page.index("Try 1 ended: failed") < page.index("Try 2 ended: failed")
     assert "JobFailedError" in page
     assert "attribute $email_adress is unknown" in page
     assert "What to do: Correct the request, then clear the task." in page
