@@ -167,8 +167,8 @@ def store(jobs: list[SeededJob], connections: Mapping[str, str]) -> None:
             facts |= {"id": _uuid()} | ({"span_status": "not_started"} if hasattr(TaskInstance, "span_status") else {})
             session.execute(insert(TaskInstance).values(**place, **facts))
             for number in range(1, job.try_number):
-                times = {"start_date": then - timedelta(hours=1), "end_date": then}
-                _store_earlier_try(session, {"try_number": number, **times, **place})
+                began = then - timedelta(hours=1)
+                _store_earlier_try(session, {"try_number": number, "start_date": began, "end_date": then, **place})
             left = dict(job.xcoms) if job.note is None else {"batchdl_job": job.note, **job.xcoms}
             where = {"dag_run_id": runs[job.dag_id, job.run_id], **place, "timestamp": then}
             if job.poll is not None:
