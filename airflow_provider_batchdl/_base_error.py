@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from airflow_provider_batchdl._redaction.redactor import redact
@@ -46,17 +47,22 @@ class BatchDlError(Exception):
         remedy: str | None = None,
         retry_after: float | None = None,
     ) -> None:
-        self.message = bounded_text(redact(words_of(message)))
+        self.message = message
         super().__init__(self.message)
         self.cause: BaseException | None = None
         self.vendor = vendor
         self.conn_id = conn_id
-        self.job_id = None if job_id is None else storable_text(redact(words_of(job_id)))
+        self.job_id = job_id
         self.status = status
-        self.vendor_message = _said(vendor_message)
-        self.vendor_code = _said(vendor_code)
-        self.remedy = " ".join(storable_text(redact(remedy)).splitlines()) if remedy else self.default_remedy
-        self.retry_after: float | None = storable_number(retry_after)
+        self.vendor_message = vendor_message
+        self.vendor_code = vendor_code
+        self.remedy = remedy or self.default_remedy
+        self.retry_after = retry_after
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a fact, without secrets and fit to be stored, whether the error is made with it or gets it later."""
+        clean = _CLEAN.get(name)
+        super().__setattr__(name, value if value is None or clean is None else clean(value))
 
     def __str__(self) -> str:
         return f"{self.description} {self.remedy}" if self.remedy else self.description
@@ -96,7 +102,17 @@ class BatchDlError(Exception):
 
 
 def _said(words: object) -> str | None:
-    return None if words is None else bounded_text(redact(words_of(words))) or None
+    return bounded_text(redact(words_of(words))) or None
+
+
+_CLEAN: Mapping[str, Callable[[Any], Any]] = {
+    "message": lambda words: bounded_text(redact(words_of(words))),
+    "job_id": lambda job_id: storable_text(redact(words_of(job_id))),
+    "vendor_message": _said,
+    "vendor_code": _said,
+    "remedy": lambda remedy: " ".join(storable_text(redact(words_of(remedy))).splitlines()),
+    "retry_after": storable_number,
+}
 
 
 def _by_name(root: type[BatchDlError]) -> dict[str, type[BatchDlError]]:

@@ -105,7 +105,7 @@ def form_of(name: str) -> dict[str, Any]:
         kind = vendors.vendor_class(name)
         members = kind.extra_members or ()
         fields = {each: _member(each, members, kind.docs_url) for each in members}
-        host = kind.default_host
+        host = kind.default_host or "https://host/path of your account"
         return _connection(name, hook, kind.label, kind.key_label, host, fields, login=kind.login_label)
     except Exception as error:  # noqa: BLE001 one package's mistake must not take the forms of all others
         from airflow_provider_batchdl._redaction.redactor import get_logger

@@ -111,6 +111,21 @@ def test_any_words_survive_the_trip(message: str, words: str | None, wait: float
     assert twin.__dict__ == error.__dict__
 
 
+def test_what_an_error_gets_later_is_clean_too() -> None:
+    secret = "sesame-open-4712/#"
+    remember(secret)
+    error = BatchDlError("Failed.")
+    error.vendor_message = error.vendor_code = error.job_id = error.remedy = error.message = f"{secret} \ud83d \x00"
+    error.retry_after = float("inf")
+    facts = error.__dict__
+    assert {facts[name] for name in ("vendor_message", "vendor_code", "job_id", "remedy", "message")} == {
+        "*** \ufffd \ufffd"
+    }
+    assert facts["retry_after"] is None
+    error.vendor_message = "x" * 100_000
+    assert len(facts["vendor_message"]) == 2_000
+
+
 def test_a_secret_is_in_no_form_of_an_error() -> None:
     secret = "sesame-open-4711/#"
     remember(secret)

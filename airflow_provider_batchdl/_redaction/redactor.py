@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +57,10 @@ _minted: dict[str, tuple[int, list[_Form]]] = {}
 MOST_MINTED_TOLD = 20
 _minted_told = 0
 _lock = threading.Lock()
+# Secrets of single requests and answers, the oldest first: the next may have others.
+_recent: OrderedDict[str, None] = OrderedDict()
+MOST_RECENT = 256
+_recent_lock = threading.Lock()
 on_new_secret: list[Callable[[str], None]] = []
 """Called with every form of every new secret, and with the first minted tokens; the Airflow layer hands them to
 Airflow's own masker."""
@@ -92,6 +97,18 @@ def forget(token: str) -> None:
         users, every_form = _minted.pop(token, (0, []))
         if users > 1:
             _minted[token] = users - 1, every_form
+
+
+def remember_recent(token: str) -> None:
+    """Mask ``token`` until :data:`MOST_RECENT` others were remembered so: for what comes anew with each message."""
+    with _recent_lock:
+        if token not in _recent:
+            remember_minted(token)
+        _recent[token] = None
+        _recent.move_to_end(token)
+        oldest = _recent.popitem(last=False)[0] if len(_recent) > MOST_RECENT else None
+    if oldest is not None:
+        forget(oldest)
 
 
 def _every_form() -> list[_Form]:

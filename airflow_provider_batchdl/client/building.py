@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
-from airflow_provider_batchdl._redaction.redactor import excerpt, forget, redact, remember_minted
+from airflow_provider_batchdl._redaction.redactor import excerpt, redact, remember_recent
 from airflow_provider_batchdl._redaction.tracebacks import Secret
 from airflow_provider_batchdl._values.storable import words_of
 from airflow_provider_batchdl.client.reached import TARGET_CHECK, TargetCheck
@@ -20,6 +19,7 @@ from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestErro
 from airflow_provider_batchdl.vendors import signed_in
 from airflow_provider_batchdl.vendors.account import origin
 from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
+from airflow_provider_batchdl.vendors.requests import CLIENT_HEADERS
 from airflow_provider_batchdl.vendors.sign_in import BUILT_ON
 
 LONGEST_NAME = 60
@@ -29,16 +29,9 @@ NO_AUTH = httpx.Auth()
 # RFC 9110, sections 5.6.2 and 5.5: a token, and visible ASCII with blanks inside.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"(?:[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?)?")
-# Credentials are of `Vendor.auth`; the others say how the message is sent, or are set for each download.
-_NOT_THEIRS = frozenset(
-    {"authorization", "proxy-authorization", "cookie", "host", "content-length", "transfer-encoding", "connection"}
-    | {"keep-alive", "proxy-connection", "te", "trailer", "upgrade", "expect", "accept-encoding", "range", "if-range"}
-)
 _SECRET_NAME = re.compile(r"key|token|secret|auth|credential|signature|passw|session", re.IGNORECASE)
 # httpx would resolve these segments, and some servers the escaped ones: the request would lead to another path.
 _DOT_SEGMENT = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?=[/?]|$)", re.IGNORECASE)
-# So many values of headers stay masked after they were sent; a vendor may sign each request with another.
-MOST_SECRETS = 256
 
 
 def is_elsewhere(vendor: Vendor, request: ApiRequest) -> bool:
@@ -179,7 +172,7 @@ def _mistakes_in_headers(headers: Mapping[Any, Any], *, has_body: list[str]) -> 
         shown = excerpt(repr(name), LONGEST_NAME)
         if not isinstance(name, str) or not _TOKEN.fullmatch(name):
             yield f"{shown} is no name of a header"
-        elif name.lower() in _NOT_THEIRS:
+        elif name.lower() in CLIENT_HEADERS:
             yield f"the header {shown} is not a request's to set"
         elif not isinstance(value, str) or not _VALUE.fullmatch(value):
             yield f"the value of the header {shown} is not one line of visible ASCII"
@@ -190,24 +183,13 @@ def _mistakes_in_headers(headers: Mapping[Any, Any], *, has_body: list[str]) -> 
         yield f"it has the header {twice[0]!r} twice"
 
 
-_secrets: OrderedDict[str, None] = OrderedDict()
-_lock = Lock()
-
-
 def _is_secret(name: str) -> bool:
     return bool(_SECRET_NAME.search(name)) and "idempotency" not in name.lower()
 
 
 def _masked(value: str) -> Secret:
     """``value``, masked in whatever is logged or raised from now on."""
-    with _lock:
-        if value not in _secrets:
-            remember_minted(value)
-        _secrets[value] = None
-        _secrets.move_to_end(value)
-        oldest = _secrets.popitem(last=False)[0] if len(_secrets) > MOST_SECRETS else None
-    if oldest is not None:
-        forget(oldest)
+    remember_recent(value)  # a vendor may sign each request with another
     return Secret(value)
 
 

@@ -18,6 +18,8 @@ from airflow_provider_batchdl.vendors.registration import problems_of
 
 # In no answer and in no word of any vendor's.
 SECRET = "Kx7-not-a-key-9qZ"  # noqa: S105 of nobody's
+# Of a vendor whose connections each have a host of their own.
+HOST = "https://api.example.com"
 
 
 def check_vendor(
@@ -49,7 +51,7 @@ def check_vendor(
     facts = list(problems_of(kind))
     if facts:
         return [f"{each}." for each in facts]
-    account = Account(kind.default_host, SECRET, login, dict(extra or {}))
+    account = Account(kind.default_host or HOST, SECRET, login, dict(extra or {}))
     submission = Submission(dict(request or {}), file, "5f0c2a91", datetime.now(UTC))
     try:
         vendor = kind(account)

@@ -181,13 +181,13 @@ def vendor_words(response: httpx.Response) -> tuple[str | None, str | None]:
     message, code = _from_json(body)
     if message is None and body not in ({}, [], "", None):
         message = text  # an undocumented shape: the vendor's message is in it somewhere
-    return _legible(message), _legible(code)
+    return legible(message), legible(code)
 
 
 def words_of(body: Any) -> tuple[str | None, str | None]:
     """The message and the error code in parsed JSON, each None where there is none that differs from data."""
     message, code = _from_json(body)
-    return _legible(message), _legible(code)
+    return legible(message), legible(code)
 
 
 def json_of(response: httpx.Response) -> Any:
@@ -268,10 +268,10 @@ def _from_text(text: str) -> str | None:
         title = re.search(r"<title[^<>]*>([^<]*)</title>|<Message>([^<]*)</Message>", text, re.IGNORECASE)
         words = next((group for group in title.groups() if group), "") if title else re.sub(r"<[^<>]*>", " ", text)
         text = html.unescape(words)
-    return _legible(text)
+    return legible(text)
 
 
-def _legible(text: str | None) -> str | None:
+def legible(text: str | None) -> str | None:
     """``text`` on one line, shortened and fit for any log; None where it is no text but some bytes."""
     if text is None:
         return None

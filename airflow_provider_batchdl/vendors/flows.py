@@ -11,10 +11,11 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from airflow_provider_batchdl._redaction.redactor import excerpt, get_logger, redact
+from airflow_provider_batchdl._redaction.redactor import excerpt, get_logger
 from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError, UnexpectedResponseError
 from airflow_provider_batchdl.jobs import Job, ResultFile
 from airflow_provider_batchdl.vendors.listing import MOST_PAGES, JobPage
+from airflow_provider_batchdl.vendors.reading import has_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -93,13 +94,12 @@ def guarded(vendor: Vendor, flow: Flow[T]) -> Flow[T]:
     except StopIteration as done:
         value: T = done.value
         _check_job(vendor, request, response, value)
-        for job in _jobs_in(value):
-            refuse_links(vendor, job.files, job.id)
+        _check_ids(vendor, request, response, value)
         return value
     except BatchDlError as error:
         error.concerns(vendor=vendor.name, conn_id=vendor.account.conn_id)
         if error.job_id is None and request is not None and request.job_id:
-            error.job_id = redact(request.job_id)  # a flow that reads an answer need not know whose it is
+            error.job_id = request.job_id  # a flow that reads an answer need not know whose it is
         raise
     except MemoryError:
         raise  # not because of an answer, which is bounded
@@ -114,12 +114,14 @@ def guarded(vendor: Vendor, flow: Flow[T]) -> Flow[T]:
 
 
 def _unexpected(
-    vendor: Vendor, request: ApiRequest, response: httpx.Response | None, words: str
+    vendor: Vendor, request: ApiRequest | None, response: httpx.Response | None, words: str
 ) -> UnexpectedResponseError:
+    asked = f" to the {request.operation} request" if request is not None else ""
     return UnexpectedResponseError(
-        f"{vendor.label}'s answer to the {request.operation} request cannot be read: {words}.",
+        f"{vendor.label}'s answer{asked} cannot be read: {words}.",
         vendor=vendor.name,
-        job_id=request.job_id,
+        conn_id=vendor.account.conn_id,
+        job_id=None if request is None else request.job_id,
         status=None if response is None else response.status_code,
     )
 
@@ -132,6 +134,14 @@ def _check_job(vendor: Vendor, request: ApiRequest | None, response: httpx.Respo
         raise _unexpected(vendor, request, response, f"it is about another job, {excerpt(value.id, LONGEST_ID)}")
 
 
+def _check_ids(vendor: Vendor, request: ApiRequest | None, response: httpx.Response | None, value: object) -> None:
+    """Refuse ids with secrets in them: ids are stored, and shown to people."""
+    for job in _jobs_in(value):
+        if has_secret(job.id):
+            raise _unexpected(vendor, request, response, "a job's id has a secret in it, as a signed URL has")
+        refuse_links(vendor, job.files, job.id)
+
+
 def _jobs_in(value: object) -> Iterable[Job]:
     """The jobs in the value of a flow."""
     if isinstance(value, JobPage):
@@ -141,18 +151,19 @@ def _jobs_in(value: object) -> Iterable[Job]:
 
 
 def refuse_links(vendor: Vendor, files: Sequence[ResultFile], job_id: str) -> Sequence[ResultFile]:
-    """``files``, of which no id is a URL: ids are stored and shown, and a URL may be signed.
+    """``files``, of which no id is a URL or has a secret in it: ids are stored and shown, and a URL may be signed.
 
     Raises:
-        InvalidRequestError: one is, which is the vendor class's mistake.
+        InvalidRequestError: one is, which is the mistake of the vendor's class or document.
     """
-    if any(_URL.match(file.id) for file in files):
+    if any(_URL.match(file.id) or has_secret(file.id) for file in files):
         raise InvalidRequestError(
             f"The class of the vendor {vendor.name} has a URL as the id of a result file, which may hold a signature: "
-            "its method locate has to ask for the URL instead.",
+            "its method locate has to ask for the URL instead, and a document has the pointer 'link' for it.",
             vendor=vendor.name,
-            job_id=redact(job_id),
-            remedy=f"Correct the class of the vendor {vendor.name}.",
+            conn_id=vendor.account.conn_id,
+            job_id=job_id,
+            remedy=f"Correct the class or the document of the vendor {vendor.name}.",
         )
     return files
 

@@ -19,6 +19,8 @@ __all__ = ["as_cursor", "as_id", "as_int", "as_list", "as_size", "as_text", "as_
 # Characters. An id goes into URLs, XCom and the database.
 LONGEST_ID = 2_000
 _NO_ID = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+# An id of these was none to begin with, or leads to another path; users' arguments are read alike.
+_NOTHING = ("", ".", "..", "none", "null", "undefined")
 _PLAIN_ID = re.compile(r"[\w.:-]{1,100}", re.ASCII)
 # A text, to its end or to the body's, or what opens or closes a level.
 _STRUCTURE = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
@@ -91,17 +93,24 @@ def _loaded(content: bytes) -> Any:
 
 
 def as_id(value: Any) -> str:
-    """A vendor's id of a job, as text.
+    """A vendor's id of a job, as text without blanks around it.
 
     Raises:
         TypeError: it is none: of another type, empty, far too long, or with characters that no id can have (U+0000,
-            lone surrogates, line breaks and other control characters), and that nothing could be asked for by; or it
-            has a secret in it, as a signed URL does, while ids go into events, XCom and logs.
+            lone surrogates, line breaks and other control characters), of blanks or ``null``, and that nothing could be
+            asked for by; or it has a secret in it, as a signed URL does, while ids go into events, XCom and logs.
     """
-    found = as_token(value)
-    if not _PLAIN_ID.fullmatch(found) and redact(found) != found:
+    found = as_token(value).strip()
+    if found.lower() in _NOTHING:
+        raise TypeError("a text that names nothing is no id")
+    if has_secret(found):
         raise TypeError("a text with a secret in it is no id")
     return found
+
+
+def has_secret(found: str) -> bool:
+    """True if an id has a secret in it, as a signed URL does."""
+    return not _PLAIN_ID.fullmatch(found) and redact(found) != found
 
 
 def as_token(value: Any) -> str:

@@ -16,7 +16,7 @@ from airflow_provider_batchdl._redaction.redactor import excerpt
 from airflow_provider_batchdl.jobs import JobState
 from airflow_provider_batchdl.vendors.base import FileRules, Listing, RateLimit, RequestRules, Vendor
 from airflow_provider_batchdl.vendors.names import problem_of_name
-from airflow_provider_batchdl.vendors.states import fold
+from airflow_provider_batchdl.vendors.states import fold, problem_of_words
 
 _SHOWN = 60
 _WORD = re.compile(r"[A-Za-z]\w*", re.ASCII)
@@ -49,7 +49,7 @@ def problems_of(kind: object) -> Iterator[str]:
     yield from (f"{name} is missing" for name in lacking)
     yield from _methods(kind)
     checks = {
-        "name": problem_of_name, "label": _label, "default_host": _url, "docs_url": _url, "states": _states,
+        "name": problem_of_name, "label": _label, "default_host": _host, "docs_url": _url, "states": _states,
         "key_label": _label, "poll_interval": _seconds, "rate_limits": _rates, "extra_members": _members, "zone": _zone,
     }  # fmt: skip
     for name, check in checks.items():
@@ -97,18 +97,21 @@ def _url(value: object) -> str | None:
     return f"is {_shown(value)}, and must be a URL like https://api.example.com"
 
 
+def _host(value: object) -> str | None:
+    problem = _url(value) if value != "" else None
+    return problem and f"{problem}, or empty where each connection has its own"
+
+
 def _states(value: object) -> str | None:
     if not isinstance(value, Mapping) or not value:
         return f"is {_shown(value)}, and must map the vendor's words to JobState"
-    meanings: dict[str, object] = {}
     for word, state in value.items():
         if not isinstance(word, str) or not fold(word):
             return f"has {_shown(word)}, and must have the vendor's words"
         if not isinstance(state, JobState):
             return f"maps {_shown(word)} to {_shown(state)}, which is no JobState"
-        if meanings.setdefault(fold(word), state) is not state:
-            return f"has {_shown(word)} in two spellings, with two meanings"
-    return None
+    problem = problem_of_words(value)
+    return None if problem is None else f"has {problem}"
 
 
 def _seconds(value: Any) -> str | None:
@@ -118,8 +121,8 @@ def _seconds(value: Any) -> str | None:
 
 
 def _rates(value: object) -> str | None:
-    if not isinstance(value, tuple) or not value:
-        return f"is {_shown(value)}, and must be a tuple like (RateLimit(60, 60.0),)"
+    if not isinstance(value, tuple):
+        return f"is {_shown(value)}, and must be a tuple like (RateLimit(60, 60.0),), or () for no limit"
     for each in value:
         if not isinstance(each, RateLimit):
             return f"has {_shown(each)}, which is no RateLimit"

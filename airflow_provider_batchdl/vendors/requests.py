@@ -14,6 +14,12 @@ from pendulum import UTC
 from airflow_provider_batchdl._redaction.redactor import redact
 from airflow_provider_batchdl._values.storable import words_of
 
+# Headers that no request sets, in small letters: credentials are of `Vendor.auth`; the others say how the message is
+# sent, name another place for the credentials, or are set for each download.
+CLIENT_HEADERS = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "host", "content-length", "transfer-encoding", "connection"}
+    | {"keep-alive", "proxy-connection", "te", "trailer", "upgrade", "expect", "accept-encoding", "range", "if-range"}
+)
 # Characters of a request in an error's message: enough to recognize it.
 LONGEST_GIST = 300
 

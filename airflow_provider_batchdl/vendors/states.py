@@ -37,6 +37,18 @@ def fold(word: str) -> str:
     return _BETWEEN.sub("", word[:_LONGEST_WORD]).casefold()
 
 
+def problem_of_words(states: Mapping[str, Any]) -> str | None:
+    """Problem of a vendor's words for states, an empty one or one of two meanings, in words; None without one."""
+    meanings: dict[str, Any] = {}
+    for word, state in states.items():
+        shown = excerpt(repr(word), _LONGEST_SHOWN)
+        if not fold(word):
+            return f"the word {shown}, which is empty"
+        if meanings.setdefault(fold(word), state) != state:
+            return f"{shown} in two spellings, with two meanings"
+    return None
+
+
 def named_states(account: Account, vendor: str) -> dict[str, JobState]:
     """The words that a connection's extra ``states`` names, folded.
 

@@ -162,10 +162,16 @@ def test_other_ids_are_as_they_came(value: str) -> None:
     assert as_id(value) == value
 
 
-@pytest.mark.parametrize("value", ["a\ud83d", "a\x00", "a\nb", "\x7f", "", None, True, 1.5, [], "x" * 5000])
+@pytest.mark.parametrize(
+    "value", ["a\ud83d", "a\x00", "a\nb", "\x7f", "", " ", "null", "None", ".", "..", None, True, 1.5, [], "x" * 5000]
+)
 def test_no_id(value: object) -> None:
     with pytest.raises(TypeError, match="is no id"):
         as_id(value)
+
+
+def test_an_id_has_no_blanks_around_it_as_users_arguments_have_none() -> None:
+    assert as_id(" 7 ") == "7"
 
 
 def test_numbers_longer_than_python_turns_into_text() -> None:

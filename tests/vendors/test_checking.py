@@ -95,6 +95,19 @@ def test_what_the_documents_rule_out_is_refused(name: str, request_: dict[str, A
     assert not caught.value.retryable
 
 
+@pytest.mark.parametrize(
+    ("name", "request_", "words"),
+    [
+        ("batchcom", {"export_type": "ATTRIBUTES"}, "it asks for neither attributes nor identifiers"),
+        ("batchcom", {"export_type": "ATTRIBUTES", "attributes": []}, "it asks for neither"),
+        ("apartmentiq", {**REPORT, "start_date": "2026-11-01", "end_date": "2026-10-31"}, "is after end_date"),
+    ],
+)
+def test_a_rule_across_members(name: str, request_: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidRequestError, match=words):
+        check_request(vendor(name), request_)
+
+
 def test_no_address_is_shown() -> None:
     for emails in ("ada@example.com", {"ada@example.com": 1}, ["grace@b.example", b"ada@example.com"]):
         with pytest.raises(InvalidRequestError) as caught:

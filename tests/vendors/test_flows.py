@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from airflow_provider_batchdl._values.times import moment_of
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
+    InvalidRequestError,
     JobCancelledError,
     JobFailedError,
     ResultNotReadyError,
@@ -26,6 +27,7 @@ from airflow_provider_batchdl.exceptions import (
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors import states
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Submission, Vendor
+from airflow_provider_batchdl.vendors.flows import guarded
 from airflow_provider_batchdl.vendors.listing import is_listed
 from airflow_provider_batchdl.vendors.matching import is_echo_of
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_size, as_text, as_word
@@ -433,3 +435,23 @@ def test_the_other_name_of_batchcoms_date_is_read() -> None:
 def test_upload_names_carry_the_key(file: str, name: str) -> None:
     given = Submission({}, file, "KEY", datetime.now(UTC) - timedelta(days=1))
     assert given.upload_name() == name
+
+
+# Ids with a secret in them.
+
+SIGNED = "https://store.example/7.csv?X-Amz-Signature=0a1b2c3d4e5f60718293"
+
+
+@pytest.mark.parametrize("found", [SIGNED, "exports/7.csv?sig=0a1b2c3d4e5f60718293", "Bearer 0a1b2c3d4e5f60718293"])
+@pytest.mark.parametrize("number", [0, 1])
+def test_an_id_with_a_secret_is_refused_whoever_read_it_and_not_shown(found: str, number: int) -> None:
+    """What drives every flow looks at the ids of jobs and files that a vendor's own class has made, however it did."""
+    job = [Job(found, JobState.RUNNING, "x"), Job("7", JobState.RUNNING, "x", files=(ResultFile(found),))][number]
+
+    def flow() -> Flow[Job]:
+        yield ApiRequest("submit", "POST", "/jobs", repeatable=False)
+        return job
+
+    with pytest.raises((UnexpectedResponseError, InvalidRequestError)[number]) as caught:
+        drive(guarded(vendor_named("proofy"), flow()), lambda request: {})
+    assert "0a1b2c3d" not in str(caught.value) + repr(caught.value.__dict__)

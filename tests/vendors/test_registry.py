@@ -90,7 +90,8 @@ class Whole(Proofy):
         ({"poll_interval": 0}, "poll_interval is 0, and must be seconds, more than 0"),
         ({"poll_interval": "30"}, "poll_interval is '30'"),
         ({"poll_interval": True}, "poll_interval is True"),
-        ({"rate_limits": ()}, "rate_limits is ()"),
+        ({"rate_limits": []}, "rate_limits is []"),
+        ({"default_host": None}, "default_host is None"),
         (
             {"rate_limits": RateLimit(60, 60.0)},
             "rate_limits is RateLimit(requests=60, seconds=60.0), and",

@@ -13,6 +13,7 @@ from airflow_provider_batchdl.vendors.declared.calls import FileSource, Pointers
 from airflow_provider_batchdl.vendors.declared.document import Document, JobShape
 from airflow_provider_batchdl.vendors.declared.pointers import find, several
 from airflow_provider_batchdl.vendors.declared.templates import Values, fill_text
+from airflow_provider_batchdl.vendors.declared.templates import as_text as hole_text
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_list, as_size, as_text, as_token
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def read_job(vendor: Described, operation: str, item: Any, *, job_id: str | None
     raw_id = find(item, shape.id) if may_lack_it else need(item, shape.id, "id")
     found = _checked_id(shape, job_id if raw_id is None and job_id is not None else raw_id)
     raw_state = find(item, shape.state)
+    if vendor.known_state(word := hole_text(raw_state)) is not None:
+        raw_state = word  # a code, for some: the document has numbers as text
     vendor.notice(operation, shape.id, raw_id)
     vendor.notice(operation, shape.state, raw_state)
     state, word = vendor.read_state(operation, raw_state)
@@ -115,13 +118,28 @@ def files_of(vendor: Described, source: FileSource, job: Job, answer: Any, item:
             vendor,
             source,
             job,
-            as_token(need(each, source.id, "id of a file")) if source.id is not None else job.id,
+            file_id,
             item,
             size=as_size(find(each, source.size)),
             part=as_size(find(each, source.part)),
         )
-        for each in named
+        for file_id, each in with_ids(source, job.id, named)
     ]
+
+
+def with_ids(source: FileSource, job_id: str, named: list[Any]) -> list[tuple[str, Any]]:
+    """The files that an answer names, each with its id; without a pointer to it, by its place in the list.
+
+    Raises:
+        TypeError: one has none, or two have one, so that the link of either could be the other's.
+    """
+    if source.id is None:
+        ids = [job_id, *(f"{job_id}-{place}" for place in range(2, len(named) + 1))]
+    else:
+        ids = [as_token(need(each, source.id, "id of a file")) for each in named]
+    if source.link is not None and len(set(ids)) < len(ids):
+        raise TypeError("two files have the same id")
+    return list(zip(ids, named, strict=False))
 
 
 def _file(vendor: Described, source: FileSource, job: Job, file_id: str, item: Any, **facts: Any) -> ResultFile:

@@ -201,7 +201,8 @@ class FileSource(Part, frozen=True, kw_only=True):
         json: its body.
         items: pointer to a list of files, in the job's answer or in that of ``call``; the next four pointers start at
             each of its items.
-        id: pointer to the file's id; where it is null, there is no such file.
+        id: pointer to the file's id; where it is null, there is no such file. Left out for items: their places tell
+            them apart.
         size: pointer to its size in bytes.
         part: pointer to its number among several.
         link: pointer to a link to the file, which is followed without credentials. The answer that has it is asked for

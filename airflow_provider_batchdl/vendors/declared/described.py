@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_batchdl._redaction.redactor import excerpt, remember, remember_minted
+from airflow_provider_batchdl._redaction.redactor import excerpt, remember, remember_recent
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
     InvalidRequestError,
@@ -22,7 +22,7 @@ from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
 from airflow_provider_batchdl.vendors.declared import answers, refusing, requests
 from airflow_provider_batchdl.vendors.declared.credentials import auth_of
 from airflow_provider_batchdl.vendors.declared.document import Document
-from airflow_provider_batchdl.vendors.declared.pointers import find, is_null
+from airflow_provider_batchdl.vendors.declared.pointers import find, is_null, texts_in
 from airflow_provider_batchdl.vendors.declared.templates import Values
 from airflow_provider_batchdl.vendors.errors import error_from_response, json_of
 from airflow_provider_batchdl.vendors.refusals import kind_by_words
@@ -118,11 +118,14 @@ class Described(Vendor):
     def found(self, operation: str, response: httpx.Response, at: str) -> Any:
         """The value that the pointer ``at`` finds in an answer, whose secrets are hidden from then on."""
         body = self.read_json(operation, response)
-        for pointer in self.document.secrets:
-            secret = find(body, pointer)
-            if isinstance(secret, str):
-                remember_minted(secret)
+        self._hide_secrets(body)
         return find(body, at) if at else body
+
+    def _hide_secrets(self, body: Any) -> None:
+        """Hide the document's secrets in an answer: each may have others, so the latest are remembered."""
+        for pointer in self.document.secrets:
+            for text in texts_in(find(body, pointer)):
+                remember_recent(text)
 
     def need(self, operation: str, response: httpx.Response, pointers: Pointers, what: str) -> Any:
         """The value that the pointers find in an answer.
@@ -188,6 +191,8 @@ class Described(Vendor):
 
     def refusal(self, request: ApiRequest, response: httpx.Response) -> BatchDlError | None:
         """The typed error for any answer: by its status, or by what the document calls an error inside a success."""
+        if self.document.secrets:
+            self._hide_secrets(json_of(response))
         if response.status_code >= 400:
             return self.error(request, response)
         if not refusing.is_error_within(self.document, response):

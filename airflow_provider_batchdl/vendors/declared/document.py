@@ -177,7 +177,7 @@ class Document(Part, frozen=True, kw_only=True):
         docs_url: its documentation.
         base_url: the API's base URL, https; left out if each connection must name its own.
         auth: the place of a connection's credentials in a request.
-        states: its words for a job's state, in any spelling.
+        states: its words for a job's state, in any spelling; numbers as text.
         status: the request for one job.
         submit: the request that makes a job, or several steps.
         files: the result files, or one table for each kind.

@@ -48,12 +48,14 @@ def page(vendor: Described, call: ListCall, cursor: str | None, delay: float = 0
     Raises:
         BatchDlError: the answer is no list.
     """
-    response = yield _request(vendor, call, cursor, delay)
+    request = _request(vendor, call, cursor, delay)
+    response = yield request
+    page_url = request.url or f"{vendor.base_url}{request.path}"
     try:
         body = vendor.read_json("list", response)
         items = as_list(need(body, call.items, "list"))
         vendor.notice("list", call.items, items)
-        following, whole = _following(vendor, call, cursor, response, body, items)
+        following, whole = _following(vendor, call, cursor, response, body, items, page_url)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise vendor.malformed("list", response, error) from error
     return Page(response, items, following, whole)
@@ -73,7 +75,13 @@ def _request(vendor: Described, call: ListCall, cursor: str | None, delay: float
 
 
 def _following(
-    vendor: Described, call: ListCall, cursor: str | None, response: httpx.Response, body: Any, items: list[Any]
+    vendor: Described,
+    call: ListCall,
+    cursor: str | None,
+    response: httpx.Response,
+    body: Any,
+    items: list[Any],
+    page_url: str,
 ) -> tuple[str | None, bool]:
     """The cursor of the next page, and whether there is none that cannot be had."""
     paging = call.paging
@@ -90,11 +98,14 @@ def _following(
         text = response.headers.get(paging.name, "").strip()
         return (None if text in ("", "null") else as_cursor(text)), True
     if isinstance(paging, Link):
-        return _link(vendor, paging, response, body)
+        return _link(vendor, paging, response, body, page_url)
     return None, True
 
 
-def _link(vendor: Described, paging: Link, response: httpx.Response, body: Any) -> tuple[str | None, bool]:
+def _link(
+    vendor: Described, paging: Link, response: httpx.Response, body: Any, page_url: str
+) -> tuple[str | None, bool]:
+    """The next page's URL, which may be relative to the page that names it (RFC 8288, section 3.1)."""
     if paging.next is None:
         found: Any = response.links.get("next", {}).get("url")
     else:
@@ -102,7 +113,7 @@ def _link(vendor: Described, paging: Link, response: httpx.Response, body: Any) 
     text = as_cursor(found)
     if text is None:
         return None, True
-    url = urljoin(f"{vendor.base_url}/", text)
+    url = urljoin(page_url, text)
     # The credentials go to the connection's origin, whatever an answer says.
     is_own = vendor.is_home(url)
     return (url if is_own else None), is_own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from airflow_provider_batchdl.vendors.declared.calls import Pointers
@@ -29,6 +30,15 @@ def find(document: Any, pointers: Pointers | None) -> Any:
         if value is not None:
             return value
     return None
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """The texts in a value, itself one or with some in it."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from texts_in(each)
 
 
 def is_null(document: Any, pointer: str) -> bool:

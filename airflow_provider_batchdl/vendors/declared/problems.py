@@ -18,24 +18,28 @@ from airflow_provider_batchdl.vendors.declared.calls import (
     Link,
     ListCall,
     Pages,
-    Pointers,
     Step,
 )
 from airflow_provider_batchdl.vendors.declared.document import Document, HeaderKey, OAuth2
-from airflow_provider_batchdl.vendors.declared.pointers import is_pointer, several
-from airflow_provider_batchdl.vendors.declared.templates import OPEN, holes
+from airflow_provider_batchdl.vendors.declared.places import (
+    SHOWN,
+    TOKEN,
+    of_headers,
+    of_holes,
+    of_path,
+    of_pointers,
+    of_shown,
+    of_url,
+)
+from airflow_provider_batchdl.vendors.declared.requests import destination_of
+from airflow_provider_batchdl.vendors.declared.templates import holes, without_holes
 from airflow_provider_batchdl.vendors.hosts import NoBaseUrlError, base_url
+from airflow_provider_batchdl.vendors.requests import CLIENT_HEADERS
+from airflow_provider_batchdl.vendors.states import fold, problem_of_words
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _MEMBER = re.compile(r"[A-Za-z0-9_-]{1,50}")
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-_PATH = re.compile(r"/(?:[\w.~!$&'()*+,;=:@%/-]|\{[^{}]*\})*", re.ASCII)
 _RATE = re.compile(r"[1-9][0-9]{0,8}/[0-9]{1,5}(?:\.[0-9]{1,3})?")
-# The client's own, and what would name another place for the credentials.
-RESERVED = frozenset({
-    "authorization", "connection", "content-length", "cookie", "host", "proxy-authorization", "te", "trailer",
-    "transfer-encoding", "upgrade",
-})  # fmt: skip
 JOB, FILE = ("job.id",), ("job.id", "file.id")
 SUBMIT = ("key", "request")
 
@@ -49,12 +53,12 @@ def problems_of(document: Document) -> Iterator[str]:
     yield from _of_list(document)
     yield from _of_files(document)
     for name in ("own", "message", "code", "within", "if_false"):
-        yield from _of_pointers(f"errors.{name}", getattr(document.errors, name))
+        yield from of_pointers(f"errors.{name}", getattr(document.errors, name))
     for number, rule in enumerate(document.errors.rules):
-        yield from _of_pointers(f"errors.rules[{number}].has", rule.has)
-    yield from _of_pointers("secrets", document.secrets)
+        yield from of_pointers(f"errors.rules[{number}].has", rule.has)
+    yield from of_pointers("secrets", document.secrets)
     for name in ("id", "state", "message", "name", "progress", "done", "total", "created", "updated"):
-        yield from _of_pointers(f"job.{name}", getattr(document.job, name))
+        yield from of_pointers(f"job.{name}", getattr(document.job, name))
 
 
 def _of_names(document: Document) -> Iterator[str]:
@@ -62,18 +66,29 @@ def _of_names(document: Document) -> Iterator[str]:
         yield f"name: {document.name[:60]!r} is not made of small letters, digits and '_'"
     if not document.label.strip() or not document.label.isprintable() or len(document.label) > 60:
         yield "label: it needs to be a name for people, of at most 60 characters"
-    if urlsplit(document.docs_url).scheme != "https":
-        yield "docs_url: it needs to be a URL with https"
+    yield from of_url("docs_url", document.docs_url)
     if document.base_url is not None:
         try:
             if urlsplit(base_url(document.base_url, "https:")).scheme != "https":
                 yield "base_url: it needs to be a URL with https"
+            if "{" in document.base_url:
+                yield "base_url: it has no holes; a path may have them"
         except NoBaseUrlError as error:
             yield f"base_url: it {error}"
-    if not {"succeeded", "failed"} <= set(document.states.values()):
-        yield "states: it needs a word for 'succeeded' and one for 'failed', or a wait never ends"
+    yield from _of_states(document)
     yield from _of_times(document)
     yield from _of_extra(document)
+
+
+def _of_states(document: Document) -> Iterator[str]:
+    if not {"succeeded", "failed"} <= set(document.states.values()):
+        yield "states: it needs a word for 'succeeded' and one for 'failed', or a wait never ends"
+    if problem := problem_of_words(document.states):
+        yield f"states: it has {problem}"
+    known = {fold(word) for word in document.states}
+    for word in document.partial:
+        if fold(word) not in known:
+            yield f"partial: {word[:SHOWN]!r} is none of the words of [states]"
 
 
 def _of_times(document: Document) -> Iterator[str]:
@@ -91,27 +106,30 @@ def _of_extra(document: Document) -> Iterator[str]:
         if member.values and member.default is not None and member.default not in member.values:
             yield f"extra.{name}: its default is none of its values"
     if document.job_url is not None:
-        yield from _of_holes("job_url", document.job_url, JOB, document)
-        if urlsplit(document.job_url).scheme != "https" or "{" in urlsplit(document.job_url).netloc:
+        yield from of_holes("job_url", document.job_url, JOB, document)
+        yield from of_shown("job_url", document.job_url, document)
+        whole = without_holes(document.job_url, "!")
+        if "{" in whole or next(of_url("job_url", whole), None):
             yield "job_url: it needs to be a URL with https, whose host has no hole"
 
 
 def _of_auth(document: Document) -> Iterator[str]:
     auth = document.auth
     if isinstance(auth, HeaderKey):
-        if not _TOKEN.fullmatch(auth.name) or auth.name.lower() in RESERVED - {"authorization"}:
+        if not TOKEN.fullmatch(auth.name) or auth.name.lower() in CLIENT_HEADERS - {"authorization"}:
             yield f"auth.name: {auth.name[:60]!r} cannot be the header of a key"
         if not auth.prefix.isascii() or not auth.prefix.isprintable():
             yield "auth.prefix: it is not ASCII"
     if isinstance(auth, OAuth2):
-        yield from _of_path("auth.token_path", auth.token_path, (), document)
-        yield from _of_pointers("auth.base_url_pointer", auth.base_url_pointer)
+        yield from of_path("auth.token_path", auth.token_path, (), document)
+        yield from of_pointers("auth.base_url_pointer", auth.base_url_pointer)
         if auth.base_url_hosts and auth.base_url_pointer is None:
             yield "auth.base_url_hosts: it means nothing without base_url_pointer"
         for host in auth.base_url_hosts:
             if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", host):
                 yield f"auth.base_url_hosts: {host[:60]!r} is no host's name like 'example.com'"
-    yield from _of_headers("headers", document.headers, (), document)
+    yield from of_headers("headers", document.headers, (), document)
+    yield from _of_media_type("headers", document.headers, has_json=False)
 
 
 def _of_submit(document: Document) -> Iterator[str]:
@@ -122,7 +140,8 @@ def _of_submit(document: Document) -> Iterator[str]:
         return
     known: list[str] = []
     for place, step in zip(names, steps, strict=True):
-        yield from _of_call(place, step, (*SUBMIT, "secret", *known), document)
+        body = destination_of(step, is_last=step is steps[-1])
+        yield from _of_call(place, step, (*SUBMIT, "secret", *known), document, has_json=body == "json")
         if step.upload is not None and (step.json is not None or step.request == "json"):
             yield f"{place}.upload: a request has one body, and this one has JSON, too"
         if step.form and (step.json is not None or step.request == "json"):
@@ -132,7 +151,7 @@ def _of_submit(document: Document) -> Iterator[str]:
         for name, pointer in step.keep.items():
             if not _MEMBER.fullmatch(name):
                 yield f"{place}.keep: {name[:60]!r} cannot be a name"
-            yield from _of_pointers(f"{place}.keep.{name}", pointer)
+            yield from of_pointers(f"{place}.keep.{name}", pointer)
         known += [f"step.{name}" for name in step.keep]
     if all(step.when == steps[-1].when for step in steps) and steps[-1].when is not None:
         yield f"{names[-1]}.when: some step needs to be for every task"
@@ -144,10 +163,10 @@ def _of_calls(document: Document) -> Iterator[str]:
         yield from _of_call("cancel", document.cancel, (*JOB, "secret"), document)
     if document.balance is not None:
         yield from _of_call("balance", document.balance, ("secret",), document)
-        yield from _of_pointers("balance.credits", document.balance.credits)
+        yield from of_pointers("balance.credits", document.balance.credits)
     if document.check is not None:
         yield from _of_call("check", document.check, ("secret",), document)
-        yield from _of_pointers("check.expect", document.check.expect)
+        yield from of_pointers("check.expect", document.check.expect)
     if document.check is None and document.balance is None and document.list is None:
         yield "check: without a balance and a list, it says how the credentials are tested"
 
@@ -159,7 +178,7 @@ def _of_list(document: Document) -> Iterator[str]:
             yield "find: it needs [list]"
         return
     yield from _of_call("list", call, ("cursor", "secret"), document)
-    yield from _of_pointers("list.items", call.items)
+    yield from of_pointers("list.items", call.items)
     yield from _of_paging(call)
     yield from _of_find(document)
 
@@ -167,15 +186,15 @@ def _of_list(document: Document) -> Iterator[str]:
 def _of_paging(call: ListCall) -> Iterator[str]:
     paging = call.paging
     if isinstance(paging, Cursor):
-        yield from _of_pointers("list.paging.next", paging.next)
-        yield from _of_pointers("list.paging.more", paging.more)
+        yield from of_pointers("list.paging.next", paging.next)
+        yield from of_pointers("list.paging.more", paging.more)
         if paging.param is None and "cursor" not in holes([call.json, call.params]):
             yield "list.paging: its cursor goes nowhere: name a param, or use {cursor}"
     elif isinstance(paging, Pages):
-        yield from _of_pointers("list.paging.total", paging.total)
+        yield from of_pointers("list.paging.total", paging.total)
     elif isinstance(paging, Link):
-        yield from _of_pointers("list.paging.next", paging.next)
-    elif isinstance(paging, Header) and not _TOKEN.fullmatch(paging.name):
+        yield from of_pointers("list.paging.next", paging.next)
+    elif isinstance(paging, Header) and not TOKEN.fullmatch(paging.name):
         yield f"list.paging.name: {paging.name[:60]!r} is no header"
     if call.active_only and paging is not None:
         yield "list.active_only: it is for a list that is one answer"
@@ -184,11 +203,11 @@ def _of_paging(call: ListCall) -> Iterator[str]:
 def _of_find(document: Document) -> Iterator[str]:
     find = document.find
     if isinstance(find, FindByKey):
-        yield from _of_pointers("find.pointer", find.pointer)
+        yield from of_pointers("find.pointer", find.pointer)
         if not any(step.upload or "key" in holes([step.params, step.json, step.form]) for step in document.steps):
             yield "find: the submit sends no {key}, and no file whose name has it"
     if isinstance(find, FindByEcho):
-        yield from _of_pointers("find.pointer", find.pointer)
+        yield from of_pointers("find.pointer", find.pointer)
         if not find.pointer and not find.members and not document.request:
             yield "find.members: it says which members of an item are the request's"
     if isinstance(find, FindByEcho | FindByTime) and not document.job.created:
@@ -223,68 +242,38 @@ def _of_source(place: str, source: FileSource, document: Document) -> Iterator[s
     if source.call is not None:
         yield from _of_call(f"{place}.call", source.call, (*JOB, "secret"), document)
     for name in ("items", "id", "size", "part", "link"):
-        yield from _of_pointers(f"{place}.{name}", getattr(source, name))
+        yield from of_pointers(f"{place}.{name}", getattr(source, name))
     if source.items is not None and source.id is None and source.link is None:
         yield f"{place}.items: its items need an id"
     if source.call is not None and source.items is None and source.id is None and source.link is None:
         yield f"{place}.call: it is for an answer with items, an id or a link"
     if source.name is not None:
         found = [hole for hole in holes(source.name) if hole.startswith("/")]
-        yield from _of_pointers(f"{place}.name", tuple(found))
-        yield from _of_holes(f"{place}.name", source.name, (*FILE, *found), document)
+        yield from of_pointers(f"{place}.name", tuple(found))
+        yield from of_shown(f"{place}.name", source.name, document)
+        yield from of_holes(f"{place}.name", source.name, (*FILE, *found), document)
     if (source.next_header is None) is not (source.next_param is None):
         yield f"{place}: next_header and next_param need each other"
     if source.next_header is not None and (source.items or source.id or source.link or not source.path):
         yield f"{place}.next_header: it is for the one file at a path"
 
 
-def _of_call(place: str, call: Call, allowed: Iterable[str], document: Document) -> Iterator[str]:
+def _of_call(
+    place: str, call: Call, allowed: Iterable[str], document: Document, *, has_json: bool = False
+) -> Iterator[str]:
     allowed = tuple(allowed)
     secretless = tuple(each for each in allowed if each != "secret")
-    yield from _of_path(f"{place}.path", call.path, secretless, document)
-    yield from _of_holes(f"{place}.params", call.params, secretless, document)
-    yield from _of_headers(f"{place}.headers", call.headers, secretless, document)
-    yield from _of_holes(f"{place}.json", call.json, allowed, document)
-    yield from _of_holes(f"{place}.form", call.form, allowed, document)
-    yield from _of_pointers(f"{place}.at", call.at)
+    yield from of_path(f"{place}.path", call.path, secretless, document)
+    yield from of_holes(f"{place}.params", call.params, secretless, document)
+    yield from of_headers(f"{place}.headers", call.headers, secretless, document)
+    yield from _of_media_type(f"{place}.headers", call.headers, has_json=has_json or call.json is not None)
+    yield from of_holes(f"{place}.json", call.json, allowed, document)
+    yield from of_holes(f"{place}.form", call.form, allowed, document)
+    yield from of_pointers(f"{place}.at", call.at)
     if call.json is not None and call.form:
         yield f"{place}: a request has one body, JSON or a form"
 
 
-def _of_path(place: str, path: str, allowed: tuple[str, ...], document: Document) -> Iterator[str]:
-    if not _PATH.fullmatch(path) or "//" in path or {".", ".."} & set(path.split("/")):
-        yield f"{place}: {path[:60]!r} is no path like '/jobs/{{job.id}}', without query and '..'"
-    yield from _of_holes(place, path, allowed, document)
-
-
-def _of_headers(place: str, headers: dict[str, str], allowed: tuple[str, ...], document: Document) -> Iterator[str]:
-    for name, value in headers.items():
-        if not _TOKEN.fullmatch(name) or name.lower() in RESERVED:
-            yield f"{place}: {name[:60]!r} cannot be set here"
-        if not value.isascii() or not value.isprintable():
-            yield f"{place}.{name[:60]}: it is not one line of ASCII"
-    yield from _of_holes(place, headers, allowed, document)
-
-
-def _of_holes(place: str, value: object, allowed: tuple[str, ...], document: Document) -> Iterator[str]:
-    for hole in holes(value):
-        group, _, name = hole.partition(".")
-        known = hole in allowed or (group == "request" and name and "request" in allowed)
-        if known or (group == "extra" and name in document.extra):
-            continue
-        if group == "extra" and name:
-            yield f"{place}: {{{hole[:60]}}} is no member that [extra] names"
-        else:
-            # A group that takes any name is shown as such.
-            there = [f"{{{each}}}" for each in (*allowed, *(f"extra.{each}" for each in document.extra))]
-            if "request" in allowed:
-                there.append("{request.NAME}")
-            shown = f"only {', '.join(there)}" if there else "no hole"
-            also = " Write '{ name }' for braces." if group not in (*OPEN, "job", "file") else ""
-            yield f"{place}: there is no hole {{{hole[:60]}}} here, {shown}{also.rstrip('.')}"
-
-
-def _of_pointers(place: str, pointers: Pointers | None) -> Iterator[str]:
-    for pointer in several(pointers):
-        if not is_pointer(pointer):
-            yield f"{place}: {pointer[:60]!r} is no JSON pointer like '/data/id'"
+def _of_media_type(place: str, headers: Iterable[str], *, has_json: bool) -> Iterator[str]:
+    if not has_json and "content-type" in map(str.lower, headers):
+        yield f"{place}: 'Content-Type' can be set for JSON only; a form or a file says its own"

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from airflow_provider_batchdl._redaction.redactor import excerpt
+from airflow_provider_batchdl._values.storable import half_character_in
 from airflow_provider_batchdl.vendors.declared.document import Document
 from airflow_provider_batchdl.vendors.declared.mistakes import words_of
 from airflow_provider_batchdl.vendors.declared.problems import problems_of
@@ -24,6 +25,7 @@ MOST_VALUES = 5_000
 MOST_DOTS = 100
 # Characters of a document's name in an error. A path is shown to its end, where its file's name is.
 LONGEST_NAME = 4_096
+LONGEST_PLACE = 200
 
 
 class DocumentError(ValueError):
@@ -63,6 +65,8 @@ def parse(source: str | bytes | Mapping[str, Any], name: str) -> Document:
     """
     raw = _loaded(source, name)
     _check_size(raw, name)
+    if (where := half_character_in(raw)) is not None:
+        raise DocumentError(f"{excerpt(where, LONGEST_PLACE)}: there is half a character (a lone surrogate)", name)
     try:
         return msgspec.convert(raw, Document)
     except msgspec.ValidationError as error:

@@ -12,7 +12,7 @@ from airflow_provider_batchdl import exceptions as exc
 from airflow_provider_batchdl._values import times
 from airflow_provider_batchdl.vendors.declared.document import Document, ErrorKind, ErrorRule, HeaderForm
 from airflow_provider_batchdl.vendors.declared.pointers import find, several
-from airflow_provider_batchdl.vendors.errors import json_of, vendor_words
+from airflow_provider_batchdl.vendors.errors import json_of, legible, vendor_words
 from airflow_provider_batchdl.vendors.reading import as_text
 from airflow_provider_batchdl.vendors.refusals import folded
 from airflow_provider_batchdl.vendors.retry_after import LONGEST_ASKED, duration, retry_after
@@ -40,7 +40,7 @@ def words_by_pointers(document: Document, response: httpx.Response) -> tuple[str
     body = json_of(response)
     message, code = (find(body, each) for each in (document.errors.message, document.errors.code))
     usual = vendor_words(response)
-    return (message if isinstance(message, str) and message else usual[0]), as_text(code) or usual[1]
+    return (legible(message) if isinstance(message, str) else None) or usual[0], legible(as_text(code)) or usual[1]
 
 
 def has_own_shape(document: Document, response: httpx.Response) -> bool | None:

@@ -47,10 +47,8 @@ class DescribedResults(Described):
         response = yield request
         item = self.found("status", response, "" if source.path is not None else call.at)
         if source.items is not None and source.path is None:
-            items = as_list(find(item, source.items) or [])
-            item = next(
-                (each for each in items if find(each, source.id) is None or str(find(each, source.id)) == file.id), None
-            )
+            items = answers.with_ids(source, job.id, as_list(find(item, source.items) or []))
+            item = dict(items).get(file.id)
         link = find(item, source.link)
         if link is None:
             raise self.malformed("download", response, answers.MissingError("link", source.link))

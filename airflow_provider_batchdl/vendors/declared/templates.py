@@ -61,6 +61,11 @@ def holes(value: Any) -> Iterator[str]:
             yield from holes(item)
 
 
+def without_holes(template: str, instead: str) -> str:
+    """A text with ``instead`` in the place of each hole."""
+    return _HOLE.sub(lambda found: instead, template)
+
+
 def fill_path(template: str, values: Values) -> str:
     """A path whose holes are filled, each value escaped.
 

@@ -150,6 +150,8 @@ class Declared(DescribedResults):
             response = yield self.call("check", self.document.check)
             if self.document.check.expect:
                 self.need("check", response, self.document.check.expect, "answer")
+            elif response.content.lstrip().startswith(b"<"):
+                raise self.malformed("check", response, "the body is a page")
         elif self.document.balance is not None:
             words += f"; {(yield from self.get_balance())} credits left"
         else:

@@ -66,7 +66,7 @@ def test_a_header() -> None:
     assert asked(acme, answer(page(1), Next_Page="x"), answer(page(2), Next_Page="null"))[1] == [{}, {"page": "x"}]
 
 
-@pytest.mark.parametrize("link", ["https://api.acme.example/batches?p=2", "/batches?p=2"])
+@pytest.mark.parametrize("link", ["https://api.acme.example/batches?p=2", "/batches?p=2", "?p=2", "batches?p=2"])
 def test_a_link(link: str) -> None:
     there = "https://api.acme.example/batches?p=2"
     in_body = lister({"kind": "link", "next": "/links/next"})

@@ -76,6 +76,26 @@ def test_a_wrong_shape(members: dict[str, Any], words: str) -> None:
         ({"headers": {"Authorization": "Bearer x"}}, "headers: 'Authorization' cannot be set here"),
         ({"headers": {"X-A": "a\r\nb"}}, "headers.X-A: it is not one line of ASCII"),
         ({"auth": {"kind": "oauth2", "token_path": "https://evil.example/token"}}, "auth.token_path: 'https://evil"),
+        ({"headers": {"Range": "bytes=0-9"}}, "headers: 'Range' cannot be set here"),
+        ({"auth": {"kind": "header", "name": "Accept-Encoding"}}, "auth.name: 'Accept-Encoding' cannot be the header"),
+        ({"headers": {"X-A": "1", "x-a": "2"}}, "headers: 'x-a' is there twice"),
+        ({"headers": {"Content-Type": "application/json"}}, "headers: 'Content-Type' can be set for JSON only"),
+        ({"status": {"path": "/x", "headers": {"content-type": "a/b"}}}, "status.headers: 'Content-Type' can be set"),
+        ({"docs_url": "https://["}, "docs_url: it needs to be a URL with https"),
+        ({"job_url": "https://x]/"}, "job_url: it needs to be a URL with https"),
+        ({"job_url": "https://user:word@acme.example/"}, "job_url: it needs to be a URL with https"),
+        ({"job_url": "https://acme.example/{job-id}"}, "job_url: it needs to be a URL with https"),
+        ({"job_url": "https://a/{extra.t}", "extra": {"t": {"secret": True}}}, "job_url: {extra.t} is secret"),
+        (
+            {"files": {"path": "/x", "name": "{extra.t}.csv"}, "extra": {"t": {"secret": True}}},
+            "files.name: {extra.t} is secret, and cannot be shown",
+        ),
+        ({"base_url": "https://acme.example/{extra.eu}", "extra": {"eu": {}}}, "base_url: it has no holes"),
+        ({"states": {"Done": "succeeded", "DONE": "failed"}}, "states: it has 'DONE' in two spellings"),
+        ({"states": {" ": "succeeded", "x": "failed"}}, "states: it has the word ' ', which is empty"),
+        ({"partial": ["expird"]}, "partial: 'expird' is none of the words of [states]"),
+        ({"label": "Acme \ud83d"}, "['label']: there is half a character"),
+        ({"check": {"path": "/x", "json": {"\ud83d": 1}}}, "['check']['json']: there is half a character"),
         ({"submit": []}, "submit: there is no step"),
         ({"submit": {"path": "/x", "upload": "file", "json": {}}}, "submit.upload: a request has one body"),
         ({"submit": {"path": "/x", "json": {"a": "{step.id}"}}}, "submit.json: there is no hole {step.id} here"),
@@ -94,6 +114,18 @@ def test_a_wrong_shape(members: dict[str, Any], words: str) -> None:
 )  # fmt: skip
 def test_a_contradiction(members: dict[str, Any], words: str) -> None:
     assert problem(changed(**members)).startswith(words)
+
+
+@pytest.mark.parametrize(
+    "path", ["/b/{ job.id }", "/b/{job-id}", "/b/{}", "/b/{job.id?}", "/b{?x}", "/b/{#}", "/%2e%2E/b", "/b/%2e", "/b/%"]
+)
+def test_what_would_be_sent_as_it_stands_is_no_path(path: str) -> None:
+    assert problem(changed(status={"path": path})).startswith(f"status.path: {path!r} is no path like")
+
+
+def test_a_media_type_of_json() -> None:
+    document = changed(submit={"path": "/x", "headers": {"Content-Type": "application/vnd.acme+json"}})
+    assert read(document, "acme").steps[0].headers
 
 
 def test_graphql_may_stand_in_a_text() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
 
 import httpx
 import pytest
 
 from airflow_provider_batchdl import exceptions as exc
+from airflow_provider_batchdl._redaction import redactor
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
+from airflow_provider_batchdl.vendors.flows import guarded
 from airflow_provider_batchdl.vendors.requests import ApiRequest
 from tests.vendors.declared.documents import answer, changed, drive, vendor_of
 
@@ -66,6 +69,40 @@ def test_the_vendors_words_are_where_the_document_says() -> None:
     assert (error.vendor_message, error.vendor_code, error.status) == ("no", "E1", 400)
 
 
+def test_the_vendors_words_have_no_secret_and_are_one_short_line() -> None:
+    """The key of ``vendor_of``, a line break, half an emoji and a hundred thousand letters, where the document says."""
+    body = b'{"error": {"text": "made-up-key-0001 is bad\\nERROR \\u0000 \\ud83d %s", "id": "made-up-key-0001"}}'
+    acme = vendor_of(changed(errors=ERRORS))
+    for status in (400, 500):
+        error = acme.refusal(ApiRequest("status", "GET", "/x"), httpx.Response(status, content=body % (b"x" * 100_000)))
+        assert error is not None
+        assert error.vendor_message is not None
+        assert error.vendor_message.startswith("*** is bad ERROR")
+        assert len(error.vendor_message) <= 500
+        assert error.vendor_code == "***"
+        assert error.vendor_message.isprintable()
+
+
+def test_a_documents_secrets_are_hidden_in_errors_too() -> None:
+    acme = vendor_of(changed(secrets=["/session", "/links"], errors=ERRORS))
+    hidden = {"session": "hush-hush-4711", "links": [{"url": "quiet-as-a-mouse-1"}], "ok": False}
+    for status in (200, 400):
+        error = acme.refusal(ApiRequest("status", "GET", "/x"), answer(hidden, status))
+        assert error is not None
+        assert "4711" not in str(error)
+        assert "mouse" not in str(error)
+
+
+def test_secrets_that_are_new_in_each_answer_are_forgotten_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redactor, "_minted", {})
+    monkeypatch.setattr(redactor, "_recent", OrderedDict())
+    acme = vendor_of(changed(secrets=["/session"]))
+    for number in range(redactor.MOST_RECENT + 50):
+        drive(acme.get_job("7"), [answer({"id": 7, "status": "busy", "session": f"hush-hush-{number:06}"})])
+    assert redactor.redact(f"hush-hush-{number:06}") == "***"
+    assert len(redactor._minted) == redactor.MOST_RECENT
+
+
 @pytest.mark.parametrize(
     ("form", "text", "seconds"),
     [
@@ -111,6 +148,24 @@ def test_a_link_of_each_file_in_a_list() -> None:
     named = {"files": [{"id": "a", "href": "https://store.example/a"}, {"id": "b", "href": "https://store.example/b"}]}
     found, [request] = drive(acme.locate(DONE, ResultFile("b")), [answer(named)])
     assert (request.path, found.url) == ("/batches/7/files", "https://store.example/b")
+
+
+def test_links_of_files_without_ids_are_told_apart_by_their_places() -> None:
+    acme = vendor_of(changed(files={"items": "/files", "link": "/href"}))
+    body = {"id": 7, "status": "done", "files": [{"href": f"https://store.example/{each}"} for each in "abc"]}
+    job, _ = drive(acme.get_job("7"), [answer(body)])
+    links = [drive(acme.locate(job, file), [answer(body)])[0].url for file in job.files]
+    assert links == [f"https://store.example/{each}" for each in "abc"]
+    assert len({file.id for file in job.files}) == 3
+
+
+@pytest.mark.parametrize("ids", [("a", "a"), ("1", 1), (None, "b")])
+def test_a_link_that_could_be_another_files_is_not_followed(ids: tuple[Any, ...]) -> None:
+    acme = vendor_of(changed(files={"items": "/files", "id": "/id", "link": "/href"}))
+    files = [{"id": each, "href": f"https://store.example/{place}"} for place, each in enumerate(ids)]
+    for flow in (acme.get_job("7"), acme.locate(DONE, ResultFile("b"))):
+        with pytest.raises(exc.UnexpectedResponseError):
+            drive(guarded(acme, flow), [answer({"id": 7, "status": "done", "files": files})])
 
 
 def test_pages_of_a_file_by_a_header() -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from airflow_provider_batchdl.exceptions import InvalidConnectionError, InvalidRequestError, UnexpectedResponseError
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
+from airflow_provider_batchdl.testing import check_vendor
 from airflow_provider_batchdl.vendors.account import Account
 from airflow_provider_batchdl.vendors.declared import Declared, DocumentError
+from airflow_provider_batchdl.vendors.declared.reading import read
+from airflow_provider_batchdl.vendors.registration import problem_of_class
 from tests.vendors.declared.documents import SMALLEST, answer, changed, drive, submission, vendor_of
 
 
@@ -177,3 +181,29 @@ def test_a_file_beside_the_calling_module(tmp_path: Path, monkeypatch: pytest.Mo
         Declared.load("nothing.toml")
     with pytest.raises(DocumentError, match=r"it is no file ending in .toml or .json, and no name of"):
         Declared.load("nothing")
+
+
+def test_a_document_without_limits_and_host_can_be_registered() -> None:
+    """What a document may leave out, a package's class of it need not have."""
+    assert problem_of_class(Declared.of(read(changed(base_url=None), "acme"))) is None
+    assert check_vendor(Declared.of(read(changed(base_url=None), "acme")), request={"words": 2}) == []
+
+
+@pytest.mark.parametrize(("found", "state"), [(3, "succeeded"), ("3", "succeeded"), (4, "failed"), (True, "running")])
+def test_states_that_are_numbers(found: Any, state: str) -> None:
+    acme = vendor_of(changed(states={"3": "succeeded", "4": "failed", "true": "running"}))
+    assert drive(acme.get_job("7"), [answer({"id": 7, "status": found})])[0].state == state
+
+
+@pytest.mark.parametrize("found", [5, False, None, 3.5, [3]])
+def test_a_number_that_is_none_of_its_states(found: Any) -> None:
+    acme = vendor_of(changed(states={"3": "succeeded", "4": "failed"}))
+    with pytest.raises(UnexpectedResponseError):
+        drive(acme.get_job("7"), [answer({"id": 7, "status": found})])
+
+
+def test_a_page_is_no_proof_that_the_key_is_accepted() -> None:
+    for page in (b"<!DOCTYPE html><title>Sign in</title>", b"  <html>"):
+        with pytest.raises(UnexpectedResponseError):
+            drive(vendor_of(changed()).check(), [httpx.Response(200, content=page)])
+    assert drive(vendor_of(changed()).check(), [httpx.Response(204)])[0] == "Acme accepts the credentials."

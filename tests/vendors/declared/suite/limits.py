@@ -87,6 +87,16 @@ LIMITS = (
         (("test_the_documented_states_are_all_there", r""),),
     ),
     Limit(
+        "Batch.com",
+        "a rule across members of a request: that one of two is there, where a third has a certain value",
+        (("test_a_rule_across_members", r"batchcom-.*"),),
+    ),
+    Limit(
+        "ApartmentIQ",
+        "a rule across members of a request: that a period does not end before it begins",
+        (("test_a_rule_across_members", r"apartmentiq-.*"),),
+    ),
+    Limit(
         "ApartmentIQ",
         "a result's name of which a part may be missing",
         (("test_a_report_without_its_type_keeps_its_format", r".*"),),

@@ -1,0 +1,87 @@
+"""Problems of single places of a document: a path, headers, holes, pointers, a URL."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from airflow_provider_batchdl.vendors.declared.calls import Pointers
+from airflow_provider_batchdl.vendors.declared.document import Document
+from airflow_provider_batchdl.vendors.declared.pointers import is_pointer, several
+from airflow_provider_batchdl.vendors.declared.templates import OPEN, holes, without_holes
+from airflow_provider_batchdl.vendors.hosts import NoBaseUrlError, base_url
+from airflow_provider_batchdl.vendors.requests import CLIENT_HEADERS
+
+TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_PATH = re.compile(r"/(?:[\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*", re.ASCII)
+_DOTS = re.compile(r"(?:\.|%2e){1,2}", re.IGNORECASE)
+SHOWN = 60
+
+
+def of_path(place: str, path: str, allowed: tuple[str, ...], document: Document) -> Iterator[str]:
+    """Problems of a path with holes, as those of all places: sentences without their end that begin with the place."""
+    whole = without_holes(path, "x")
+    if not _PATH.fullmatch(whole) or "//" in whole or any(map(_DOTS.fullmatch, path.split("/"))):
+        yield f"{place}: {path[:SHOWN]!r} is no path like '/jobs/{{job.id}}', without query and '..'"
+    yield from of_holes(place, path, allowed, document)
+
+
+def of_headers(place: str, headers: dict[str, str], allowed: tuple[str, ...], document: Document) -> Iterator[str]:
+    """Problems of headers with holes."""
+    for name, value in headers.items():
+        if not TOKEN.fullmatch(name) or name.lower() in CLIENT_HEADERS:
+            yield f"{place}: {name[:SHOWN]!r} cannot be set here"
+        if not value.isascii() or not value.isprintable():
+            yield f"{place}.{name[:SHOWN]}: it is not one line of ASCII"
+    twice = [name for name, count in Counter(name.lower() for name in headers).items() if count > 1]
+    if twice:
+        yield f"{place}: {twice[0][:SHOWN]!r} is there twice"
+    yield from of_holes(place, headers, allowed, document)
+
+
+def of_url(place: str, url: str) -> Iterator[str]:
+    """Problems of a URL for people, which may have holes behind its host."""
+    try:
+        parts = urlsplit(url)
+        base_url(f"{parts.scheme}://{parts.netloc}", "https:")
+        good = parts.scheme == "https" and not any(letter.isspace() for letter in url) and url.isprintable()
+    except (ValueError, NoBaseUrlError):
+        good = False
+    if not good:
+        yield f"{place}: it needs to be a URL with https"
+
+
+def of_shown(place: str, value: str | None, document: Document) -> Iterator[str]:
+    """Problems of a text that is shown to people and stored: it has no secret in it."""
+    for hole in holes(value):
+        member = document.extra.get(hole.removeprefix("extra."))
+        if member is not None and member.secret:
+            yield f"{place}: {{{hole[:SHOWN]}}} is secret, and cannot be shown"
+
+
+def of_holes(place: str, value: object, allowed: tuple[str, ...], document: Document) -> Iterator[str]:
+    """Problems of the holes in a text, or in the texts of JSON."""
+    for hole in holes(value):
+        group, _, name = hole.partition(".")
+        known = hole in allowed or (group == "request" and name and "request" in allowed)
+        if known or (group == "extra" and name in document.extra):
+            continue
+        if group == "extra" and name:
+            yield f"{place}: {{{hole[:SHOWN]}}} is no member that [extra] names"
+        else:
+            # A group that takes any name is shown as such.
+            there = [f"{{{each}}}" for each in (*allowed, *(f"extra.{each}" for each in document.extra))]
+            if "request" in allowed:
+                there.append("{request.NAME}")
+            shown = f"only {', '.join(there)}" if there else "and no other"
+            also = ". Write '{ name }' for braces" if group not in (*OPEN, "job", "file") else ""
+            yield f"{place}: there is no hole {{{hole[:SHOWN]}}} here, {shown}{also}"
+
+
+def of_pointers(place: str, pointers: Pointers | None) -> Iterator[str]:
+    """Problems of pointers."""
+    for pointer in several(pointers):
+        if not is_pointer(pointer):
+            yield f"{place}: {pointer[:SHOWN]!r} is no JSON pointer like '/data/id'"
