@@ -36,6 +36,7 @@ from airflow_provider_batchdl.vendors.declared.templates import holes, without_h
 from airflow_provider_batchdl.vendors.hosts import NoBaseUrlError, base_url
 from airflow_provider_batchdl.vendors.requests import CLIENT_HEADERS
 from airflow_provider_batchdl.vendors.states import fold, problem_of_words
+from airflow_provider_batchdl.vendors.words import problem_of
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _MEMBER = re.compile(r"[A-Za-z0-9_-]{1,50}")
@@ -105,6 +106,8 @@ def _of_extra(document: Document) -> Iterator[str]:
             yield f"extra.{name[:60]}: it cannot have that name"
         if member.values and member.default is not None and member.default not in member.values:
             yield f"extra.{name}: its default is none of its values"
+        if member.default and (problem := problem_of(member.default)):
+            yield f"extra.{name}: its default {problem}"
     if document.job_url is not None:
         yield from of_holes("job_url", document.job_url, JOB, document)
         yield from of_shown("job_url", document.job_url, document)
@@ -120,6 +123,8 @@ def _of_auth(document: Document) -> Iterator[str]:
             yield f"auth.name: {auth.name[:60]!r} cannot be the header of a key"
         if not auth.prefix.isascii() or not auth.prefix.isprintable():
             yield "auth.prefix: it is not ASCII"
+        if auth.prefix != auth.prefix.lstrip():
+            yield "auth.prefix: it begins with a blank"
     if isinstance(auth, OAuth2):
         yield from of_path("auth.token_path", auth.token_path, (), document)
         yield from of_pointers("auth.base_url_pointer", auth.base_url_pointer)

@@ -45,7 +45,7 @@ def request_of(operation: str, call: Call | FileSource, values: Values, **more: 
         fill_path(call.path or "", values),
         params=fill_texts(call.params, values) or None,
         form=form or None,
-        headers=fill_texts(call.headers, values) or None,
+        headers=_headers(call.headers, values) or None,
         **body,
         **more,
     )
@@ -75,7 +75,7 @@ def step_request(vendor: Vendor, step: Step, values: Values, submission: Submiss
         fill_path(step.path, values),
         params=filled or None,
         form=fields or None,
-        headers=fill_texts(step.headers, values) or None,
+        headers=_headers(step.headers, values) or None,
         **more,
     )
 
@@ -91,6 +91,22 @@ def steps_for(steps: tuple[Step, ...], *, has_file: bool) -> Iterator[tuple[Step
     taken = [step for step in steps if step.when is None or (step.when == "file") is has_file]
     for number, step in enumerate(taken, 1):
         yield step, number == len(taken)
+
+
+def _headers(templates: Mapping[str, str], values: Values) -> dict[str, str]:
+    """Headers whose holes are filled, by what a task or an answer gives.
+
+    Raises:
+        InvalidRequestError: a value is no header's.
+    """
+    filled = fill_texts(templates, values)
+    for name, text in filled.items():
+        if text != text.strip() or not text.isascii() or not text.isprintable():
+            raise InvalidRequestError(
+                f"The header {name} cannot be made of {templates[name][:LONGEST_SHOWN]}: the value is not one line of "
+                "visible ASCII."
+            )
+    return filled
 
 
 def _merged_texts(

@@ -207,3 +207,12 @@ def test_a_page_is_no_proof_that_the_key_is_accepted() -> None:
         with pytest.raises(UnexpectedResponseError):
             drive(vendor_of(changed()).check(), [httpx.Response(200, content=page)])
     assert drive(vendor_of(changed()).check(), [httpx.Response(204)])[0] == "Acme accepts the credentials."
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\x00", "\u00e9", "\ud83d", " a"])
+def test_a_tasks_value_that_is_no_header_is_the_requests_mistake(value: str) -> None:
+    acme = vendor_of(changed(submit={"path": "/b", "headers": {"X-Tenant": "{request.tenant}"}}))
+    with pytest.raises(InvalidRequestError, match=r"X-Tenant cannot be made of \{request.tenant\}") as caught:
+        drive(acme.submit(submission({"tenant": value})), [])
+    assert "Correct the task's request" in str(caught.value)
+    assert "Evil" not in str(caught.value)
