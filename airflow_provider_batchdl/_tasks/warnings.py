@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from typing import TYPE_CHECKING, Any
+
+# The function: of a module with operators, Airflow replaces the global `warnings` by one that counts frames of its own.
+from warnings import warn
 
 from airflow_provider_batchdl._tasks.arguments import ChecksArguments
 
@@ -36,7 +38,7 @@ class SubmitsJobs(ChecksArguments):
 def warn_without_retries(task_id: str, retries: int | None) -> None:
     """Warn of a task that has no retries: by itself, by ``default_args`` or by ``[core] default_task_retries``."""
     if not retries:
-        warnings.warn(
+        warn(
             f"Task {task_id!r} has retries=0: when its only try fails, its job is paid for and a clear pays for "
             "another, where a retry would resume it; set retries=2 or more, here or in default_args.",
             RetriesWarning,

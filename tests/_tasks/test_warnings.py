@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -46,7 +47,9 @@ def warned(make: Callable[..., None], default_args: dict[str, Any] | None = None
     """What the author of a DAG is warned of, where the file and line are the author's."""
     with DAG("dag", default_args=default_args or {}), warnings.catch_warnings(record=True, action="always") as found:
         make(**more)
+    lines, first = inspect.getsourcelines(make)
     assert {warning.filename for warning in found} <= {__file__}
+    assert {warning.lineno for warning in found} <= set(range(first, first + len(lines)))
     assert {warning.category for warning in found} <= {RetriesWarning}
     return [str(warning.message) for warning in found]
 

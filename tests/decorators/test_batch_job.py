@@ -273,8 +273,9 @@ def test_a_task_without_retries_is_warned_of(mapped: bool) -> None:
         return {"emails": [who]}
 
     decorated = task.batch_job(conn_id="proofy_default")(run)
-    with DAG("dag"), pytest.warns(RetriesWarning, match="'run' has retries=0"):
+    with DAG("dag"), pytest.warns(RetriesWarning, match="'run' has retries=0") as seen:
         decorated.expand(who=ADDRESSES) if mapped else decorated("ada")
+    assert [each.filename for each in seen if each.category is RetriesWarning] == [__file__]
 
 
 # Outputs.
