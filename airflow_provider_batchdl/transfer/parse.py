@@ -75,6 +75,8 @@ def _refuse_binary(data: bytes, declared: Format | None, content_type: str | Non
         what = declared.name
     elif found is not None:
         what = found.name
+    elif declared is None and data[: head.HEAD].removeprefix(BOM).lstrip().startswith(b"<?xml"):
+        what = "xml"
     else:
         return
     raise UnstorableResultError(f"A {what} file cannot be returned as values.")

@@ -110,7 +110,7 @@ FORMATS = (
     Format("tgz", ("tgz",), coding="gzip"),
     Format("txt", ("txt",), ("text/plain",), text="any"),
     Format("binary", ("7z", "avro", "doc", "docx", "feather", "jpeg", "jpg", "orc", "pdf", "png", "ppt", "pptx", "rar",
-                      "sqlite", "tar", "xls", "xlsx"),
+                      "sqlite", "tar", "xls", "xlsx", "xml"),
            magic=(b"%PDF-", b"\x89PNG", b"\xff\xd8\xff", b"7z\xbc\xaf", b"Obj\x01", b"\xd0\xcf\x11\xe0",
                   b"Rar!\x1a\x07")),
 )  # fmt: skip
@@ -187,7 +187,8 @@ def format_of(content_type: str | None, filename: str | None, expected: str | No
 
 
 def is_binary(content_type: str | None, filename: str | None) -> bool:
-    """True where a file is declared to be no text, and cannot be unpacked to text."""
+    """True where a file is declared to be no text that has values, and cannot be unpacked to one."""
     declared = (by_suffix(suffix_of(filename)), by_type(content_type))
     unusable = any(each is not None and not each.is_known and each.text is None for each in declared)
-    return unusable or media_type(content_type).startswith(_BINARY_TYPES)
+    media = media_type(content_type)
+    return unusable or media.startswith(_BINARY_TYPES) or media.endswith(("/xml", "+xml"))
