@@ -16,6 +16,8 @@ from airflow_provider_batchdl.vendors.requests import CLIENT_HEADERS
 
 TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _PATH = re.compile(r"/(?:[\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*", re.ASCII)
+_SUFFIX = re.compile(r"\.[^A-Z./\s]+")
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(?:; ?[\w-]+=[\w.-]+)?", re.ASCII)
 _DOTS = re.compile(r"(?:\.|%2e){1,2}", re.IGNORECASE)
 SHOWN = 60
 
@@ -51,6 +53,20 @@ def of_url(place: str, url: str) -> Iterator[str]:
         good = False
     if not good:
         yield f"{place}: it needs to be a URL with https"
+
+
+def of_inputs(document: Document) -> Iterator[str]:
+    """Problems of what tasks give: members and files that no task could give, or that could not be sent."""
+    for name, member in (document.request or {}).items():
+        if (member.values or member.reported) and member.kind not in ("any", "text"):
+            yield f"request.{name[:SHOWN]}.values: they are texts, and its kind is {member.kind!r}"
+        if member.most is not None and member.most < member.least:
+            yield f"request.{name[:SHOWN]}.most: it is less than its least"
+    for suffix, media_type in (document.file.types if document.file else {}).items():
+        if not _SUFFIX.fullmatch(suffix):
+            yield f"file.types: {suffix[:SHOWN]!r} is no suffix like '.csv', in small letters"
+        if not _MEDIA_TYPE.fullmatch(media_type):
+            yield f"file.types.{suffix[:SHOWN]}: {media_type[:SHOWN]!r} is no media type like 'text/csv'"
 
 
 def of_shown(place: str, value: str | None, document: Document) -> Iterator[str]:

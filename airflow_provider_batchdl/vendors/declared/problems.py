@@ -26,6 +26,7 @@ from airflow_provider_batchdl.vendors.declared.places import (
     TOKEN,
     of_headers,
     of_holes,
+    of_inputs,
     of_path,
     of_pointers,
     of_shown,
@@ -53,6 +54,7 @@ def problems_of(document: Document) -> Iterator[str]:
     yield from _of_calls(document)
     yield from _of_list(document)
     yield from _of_files(document)
+    yield from of_inputs(document)
     for name in ("own", "message", "code", "within", "if_false"):
         yield from of_pointers(f"errors.{name}", getattr(document.errors, name))
     for number, rule in enumerate(document.errors.rules):
