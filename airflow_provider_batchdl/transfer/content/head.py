@@ -19,7 +19,8 @@ _PROLOGUE = rb"(?is)\s*+(?:<\?xml[^>]*+>\s*+)?+(?:<!--(?:(?!-->).)*+-->\s*+)*+"
 # `<headline>` may be the header of a CSV, and `<body>` or `<p>` too: a page has more of them.
 _PAGE = re.compile(
     _PROLOGUE + rb"<(?:!doctype\s+html\b|html(?=[\s>])|head(?:\s[^>]*)?>\s*<|body(?:\s[^>]*)?>\s*[^\s,;\t|]"
-    rb"|(?:title|h[1-6]|center|p|pre|div|br)(?:\s[^>]*)?>[^,;\t|<][^\r\n<]{0,200}<|(?:center|div)(?:\s[^>]*)?>\s*<"
+    rb"|(?:title|h1|center)(?:\s[^>]*)?>[^,;\t|]{0,200}?<"
+    rb"|(?:h[2-6]|p|pre|div|br)(?:\s[^>]*)?>[^,;\t|<][^\r\n<]{0,200}<|div(?:\s[^>]*)?>\s*<"
     rb"|br\s*/?>\s*<|(?:meta|link|script)\s|(?:script|style|noscript)>\s*[^\s,;\t|<][^\r\n]{0,200}[^\s\w])"
 )
 # What S3, Azure, Google and those who speak their languages answer with; a report may have such a root, without these.

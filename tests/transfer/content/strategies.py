@@ -37,6 +37,8 @@ PAGES = [
     b"<style>body {color: red}</style><p>Sign in",
     b"<noscript>Enable JavaScript</noscript>",
     b"<h2>502 Bad Gateway</h2>",
+    b"<title>\n  Sign in\n</title>",
+    b"<h1><b>Sign in</b></h1>",
     b"<p>The service is down.</p>",
     b"<div class='x'>Sign in, please; or go away</div>",
     b"<br />\n<b>Fatal error</b>:  Uncaught PDOException in <b>/srv/export.php</b> on line <b>12</b><br />",
