@@ -100,14 +100,15 @@ compat-core: $(COMPAT:%=%/stamp) ## the tests of what touches Airflow, on the ne
 	    $(call warnings,$(venv)) tests/system/test_dag_test.py -k 'local_folder and batchcom' $(PYTEST_ARGS) || exit 1;)
 
 # What touches Airflow, and what lies below it where the lower bounds matter. Left out: kills and memory, which
-# take minutes and meet no other version's code, GCS and Azure, whose clients are the user's, and the emulator's own tests:
-# all of these use it. And `dag.test()`: in Airflow 3.1.0 it runs no DAG that is not in its database.
+# take minutes and meet no other version's code, and the emulator's own tests: all of these use it. And `dag.test()`:
+# in Airflow 3.1.0 it runs no DAG that is not in its database.
 LOWEST := tests/vendors tests/client tests/polling tests/transfer tests/_redaction tests/_values $(CORE)
 
-SLOW := sinks/azure sinks/gcs test_download_azure.py test_kills.py test_kills_s3.py test_memory.py
+SLOW := test_kills.py test_kills_s3.py test_memory.py
 
 compat-min: .venv-compat-min/stamp ## the same, and what lies below Airflow, on the lowest versions that pyproject.toml asks for
 	@echo "make compat-min: .venv-compat-min"
+	@.venv-compat-min/bin/python -m tests.support.azurite
 	@.venv-compat-min/bin/python -m pytest $(OLDER) -m "not system and not long and not big" $(PARALLEL) \
 	  $(LOWEST) $(SLOW:%=--ignore tests/transfer/%) $(PYTEST_ARGS)
 

@@ -109,9 +109,14 @@ def test_pytest_loads_nothing_of_it_unasked(wheel: zipfile.ZipFile) -> None:
 
 
 def test_what_the_package_asks_for_is_what_we_test_with(wheel: zipfile.ZipFile) -> None:
+    """Google's and Microsoft's providers, a gigabyte, are installed by `make compat-min` only."""
     metadata = wheel.read(f"{INFO}/METADATA").decode()
     required = {canonical(name) for name in re.findall(r"^Requires-Dist: (.*)$", metadata, flags=re.MULTILINE)}
-    assert required - {PROJECT["name"]} <= pinned().keys()
+    assert required - {PROJECT["name"]} <= pinned("compat-min.txt").keys()
+    assert required - {PROJECT["name"]} - pinned().keys() == {
+        "apache-airflow-providers-google",
+        "apache-airflow-providers-microsoft-azure",
+    }
 
 
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
@@ -127,9 +132,9 @@ RANGES = [
 def test_a_lower_bound_is_what_the_tests_run_on(wanted: Requirement) -> None:
     """`make compat-min` runs on the lowest that the resolver finds: a bound below that would be a guess."""
     [lowest] = [Version(each.version) for each in wanted.specifier if each.operator == ">="]
-    tested = re.search(r"==([^ ]+)", pinned("compat-min.txt")[canonical(wanted.name)])
-    assert tested
-    assert Version(tested[1]).release[: len(lowest.release)] == lowest.release
+    text = (ROOT / "requirements" / "compat-min.txt").read_text()
+    tested = re.findall(rf"^{canonical(wanted.name)}==([^ ]+)", text, re.MULTILINE)  # one for each range of Pythons
+    assert min(map(Version, tested)).release[: len(lowest.release)] == lowest.release
 
 
 def test_older_installers_find_what_belongs_together_for_s3() -> None:
@@ -139,6 +144,17 @@ def test_older_installers_find_what_belongs_together_for_s3() -> None:
         "aiobotocore": {"boto3"},
         "apache-airflow-providers-amazon": {"s3fs"},
     }
+
+
+@pytest.mark.parametrize(
+    ("extra", "provider", "library"),
+    [
+        ("gcs", "apache-airflow-providers-google", "gcsfs"),
+        ("azure", "apache-airflow-providers-microsoft-azure", "adlfs"),
+    ],
+)
+def test_a_store_brings_airflow_s_provider_and_its_file_system(extra: str, provider: str, library: str) -> None:
+    assert {Requirement(text).name for text in EXTRAS[extra]} == {provider, library}
 
 
 def test_all_is_every_other_extra() -> None:

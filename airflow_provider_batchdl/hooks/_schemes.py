@@ -20,8 +20,8 @@ class _Need(NamedTuple):
 
 
 _S3 = _Need(("airflow.providers.amazon", "s3fs"), "pip install 'airflow-provider-batchdl[s3]'")
-_GCS = _Need(("airflow.providers.google", "gcsfs"), "pip install apache-airflow-providers-google")
-_AZURE = _Need(("airflow.providers.microsoft.azure", "adlfs"), "pip install apache-airflow-providers-microsoft-azure")
+_GCS = _Need(("airflow.providers.google", "gcsfs"), "pip install 'airflow-provider-batchdl[gcs]'")
+_AZURE = _Need(("airflow.providers.microsoft.azure", "adlfs"), "pip install 'airflow-provider-batchdl[azure]'")
 _LOCAL = _Need((), "")
 
 _USUAL = {
@@ -86,7 +86,7 @@ def check_scheme(scheme: str) -> None:
     missing = [module for module in need.modules if not _is_installed(module)]
     if missing and not is_attached(scheme):
         raise DestinationError(
-            f"{scheme}:// destinations need {' and '.join(missing)}, which is not installed.",
+            f"{scheme}:// destinations need {' and '.join(missing)}, not installed here.",
             remedy=f"On every machine that parses or runs DAGs: {need.install}",
             retryable=False,
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from airflow.sdk.io import store
 
 from airflow_provider_batchdl.emulator import Emulator, ResultSpec
 from airflow_provider_batchdl.exceptions import DestinationError, InvalidArgumentError, InvalidRequestError
-from airflow_provider_batchdl.hooks import _schemes
 from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.task_groups import batch_job
@@ -29,6 +29,13 @@ REFUSED = {
     "None": "is relative to a folder",
     "s4://bucket/x.csv": 'No installed provider serves s4:// destinations. Did you mean "s3://"?',
     "nowhere://bucket/x.csv": "or install the provider that serves it",
+}
+
+# By scheme: the extra, its library, and Airflow's provider.
+EXTRAS = {
+    **dict.fromkeys(("s3", "s3a"), ("s3", "s3fs", "airflow.providers.amazon")),
+    **dict.fromkeys(("gs", "gcs"), ("gcs", "gcsfs", "airflow.providers.google")),
+    **dict.fromkeys(("abfs", "abfss"), ("azure", "adlfs", "airflow.providers.microsoft.azure")),
 }
 
 
@@ -67,14 +74,32 @@ def test_a_dag_may_have_templates_of_its_own_kind() -> None:
         ).expand(job_id=["1"])
 
 
-def test_a_store_without_its_packages_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = importlib.util.find_spec
-    monkeypatch.setattr(_schemes, "find_spec", lambda name: None if name == "s3fs" else found(name))
+@pytest.mark.parametrize("blocked", ["library", "provider"])
+@pytest.mark.parametrize(("scheme", "extra"), EXTRAS.items())
+def test_a_store_without_its_packages_is_told_with_the_extra_to_install(
+    connections: Emulator,
+    api: ExecutionApi,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: str,
+    extra: tuple[str, str, str],
+    blocked: str,
+) -> None:
+    name, library, provider = extra
+    module = library if blocked == "library" else provider
+    monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
     monkeypatch.setattr(store, "_STORE_CACHE", {})  # other tests of this process may have used one
-    with pytest.raises(ValueError, match="s3:// destinations need s3fs, which is not installed") as caught:
-        download_of("1", "s3://aws_default@bucket/x.csv")
-    assert "pip install 'airflow-provider-batchdl[s3]'" in str(caught.value)
-    download_of("1", "s3://aws_default@bucket/{{ ds }}.csv")  # by the task, before its submit
+    with pytest.raises(
+        ValueError, match=rf"{scheme}:// destinations need .*{re.escape(module)}.*not installed"
+    ) as caught:
+        download_of("1", f"{scheme}://conn@bucket/x.csv")
+    assert f"pip install 'airflow-provider-batchdl[{name}]'" in str(caught.value)
+    arguments: dict[str, Any] = work("apartmentiq", tmp_path)
+    place = f"{scheme}://conn@bucket/{{{{ ds }}}}.csv"  # known in the task only
+    outcome = api.run(lambda: BatchJobOperator(task_id="run", destination=place, **arguments))
+    assert outcome.kind == ("failed", "BatchTaskFailedError")
+    assert f"pip install 'airflow-provider-batchdl[{name}]'" in str(outcome.error)
+    assert count(connections, "submit") == 0
 
 
 @pytest.mark.parametrize("destination", [*REFUSED, "s3://bucket/x.csv?versionId=3"])

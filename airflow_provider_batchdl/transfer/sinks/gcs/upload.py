@@ -64,7 +64,8 @@ class GcsUpload:
         bucket: the bucket's name.
         name: the object's name.
         create_only: replace no object.
-        retry: a `google.api_core.retry.Retry`; None for that of Google's client (two minutes, exponential back-off).
+        retry: what the installed client has for it, `google.api_core.retry.Retry` or, with google-cloud-storage 2,
+            `RetryStrategy` of its own; None for the client's default (exponential back-off; two minutes, or ten).
     """
 
     def __init__(self, fs: GCSFileSystem, bucket: str, name: str, *, create_only: bool, retry: Any = None) -> None:
