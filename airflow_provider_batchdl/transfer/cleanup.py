@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl._values import times
 from airflow_provider_batchdl.transfer.sinks.errors import destination_error
+from airflow_provider_batchdl.transfer.sinks.factory import remove_object
 from airflow_provider_batchdl.transfer.sinks.local.partial import (
     DRAFT,
     PARTIAL,
@@ -132,7 +133,7 @@ def _objects(fs: AbstractFileSystem, path: str, before: datetime, records_before
         if not is_record and not PARTIAL.fullmatch(found.rpartition("/")[2]):
             continue
         if (written := times.moment_of(fs.modified(found))) and written < (records_before if is_record else before):
-            fs.rm_file(found)
+            remove_object(fs, found)
             yield found
 
 

@@ -156,6 +156,8 @@ def remove_object(fs: AbstractFileSystem, path: str) -> None:
         fs.rm_file(path)
     except FileNotFoundError:
         return
+    except NotImplementedError:  # adlfs 2025.8; the option keeps it from reading the path as a pattern
+        fs.rm(path, expand_path=False)
     if is_local(fs):
         from airflow_provider_batchdl.transfer.sinks.local.fs import sync
 
