@@ -102,7 +102,9 @@ PLAN: dict[str, tuple[str, ...]] = {
         *ERRORS, "jobs", "options", "transfer.destination", "transfer.overwrite", "transfer.manifest",
         "transfer.sinks.errors", "transfer.sinks.factory", *STORES,
     ),
-    "transfer.cleanup": (*ERRORS, "_values.times", "transfer.state", "transfer.sinks.errors", "transfer.sinks.factory", *STORES),
+    "transfer.cleanup": (
+        *ERRORS, "_values.times", "transfer.state", "transfer.sinks.errors", "transfer.sinks.factory", *STORES,
+    ),
     "transfer.result": ("jobs", "client", "transfer.received", "transfer.parallel", "transfer.sinks.base"),
     "transfer.receiving": DOWNLOAD,
     "transfer.joining": (*DOWNLOAD, "transfer.csv_pages", "transfer.receiving"),
