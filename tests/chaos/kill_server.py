@@ -87,7 +87,8 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
     lines = Lines(order["fatal"])
     store = FileStore(order["store"], lines)
     ti = SimpleNamespace(dag_id="made_up", run_id="run_1", task_id="task", map_index=-1, max_tries=0)
-    context: dict[str, Any] = {"ti": ti, "dag_run": SimpleNamespace(start_date=datetime(2026, 1, 1, tzinfo=UTC))}
+    run = SimpleNamespace(start_date=datetime(2026, 1, 1, tzinfo=UTC))
+    context: dict[str, Any] = {"ti": ti, "dag_run": run, "task": SimpleNamespace()}
     if order["destination"] is None:
         context["task_state_store"] = store
     elif order["step"]:

@@ -53,7 +53,9 @@ def test_the_parts_of_a_file_tell_theirs(
 ) -> None:
     """Several connections for one file, each of which retries on its own."""
     job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=60_000_000, format="csv"), state="succeeded")
-    emulator.add_fault(Fault("cut", operation="store", after_bytes=40_000_000, times=2))
+    emulator.set_speed(16 * 2**20)  # of each connection: so several are worth it
+    emulator.add_fault(Fault("cut", operation="store", after_bytes=4_000_000, times=2))
     landing = download(client_for("apartmentiq"), job.id, local(tmp_path / "result.csv"))
+    assert len([each for each in emulator.requests if each.operation == "store" and "range" in each.headers]) > 2
     assert {retry.reason for retry in retries} == {"dropped"}
     assert len(retries) == landing.resumed
