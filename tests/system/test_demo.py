@@ -104,7 +104,7 @@ def test_side_by_side_in_a_path_with_spaces(runs: Path) -> None:
     jobs = httpx.get(said(kept, r"jobs: +(\S+)"), trust_env=False).json()["jobs"]
     assert {job["vendor"] for job in jobs} == VENDORS
     landed = Path(ROOT, said(kept, r"Landed files: (.+)"))
-    assert {path.name for path in landed.iterdir()} == {*VENDORS, "files", "group"}
+    assert {path.name for path in landed.iterdir()} == {*VENDORS, "decorator", "files", "group"}
     kept.process.send_signal(signal.SIGINT)
     assert kept.end(30) == 0, kept.output
 
