@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from airflow.sdk.bases.decorator import _TaskDecorator as TaskDecoratorBase
 
 try:
+    from airflow.sdk.bases.decorator import determine_kwargs
     from airflow.sdk.exceptions import (
         AirflowException,
         AirflowFailException,
@@ -24,6 +26,7 @@ except ImportError:  # Airflow 3.1
         AirflowSkipException,
         AirflowTaskTimeout,
     )
+    from airflow.utils.operator_helpers import determine_kwargs  # type: ignore[attr-defined]
 
 try:
     from airflow.sdk import RetryDecision, RetryPolicy
@@ -51,6 +54,7 @@ __all__ = [
     "accepts_retry_policy",
     "airflow_version",
     "default_deferrable",
+    "determine_kwargs",
     "has_provider_commands",
     "has_scoped_views",
     "is_from_mapped",
@@ -94,16 +98,12 @@ def is_ui_enabled() -> bool:
 
 def ui_path(path: str) -> str:
     """``path`` below that of ``[api] base_url``, where Airflow's UI is."""
-    from urllib.parse import urlsplit
-
     base = _configuration().get("api", "base_url", fallback=None) or "/"
     return urlsplit(str(base)).path.rstrip("/") + path
 
 
 def ui_origin() -> str | None:
     """Scheme and host of ``[api] base_url``; None where it is not set."""
-    from urllib.parse import urlsplit
-
     base = urlsplit(str(_configuration().get("api", "base_url", fallback=None) or ""))
     return f"{base.scheme}://{base.netloc}" if base.netloc else None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.bases.decorator import DecoratedOperator, task_decorator_factory
 
-from airflow_provider_batchdl._airflow.compat import TaskDecoratorBase, mark_as_mapped
+from airflow_provider_batchdl._airflow.compat import TaskDecoratorBase, determine_kwargs, mark_as_mapped
 from airflow_provider_batchdl._airflow.fail_fast import fail_fast
 from airflow_provider_batchdl._airflow.job_note import noted_errors
 from airflow_provider_batchdl._redaction.redactor import redact_value
@@ -80,7 +80,7 @@ class _BatchJobDecoratedOperator(DecoratedOperator, BatchJobOperator):
             BatchTaskFailedError: the function returned neither a request nor a file, or another error that no retry can
                 fix; its cause is the typed one.
         """
-        arguments = self.determine_kwargs({**context, **self.op_kwargs})
+        arguments = determine_kwargs(self.python_callable, self.op_args, {**context, **self.op_kwargs})
         returned = self.python_callable(*self.op_args, **arguments)
         with fail_fast(), noted_errors(self, context):
             self._take(returned)
