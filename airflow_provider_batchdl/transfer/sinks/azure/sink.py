@@ -79,7 +79,7 @@ class AzureSink(BlockSink[io.BytesIO]):
         self.uri = uri
         self.written = 0
         container, name, _ = fs.split_path(path)
-        if not container or not name or name.endswith("/"):
+        if not container or not name or path.endswith("/"):
             raise no_object(uri)
         self._blob = AzureBlob(fs, container, name, path, create_only=create_only)
         self._block_size = partial(block_size, expected_bytes=expected_bytes, block=block, grow_every=grow_every)

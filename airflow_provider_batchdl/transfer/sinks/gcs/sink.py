@@ -44,7 +44,7 @@ class GcsSink(BlockSink[io.BytesIO]):
     def __init__(self, fs: GCSFileSystem, path: str, uri: str, *, create_only: bool = False, retry: Any = None) -> None:
         self.uri = uri
         bucket, name, _ = fs.split_path(path)
-        if not bucket or not name or name.endswith("/"):
+        if not bucket or not name or path.endswith("/"):
             raise no_object(uri)
         self._new_upload = partial(GcsUpload, fs, bucket, name, create_only=create_only, retry=retry)
         self._forget_cached = partial(fs.invalidate_cache, path)

@@ -95,7 +95,7 @@ class S3Sink(BlockSink[Part]):
         self.uri = uri
         self.written = 0
         bucket, key, _ = fs.split_path(path)
-        if not bucket or not key or key.endswith("/"):
+        if not bucket or not key or path.endswith("/"):  # an older fsspec drops it from the key
             raise no_object(uri)
         self._object = S3Object(fs, bucket, key, path, create_only=create_only)
         self._sizes = PartSizes.of(expected_bytes, fixed=bool(getattr(fs, "fixed_upload_size", False)))
