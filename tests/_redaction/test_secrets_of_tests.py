@@ -14,7 +14,7 @@ TEXT = "The partition_key is fine."
 
 @pytest.mark.parametrize("order", ["first", "second"])
 def test_a_secret_of_one_test_is_a_word_in_the_next(order: str) -> None:
-    airflows = import_module("airflow.sdk.log").redact
+    airflows = import_module("airflow.sdk._shared.secrets_masker").redact
     assert (redact(TEXT), airflows(TEXT)) == (TEXT, TEXT), order
     mask("partition_key")
     assert (redact(TEXT), airflows(TEXT)) == ("The *** is fine.", "The *** is fine.")
