@@ -82,6 +82,8 @@ class GcsUpload:
         self._is_last = False
         self._running: Future[Any] | None = None
         self._aborted = False
+        self._cancelling = threading.Lock()
+        self._cancelled = False
 
     def send(self, chunk: bytes) -> None:
         """Start sending a chunk, once the one before has arrived.
@@ -177,14 +179,21 @@ class GcsUpload:
         return base64.b64encode(self._checksum.to_bytes(4, "big")).decode()
 
     def _cancel(self) -> None:
-        try:
+        """Cancel the session once: a chunk's thread may see that it shall stop while `abort` is at it."""
+        with self._cancelling:
             session = self._upload.resumable_url
-            status = 204 if session is None else self._http.delete(session, timeout=ABORT_SECONDS).status_code
-            problem = None if status in _CANCELLED else str(status)
-        except Exception as error:  # noqa: BLE001  see `abort`: never raises
-            problem = type(error).__name__
-        if problem is not None:
-            log.warning("Could not cancel a resumable upload (%s); it stays invisible and ends within a week", problem)
+            if session is None or self._cancelled:
+                return
+            self._cancelled = True
+            try:
+                status = self._http.delete(session, timeout=ABORT_SECONDS).status_code
+                problem = None if status in _CANCELLED else str(status)
+            except Exception as error:  # noqa: BLE001  see `abort`: never raises
+                problem = type(error).__name__
+            if problem is not None:
+                log.warning(
+                    "Could not cancel a resumable upload (%s); it stays invisible and ends within a week", problem
+                )
 
 
 class _Stream:

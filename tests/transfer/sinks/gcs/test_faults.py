@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
@@ -119,3 +120,16 @@ def test_a_session_that_cannot_be_cancelled(
     sink.discard()
     assert "Could not cancel a resumable upload (403)" in caplog.text
     assert bucket.keys() == []
+
+
+def test_a_session_is_cancelled_once(bucket: GcsBucket, server: GcsStore, caplog: pytest.LogCaptureFixture) -> None:
+    """The thread that sends a chunk sees that it shall stop while `discard` is cancelling."""
+    server.faults += [Fault("chunk", 308, keeps=GRAIN, stalls=0.2), Fault("cancel", 403, stalls=0.6)]
+    sink = sink_to(bucket)
+    sink.write(b"x" * LARGE)
+    give_up = time.monotonic() + 10
+    while "chunk" not in server.calls and time.monotonic() < give_up:
+        time.sleep(0.01)
+    sink.discard()
+    assert caplog.text.count("Could not cancel a resumable upload (403)") == 1
+    assert server.calls.count("cancel") == 1
