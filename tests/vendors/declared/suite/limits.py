@@ -59,7 +59,7 @@ LIMITS = (
     Limit(
         "Proofy",
         "the one word of a state with which a downloaded JSON object is a result",
-        (("test_only_proofys_ready_is_a_result", r"(5|True|Unready||status3)"),),
+        (("test_only_proofys_ready_is_a_result", r"(5|True|Unready||long)"),),
     ),
     Limit(
         "Batch.com",
