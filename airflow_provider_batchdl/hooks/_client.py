@@ -43,6 +43,10 @@ class ClientHook(BaseHook):
 
     Args:
         conn_id: the connection.
+
+    Attributes:
+        single_try: set before the first request, each is sent once, with so many seconds for the answer, whatever the
+            rate limit: for a person who waits.
     """
 
     def __init__(self, conn_id: str, **kwargs: Any) -> None:
@@ -51,6 +55,7 @@ class ClientHook(BaseHook):
         self._connection: Connection | None = None
         self._client: BatchClient | None = None
         self._async_client: AsyncBatchClient | None = None
+        self.single_try: float | None = None
 
     # What the connection says.
 
@@ -108,7 +113,7 @@ class ClientHook(BaseHook):
         if self._client is None:
             from airflow_provider_batchdl.client import BatchClient
 
-            self._client = BatchClient(self.vendor, opener=open_source)
+            self._client = BatchClient(self.vendor, opener=open_source, single_try=self.single_try)
         return self._client
 
     def close(self) -> None:

@@ -1,8 +1,8 @@
 """Rights: the same as on Airflow's own pages, asked of its auth manager.
 
 A job is shown to who may read its DAG's task instances and XComs. The vendor is asked, and a job cancelled, by who may
-change the DAG's task instances, as for "Mark as failed". Connections, assets, and entries of Airflow's audit log are
-shown to who may read those.
+change the DAG's task instances, as for "Mark as failed", and read the connection, whose credentials the request uses.
+Connections, assets, and entries of Airflow's audit log are shown to who may read those.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 READ = (DagAccessEntity.TASK_INSTANCE, DagAccessEntity.XCOM)
 CHANGE = (DagAccessEntity.TASK_INSTANCE,)
+
+
+class Refused(HTTPException):
+    """A refusal with words of its own, which its page shows."""
 
 
 def _require(
@@ -95,6 +99,16 @@ def readable_connections(user: Any, conn_ids: Iterable[str]) -> set[str]:
             user=user,
         )
     }
+
+
+def require_connection(user: Any, conn_id: str) -> None:
+    """Refuse who may not read the connection whose credentials a request would use.
+
+    Raises:
+        Refused: 403.
+    """
+    if not is_storable_text(conn_id) or not readable_connections(user, [conn_id]):
+        raise Refused(403, f"Asking the vendor and cancelling need the right to read connection {conn_id}.")
 
 
 def may_test_connection(user: Any, conn_id: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +12,18 @@ from airflow.models.log import Log
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl._tasks.cancel import cancel_unless_ended
 from airflow_provider_batchdl._values.inputs import parse_job_id
-from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.exceptions import BatchDlError, UnexpectedResponseError
 from airflow_provider_batchdl.hooks.base import BatchApiHook
+from airflow_provider_batchdl.jobs import JobState
 from airflow_provider_batchdl.triggers.events import job_to_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy.orm import Session
 
     from airflow_provider_batchdl.jobs import Job
+    from airflow_provider_batchdl.ui.named_job import NamedJob
     from airflow_provider_batchdl.ui.queries import Row
 
 log = get_logger(__name__)
@@ -47,30 +49,26 @@ class Answer:
     words: str | None = None
 
 
-def ask(conn_id: str, job_id: str) -> Answer:
+def ask(named: NamedJob) -> Answer:
     """Ask the vendor for a job's state."""
-
-    def now() -> Job:
-        with BatchApiHook.for_connection(conn_id) as hook, BatchClient(hook.vendor, single_try=PATIENCE) as client:
-            return client.run(client.vendor.get_job(parse_job_id(job_id)))
-
-    return _answer("The vendor's answer", conn_id, now)
+    return _answer(named, lambda hook: hook.get_job(named.job_id), lambda _: "The vendor's answer")
 
 
-def cancel(conn_id: str, job_id: str) -> Answer:
+def cancel(named: NamedJob) -> Answer:
     """Cancel a job that is still running."""
+    return _answer(named, lambda hook: cancel_unless_ended(hook, parse_job_id(named.job_id)), _outcome_of_cancel)
 
-    def now() -> Job:
-        with BatchApiHook.for_connection(conn_id) as hook:
-            return cancel_unless_ended(hook, parse_job_id(job_id))
 
-    return _answer("Cancelled", conn_id, now)
+def _outcome_of_cancel(job: Job) -> str:
+    if job.state is JobState.CANCELLED:
+        return "Cancelled"
+    return "It had ended: nothing was cancelled" if job.state.is_terminal else "The vendor was asked to cancel it"
 
 
 def ask_account(conn_id: str) -> Answer:
     """Ask the vendor whether a connection works, and for the credits that are left."""
     try:
-        with BatchApiHook.for_connection(conn_id) as hook:
+        with _hook(conn_id) as hook:
             works, words = hook.test_connection()
             balance = hook.get_balance() if works else None
     except Exception as error:  # noqa: BLE001  a page shows it
@@ -79,11 +77,23 @@ def ask_account(conn_id: str) -> Answer:
     return Answer(f"Connection {conn_id}: {'works' if works else 'does not work'}", words=f"{words}{credits_left}")
 
 
-def _answer(title: str, conn_id: str, now: Callable[[], Job]) -> Answer:
+@contextmanager
+def _hook(conn_id: str) -> Iterator[BatchApiHook]:
+    """A hook that keeps neither a person nor a thread of the API server waiting: each request is sent once."""
+    hook = BatchApiHook.for_connection(conn_id)
+    hook.single_try = PATIENCE
+    with hook:
+        yield hook
+
+
+def _answer(named: NamedJob, now: Callable[[BatchApiHook], Job], title: Callable[[Job], str]) -> Answer:
     try:
-        return Answer(title, job=job_to_event(now()))
+        with _hook(named.conn_id) as hook:
+            named.check_account(hook)
+            job = now(hook)
+        return Answer(title(job), job=job_to_event(job))
     except Exception as error:  # noqa: BLE001  a page shows it
-        return Answer("The vendor could not be asked", error=_typed(error, conn_id).to_dict())
+        return Answer("That did not work", error=_typed(error, named.conn_id).to_dict())
 
 
 def _typed(error: Exception, conn_id: str) -> BatchDlError:

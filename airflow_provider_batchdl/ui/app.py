@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from airflow_provider_batchdl._airflow.compat import ui_path
 from airflow_provider_batchdl.ui import account_pages, job_pages, pages, queries
-from airflow_provider_batchdl.ui.access import ReadableDags, readable_connections
+from airflow_provider_batchdl.ui.access import ReadableDags, Refused, readable_connections
 from airflow_provider_batchdl.ui.connections import of_connections
 from airflow_provider_batchdl.ui.filters import PERIODS, STATES, Filters, filters
 
@@ -23,7 +23,6 @@ EXPLAINED = {
     401: "Sign in to Airflow, then open this page again.",
     403: "You may not see this: the rights are those of Airflow's own pages for the DAG's task instances and XComs.",
     405: "A form was sent here. Open the page of the job again.",
-    409: "The task has submitted no job.",
     500: "The page could not be made; Airflow's API server has logged why. This is a bug: please report it.",
     404: "There is no such job. Airflow removes a job's note when its task is tried again, cleared or deleted.",
 }
@@ -67,8 +66,7 @@ def jobs(
 
 async def _error(_: Request, error: Exception) -> HTMLResponse:
     status = getattr(error, "status_code", 500)
-    said = str(getattr(error, "detail", ""))
-    words = said if said.endswith("again.") else EXPLAINED.get(status, "")
+    words = error.detail if isinstance(error, Refused) else EXPLAINED.get(status, "")
     return pages.render("error.html", status, number=status, words=words, home=ui_path("/"))
 
 

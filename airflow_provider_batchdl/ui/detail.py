@@ -75,7 +75,7 @@ def of(session: Session, row: Row, *, with_actions: bool, may_read_asset: Callab
         with_actions: whether the user may see what users did to the task.
         may_read_asset: whether the user may see the asset with that id.
     """
-    landing, files = _landing(session, row)
+    landing, files = landing_of(session, row)
     record = shapes.RECORD(stored_task_state(session, row, STATE_KEY))
     actions = _actions(session, row) if with_actions else ()
     entries = (*_tries(session, row), *_submit(record), *actions, *_notes(row), *_polls(row))
@@ -85,7 +85,7 @@ def of(session: Session, row: Row, *, with_actions: bool, may_read_asset: Callab
         more_files=files - len(landing.get("files", ())),
         history=history[-MOST_ENTRIES:],
         rescheduled=_rescheduled(session, row),
-        wait=_wait(session, row),
+        wait=wait_of(session, row),
         earlier=record.get("known_job_ids", []),
         assets=_assets(session, row, may_read_asset),
     )
@@ -100,7 +100,7 @@ def _of_task(model: Any, row: Row) -> list[Any]:
     ]
 
 
-def _landing(session: Session, row: Row) -> tuple[Mapping[str, Any], int]:
+def landing_of(session: Session, row: Row) -> tuple[Mapping[str, Any], int]:
     """The task's return value, and how many files it has; empty if it is no landing."""
     value = xcom_of(session, row, "return_value")
     found = shapes.LANDING(value)
@@ -143,7 +143,7 @@ def _actions(session: Session, row: Row) -> Iterator[Entry]:
             yield Entry(when, f"{event}{f' by {owner}' if owner else ''}")
 
 
-def _wait(session: Session, row: Row) -> Mapping[str, Any]:
+def wait_of(session: Session, row: Row) -> Mapping[str, Any]:
     """The arguments of a deferred wait's trigger; empty if there is none, or it cannot be decrypted."""
     wanted = select(Trigger).join(TaskInstance, TaskInstance.trigger_id == Trigger.id)
     found = session.scalars(wanted.where(Trigger.classpath == TRIGGER, *_of_task(TaskInstance, row))).first()

@@ -35,7 +35,7 @@ class Filters:
         task_id: the task's id.
         job_id: the vendor's id of the job.
         state: one of `STATES`.
-        days: how far back, by the last note of the job.
+        days: how far back, by the last note of the job; what still waits is always listed.
         page: 1-based.
     """
 

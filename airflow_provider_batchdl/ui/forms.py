@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
-from fastapi import HTTPException
 
 from airflow_provider_batchdl._airflow.compat import ui_origin
+from airflow_provider_batchdl.ui.access import Refused
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -31,7 +31,7 @@ def require_own_form(request: Request, given: str, *facts: object) -> None:
     """Refuse a form of another site, of another session, or about something else.
 
     Raises:
-        HTTPException: 403.
+        Refused: 403.
     """
     site = request.headers.get("sec-fetch-site", "same-origin")
     origin = request.headers.get("origin")
@@ -39,4 +39,4 @@ def require_own_form(request: Request, given: str, *facts: object) -> None:
     # A proxy that ends TLS may hide the scheme from us.
     is_own = origin is None or origin in own or urlsplit(origin).netloc == request.headers.get("host")
     if site != "same-origin" or not is_own or not hmac.compare_digest(given, token(request, *facts)):
-        raise HTTPException(403, "This form is not of this page, or has expired: open the page again.")
+        raise Refused(403, "This form is not of this page, or has expired: open the page again.")

@@ -14,12 +14,14 @@ from pydantic import BeforeValidator
 from airflow_provider_batchdl._values.storable import is_storable_text
 from airflow_provider_batchdl.ui import actions, detail, forms, pages, queries
 from airflow_provider_batchdl.ui.access import (
+    Refused,
     may_change,
     may_read_asset,
     may_read_audit_log,
     require_change,
     require_read,
 )
+from airflow_provider_batchdl.ui.named_job import named_job
 from airflow_provider_batchdl.ui.queries import Row
 
 # Airflow leaves it in a tab's address where the task is not mapped. Its databases have 32 bits for the number.
@@ -65,15 +67,17 @@ def ask(
     form_token: Token = "",
 ) -> Any:
     """Ask the vendor now."""
-    conn_id, job_id = _job_of(row)
+    named = named_job(session, row, user)
     forms.require_own_form(request, form_token, "ask", *_facts(row))
-    return _page(request, user, session, row, actions.ask(conn_id, job_id))
+    return _page(request, user, session, row, actions.ask(named))
 
 
 @router.get("/cancel")
-def confirm(request: Request, _: Changing, row: Annotated[Row, Depends(row_of)]) -> Any:
+def confirm(
+    request: Request, _: Changing, user: GetUserDep, session: SessionDep, row: Annotated[Row, Depends(row_of)]
+) -> Any:
     """Page that asks before a job is cancelled."""
-    _job_of(row)
+    named_job(session, row, user)
     return pages.render("cancel.html", row=row, form_token=forms.token(request, "cancel", *_facts(row)))
 
 
@@ -87,31 +91,36 @@ def cancel(
     form_token: Token = "",
 ) -> Any:
     """Cancel the job that the form has named: if the task has another by now, the token does not fit."""
-    conn_id, job_id = _job_of(row)
+    named = named_job(session, row, user)
     forms.require_own_form(request, form_token, "cancel", *_facts(row))
     actions.record(session, user, "batchdl.cancel_job", row)
     session.commit()
-    return _page(request, user, session, row, actions.cancel(conn_id, job_id))
+    return _page(request, user, session, row, actions.cancel(named))
 
 
 def _facts(row: Row) -> tuple[object, ...]:
-    return row.dag_id, row.run_id, row.task_id, row.map_index, row.job_id
-
-
-def _job_of(row: Row) -> tuple[str, str]:
-    conn_id, job_id = row.note.get("conn_id"), row.job_id
-    if not isinstance(conn_id, str) or not isinstance(job_id, str):
-        raise HTTPException(409)
-    return conn_id, job_id
+    return row.dag_id, row.run_id, row.task_id, row.map_index, row.note.get("conn_id"), row.job_id
 
 
 def _page(request: Request, user: Any, session: Any, row: Row, answer: actions.Answer | None = None) -> HTMLResponse:
     with_actions = may_read_audit_log(request, user, row.dag_id)
-    acts = row.job_id is not None and may_change(request, user, row.dag_id)
+    form_token, no_actions = _forms(request, user, session, row)
     return pages.render(
         "job.html",
         row=row,
         detail=detail.of(session, row, with_actions=with_actions, may_read_asset=partial(may_read_asset, user)),
         answer=answer,
-        form_token=forms.token(request, "ask", *_facts(row)) if acts else None,
+        form_token=form_token,
+        no_actions=no_actions,
     )
+
+
+def _forms(request: Request, user: Any, session: Any, row: Row) -> tuple[str | None, str | None]:
+    """The token of the page's forms, or why a user who may change the task gets none."""
+    if row.job_id is None or not may_change(request, user, row.dag_id):
+        return None, None
+    try:
+        named_job(session, row, user)
+    except Refused as refusal:
+        return None, refusal.detail
+    return forms.token(request, "ask", *_facts(row)), None

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # So old may be a note of polls that counts as what a triggerer does now: with few jobs, each has one a minute.
 RECENT_SECONDS = 150
 MOST_POLLS = 500
+# Listed however old their notes are: a job that waits for days is one that somebody looks for.
+NOT_ENDED = [*STATES["waiting"], *STATES["retrying"]]
 VENDOR = XComModel.value["vendor"].as_string()
 CONNECTION = XComModel.value["conn_id"].as_string()
 JOB_ID = XComModel.value["job_id"].as_string()
@@ -124,7 +126,7 @@ def row_of(found: Any) -> Row:
 def _where(filters: Filters, dag_ids: Collection[str]) -> list[Any]:
     wanted = [
         XComModel.key == NOTE_KEY,
-        XComModel.timestamp >= now() - timedelta(days=filters.days),
+        or_(XComModel.timestamp >= now() - timedelta(days=filters.days), TaskInstance.state.in_(NOT_ENDED)),
         XComModel.dag_id.in_(dag_ids),
     ]
     if filters.vendor:

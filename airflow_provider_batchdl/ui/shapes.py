@@ -77,7 +77,9 @@ LANDING = shape(  # `Landing`, as a task returns it
     files=listed(shape(uri=text, kind=text, bytes=number, rows=number, sha256=text)),
 )
 RECORD = shape(submitted_at=text, job_id=text, known_job_ids=listed(text))  # see `_tasks/job_record.py`
-WAIT = shape(poll_interval=number, max_poll_interval=number, deadline=number)  # arguments of `BatchJobTrigger`
+WAIT = shape(  # arguments of `BatchJobTrigger`
+    conn_id=text, job_id=text, poll_interval=number, max_poll_interval=number, deadline=number
+)
 POLL = shape(  # what a poll saw, see `triggers/poll_notes.py`
     conn_id=text,
     polled_at=text,

@@ -16,6 +16,17 @@ PATH = DOCS / "messages.md"
 PACKAGE = ROOT / "airflow_provider_batchdl"
 LEAST_WORDS = 3
 
+# Other classes that tasks and commands raise, by what to do.
+OTHERS = {
+    "AirflowTaskTimeout": "Raise the task's timeout or execution_timeout. A retry reconnects to the job, unless "
+    "cancel_on_kill has cancelled it.",
+    "AirflowSensorTimeout": "Raise the sensor's timeout and clear it; or, once the job has ended, clear the sensor.",
+    "AirflowSkipException": "Nothing: the task is skipped, as its arguments or the days of its run ask for.",
+    "AirflowException": "Repeat the command as it says.",
+    "RuntimeError": "A retry of a durable task reconnects to its job, and a clear submits a new one.",
+}
+RAISED_IN = {"operators", "sensors", "_tasks", "cli", "windows.py"}
+
 HEAD = """\
 # By message
 
@@ -42,7 +53,10 @@ def messages(path: Path) -> Iterator[tuple[str, str, str | None]]:
         if not isinstance(node, ast.Call) or not node.args:
             continue
         name = ast.unparse(node.func).rpartition(".")[2]
-        text = text_of(node.args[0]) if name in exceptions.__all__ else None
+        known = name in exceptions.__all__ or (
+            name in OTHERS and RAISED_IN.intersection(path.relative_to(PACKAGE).parts)
+        )
+        text = text_of(node.args[0]) if known else None
         if text is not None and sum(any(map(str.isalpha, word)) for word in text.split()) >= LEAST_WORDS:
             remedies = [text_of(each.value) for each in node.keywords if each.arg == "remedy"]
             yield name, text, next(iter(remedies), None)
@@ -61,4 +75,8 @@ def rendered() -> str:
         if rows:
             lines = [f"| {cell(text)} | {cell(remedy or remedy_of(error))} |" for text, remedy in rows]
             sections.append("\n".join([f"## {error.__name__}", "", "| message | remedy |", "|---|---|", *lines]))
-    return "\n\n".join([HEAD, *sections]) + "\n"
+    others = [
+        f"| `{name}` | {cell(text)} | {cell(OTHERS[name])} |" for name in OTHERS for text, _ in sorted(found[name])
+    ]
+    heading = ["## Other classes", "", "| class | message | remedy |", "|---|---|---|"]
+    return "\n\n".join([HEAD, *sections, "\n".join([*heading, *others])]) + "\n"

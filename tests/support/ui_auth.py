@@ -7,7 +7,7 @@ from typing import Any
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
 
-from tests.support.ui_server import PRIVATE_DAG
+from tests.support.ui_server import PRIVATE_CONNECTION, PRIVATE_DAG
 
 
 class PerDagAuthManager(SimpleAuthManager):
@@ -20,6 +20,12 @@ class PerDagAuthManager(SimpleAuthManager):
         if user.username == "narrow" and access_entity is DagAccessEntity.AUDIT_LOG:
             return False
         return super().is_authorized_dag(user=user, details=details, access_entity=access_entity, **rest)
+
+    def is_authorized_connection(self, *, user: Any, details: Any = None, **rest: Any) -> bool:
+        """Whether ``user`` may do that to the connection of ``details``."""
+        if user.username == "stranger" and details is not None and details.conn_id == PRIVATE_CONNECTION:
+            return False
+        return super().is_authorized_connection(user=user, details=details, **rest)
 
     def is_authorized_asset(self, *, user: Any, **rest: Any) -> bool:
         """Whether ``user`` may do that to an asset."""

@@ -22,10 +22,11 @@ import httpx
 from tests.support.server_process import server_process
 
 ROOT = Path(__file__).resolve().parents[2]
-# "stranger" may do what an admin may, but not with the DAG "private".
-# "narrow" may see no audit log and no assets.
-USERS = {"admin": "admin", "op": "op", "viewer": "viewer", "stranger": "admin", "narrow": "admin"}
+# "stranger" may do what an admin may, but not with the DAG "private", nor with the connection "private_account".
+# "narrow" may see no audit log and no assets, and "user", with Airflow's role of that name, no connections.
+USERS = {"admin": "admin", "op": "op", "viewer": "viewer", "stranger": "admin", "narrow": "admin", "user": "user"}
 PRIVATE_DAG = "private"
+PRIVATE_CONNECTION = "private_account"
 COOKIE = "_token"
 
 

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
 
-from airflow_provider_batchdl.emulator import EmulatedJob, Emulator
-from tests.support.ui_server import PRIVATE_DAG, SeededJob, UiServer, ui_server
+from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, Fault
+from tests.support.airflow_features import needs_task_state_store
+from tests.support.ui_server import PRIVATE_CONNECTION, PRIVATE_DAG, SeededJob, UiServer, ui_server
 
-PATH = "/job/nightly/scheduled__2026-11-28T22:00:00+00:00"
+RUN = "scheduled__2026-11-28T22:00:00+00:00"
+PATH = f"/job/nightly/{RUN}"
 RUNNING = {"vendor": "apartmentiq", "conn_id": "apartmentiq_default", "vendor_state": "queued"}
+SUBMITTED = {"generation": 0, "key": "k", "submitted_at": "2026-11-28T22:00:03Z"}
+
+
+def tasks_with_other_jobs(theirs: str) -> dict[str, SeededJob]:
+    """Tasks whose notes name somebody else's job, by what says so; at "account" the id is the same."""
+    note = RUNNING | {"job_id": theirs}
+    landing = {"job_id": "ours", "vendor": "apartmentiq", "files": []}
+    return {
+        "wait": SeededJob(note, trigger={"conn_id": "apartmentiq_default", "job_id": "ours"}),
+        "connection": SeededJob(note, trigger={"conn_id": "batchcom_default", "job_id": theirs}),
+        "landing": SeededJob(note, xcoms={"return_value": landing}),
+        "record": SeededJob(note, record=SUBMITTED | {"job_id": "ours", "conn_id": "apartmentiq_default"}),
+        "account": SeededJob(note, record=SUBMITTED | {"job_id": theirs, "conn_id": "batchcom_default"}),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +44,7 @@ def vendor() -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def jobs(vendor: Emulator) -> dict[str, EmulatedJob]:
-    names = ("asked", "cancelled", "kept", "foreign")
+    names = ("asked", "cancelled", "kept", "foreign", "agreed", "ended", "down")
     return {name: vendor.add_job("apartmentiq", state="running") for name in names}
 
 
@@ -44,7 +63,15 @@ def acting(
         for name, job in jobs.items()
     ]
     seeded.append(SeededJob(note=RUNNING, task_id="unsubmitted", state="failed"))
+    agreed = next(each for each in seeded if each.task_id == "agreed")
+    agreed.trigger = {"conn_id": "apartmentiq_default", "job_id": jobs["agreed"].id}
+    agreed.record = SUBMITTED | agreed.trigger
+    for name, task in tasks_with_other_jobs(jobs["kept"].id).items():
+        seeded.append(replace(task, task_id=name, state="deferred" if task.trigger else "running", hours_ago=1))
+    in_private = RUNNING | {"job_id": jobs["kept"].id, "conn_id": PRIVATE_CONNECTION}
+    seeded.append(SeededJob(note=in_private, task_id="private", state="running"))
     connections = {conn_id: json.dumps(each) for conn_id, each in vendor.connections().items()}
+    connections[PRIVATE_CONNECTION] = connections["apartmentiq_default"]
     with ui_server(tmp_path_factory.mktemp("home"), seeded, connections, NO_PROXY="*") as running:
         yield running
 
@@ -146,3 +173,110 @@ def test_a_connection_is_asked(acting: UiServer) -> None:
     with acting.browser("viewer") as browser:
         token = token_of(browser.get("/").text)
         assert browser.post("/connection/ask", data=form | {"form_token": token}).status_code == 403
+
+
+def own_token(server: UiServer, user: str, action: str, task_id: str, conn_id: str, job_id: str) -> str:
+    """The token that the page would give a user, who could make it without the page, too."""
+    facts = (action, "nightly", RUN, task_id, "-1", conn_id, job_id)
+    return hmac.new(server.tokens[user].encode(), "\0".join(facts).encode(), hashlib.sha256).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("user", "task_id", "conn_id"),
+    [("user", "kept", "apartmentiq_default"), ("stranger", "private", PRIVATE_CONNECTION)],
+    ids=["of no connection", "not of this one"],
+)
+def test_who_may_not_read_the_connection_gets_neither(
+    acting: UiServer, vendor: Emulator, jobs: dict[str, EmulatedJob], user: str, task_id: str, conn_id: str
+) -> None:
+    why = f"need the right to read connection {conn_id}."
+    sent = len(vendor.requests)
+    with acting.browser(user) as browser:
+        page = browser.get(f"{PATH}/{task_id}/-1").text
+        assert jobs["kept"].id in page
+        assert why in page
+        assert "form_token" not in page
+        confirmation = browser.get(f"{PATH}/{task_id}/-1/cancel")
+        assert (confirmation.status_code, why in confirmation.text) == (403, True)
+        for action in ("ask", "cancel"):
+            token = own_token(acting, user, action, task_id, conn_id, jobs["kept"].id)
+            refused = post(browser, f"{PATH}/{task_id}/-1/{action}", token)
+            assert (refused.status_code, why in refused.text) == (403, True)
+    assert len(vendor.requests) == sent
+    with acting.browser("op") as browser:  # who may
+        assert "form_token" in browser.get(f"{PATH}/{task_id}/-1").text
+
+
+@pytest.mark.parametrize(
+    "where", ["wait", "connection", "landing", pytest.param("record", marks=needs_task_state_store)]
+)
+def test_a_note_that_names_another_job_than_the_task_has(
+    acting: UiServer, vendor: Emulator, jobs: dict[str, EmulatedJob], where: str
+) -> None:
+    """Anybody who may write XComs can write a note, and wait for an admin to press the button."""
+    why = f"and its {'wait' if where == 'connection' else where} another: nothing is sent."
+    sent = len(vendor.requests)
+    with acting.browser() as browser:
+        page = browser.get(f"{PATH}/{where}/-1").text
+        assert why in page
+        assert "form_token" not in page
+        for action in ("ask", "cancel"):
+            token = own_token(acting, "admin", action, where, "apartmentiq_default", jobs["kept"].id)
+            refused = post(browser, f"{PATH}/{where}/-1/{action}", token)
+            assert (refused.status_code, why in refused.text) == (409, True)
+    assert len(vendor.requests) == sent
+
+
+@needs_task_state_store
+def test_a_note_that_names_another_account_than_the_record(
+    acting: UiServer, vendor: Emulator, jobs: dict[str, EmulatedJob]
+) -> None:
+    sent = len(vendor.requests)
+    with acting.browser() as browser:
+        for action in ("ask", "cancel"):
+            token = own_token(acting, "admin", action, "account", "apartmentiq_default", jobs["kept"].id)
+            answer = post(browser, f"{PATH}/account/-1/{action}", token)
+            assert answer.status_code == 200
+            assert "submitted its job to another account" in answer.text
+    assert len(vendor.requests) == sent
+
+
+def test_what_the_record_and_the_wait_agree_on_is_asked_for(acting: UiServer, jobs: dict[str, EmulatedJob]) -> None:
+    with acting.browser() as browser:
+        token = token_of(browser.get(f"{PATH}/agreed/-1").text)
+        assert token == own_token(acting, "admin", "ask", "agreed", "apartmentiq_default", jobs["agreed"].id)
+        assert "(running)" in post(browser, f"{PATH}/agreed/-1/ask", token).text
+        # The connection is part of what the form has shown.
+        token = own_token(acting, "admin", "ask", "agreed", "batchcom_default", jobs["agreed"].id)
+        assert post(browser, f"{PATH}/agreed/-1/ask", token).status_code == 403
+
+
+def test_a_job_that_has_ended_is_not_called_cancelled(acting: UiServer, jobs: dict[str, EmulatedJob]) -> None:
+    jobs["ended"].finish()
+    with acting.browser() as browser:
+        token = token_of(browser.get(f"{PATH}/ended/-1/cancel").text)
+        answer = post(browser, f"{PATH}/ended/-1/cancel", token).text
+    assert "It had ended: nothing was cancelled" in answer
+    assert "(succeeded)" in answer
+
+
+def test_a_vendor_that_is_down_is_asked_once(acting: UiServer, vendor: Emulator, jobs: dict[str, EmulatedJob]) -> None:
+    """A thread of the API server, of which there are few, waits for it."""
+    down = [
+        Fault("status", vendor="apartmentiq", operation="status", path_contains=jobs["down"].id, times=99),
+        Fault("status", vendor="revenuebase", operation="balance", after=1, times=99),
+    ]
+    for fault in down:
+        vendor.add_fault(fault)
+    sent = len(vendor.requests)
+    with acting.browser() as browser:
+        for action in ("ask", "cancel"):
+            token = own_token(acting, "admin", action, "down", "apartmentiq_default", jobs["down"].id)
+            answer = post(browser, f"{PATH}/down/-1/{action}", token).text
+            assert "That did not work" in answer
+            assert "VendorUnavailableError" in answer
+        form = {"form_token": token_of(browser.get("/").text), "conn_id": "revenuebase_default"}
+        assert "VendorUnavailableError" in browser.post("/connection/ask", data=form).text
+    asked = [(request.vendor, request.operation) for request in vendor.requests[sent:] if request.operation != "token"]
+    assert asked == [("apartmentiq", "status")] * 2 + [("revenuebase", "balance")] * 2
+    vendor.clear_faults()

@@ -9,6 +9,9 @@ import pytest
 from tests.support.ui_server import UiServer
 from tests.ui.conftest import SIGNATURE
 
+# Of five days ago, and of twenty (tests/ui/test_odd_notes.py).
+OLD_WAITS = ["p-2", "waits", "waits", "waits"]
+
 
 def shown(server: UiServer, query: str = "", user: str | None = "admin") -> str:
     with server.browser(user) as browser:
@@ -22,10 +25,11 @@ def job_ids(page: str) -> list[str]:
     return re.findall(r'<td class="path"><a href="/batchdl/job/[^"]+">([^<]+)</a>', page)
 
 
-def test_jobs_of_the_last_days_the_newest_first(server: UiServer) -> None:
+def test_jobs_of_the_last_days_the_newest_first_and_all_that_wait(server: UiServer) -> None:
     page = shown(server)
-    assert job_ids(page) == ["p-1", "not submitted", "not submitted", "exp-7", "41001", "secret-job"]
-    assert "6 jobs, page 1 of 1" in page
+    recent = ["p-1", "not submitted", "not submitted", "exp-7", "41001", "secret-job"]
+    assert job_ids(page) == [*recent, *OLD_WAITS]
+    assert "10 jobs, page 1 of 1" in page
 
 
 def test_what_a_row_says(server: UiServer) -> None:
@@ -41,7 +45,7 @@ def test_what_a_row_says(server: UiServer) -> None:
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("?vendor=proofy", ["p-1", "not submitted"]),
+        ("?vendor=proofy", ["p-1", "not submitted", *OLD_WAITS]),
         ("?conn_id=batchcom_default", ["exp-7"]),
         ("?dag_id=nightly", ["41001"]),
         ("?dag_id=nightly&task_id=land", ["41001"]),
@@ -49,11 +53,11 @@ def test_what_a_row_says(server: UiServer) -> None:
         ("?job_id=%20exp-7", ["exp-7"]),
         ("?job_id=exp", []),
         ("?state=failed", ["exp-7"]),
-        ("?state=waiting", ["p-1"]),
+        ("?state=waiting", ["p-1", *OLD_WAITS]),
         ("?state=retrying", ["not submitted"]),
         ("?state=done&vendor=revenuebase", ["41001"]),
         ("?state=other", ["not submitted"]),
-        ("?days=7&vendor=proofy", ["p-1", "not submitted", "p-2", "p-0"]),
+        ("?days=7&vendor=proofy", ["p-1", "not submitted", "p-2", "p-0", *OLD_WAITS[1:]]),
         ("?vendor=nobody", []),
         ("?vendor='%20OR%201=1%20--", []),
         ("?page=2", []),
@@ -92,8 +96,8 @@ def test_who_may_not_see_connections_sees_those_of_jobs(server: UiServer) -> Non
 
 def test_who_may_not_read_a_dag_does_not_see_its_jobs(server: UiServer) -> None:
     page = shown(server, user="stranger")
-    assert job_ids(page) == ["p-1", "not submitted", "not submitted", "exp-7", "41001"]
-    assert "5 jobs" in page
+    assert job_ids(page) == ["p-1", "not submitted", "not submitted", "exp-7", "41001", *OLD_WAITS]
+    assert "9 jobs" in page
     assert "apartmentiq" not in page
     with server.browser("stranger") as browser:
         assert browser.get("/?dag_id=private").status_code == 403
