@@ -21,7 +21,7 @@ from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
 from tests.support.airflow_api import ExecutionApi
-from tests.support.airflow_features import needs_task_state_store
+from tests.support.airflow_features import needs_masked_fields, needs_task_state_store
 from tests.support.airflow_jobs import ADDRESSES, work
 
 ALL: list[type[BaseOperator]] = [
@@ -76,6 +76,7 @@ def test_file_and_destination_are_rendered(connections: Emulator, api: Execution
     assert api.rendered[("run", -1)]["destination"] == f"{tmp_path}/out/2026-01-01/"
 
 
+@needs_masked_fields
 def test_a_secret_in_a_template_is_not_shown(connections: Emulator, api: ExecutionApi) -> None:
     """A user may hand the key itself to a request; Airflow masks what our hooks have told it about."""
     key = connections.credentials["proofy"].password

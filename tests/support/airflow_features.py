@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
-from inspect import signature
+from inspect import getsource, signature
 
 import airflow
 import airflow.sdk
@@ -13,7 +13,7 @@ import pytest
 from airflow.providers_manager import ProvidersManager
 from airflow.sdk.api.client import Client
 from airflow.sdk.definitions.context import Context
-from airflow.sdk.execution_time import context
+from airflow.sdk.execution_time import context, task_runner
 from airflow.sdk.execution_time.supervisor import InProcessTestSupervisor
 from packaging.version import Version
 
@@ -47,6 +47,7 @@ __all__ = [
     "needs_any_extra",
     "needs_asset_partitions",
     "needs_asset_state_store",
+    "needs_masked_fields",
     "needs_provider_commands",
     "needs_retry_policy",
     "needs_shared_streams",
@@ -79,6 +80,8 @@ needs_asset_partitions = _needs(
     hasattr(context.OutletEventAccessor, "add_partitions"), "partitions of one's own for events"
 )
 needs_asset_state_store = _needs(hasattr(context, "AssetStateStoreAccessors"), "asset state store")
+# https://github.com/apache/airflow/pull/58767
+needs_masked_fields = _needs("redact(" in getsource(task_runner), "masking of rendered fields in a task", "3.1.4")
 needs_shared_streams = _needs(find_spec("airflow.triggers.shared_stream") is not None, "streams that watchers share")
 needs_any_extra = _needs(Version(airflow.__version__) >= Version("3.2"), "connection whose extra is no object", "3.2")
 needs_provider_commands = _needs(hasattr(ProvidersManager, "cli_command_functions"), "commands of providers", "3.2")
