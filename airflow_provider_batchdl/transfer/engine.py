@@ -199,10 +199,17 @@ class Transfer:
                 self._write(sink, chunk)
                 if meter.source_bound and self._divisible(stream, meter.rate):
                     return self._divide(range_client, stream, sink, meter)
+            self._refuse_early_end(stream)
             if self._head is not None and self._head is not stream:
                 self._head.ended_with(stream)
         finally:
             stream.close()
+
+    def _refuse_early_end(self, stream: ResultStream) -> None:
+        """Refuse the end of a 206 before that of its range: without a length of its own, nothing else shows the cut."""
+        total = stream.identity.total
+        if stream.status == 206 and total is not None and not stream.coding and self._written < total:
+            raise InterruptedTransferError(f"A range response ended {total - self._written} bytes early.")
 
     def _write(self, sink: Sink, chunk: bytes) -> None:
         self._refuse_size(sink.written + len(chunk))

@@ -85,7 +85,8 @@ class ResponseHead:
             return None
         start, last, total = (None if text in (None, "*") else int(text) for text in match.groups())
         end = None if last is None else last + 1
-        if start is not None and end is not None and (end <= start or end > (MOST_BYTES if total is None else total)):
+        most = MOST_BYTES if total is None else total
+        if most > MOST_BYTES or (start is not None and end is not None and not start < end <= most):
             return None
         return ContentRange(start, end, total)
 
@@ -116,11 +117,21 @@ class ResponseHead:
 
     @property
     def is_whole(self) -> bool:
-        """True if a 200 is of the whole file; a ``Content-Range``, which is invalid there, may say otherwise."""
-        if "content-range" not in self.headers:
+        """True if the body is the whole file: a 200, or a 206 with all of its bytes (RFC 9110, section 15.3.7).
+
+        A 200 may have a ``Content-Range``, too, which has no meaning there, but may say that it is a part.
+        """
+        if self.status == 200 and "content-range" not in self.headers:
             return True
         found = self.content_range
-        return found is not None and found.start == 0 and found.end == found.total
+        if self.status not in (200, 206) or found is None or self.is_multipart:
+            return False
+        return found.start == 0 and found.end == found.total and self.framing.length in (None, found.total)
+
+    @property
+    def is_multipart(self) -> bool:
+        """True if the body has several ranges, each with a head of its own."""
+        return self.headers.get("content-type", "").lower().startswith("multipart/byteranges")
 
     @property
     def location(self) -> str | None:

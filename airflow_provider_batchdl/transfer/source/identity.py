@@ -89,6 +89,6 @@ def resumed_identity(head: ResponseHead, expected: Identity | None, start: int, 
         and (None in (found.modified, expected.modified) or found.modified == expected.modified)
         # A part need not repeat what the first response declared, its coding included.
         and (not found.codings or expected.codings in (None, found.codings))
-        and not head.headers.get("content-type", "").lower().startswith("multipart/byteranges")
+        and not head.is_multipart
     )
     return replace(expected, total=total) if as_asked and whole and same else None

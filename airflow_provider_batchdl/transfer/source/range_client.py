@@ -111,7 +111,7 @@ class RangeClient:
         same = resumed_identity(head, identity, offset, end) if requested else None
         if same is not None:
             return ResultStream(response, url, offset, same, head)
-        if head.status == 200 and head.is_whole and not head.fault:
+        if head.is_whole and not head.fault:
             return ResultStream(response, url, 0, head=head)
         response.close()
         if head.status == 416 and identity is not None and _ends_at(offset, identity, head):
@@ -144,8 +144,8 @@ class RangeClient:
         )
 
     def _unexpected(self, head: ResponseHead) -> UnexpectedResponseError:
-        whole = "the Content-Range of a part" if head.status == 200 and not head.is_whole else None
-        why = f": {head.fault or whole}" if head.fault or whole else ""
+        part = "its Content-Range is not that of the whole file" if head.status in (200, 206) else None
+        why = f": {head.fault or part}" if head.fault or part else ""
         return UnexpectedResponseError(
             f"The download request returned status {head.status}{why}.", status=head.status, **self._facts()
         )

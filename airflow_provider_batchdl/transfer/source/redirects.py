@@ -40,7 +40,10 @@ def _joined(current: str, reference: str) -> str:
     """
     if _ABSOLUTE.match(reference):
         return reference
-    scheme, _, rest = current.partition("#")[0].partition("?")[0].partition("://")
+    current = current.partition("#")[0]
+    if not reference:
+        return current
+    scheme, _, rest = current.partition("?")[0].partition("://")
     authority, slash, path = rest.partition("/")
     if reference.startswith("//"):
         return f"{scheme}:{reference}"

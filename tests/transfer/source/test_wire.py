@@ -29,6 +29,7 @@ from tests.transfer.conftest import ClientFor, left_in, local
 
 WHOLE = b"email,status\n" + b"".join(b"%d@example.com,Valid\n" % number for number in range(40))
 CUT = WHOLE[: WHOLE.index(b"@", len(WHOLE) // 4) + 3]
+ALL = f"Content-Range: bytes 0-{len(WHOLE) - 1}/{len(WHOLE)}"
 
 
 def chunks(body: bytes, size: int = 100) -> bytes:
@@ -267,12 +268,66 @@ class TestStatus:
         assert (error.retryable, error.retry_after, error.status) == (True, 7.0, int(status[:3]))
 
     @pytest.mark.parametrize(
-        "status", ["201 Created", "203 Changed", "205 Reset", "206 Part", "207 Many", "304 Same", "300 Choose", "299 x"]
+        "status", ["201 Created", "203 Changed", "205 Reset", "207 Many", "304 Same", "300 Choose", "299 x"]
     )
     def test_no_file(self, land: Landed, status: str) -> None:
         lines = [f"Content-Length: {len(WHOLE)}", f"Content-Range: bytes 0-{len(WHOLE) - 1}/{len(WHOLE)}"]
         error = land.refused(answer(WHOLE, *lines, status=status), error=UnexpectedResponseError)
         assert error.status == int(status[:3])
+
+    @pytest.mark.parametrize("length", [[], [f"Content-Length: {len(WHOLE)}"], ["Transfer-Encoding: chunked"]], ids=str)
+    def test_a_part_that_is_all_of_the_file(self, land: Landed, length: list[str]) -> None:
+        """Nobody asked for a range, and the size in it proves the file as a length would."""
+        body = chunks(WHOLE) if "Transfer-Encoding: chunked" in length else WHOLE
+        landing = land(answer(body, ALL, *length, status="206 Part"))
+        assert (land.content, landing.restarted) == (WHOLE, 0)
+        assert "content-length" in landing.verified_by
+        assert "Range" not in str(landing.to_dict())
+
+    @pytest.mark.parametrize("length", [[], ["Transfer-Encoding: chunked"]], ids=str)
+    def test_a_part_that_says_to_be_all_and_is_cut(self, land: Landed, length: list[str]) -> None:
+        body = chunks(CUT) if length else CUT
+        land.refused(answer(body, ALL, *length, status="206 Part"), error=TransferError)
+
+    def test_a_part_that_is_all_is_resumed(self, land: Landed) -> None:
+        half = len(WHOLE) // 2
+        rest = f"Content-Range: bytes {half}-{len(WHOLE) - 1}/{len(WHOLE)}"
+        first = answer(WHOLE[:half], ALL, 'ETag: "v1"', f"Content-Length: {len(WHOLE)}", status="206 Part")
+        landing = land(first, answer(WHOLE[half:], rest, 'ETag: "v1"', status="206 Part"))
+        assert (land.content, landing.resumed, landing.restarted) == (WHOLE, 1, 0)
+
+    def test_all_of_another_file_in_answer_to_a_range(self, land: Landed) -> None:
+        other = WHOLE.replace(b"Valid", b"Wrong")
+        first = answer(WHOLE[:200], 'ETag: "v1"', f"Content-Length: {len(WHOLE)}")
+        landing = land(first, answer(other, ALL, 'ETag: "v2"', status="206 Part"))
+        assert (land.content, landing.restarted) == (other, 1)
+
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            [f"Content-Range: bytes 0-{len(WHOLE) - 1}/*"],
+            [f"Content-Range: bytes 0-{len(WHOLE) - 1}/{len(WHOLE) + 1}"],
+            [f"Content-Range: bytes 1-{len(WHOLE)}/{len(WHOLE) + 1}"],
+            [f"Content-Range: bytes */{len(WHOLE)}"],
+            [f"Content-Range: lines 0-{len(WHOLE) - 1}/{len(WHOLE)}"],
+            [ALL, f"Content-Length: {len(WHOLE) - 1}"],
+            [ALL, f"Content-Length: {len(WHOLE) + 1}"],
+            [ALL, "Transfer-Encoding: gzip, chunked"],
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("status", ["206 Part", "200 OK"])
+    def test_a_part_that_is_not_all_of_the_file(self, land: Landed, status: str, lines: list[str]) -> None:
+        error = land.refused(answer(WHOLE, *lines, status=status), error=UnexpectedResponseError)
+        assert error.status == int(status[:3])
+
+    @pytest.mark.parametrize("lines", [[], [ALL, f"Content-Range: bytes 0-9/{len(WHOLE)}"]], ids=str)
+    def test_a_part_of_nobody_knows_what(self, land: Landed, lines: list[str]) -> None:
+        land.refused(answer(WHOLE, *lines, status="206 Part"), error=UnexpectedResponseError)
+
+    def test_several_parts_that_say_to_be_all(self, land: Landed) -> None:
+        media = "multipart/byteranges; boundary=x"
+        land.refused(answer(WHOLE, ALL, status="206 Part", media=media), error=UnexpectedResponseError)
 
     def test_a_vendors_refusal_is_its_own(self, emulator: Emulator, client_for: ClientFor, tmp_path: Path) -> None:
         job = emulator.add_job("revenuebase", result=ResultSpec(bytes=900, format="csv"), state="succeeded")
@@ -368,6 +423,19 @@ class TestVersions:
     def test_a_date_without_todays(self, land: Landed) -> None:
         assert self.after(land, [self.OLD], [self.RANGE, self.OLD], dated=False).restarted == 1
         assert land.content == OTHER
+
+    @pytest.mark.parametrize("framing", [[], ["Transfer-Encoding: chunked"]], ids=str)
+    def test_a_part_that_ends_early_is_resumed(self, land: Landed, framing: list[str]) -> None:
+        """Neither the end of a connection nor the last chunk shows that bytes are missing; the range does."""
+
+        def part(start: int, end: int) -> bytes:
+            said = f"Content-Range: bytes {start}-{len(WHOLE) - 1}/{len(WHOLE)}"
+            body = chunks(WHOLE[start:end]) if framing else WHOLE[start:end]
+            return answer(body, said, *VALIDATED, *framing, status="206 Partial Content")
+
+        first = answer(WHOLE[:HALF], *VALIDATED, f"Content-Length: {len(WHOLE)}")
+        landing = land(first, part(HALF, HALF + 50), part(HALF + 50, HALF + 60), part(HALF + 60, len(WHOLE)))
+        assert (land.content, landing.resumed, landing.restarted) == (WHOLE, 3, 0)
 
     def test_several_parts_in_one(self, land: Landed) -> None:
         body = b"--x\r\nContent-Type: text/csv\r\n\r\n" + OTHER[HALF:] + b"\r\n--x--\r\n"
