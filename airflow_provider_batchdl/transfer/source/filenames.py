@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from email.errors import HeaderParseError
+from email.header import decode_header
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from airflow_provider_batchdl.transfer.content.formats import WRAPPING_SUFFIXES
@@ -11,10 +13,13 @@ from airflow_provider_batchdl.transfer.content.formats import WRAPPING_SUFFIXES
 MAX_BYTES = 200
 """UTF-8 bytes of a name, so that `-part-0001` and a temporary file's affix still fit into the usual 255."""
 MAX_SUFFIX_BYTES = 32
+LONGEST_ENCODED = 1_000
+"""Characters of a name in encoded words that are decoded: the decoder takes quadratic time."""
 
 _ATTRIBUTE = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _PARAMETER = re.compile(rf';\s*({_ATTRIBUTE})\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)', re.DOTALL)
 _RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[0-9¹²³]|LPT[0-9¹²³])(?=\s*(?:\.|$))", re.IGNORECASE)
+_ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bq]\?[^?]*\?=", re.IGNORECASE)
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _FORBIDDEN = re.compile(r'[<>:"|?*]')
 _MANIFEST = "_manifest.json"
@@ -106,11 +111,27 @@ def _after_type(header: str) -> str:
 
 def _plain_value(value: str) -> str:
     name = _unquote_string(value)
+    if len(name) <= LONGEST_ENCODED and _ENCODED_WORD.search(name) and (decoded := _decoded_words(name)):
+        return decoded
     # Header bytes reach us as ISO-8859-1 (RFC 9110 §5.5); servers that send raw UTF-8 are more common than umlauts.
     try:
         return name.encode("latin-1").decode("utf-8")
     except UnicodeError:
         return name
+
+
+def _decoded_words(name: str) -> str:
+    """`=?UTF-8?B?w7wuY3N2?=` decoded (RFC 2047); "" where it is none.
+
+    The header has no such words (RFC 6266, appendix C), but servers written for mail put them there.
+    """
+    try:
+        return "".join(
+            text if isinstance(text, str) else text.decode((charset or "latin-1").partition("*")[0])
+            for text, charset in decode_header(name)
+        )
+    except (HeaderParseError, LookupError, ValueError):  # of the encoding, the charset, the bytes
+        return ""
 
 
 def _unquote_string(value: str) -> str:

@@ -31,8 +31,24 @@ from airflow_provider_batchdl.transfer.source.filenames import MAX_BYTES, part_n
         ("attachment; filename*=nonsense; filename=x.csv", "x.csv"),
         ('attachment; filename="a\\"b.csv"', "a_b.csv"),
         ('attachment; filename="semi;colon.csv"', "semi;colon.csv"),
-        # RFC 2047 is not for this header; its words stay as they are.
-        ('attachment; filename="=?UTF-8?Q?x?="', "=_UTF-8_Q_x_="),
+        # RFC 2047 is not for this header, but servers that were written for mail use it there.
+        ('attachment; filename="=?UTF-8?B?w7xiZXJzaWNodC5jc3Y=?="', "übersicht.csv"),
+        ('attachment; filename="=?utf-8?Q?=C3=BCber_sicht.csv?="', "über sicht.csv"),
+        ("attachment; filename==?utf-8?q?a=2Ecsv?=", "a.csv"),
+        ('attachment; filename="=?ISO-8859-15?Q?=A4.csv?="', "€.csv"),
+        ('attachment; filename="=?Shift_JIS?B?k/qWey5jc3Y=?="', "日本.csv"),
+        ('attachment; filename="=?utf-8*en?Q?x.csv?="', "x.csv"),
+        ('attachment; filename="=?UTF-8?Q?export?=.csv.gz"', "export.csv.gz"),
+        # A character whose two bytes are in two words.
+        ('attachment; filename="=?utf-8?Q?a=C3?= =?utf-8?Q?=BC.csv?="', "aü.csv"),
+        ('attachment; filename="=?UTF-8?B?Li4vLi4vZXRjL3Bhc3N3ZA==?="', "passwd"),
+        ('attachment; filename="=?utf-7?Q?a+2AA-.csv?="', "a.csv"),
+        # What is no word of any charset stays as it is.
+        ('attachment; filename="=?UTF-8?B?A?=.csv"', "=_UTF-8_B_A_=.csv"),
+        ('attachment; filename="=?UTF-8?Q?=FF?=.csv"', "=_UTF-8_Q_=FF_=.csv"),
+        ('attachment; filename="=?rot13?Q?x?=.csv"', "=_rot13_Q_x_=.csv"),
+        ('attachment; filename="=?UTF-8?X?x?=.csv"', "=_UTF-8_X_x_=.csv"),
+        ('attachment; filename="=?.csv"', "=_.csv"),
         # Percent signs mean something only in the extended form.
         ('attachment; filename="50%25.csv"', "50%25.csv"),
         # Raw UTF-8 that an HTTP library read as ISO-8859-1.
@@ -102,6 +118,15 @@ def test_long_names_keep_their_suffix() -> None:
     assert MAX_BYTES - 1 <= len(name.encode()) <= MAX_BYTES
     assert safe_filename(None, fallback="CON" + " " * 300 + "x.csv") == "file-CON.csv"
     assert len(safe_filename(None, fallback="x." + "y" * 300)) == MAX_BYTES
+
+
+def test_too_many_encoded_words_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decode(name: str) -> list[tuple[str, None]]:
+        raise AssertionError(f"{len(name)} characters, and its time grows with their square")
+
+    monkeypatch.setattr(filenames, "decode_header", decode)
+    for name in ("=?a?q?" * 10_000, "=?a?q?" * 10_000 + "?=", "=?a?q?x?= " * 101):
+        assert safe_filename(f'attachment; filename="{name}"', fallback="x").startswith("=_a_q_")
 
 
 anything = st.text() | st.text(alphabet="./\\:\"'%;=* aC\u202e\x00\u0301conNUL", max_size=40)
