@@ -215,7 +215,8 @@ class Answers(ABC):
 
         Args:
             job_id: the job whose result it is.
-            members: the top-level members, where the result is one JSON object.
+            members: the top-level members, where the result is one JSON object; of a large one, lists in them have only
+                their first item.
 
         Raises:
             ResultNotReadyError: the result is not complete by its own words.

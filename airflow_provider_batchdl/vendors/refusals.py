@@ -92,10 +92,10 @@ def status_within(body: object) -> int | None:
 
 
 def is_bare_error(body: Mapping[str, Any]) -> bool:
-    """True if a JSON object has only members that errors have, one of text among them: no row of data has."""
+    """True if a JSON object has only members that errors have, one of text among them, and no rows: no data has."""
     body = lowered(body)
     named = any(name in body for name in (*_WORDS, *_FLAGS, "title", "success", "ok")) or _says_failed(body)
-    return (set(body) <= _OF_ERRORS and named) or _is_problem(body)
+    return (set(body) <= _OF_ERRORS and named and not _has_rows(body)) or _is_problem(body)
 
 
 def only_tells(body: Mapping[str, Any]) -> bool:
@@ -104,6 +104,13 @@ def only_tells(body: Mapping[str, Any]) -> bool:
     words = any(isinstance(body.get(name), str | list | dict) and body[name] for name in _WORDS)
     rows = any(isinstance(body.get(name), list) and body[name] for name in ("data", "result"))
     return words and not rows and not any(body.get(name) is True for name in ("success", "ok"))
+
+
+def _has_rows(body: Mapping[str, Any]) -> bool:
+    """True if an object has rows of data, and only says of some records that they failed."""
+    says_no = _says_failed(body) or any(body.get(name) is False for name in ("success", "ok"))
+    lists = (body[name] for name in ("data", "result") if isinstance(body.get(name), list))
+    return not says_no and any(each and not isinstance(each[0], str | int | float) for each in lists)
 
 
 def is_bare_job(body: Mapping[str, Any]) -> bool:

@@ -94,3 +94,43 @@ def test_an_object_of_the_users_lands(emulator: Emulator, client_for: ClientFor,
     emulator.add_fault(Fault("status", operation="download", status=200, body=text, content_type="application/json"))
     download(client_for("revenuebase"), job.id, local(tmp_path / "x.json"))
     assert (tmp_path / "x.json").read_text() == text
+
+
+ROW = {"email": "a@example.com", "status": "Valid"}
+LARGE_ERRORS: list[object] = [
+    {"error": "no", "trace": "x" * 200_000},
+    {"detail": [{"loc": ["body", 5], "msg": "field required", "type": "missing"}] * 3_000},
+    {"message": "no", "errors": {"property_ids": ["is invalid"] * 20_000}},
+    {"success": False, "message": "no", "data": [{"field": "x", "why": "required"}] * 5_000},
+]
+LARGE_ROWS: list[object] = [
+    {"message": "all is well", "emails": [ROW] * 3_000},
+    {"message": "OK", "code": 200, "result": [ROW] * 3_000},
+    {"message": "Conflict", "data": [ROW] * 3_000},
+    {"errors": [{"line": 3, "why": "no mailbox"}], "data": [ROW] * 3_000},
+    {"error": "two of them failed", "data": {"rows": [ROW] * 3_000}},
+    {"detail": "x" * 200_000, "rows": 5},
+]
+
+
+@pytest.mark.parametrize("media", ["application/json", "text/csv", "application/x-ndjson", ""])
+@pytest.mark.parametrize("body", LARGE_ERRORS, ids=lambda body: str(body)[:30])
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_large_error_object(
+    emulator: Emulator, client_for: ClientFor, tmp_path: Path, vendor: str, body: object, media: str
+) -> None:
+    refused(emulator, client_for, tmp_path, vendor, body, media, "download")
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl", "csv"])
+@pytest.mark.parametrize("rows", [3_000, 1], ids=["large", "small"])
+@pytest.mark.parametrize("body", LARGE_ROWS, ids=lambda body: str(body)[:30])
+def test_a_large_object_with_rows_lands(
+    emulator: Emulator, client_for: ClientFor, tmp_path: Path, body: dict[str, object], rows: int, suffix: str
+) -> None:
+    body = {name: each[:rows] if isinstance(each, list) else each for name, each in body.items()}
+    job = emulator.add_job("revenuebase", result=ResultSpec(bytes=3_000), state="succeeded")
+    text, media = json.dumps(body), {"json": "application/json", "jsonl": "application/jsonl", "csv": "text/csv"}
+    emulator.add_fault(Fault("status", operation="download", status=200, body=text, content_type=media[suffix]))
+    download(client_for("revenuebase"), job.id, local(tmp_path / f"x.{suffix}"))
+    assert (tmp_path / f"x.{suffix}").read_text() == text

@@ -5,6 +5,7 @@ Everything works incrementally in constant memory, in any chunking.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from airflow_provider_batchdl.transfer.content.formats import Format, by_magic, 
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.transfer.content.base import ContentCheck
+    from airflow_provider_batchdl.transfer.content.document import JsonCheck
 
 __all__ = ["Content", "ContentReport"]
 
@@ -48,6 +50,8 @@ class Content:
         self._head = bytearray()
         self._size = 0
         self._check: ContentCheck | None = None
+        self._object: JsonCheck | None = None
+        """Reads the members of a large file that begins like an object, whatever it is declared to be."""
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes.
@@ -55,13 +59,27 @@ class Content:
         Raises:
             UnexpectedResponseError: the file is a page or a store's error message.
         """
+        before = self._size
         self._size += len(data)
         if len(self._head) < head.SMALL:
             self._head += data[: head.SMALL - len(self._head)]
         if self._check is not None:
             self._check.feed(data)
         elif self._size >= head.HEAD:
-            self._begin().feed(bytes(self._head) + data[len(data) - (self._size - len(self._head)) :])
+            self._begin().feed(self._all_so_far(data))
+        if before <= head.SMALL < self._size and self._begins_as_object():
+            self._object, data = _json_check(), self._all_so_far(data)
+        if self._object is not None:
+            self._object.feed(data)
+            self._object = self._object if self._object.may_be_object else None
+
+    def _all_so_far(self, last: bytes) -> bytes:
+        """The first bytes, to the end of the chunk in which they became enough."""
+        return bytes(self._head) + last[len(last) - (self._size - len(self._head)) :]
+
+    def _begins_as_object(self) -> bool:
+        is_json = self._declared is not None and self._declared.name == "json"  # whose check shows members itself
+        return not is_json and head.begins_as_object(bytes(self._head[: head.HEAD]))
 
     def finish(self) -> ContentReport:
         """The report on the whole content.
@@ -74,9 +92,13 @@ class Content:
             check = self._begin()
             check.feed(bytes(self._head))
         report = check.finish()
+        members: Mapping[str, object] = {}
         if self._size <= head.SMALL:
             members = head.small_object(bytes(self._head))
-            report = replace(report, members={**report.members, **members}) if members else report
+        elif self._object is not None:
+            members = self._object.finish().members
+        if members:
+            report = replace(report, members={**report.members, **members})
         if not self._size and not self._proven:
             return replace(report, error=TruncatedDownloadError("The download is empty, and nothing says that it is."))
         return report
@@ -127,6 +149,12 @@ class Content:
             return PackedCheck(declared.name, declared.decompressor, Content(None, inner, proven=True))
         except ImportError:  # a Python built without the library
             return Unchecked()
+
+
+def _json_check() -> JsonCheck:
+    from airflow_provider_batchdl.transfer.content.document import JsonCheck
+
+    return JsonCheck(proven=True)
 
 
 def _not_what_it_is(kind: str, start: bytes) -> TruncatedDownloadError | UnexpectedResponseError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 
 import msgspec
 
@@ -23,6 +24,12 @@ _VALUE = msgspec.json.Decoder(msgspec.Raw)
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _SPACE = b" \t\r\n"
+
+_SHOWN = 4096
+"""Bytes of a list or an object in a member that the vendor sees as it is; of a larger one it sees a part."""
+_MOST_SHOWN = 64
+"""Members of an object that may be an error or a job's state; of one with more, only scalars are shown."""
+_DEEPEST_SHOWN = 3
 _OPEN, _CLOSE, _COMMA = b"[],"
 _STRING = rb'"(?:[^"\\]|\\.)*+"'
 _SCALAR = rb"(?:" + _STRING + rb"|[-+.\w]++)"
@@ -56,6 +63,11 @@ class JsonCheck(Blocks):
         self._lost = False
         self._last = b""
         self._lines: JsonLinesCheck | None = None
+
+    @property
+    def may_be_object(self) -> bool:
+        """False once it is certain that there are no members to show: it is JSON lines, or larger than is held."""
+        return self._lines is None and not self._lost
 
     def _block(self, block: bytes) -> None:
         if self._lines is not None:
@@ -145,17 +157,13 @@ class JsonCheck(Blocks):
             _VALUE.decode(whole)
             # A number may have lost its last digits.
             return ContentReport("json", end="open" if whole.rstrip(_SPACE)[-1:].isdigit() else "own")
+        values = _members_of(whole)
+        members = _for_vendor(values)
         if self._records and not self._rows:
-            _VALUE.decode(whole)
-            return ContentReport("jsonl-end", 1, end="open")
-        values = {name: bytes(value) for name, value in _MEMBERS.decode(whole).items()}
+            return ContentReport("jsonl-end", 1, members, end="open")
         arrays = [value for value in values.values() if value[:1] == b"["]
         rows = self._rows + len(_ITEMS.decode(arrays[0])) if len(arrays) == 1 else None
-        texts = {
-            name: value.decode("utf-8", "replace") for name, value in values.items() if value[:1] not in (b"[", b"{")
-        }
-        scalars = {name: json.loads(text) for name, text in texts.items()}
-        return ContentReport("json", rows, scalars, end="own")
+        return ContentReport("json", rows, members, end="own")
 
     def _invalid(self, rest: bytes, why: str) -> ContentReport:
         whole = (self._start or b"") + rest
@@ -167,6 +175,33 @@ class JsonCheck(Blocks):
         if at_its_end or why.startswith("Input data was truncated"):
             return ContentReport(error=TruncatedDownloadError(_CUT))
         return ContentReport(error=UnexpectedResponseError("The download was declared as JSON but is not valid."))
+
+
+def _members_of(whole: bytes) -> dict[str, bytes]:
+    return {name: bytes(value) for name, value in _MEMBERS.decode(whole).items()}
+
+
+def _for_vendor(values: Mapping[str, bytes], depth: int = 0) -> dict[str, object]:
+    """The members of an object, for the vendor to judge: each by its name, and as much of it as an error needs."""
+    scalars_only = len(values) > _MOST_SHOWN or depth > _DEEPEST_SHOWN
+    return {
+        name: None if scalars_only and value[:1] in (b"[", b"{") else _shown(value, depth)
+        for name, value in values.items()
+    }
+
+
+def _shown(value: bytes, depth: int) -> object:
+    """A member's value; of a large list its first item, of a large object what `_for_vendor` leaves of it."""
+    is_large = len(value) > _SHOWN
+    try:
+        if is_large and value[:1] == b"{":
+            return _for_vendor(_members_of(value), depth + 1)
+        if is_large and value[:1] == b"[":
+            start = value[1:_SHOWN].decode("utf-8", "replace").lstrip()
+            return [json.JSONDecoder().raw_decode(start)[0]]
+        return json.loads(value.decode("utf-8", "replace"))
+    except (ValueError, *INVALID):  # an item that is large itself, a number of thousands of digits, deep nesting
+        return [None] if value[:1] == b"[" else None
 
 
 def _count(array: memoryview) -> int | None:

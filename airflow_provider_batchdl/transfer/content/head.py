@@ -12,7 +12,7 @@ from airflow_provider_batchdl.transfer.content.formats import Format, by_magic
 HEAD = 4096
 """Bytes in which a page or a store's error message shows."""
 SMALL = 64 << 10
-"""Largest whole file that may be an error object."""
+"""Largest whole file that is parsed whatever it is called, since it may be an error object; see `Content`."""
 
 # Possessive: there is one way to read comments, or some dozens of them would be read in billions.
 _PROLOGUE = rb"(?is)\s*+(?:<\?xml[^>]*+>\s*+)?+(?:<!--(?:(?!-->).)*+-->\s*+)*+"
@@ -32,6 +32,7 @@ _STORE_ERROR = re.compile(
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 _BLANK = b"\xff\xfe\0 \t\r\n"  # also in such text
 _JSON = re.compile(rb'\s*(?:\{\s*["}]|\[\s*[\[{"\]])')
+_OBJECT = re.compile(rb'\s*\{\s*"')
 
 
 def refuse_page(head: bytes) -> None:
@@ -60,6 +61,11 @@ def small_object(whole: bytes) -> dict[str, object]:
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict) and set(value[0]) == {"error"}:
         value = value[0] if isinstance(value[0]["error"], dict) else None
     return value if isinstance(value, dict) else {}
+
+
+def begins_as_object(head: bytes) -> bool:
+    """True where the first bytes may be those of a JSON object, or of JSON lines."""
+    return _OBJECT.match(head.removeprefix(BOM)) is not None
 
 
 def is_text(head: bytes) -> bool:

@@ -85,7 +85,7 @@ class JsonLinesCheck(Blocks):
 def is_value(text: bytes) -> bool:
     """True where `text` is one JSON value; NaN and other things that Python accepts are no cut."""
     try:
-        json.loads(text)
+        json.loads(text, parse_int=float)  # Python reads no whole number of more than some thousand digits
     except (ValueError, RecursionError):
         return False
     return True

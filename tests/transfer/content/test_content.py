@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import json
 import time
+from typing import Any
 
 import pytest
 
@@ -97,13 +99,53 @@ def test_an_error_object_is_shown_to_the_vendor_whatever_its_words_are_encoded_i
         b'{"error": "no"}\n{"error": null}\n',
         b'[{"error": "no"}]',
         b"error,message\n1,2\n",
-        b'{"error": "no", "rows": "' + b"x" * SMALL + b'"}',
         b"{not JSON}",
     ],
 )
 def test_a_result_that_speaks_of_errors_is_none(text: bytes) -> None:
     for name in ("x.jsonl", "x.csv", None):
         assert report_on(name, text, proven=True).members == {}
+
+
+LARGE = "x" * 2 * SMALL
+OBJECTS: list[dict[str, Any]] = [
+    {"error": "no", "trace": LARGE},
+    {"trace": LARGE, "error": {"code": 5, "message": "no"}},
+    {"detail": [{"loc": ["body", 5], "msg": "field required", "type": "missing"}] * 5_000},
+    {"message": "no", "errors": {"property_ids": ["is invalid"] * 20_000}},
+]
+
+
+@pytest.mark.parametrize("proven", [True, False])
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("value", OBJECTS, ids=lambda value: str(value)[:20])
+def test_a_large_object_is_shown_to_the_vendor_whatever_it_is_called(
+    value: dict[str, Any], indent: int | None, name: str | None, proven: bool
+) -> None:
+    data = json.dumps(value, indent=indent).encode()
+    for step in (4_001, SMALL, None):
+        found = report_on(name, b"\xef\xbb\xbf" + data, proven=proven, step=step)
+        assert found.members.keys() == value.keys()
+        assert all(found.members.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"error": "no"}\n{"error": "no"}\n' * SMALL,
+        b'{"error": "%s"}\n{"error": "no"}\n' % (b"x" * 3 * SMALL),
+        b'{"error": "no", "trace": "%s' % (b"x" * 3 * SMALL),
+        b'{"error": "no", "trace": "%s"}' % (b"x" * 5_000_000),
+        b'{"error": "no"} and other text' + b"x" * 3 * SMALL,
+        b'{ "a,b" }\n' + b"1\n" * 3 * SMALL,
+    ],
+    ids=lambda data: str(data)[:40],
+)
+def test_what_is_large_and_no_object_has_no_members(data: bytes, name: str | None) -> None:
+    for step in (4_001, 1 << 20):
+        assert report_on(name, data, proven=True, step=step).members == {}
 
 
 FOREIGN = [

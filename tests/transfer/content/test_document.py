@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -30,6 +31,11 @@ def rows_of(value: Any) -> int | None:
     return len(arrays[0]) if len(arrays) == 1 else None
 
 
+def as_seen(members: Mapping[str, Any]) -> dict[str, Any]:
+    """What a vendor judges by: all names, scalars as they are, and whether lists and objects are empty."""
+    return {name: bool(each) if isinstance(each, (list, dict)) else each for name, each in members.items()}
+
+
 @pytest.mark.parametrize("block", [5, 16, BLOCK])
 @given(documents, sizes, st.booleans(), st.sampled_from([None, 0, 2]))
 def test_what_is_whole_passes_with_its_rows(
@@ -39,8 +45,7 @@ def test_what_is_whole_passes_with_its_rows(
     found = looked(data, cuts, block=block)
     assert (found.word, found.rows, found.end, found.error) == ("json", rows_of(value), "own", None)
     if isinstance(value, dict):
-        expected = {name: each for name, each in value.items() if not isinstance(each, (list, dict))}
-        assert found.members == expected
+        assert as_seen(found.members) == as_seen(value)
     assert looked(b"\xef\xbb\xbf" + data + b"\r\n \n", cuts).rows == rows_of(value)
 
 
@@ -172,3 +177,52 @@ def test_one_object_is_a_record_where_a_vendor_says_so(text: bytes, rows: int) -
         content.feed(text)
         found = content.finish()
         assert (found.rows, found.end) == (rows, "own" if text.startswith(b"[") else "open")
+
+
+ROW = {"email": "a@x.example", "tags": ["x" * 40] * 3}
+
+
+@pytest.mark.parametrize(
+    ("document", "seen"),
+    [
+        ({"message": "ok", "rows": [ROW] * 2_000}, {"message": "ok", "rows": [ROW]}),
+        ({"a": [[1] * 3_000] * 9, "b": [ROW]}, {"a": [None], "b": [ROW]}),
+        ({"a": {"b": {"c": [1] * 9_000, "d": "x" * 9_000}}}, {"a": {"b": {"c": [1], "d": "x" * 9_000}}}),
+        ({"a": {str(n): {"n": n} for n in range(900)}, "n": 1}, {"a": dict.fromkeys(map(str, range(900))), "n": 1}),
+        ({"trace": "x" * 200_000, "n": 5}, {"trace": "x" * 200_000, "n": 5}),
+        ({"a": [], "b": {}, "c": [1, {}], "d": None}, {"a": [], "b": {}, "c": [1, {}], "d": None}),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+@pytest.mark.parametrize("step", [None, 4_001])
+def test_of_a_large_member_a_part_is_shown(document: Any, seen: Any, step: int | None) -> None:
+    data = json.dumps(document).encode()
+    for records in (False, True):
+        check = JsonCheck(proven=True, records=records)
+        assert first_items(report_of(check, in_steps(data, step or len(data))).members) == first_items(seen)
+
+
+def first_items(value: Any) -> Any:
+    """The value with no more than one item in each list: how many are left depends on the blocks."""
+    if isinstance(value, Mapping):
+        return {name: first_items(each) for name, each in value.items()}
+    return [first_items(each) for each in value[:1]] if isinstance(value, list) else value
+
+
+def test_members_that_python_cannot_read_are_shown_as_none() -> None:
+    digits, deep, long = b"9" * 5_000, b"[" * 3_000 + b"]" * 3_000, b"x" * 5_000
+    data = b'{"a": %s, "b": 1, "d": "\xff", "e": {"\xff": "%s"}}' % (digits, long)
+    found = report_of(JsonCheck(proven=True), [data])
+    assert found.word == "json"
+    assert found.members == {"a": None, "b": 1, "d": "\ufffd", "e": None}
+    found = report_of(JsonCheck(proven=True), [b'{"a": %s}' % deep])
+    assert found.members in ({}, {"a": [None]})  # for msgspec it may be too deep, as for Python
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.jsonl"])
+def test_a_number_of_thousands_of_digits_is_json(name: str) -> None:
+    line = b'{"a": %s}' % (b"9" * 5_000)
+    for data, lines in ((line, 1), (line + b"\n", 1), (line + b"\n" + line, 2)):
+        is_document = lines == 1 and name == "x.json"
+        assert report_on(name, data, proven=True).word == ("json" if is_document else "jsonl-end")
+        assert judged(name, data) in {"own", "read-twice"}
