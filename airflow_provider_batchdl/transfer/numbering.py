@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
-from airflow_provider_batchdl.exceptions import EmptyResultError
+from airflow_provider_batchdl.exceptions import EmptyResultError, UnexpectedResponseError
 from airflow_provider_batchdl.jobs import RESULT
-from airflow_provider_batchdl.vendors.flows import refuse_links
+from airflow_provider_batchdl.vendors.flows import guarded, refuse_links
+from airflow_provider_batchdl.vendors.requests import ApiRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,8 +31,9 @@ def listed_files(vendor: Vendor, job: Job, *, on_empty: str) -> tuple[ResultFile
 
     Raises:
         EmptyResultError: there is none.
+        UnexpectedResponseError: the list contradicts itself, see `_distinct`.
     """
-    files = numbered(refuse_links(vendor, vendor.result_files(job), job.id))
+    files = numbered(_distinct(vendor, job, refuse_links(vendor, vendor.result_files(job), job.id)))
     if not any(file.kind == RESULT for file in files):
         others = ", ".join(dict.fromkeys(file.kind for file in files))
         message = f"{vendor.label} lists no result file for the job, which has succeeded{others and f', but {others}'}."
@@ -39,6 +41,41 @@ def listed_files(vendor: Vendor, job: Job, *, on_empty: str) -> tuple[ResultFile
             raise EmptyResultError(message, vendor=vendor.name, job_id=job.id)
         log.warning("%s (job %s, on_empty=%r)", message, job.id, on_empty)
     return files
+
+
+def _distinct(vendor: Vendor, job: Job, files: Sequence[ResultFile]) -> list[ResultFile]:
+    """The files, each of them once, however often the vendor lists it.
+
+    Raises:
+        UnexpectedResponseError: one request brings two of them that are said to differ: of these, one cannot be had.
+    """
+    once = list(dict.fromkeys(files))
+    if len(once) < len(files):
+        log.warning("%s lists a file of job %s more than once; it lands once", vendor.label, job.id)
+    first: dict[tuple[str, str], ResultFile] = {}
+    for file in once:
+        other = first.setdefault((file.kind, file.id), file)
+        request = None if other is file else _request_for(vendor, job, file)
+        if request is not None and request == _request_for(vendor, job, other):
+            raise UnexpectedResponseError(
+                f"{vendor.label} lists two files of the job with one id, and with other sizes, names or numbers.",
+                vendor=vendor.name,
+                job_id=job.id,
+            )
+    return once
+
+
+def _request_for(vendor: Vendor, job: Job, file: ResultFile) -> ApiRequest | None:
+    """The request that is answered with a file; None where the vendor has to be asked for it."""
+    flow = guarded(vendor, vendor.locate(job, file))
+    try:
+        next(flow)
+    except StopIteration as done:
+        request: object = done.value
+        return request if isinstance(request, ApiRequest) else None
+    finally:
+        flow.close()
+    return None
 
 
 def numbered(files: Sequence[ResultFile]) -> tuple[ResultFile, ...]:
