@@ -104,6 +104,11 @@ def _check_folder(path: str, *, is_folder: bool) -> None:
         read_only = hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY
         code = errno.EROFS if read_only else errno.EACCES
         raise OSError(code, os.strerror(code), folder)
+    sticky = os.stat(folder).st_mode & stat.S_ISVTX  # noqa: PTH116
+    if sticky and not is_folder and os.path.lexists(path):
+        owners = (0, os.stat(folder).st_uid, os.lstat(path).st_uid)  # noqa: PTH116
+        if os.geteuid() not in owners:
+            raise PermissionError(errno.EPERM, "in a sticky folder, only its owner may replace a file", path)
 
 
 def _check_bucket(place: Destination) -> None:

@@ -63,6 +63,31 @@ class TestLocal:
         assert "Give the worker's user write permission on the folder" in str(error)
         assert not error.retryable
 
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files of two users")
+    def test_a_file_that_only_its_owner_may_replace(self) -> None:
+        """As in `/tmp`: the folder can be written to, and the rename at the end would be refused."""
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder).chmod(0o1777)
+            (Path(folder) / "theirs.csv").write_text("")
+            (Path(folder) / "ours.csv").write_text("")
+            os.chown(f"{folder}/ours.csv", 65534, -1)
+            probe(local(f"{folder}/theirs.csv"), DEFAULTS)
+            os.seteuid(65534)
+            try:
+                error = refused(local(f"{folder}/theirs.csv"))
+                for each in ("ours.csv", "new.csv", ""):
+                    probe(local(f"{folder}/{each}"), DEFAULTS)
+            finally:
+                os.seteuid(0)
+            assert not error.retryable
+            assert "sticky" in str(error)
+
+    @pytest.mark.parametrize("name", ["gone/x.csv", "gone/a/x.csv", "loop/x.csv", "loop/"])
+    def test_a_link_in_the_path_that_leads_nowhere(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / "gone").symlink_to("nowhere")
+        (tmp_path / "loop").symlink_to("loop")
+        assert "link in the" in str(refused(local(f"{tmp_path}/{name}")))
+
     def test_a_read_only_mount(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """As a mount of root's own shows itself: `access` says no, and `statvfs` why."""
         real = os.statvfs(tmp_path)

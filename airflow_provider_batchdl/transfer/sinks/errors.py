@@ -11,7 +11,7 @@ from airflow_provider_batchdl._values.storable import words_of
 from airflow_provider_batchdl.exceptions import DestinationError
 
 _USERINFO = re.compile(r"(//[^/@\s:]*):[^/@\s]*@")
-_BOTOCORES = re.compile(r"^An error occurred \(\w+\) when calling the \w+ operation(?: \([^)]*\))?: ")
+_BOTOCORES = re.compile(r"^An error occurred \([\w.]+\) when calling the \w+ operation(?: \([^)]*\))?: ")
 _QUERY = re.compile(r"(://[^\s\"'?]*)\?[^\s\"']*")
 
 
@@ -53,6 +53,14 @@ _UNFINISHED = _Known(
 )
 _PERMISSION = _Known("Give the worker's user write permission on the folder or choose another destination.", final=True)
 _UNREACHABLE = _Known(_REACH, "the store cannot be reached")
+_BUSY = _Known("The store is overloaded or has a fault of its own; retry the task later.")
+_FULL = _Known("Free some space at the store, raise its quota, or choose another destination.", "the store is full")
+_KEY = _Known(
+    "Check that the key of the bucket's encryption exists and is enabled, and that the connection may use it.",
+    "the encryption key cannot be used",
+    final=True,
+)
+_OTHER_WRITER = _Known("Another writer is creating the same object right now; retry the task.")
 
 _BY_CODE = {
     "BadDigest": _Known(
@@ -73,6 +81,13 @@ _BY_CODE = {
         "The upload was aborted by something else (a lifecycle rule, a clean-up job); retry the task."
     ),
     "EntityTooLarge": _Known("The store accepts no object of this size; choose another destination.", final=True),
+    "RequestTimeTooSkewed": _Known(
+        "Set the worker's clock (NTP), then retry the task.", "the worker's clock differs from the store's"
+    ),
+    **dict.fromkeys(("ConditionalRequestConflict", "OperationAborted"), _OTHER_WRITER),
+    **dict.fromkeys(("InternalError", "ServiceUnavailable", "SlowDown", "500", "502", "503", "504"), _BUSY),
+    **dict.fromkeys(("QuotaExceeded", "StorageFull", "InsufficientStorage", "XMinioStorageFull", "507"), _FULL),
+    **dict.fromkeys(("KMS.DisabledException", "KMS.NotFoundException", "KMS.KMSInvalidStateException"), _KEY),
     # Azure's: https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes
     "ContainerNotFound": _NO_BUCKET,
     "InvalidResourceName": _Known(_BUCKET, "the container cannot have that name", final=True),
@@ -94,6 +109,8 @@ _BY_CODE = {
     ),
     "InvalidBlockList": _Known("Another writer has published the same object in the meantime; retry the task."),
     "Md5Mismatch": _Known("Bytes changed on their way to the store; retry the task."),
+    "LeaseIdMissing": _Known("Another program holds a lease on the blob: have it released, then retry the task."),
+    "ServerBusy": _BUSY,
 }
 _BY_STATUS = {
     401: _Known(_CREDENTIALS, final=True),
@@ -115,6 +132,19 @@ _BY_ERRNO = {
         "A part of the destination's path is a file, not a folder; correct the destination.", final=True
     ),
     errno.ENAMETOOLONG: _Known("Shorten the destination's file name.", final=True),
+    errno.ENOENT: _Known(
+        "Something removed a folder or a file in the meantime, or a link in the path leads nowhere; correct that, "
+        "then retry the task."
+    ),
+    errno.EEXIST: _Known("A link in the destination's path leads nowhere; correct the link or the destination."),
+    errno.ELOOP: _Known("A link in the destination's path leads back to itself; correct the link.", final=True),
+    errno.ESTALE: _Known("The folder's file system was unmounted or replaced in the meantime; retry the task."),
+    errno.EBUSY: _Known(
+        "Another process has the file, and then a retry helps; or something is mounted at it, which no file can "
+        "replace: mount its folder."
+    ),
+    errno.EMFILE: _Known("The worker has too many files open: raise its limit (ulimit -n)."),
+    errno.EILSEQ: _Known("The file system does not take this name; choose another one.", final=True),
 }
 _BY_TYPE = {
     "EndpointConnectionError": _UNREACHABLE,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, ended, no_object
+from airflow_provider_batchdl.transfer.sinks.local.partial import cut
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -39,8 +40,8 @@ class StagedSink:
         if not name:
             raise no_object(uri)
         self._folder = folder + slash
-        # `name` is cut so that stores with a 255-byte limit take the longer one; `*?[` would be a glob to fsspec.
-        self._name = "".join("_" if char in "*?[]" else char for char in name)[:60]
+        # Cut, so that stores with a 255-byte limit take the longer one; `*?[` would be a glob to fsspec.
+        self._name = cut("".join("_" if char in "*?[]" else char for char in name))
         self._file: Any = None
         self._finalized = False
         self._temporary = ""

@@ -58,3 +58,24 @@ def test_a_bucket_in_another_region(code: str) -> None:
     assert "cannot publish: the bucket is in another region" in error.message
     assert "region_name" in str(error)
     assert not error.retryable
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "remedy", "retryable"),
+    [
+        ("RequestTimeTooSkewed", "the worker's clock differs", "clock (NTP)", True),
+        ("ConditionalRequestConflict", "", "Another writer", True),
+        ("SlowDown", "", "retry the task later", True),
+        ("InternalError", "", "retry the task later", True),
+        ("QuotaExceeded", "the store is full", "Free some space", True),
+        ("KMS.DisabledException", "the encryption key cannot be used", "key of the bucket's encryption", False),
+    ],
+)
+def test_what_a_store_refuses_is_said_with_what_to_do(code: str, reason: str, remedy: str, retryable: bool) -> None:
+    answer = {"Error": {"Code": code, "Message": "The store's own words."}}
+    error = destination_error("s3://conn@lake/x", "publish", ClientError(answer, "CompleteMultipartUpload"))
+    assert reason in error.message
+    assert f"{code}: The store's own words" in error.message
+    assert "An error occurred" not in error.message
+    assert remedy in str(error)
+    assert error.retryable == retryable

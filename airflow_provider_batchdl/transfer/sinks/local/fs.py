@@ -51,9 +51,6 @@ def rename_unless_taken(path: str, target: str) -> None:
     """Rename `path` to `target`. Raises `FileExistsError` where that exists, or `OSError`."""
     try:
         os.link(path, target)
-        os.unlink(path)
-    except FileExistsError:
-        raise
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
@@ -63,6 +60,9 @@ def rename_unless_taken(path: str, target: str) -> None:
         if os.path.lexists(target):
             raise FileExistsError(errno.EEXIST, "it exists") from None
         os.replace(path, target)
+        return
+    with contextlib.suppress(OSError):  # it is published; whoever finds the other name removes it
+        os.unlink(path)
 
 
 def mode_of(path: str) -> int:

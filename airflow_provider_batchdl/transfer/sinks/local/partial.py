@@ -131,13 +131,13 @@ def lock(path: str) -> int | None:
     return None
 
 
-def lock_existing(path: str) -> int | None:
-    """As `lock`, but None where nothing is at `path`."""
+def lock_existing(path: str, *, second_name: bool = False) -> int | None:
+    """As `lock`, but None where nothing is at `path`; with `second_name`, also for a name that `link` left."""
     try:
         fd = os.open(path, _FLAGS)
     except OSError:
         return None
-    if _locked(fd) and _is_ours(fd, path):
+    if _locked(fd) and (_is_ours(fd, path) or (second_name and _is_second_name(path))):
         return fd
     os.close(fd)
     return None
@@ -197,8 +197,8 @@ def remove(path: str) -> None:
 
 def remove_if_unused(path: str) -> bool:
     """Remove a partial unless a process holds it; its record alone if that is all there is. Never raises."""
-    fd = lock_existing(path)
-    if fd is not None or _is_second_name(path):
+    fd = lock_existing(path, second_name=True)
+    if fd is not None:
         remove(path)
     elif os.path.lexists(path):
         return False
@@ -212,8 +212,27 @@ def remove_if_unused(path: str) -> bool:
 
 
 def cut(name: str) -> str:
-    """`name` as it appears in a partial's own."""
-    return os.fsdecode(os.fsencode(name)[: 255 - _AFFIX])
+    """`name` as it appears in a partial's own: never ending in half a character, which no store takes in a key."""
+    encoded = os.fsencode(name)
+    return name if len(encoded) <= 255 - _AFFIX else encoded[: 255 - _AFFIX].decode(errors="ignore")
+
+
+def leads_to(path: str, fd: int) -> bool:
+    """True if `path` is still a name of the open file; where somebody removed it, it may be another writer's."""
+    try:
+        return os.path.samestat(os.fstat(fd), os.lstat(path))
+    except OSError:
+        return False
+
+
+def check_name(path: str, fd: int) -> None:
+    """Refuse to go by the name of a partial that somebody removed: by now it may be another writer's, half written.
+
+    Raises:
+        FileNotFoundError: `path` does not lead to the open file.
+    """
+    if not leads_to(path, fd):
+        raise FileNotFoundError(errno.ENOENT, "the partial file was removed or replaced", path)
 
 
 def _locked(fd: int) -> bool:
@@ -248,7 +267,4 @@ def _is_ours(fd: int, path: str) -> bool:
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_uid != os.geteuid():
         return False
-    try:
-        return os.path.samestat(status, os.lstat(path))
-    except OSError:
-        return False
+    return leads_to(path, fd)

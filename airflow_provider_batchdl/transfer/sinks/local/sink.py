@@ -128,8 +128,7 @@ class LocalSink(ScatteredSink):
             os.lseek(fd, at, os.SEEK_SET)
             if record and at and record.boot != boot_id():
                 # The bytes so far were on the disk; those that follow are in this machine's page cache.
-                record = replace(record, durable=at, boot=boot_id())
-                partial.write_state(self._temporary, record.to_json())
+                record = self._store(replace(record, durable=at))
         self.written, self._flushed, self.partial_record = at, at, record
         return at > 0
 
@@ -152,8 +151,7 @@ class LocalSink(ScatteredSink):
         """Store the record beside the partial, for the next try to resume it."""
         if self.is_worth_resuming(partial_record.total):
             with self._failing("update the partial file"):
-                self.partial_record = replace(partial_record, target=self._name, durable=0, boot=boot_id())
-                partial.write_state(self._temporary, self.partial_record.to_json())
+                self.partial_record = self._store(replace(partial_record, target=self._name, durable=0))
 
     def write(self, data: bytes | memoryview) -> None:
         """Append `data`. Raises `DestinationError` where the file system refuses it."""
@@ -168,8 +166,7 @@ class LocalSink(ScatteredSink):
                 self._flushed = fs.start_flush(fd, self._flushed, self.written)
             if self.partial_record is not None and self.written - self.partial_record.durable >= SYNC_EVERY:
                 os.fsync(fd)
-                self.partial_record = replace(self.partial_record, durable=self.written, boot=boot_id())
-                partial.write_state(self._temporary, self.partial_record.to_json())
+                self.partial_record = self._store(replace(self.partial_record, durable=self.written))
 
     def reorder_buffer(self) -> FileReorderBuffer:
         """The buffer by which several threads write at any offset; call `record_progress` for what they wrote."""
@@ -186,8 +183,7 @@ class LocalSink(ScatteredSink):
                 if at - durable >= SYNC_EVERY:
                     os.fsync(fd)
                     durable = at
-                self.partial_record = replace(self.partial_record, landed=landed, durable=durable, boot=boot_id())
-                partial.write_state(self._temporary, self.partial_record.to_json())
+                self.partial_record = self._store(replace(self.partial_record, landed=landed, durable=durable))
 
     def truncate(self, at: int) -> None:
         """Drop everything after the first `at` bytes."""
@@ -208,10 +204,7 @@ class LocalSink(ScatteredSink):
         self.written, self._flushed, self.partial_record, self.landed = 0, 0, None, ()
 
     def finalize(self) -> None:
-        """Flush to the disk; only the rename is left.
-
-        The lock is held, unless the process has so many files open that it may run out of descriptors.
-        """
+        """Flush to the disk; only the rename is left. The lock is held, unless descriptors may run out."""
         fd = self._descriptor()
         with self._failing("flush"):
             os.fsync(fd)
@@ -249,9 +242,8 @@ class LocalSink(ScatteredSink):
         self._work_folder = self._folder  # nothing of this sink is left there
 
     def discard(self) -> None:
-        """Close and remove the partial file. Never raises; may be called again."""
-        if self._fd is not None:
-            # While the lock is held: afterwards the name may be another writer's.
+        """Remove the partial, while its lock is held, and close it. Never raises; may be called again."""
+        if self._fd is not None and (not self._keyed or partial.leads_to(self._temporary, self._fd)):
             partial.remove(self._temporary)
         elif self._temporary:
             partial.remove_if_unused(self._temporary)
@@ -274,15 +266,23 @@ class LocalSink(ScatteredSink):
         return self._work_folder != self._folder and partial.remove_work_folder(self._work_folder)
 
     def _lock_again(self) -> None:
-        """Lock the finalized file again where its lock was given up, if it is unchanged."""
+        """Check that the finalized file is still ours; lock it again where its lock was given up."""
         if self._finalized is None:
             raise ended(self.uri)
-        if self._fd is not None:
-            return
-        self._fd = partial.lock_unchanged(self._temporary, self._finalized)
         if self._fd is None:
-            self._temporary = ""  # by now another writer's
-            raise OSError(errno.EBUSY, "another process has taken the partial file")
+            self._fd = partial.lock_unchanged(self._temporary, self._finalized)
+            if self._fd is None:
+                self._temporary = ""  # by now another writer's
+                raise OSError(errno.EBUSY, "another process has taken the partial file")
+        if self._keyed:
+            partial.check_name(self._temporary, self._fd)
+
+    def _store(self, record: PartialRecord) -> PartialRecord:
+        """Store `record`, as this boot's, beside the partial; return it."""
+        record = replace(record, boot=boot_id())
+        partial.check_name(self._temporary, self._descriptor())
+        partial.write_state(self._temporary, record.to_json())
+        return record
 
     def _descriptor(self) -> int:
         if self._fd is None or self._finalized is not None:
