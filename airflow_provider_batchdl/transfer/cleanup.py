@@ -6,14 +6,16 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl._values import times
+from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.sinks.errors import destination_error
 from airflow_provider_batchdl.transfer.sinks.factory import remove_object
 from airflow_provider_batchdl.transfer.sinks.local.partial import (
@@ -35,6 +37,9 @@ A_DAY = timedelta(days=1)
 A_MONTH = timedelta(days=30)
 _RECORD = re.compile(r"[0-9a-f]{32}\.json")
 
+_Leftover: TypeAlias = "tuple[str, Callable[[], bool]]"
+"""What may be left, and what removes it, if it is; returns whether it did."""
+
 
 def sweep(
     fs: AbstractFileSystem, path: str, *, older_than: timedelta = A_DAY, records_older_than: timedelta = A_MONTH
@@ -46,7 +51,7 @@ def sweep(
 
     * Local disk: partial files ``.batchdl/.<name>.<16 hex digits>.part`` and their records, in all folders below; never
       one that a running download holds.
-    * S3: unfinished multipart uploads. S3 does not say whose they are: *every* upload under the prefix that was
+    * S3: unfinished multipart uploads. S3 does not say whose they are: *every* upload into the folder that was
       started long enough ago is aborted, so ``older_than`` must exceed the longest upload of anybody who writes there.
       And our upload records, objects ``.<name>.<16 hex digits>.part.json``, of the same age.
     * Google Cloud Storage: nothing. An unfinished upload is no object, no request lists it, and it expires after a
@@ -61,7 +66,7 @@ def sweep(
 
     Args:
         fs: the store, an fsspec file system (``ObjectStoragePath.fs``).
-        path: the folder or prefix in it (``ObjectStoragePath.path``).
+        path: the folder in it (``ObjectStoragePath.path``), with or without a slash at its end.
         older_than: leave what was written to, or started, more recently.
         records_older_than: the same for job records; longer than any task is retried and any job runs.
 
@@ -69,39 +74,61 @@ def sweep(
         The removed paths; for an S3 upload, that of the object that it would have become.
 
     Raises:
-        DestinationError: the store refused a request.
+        DestinationError: the store refused a request; what it lets be removed is removed.
     """
     from fsspec.implementations.local import LocalFileSystem
 
     before, records_before = (times.now() - age for age in (older_than, records_older_than))
     s3fs = sys.modules.get("s3fs")
+    leftovers = [_objects(fs, path, before, records_before)]
+    if isinstance(fs, LocalFileSystem):
+        leftovers = [_local(fs._strip_protocol(path), before.timestamp(), records_before.timestamp())]
+    elif s3fs is not None and isinstance(fs, s3fs.S3FileSystem):
+        leftovers.insert(0, _uploads(fs, path, before))
     try:
-        if isinstance(fs, LocalFileSystem):
-            removed = list(_local(fs._strip_protocol(path), before.timestamp(), records_before.timestamp()))
-        elif s3fs is not None and isinstance(fs, s3fs.S3FileSystem):
-            removed = [*_uploads(fs, path, before), *_objects(fs, path, before, records_before)]
-        else:
-            removed = list(_objects(fs, path, before, records_before))
+        fs.invalidate_cache()  # of what was listed for others, hours ago
+        removed, refused = _remove_all(chain(*leftovers))
     except Exception as error:  # noqa: BLE001  every store raises its own kinds
         raise destination_error(path, "sweep", error) from None
-    for each in removed:
-        log.info("Removed leftover of a killed download: %s", each)
+    if refused:
+        raise refused[0]
     return removed
 
 
-def _local(folder: str, before: float, records_before: float) -> Iterator[str]:
+def _remove_all(leftovers: Iterable[_Leftover]) -> tuple[list[str], list[DestinationError]]:
+    """Remove them. Returns the removed paths, and the refusals: one must not keep the others."""
+    removed: list[str] = []
+    refused: list[DestinationError] = []
+    for path, remove in leftovers:
+        try:
+            is_removed = remove()
+        except FileNotFoundError:
+            continue  # the download that it was of has ended in the meantime
+        except Exception as error:  # noqa: BLE001  every store raises its own kinds
+            refused.append(destination_error(path, "remove what a killed download left", error))
+            continue
+        if is_removed:
+            log.info("Removed leftover of a killed download: %s", path)
+            removed.append(path)
+    return removed, refused
+
+
+def _local(folder: str, before: float, records_before: float) -> Iterator[_Leftover]:
     for parent, _, names in os.walk(folder):
         records = [str(Path(parent, name)) for name in sorted(names)] if Path(parent).name == WORK_FOLDER else []
         for path in filter(_is_record, records):
             if _last_write(path) < records_before:
-                with suppress(FileNotFoundError):
-                    Path(path).unlink()
-                    yield path
+                yield path, partial(_unlink, path)
         partials = {match["partial"] for match in map(PARTIAL.fullmatch, names) if match}
         for path in (str(Path(parent, name)) for name in sorted(partials)):
-            if _last_write(path) < before and remove_if_unused(path):
-                yield path
+            if _last_write(path) < before:
+                yield path, partial(remove_if_unused, path)
         remove_work_folder(parent)
+
+
+def _unlink(path: str) -> bool:
+    Path(path).unlink()
+    return True
 
 
 def _last_write(path: str) -> float:
@@ -114,27 +141,37 @@ def _last_write(path: str) -> float:
     return max(times, default=time.time())
 
 
-def _uploads(fs: Any, path: str, before: datetime) -> Iterator[str]:
-    bucket, prefix, _ = fs.split_path(path)
+def _uploads(fs: Any, path: str, before: datetime) -> Iterator[_Leftover]:
+    bucket, folder, _ = fs.split_path(path)
+    folder = f"{folder.rstrip('/')}/" if folder else ""
     page: dict[str, Any] = {"IsTruncated": True}
     after: dict[str, str] = {}
     while page.get("IsTruncated"):
-        page = fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=prefix, **after)
+        page = fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=folder, **after)
         for upload in page.get("Uploads", []):
             if upload["Initiated"] < before:
-                fs.call_s3("abort_multipart_upload", Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
-                yield f"{bucket}/{upload['Key']}"
+                yield f"{bucket}/{upload['Key']}", partial(_abort, fs, bucket, upload["Key"], upload["UploadId"])
         after = {"KeyMarker": page.get("NextKeyMarker", ""), "UploadIdMarker": page.get("NextUploadIdMarker", "")}
 
 
-def _objects(fs: AbstractFileSystem, path: str, before: datetime, records_before: datetime) -> Iterator[str]:
+def _abort(fs: Any, bucket: str, key: str, upload_id: str) -> bool:
+    fs.call_s3("abort_multipart_upload", Bucket=bucket, Key=key, UploadId=upload_id)
+    return True
+
+
+def _objects(fs: AbstractFileSystem, path: str, before: datetime, records_before: datetime) -> Iterator[_Leftover]:
     for found in fs.find(path):
         is_record = _is_record(found)
-        if not is_record and not PARTIAL.fullmatch(found.rpartition("/")[2]):
-            continue
-        if (written := times.moment_of(fs.modified(found))) and written < (records_before if is_record else before):
-            remove_object(fs, found)
-            yield found
+        if is_record or PARTIAL.fullmatch(found.rpartition("/")[2]):
+            yield found, partial(_remove_old, fs, found, records_before if is_record else before)
+
+
+def _remove_old(fs: AbstractFileSystem, path: str, before: datetime) -> bool:
+    written = times.moment_of(fs.modified(path))
+    if written is None or written >= before:
+        return False
+    remove_object(fs, path)
+    return True
 
 
 def _is_record(path: str) -> bool:

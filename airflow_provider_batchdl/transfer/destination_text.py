@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 from airflow_provider_batchdl.exceptions import InvalidRequestError
 from airflow_provider_batchdl.transfer.sinks.errors import clean
 from airflow_provider_batchdl.transfer.sinks.local.partial import PARTIAL
+from airflow_provider_batchdl.transfer.state import WORK_FOLDER
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.transfer.destination import Destination
@@ -21,10 +22,16 @@ if TYPE_CHECKING:
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _LOCAL = ("file", "local")
 _AZURE = ("abfs", "abfss", "adl", "wasb", "wasbs")
+_PORT = re.compile(r"^[^:]*:[0-9]+$")
+_SIGNATURE = re.compile(r"[?&](sig|signature|x-amz-signature|x-goog-signature)=", re.IGNORECASE)
+# Up to the last "@": a password with a slash in it ends no URL's first part.
+_PASSWORD = re.compile(r"(://[^/@:]*):.*@", re.DOTALL)
 _SHOWN = 200
 # Bytes of one name on Linux's file systems, and of a key in S3, Google's and Azure's stores.
 _LONGEST_NAME = 255
 _LONGEST_KEY = 1024
+# Bytes of a path on Linux, without the NUL at its end.
+_LONGEST_PATH = 4095
 # The longest affix of an object's name: that of the record beside a manifest that is being removed.
 _BESIDE = len("._manifest.json.0123456789abcdef.part")
 _REMEDY = "Correct the task's destination; where it is a template, see what it renders to."
@@ -119,6 +126,11 @@ def _parse_url(text: str, scheme: str) -> Written:
     connection, at, host = authority.rpartition("@")
     if at and not connection:
         _refuse(text, "has an '@' and no connection's id before it")
+    if ":" in connection or (":" in host and not host.startswith("arn:") and not _PORT.search(host)):
+        remedy = "Put credentials into an Airflow connection, and its id before the '@': s3://conn@bucket/key."
+        _refuse(f"{scheme}://***", "has a password, or another ':', where the connection's id or the bucket is", remedy)
+    if _SIGNATURE.search(path):
+        _refuse(text, "has a signature in it; the credentials come from an Airflow connection")
     if scheme in _LOCAL:
         if host or not slash:
             _refuse(text, f"names a host, {host!r}; a local file is file:///…")
@@ -138,12 +150,15 @@ def _refuse_long(text: str, local: bool, segments: list[str]) -> None:
     *folders, name = (len(segment.encode()) for segment in segments)
     if local and (name > _LONGEST_NAME - room or max(folders, default=0) > _LONGEST_NAME):
         _refuse(text, f"has a name of more than {_LONGEST_NAME - room} bytes, with what is written beside it")
+    longest = _LONGEST_PATH - len(WORK_FOLDER) - 1 - (room or _LONGEST_NAME + 1)
+    if local and len("/".join(segments).encode()) >= longest:
+        _refuse(text, f"is a path of more than {longest:,} bytes, with what is written beside it")
     key = len("/".join(segments[1:]).encode())
     if not local and key > _LONGEST_KEY - room:
         _refuse(text, f"has a key of more than {_LONGEST_KEY - room:,} bytes, with what is written beside it")
 
 
-def _refuse(text: str, why: str) -> NoReturn:
-    shown = clean(text)
+def _refuse(text: str, why: str, remedy: str = _REMEDY) -> NoReturn:
+    shown = _PASSWORD.sub(r"\1:***@", clean(text))
     shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
-    raise InvalidRequestError(f"The destination {shown!r} {why}.", remedy=_REMEDY)
+    raise InvalidRequestError(f"The destination {shown!r} {why}.", remedy=remedy)

@@ -79,6 +79,15 @@ REFUSED = [
     "s3://conn@bucket",
     "s3://conn@/key",
     "s3://@bucket/key",
+    "s3://AKIA:hunter@bucket/key",
+    "s3://AKIA:hun/hunter@bucket/key",
+    "s3://AKIA:hunter/key",
+    "s3://AKIA:hunter@bucket/a\\b",
+    "s3://AKIA:hun/hunter@bucket/a::b",
+    "abfs://conn@container/x.csv?sv=2024&sig=hunter",
+    "s3://bucket/x.csv?X-Amz-Credential=a&X-Amz-Signature=hunter",
+    "/tmp" + "/d" * 1_930 + "/" + "x" * 200,
+    "/tmp" + "/d" * 1_920 + "/",
     "s3://bucket//key",
     "s3://bucket/a//b",
     "s3://bucket/a/../b",
@@ -109,6 +118,7 @@ def test_what_would_mean_something_else_is_refused_in_one_sentence(text: str) ->
         destination_at(text)
     assert not caught.value.retryable
     str(caught.value).encode()  # it goes into logs and events
+    assert "hunter" not in f"{caught.value}{caught.value.to_dict()}"
     assert "\n" not in str(caught.value)
     assert "\0" not in str(caught.value)
 
@@ -135,6 +145,8 @@ KEPT = {
     "file:///tmp/landed/x.csv": "/tmp/landed/x.csv",
     "FILE:///tmp/landed/": "/tmp/landed/",
     "file:///tmp/a%20b#c?d.csv": "/tmp/a%20b#c?d.csv",
+    "/tmp" + "/d" * 1_850 + "/" + "x" * 200: "/tmp" + "/d" * 1_850 + "/" + "x" * 200,
+    "s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/mine/x": "arn:aws:s3:eu-west-1:123456789012:accesspoint/mine/x",
     "s3://bucket/": "bucket/",
     "s3://bucket/key": "bucket/key",
     "s3://bucket/a/b/": "bucket/a/b/",

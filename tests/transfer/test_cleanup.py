@@ -6,9 +6,13 @@ import os
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, ClassVar
 
 import fsspec
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
+from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.cleanup import sweep
 from airflow_provider_batchdl.transfer.sinks.factory import open_sink
 from airflow_provider_batchdl.transfer.state import WORK_FOLDER
@@ -73,3 +77,30 @@ def test_records_in_other_stores() -> None:
     assert sweep(fs, "/records", older_than=timedelta(seconds=-60)) == []
     assert sweep(fs, "/records", records_older_than=timedelta(seconds=-60)) == [f"/records/.batchdl/{name}"]
     fs.rm("/records", recursive=True)
+
+
+class Refusing(MemoryFileSystem):  # type: ignore[misc]
+    """A store that does not let one object be removed, and in which another one vanishes."""
+
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
+
+    def rm_file(self, path: str) -> None:
+        if "locked" in path:
+            raise PermissionError("Object is WORM protected and cannot be overwritten")
+        super().rm_file(path)
+
+    def modified(self, path: str) -> Any:
+        if "ended" in path:
+            raise FileNotFoundError(path)
+        return super().modified(path)
+
+
+def test_one_that_cannot_be_removed_does_not_keep_the_others() -> None:
+    fs = Refusing()
+    for name in ("a", "ended", "locked", "z"):
+        fs.pipe_file(f"/folder/.{name}.{KEY}.part", b"1")
+    with pytest.raises(DestinationError, match=r"\.locked\..*WORM protected"):
+        sweep(fs, "/folder", older_than=timedelta(seconds=-60))
+    assert fs.find("/folder") == [f"/folder/.{name}.{KEY}.part" for name in ("ended", "locked")]
+    fs.store.clear()

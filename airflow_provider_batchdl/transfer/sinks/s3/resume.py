@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
-from airflow_provider_batchdl.transfer.sinks.errors import destination_error
+from airflow_provider_batchdl.transfer.sinks.errors import destination_error, is_forbidden, store_code
 from airflow_provider_batchdl.transfer.sinks.s3 import checkpointed
 from airflow_provider_batchdl.transfer.sinks.s3.api import S3Object
 from airflow_provider_batchdl.transfer.sinks.s3.checkpointed import CheckpointedS3Sink
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from airflow_provider_batchdl.transfer.state import StateStore
 
 log = get_logger(__name__)
+
+_NO_LIST = frozenset({"MethodNotAllowed", "NotImplemented"})
 
 
 def s3_sink(
@@ -65,7 +67,7 @@ def resumable_upload(
         text = _read(records, key)
         record = UploadRecord.from_json(text) if text is not None else None
         if text is not None and record is None:
-            records.delete(key)
+            _drop(records, key)
         if record is None:
             return None
         bucket, wanted, _ = fs.split_path(path + record.partial_record.target if path.endswith("/") else path)
@@ -75,7 +77,7 @@ def resumable_upload(
         parts = _resumed_parts(target, record)
         if parts is None:
             abort_upload(target, record.upload_id)
-            records.delete(key)
+            _drop(records, key)
             return None
     except Exception as error:  # noqa: BLE001  every store raises its own kinds
         raise destination_error(uri, "read what the previous try uploaded", error) from None
@@ -100,6 +102,14 @@ def _read(records: StateStore, key: str) -> str | None:
         return None
 
 
+def _drop(records: StateStore, key: str) -> None:
+    """Remove a record of no use. Where that is not allowed, it stays of no use."""
+    try:
+        records.delete(key)
+    except PermissionError:
+        log.debug("No permission to remove the record of a previous try")
+
+
 def _resumed_parts(target: S3Object, record: UploadRecord) -> tuple[UploadedPart, ...] | None:
     """The parts before the checkpoint, where the store has them all, unchanged."""
     if not record.parts or record.offset >= record.partial_record.total:
@@ -109,6 +119,11 @@ def _resumed_parts(target: S3Object, record: UploadRecord) -> tuple[UploadedPart
         parts = record.resumed_parts(listed_parts(target, record.upload_id))
     except FileNotFoundError:
         log.info("The previous try's upload no longer exists; restarting from byte 0")
+        return None
+    except Exception as error:
+        if not is_forbidden(error) and store_code(error) not in _NO_LIST:
+            raise
+        log.info("The store does not list what the previous try uploaded; restarting from byte 0")
         return None
     if parts is None:
         log.warning("The previous try's upload has changed since; restarting from byte 0")

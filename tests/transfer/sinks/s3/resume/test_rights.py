@@ -1,0 +1,105 @@
+"""What is left of a killed try, where the worker may not see or remove it, and under names of any length."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from airflow_provider_batchdl.exceptions import DestinationError
+from airflow_provider_batchdl.transfer.sinks.base import CheckpointedSink
+from airflow_provider_batchdl.transfer.sinks.factory import open_resumable, open_sink
+from airflow_provider_batchdl.transfer.sinks.s3.api import S3Object
+from tests.support.s3_bucket import Bucket
+from tests.transfer.sinks.s3.resume.uploads import BLOCK, DATA, KEY, NAME, RECORD, SIZE, Memory, begun, feed, kept
+
+
+class NoDelete(Memory):
+    """Records where the worker may read and write, and not delete."""
+
+    def delete(self, key: str) -> None:
+        raise PermissionError("Access Denied")
+
+
+def test_who_may_not_list_parts_restarts(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To write an object takes `s3:PutObject`; to list the parts of an upload, `s3:ListMultipartUploadParts`."""
+    state = Memory()
+    feed(begun(bucket, state), 5 * BLOCK)
+    call = S3Object.call
+
+    def refuse(self: S3Object, method: str, **arguments: Any) -> Any:
+        if method == "list_parts":
+            raise PermissionError("Access Denied")
+        return call(self, method, **arguments)
+
+    monkeypatch.setattr(S3Object, "call", refuse)
+    assert kept(bucket, state) is None
+    assert state.kept == {}
+    assert bucket.open_uploads() == []
+
+
+def test_a_store_that_cannot_list_parts_is_no_failure(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = Memory()
+    feed(begun(bucket, state), 5 * BLOCK)
+    call = S3Object.call
+
+    def refuse(self: S3Object, method: str, **arguments: Any) -> Any:
+        if method == "list_parts":
+            raise ClientError({"Error": {"Code": "NotImplemented", "Message": "ListParts"}}, "ListParts")
+        return call(self, method, **arguments)
+
+    monkeypatch.setattr(S3Object, "call", refuse)
+    assert kept(bucket, state) is None
+
+
+def test_a_store_that_fails_to_list_parts_fails_the_try(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = Memory()
+    first = begun(bucket, state)
+    feed(first, 5 * BLOCK)
+
+    def fail(self: S3Object, method: str, **arguments: Any) -> Any:
+        raise ClientError({"Error": {"Code": "SlowDown", "Message": "Please reduce your request rate."}}, "ListParts")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(S3Object, "call", fail)
+        with pytest.raises(DestinationError, match=r"read what the previous try uploaded.*retry the task") as caught:
+            kept(bucket, state)
+    assert caught.value.retryable
+    assert KEY in state.kept
+    first.discard()
+
+
+@pytest.mark.parametrize("record", ["{}", None], ids=["damaged", "of an upload that is gone"])
+def test_who_may_not_delete_a_record_of_no_use_restarts_with_every_try(bucket: Bucket, record: str | None) -> None:
+    state = NoDelete()
+    first = begun(bucket, state)
+    feed(first, 5 * BLOCK)
+    first.suspend()
+    for each in bucket.client.list_multipart_uploads(Bucket=bucket.name)["Uploads"]:
+        bucket.client.abort_multipart_upload(Bucket=bucket.name, Key=NAME, UploadId=each["UploadId"])
+    state.kept[KEY] = record or state.kept[KEY]
+    for _ in range(2):
+        assert kept(bucket, state) is None
+    sink = begun(bucket, state)
+    feed(sink, SIZE)
+    sink.publish()
+    assert bucket.read(NAME) == DATA
+
+
+@pytest.mark.parametrize("name", ["é" * 118 + ".csv", "🎉" * 60 + "x.csv"], ids=["two bytes", "four bytes"])
+def test_a_long_name_of_any_letters_is_resumed(bucket: Bucket, name: str) -> None:
+    """The record's own name is cut to 255 bytes, and half a character is no key."""
+    path = f"{bucket.name}/{name}"
+    sink = open_sink(bucket.fs, path, path, expected_bytes=SIZE, key=KEY)
+    assert isinstance(sink, CheckpointedSink)
+    sink.remember(RECORD)
+    feed(sink, 5 * BLOCK)
+    sink.suspend()
+    resumed = open_resumable(bucket.fs, path, path, KEY)
+    assert isinstance(resumed, CheckpointedSink)
+    assert resumed.written >= 2 * BLOCK
+    feed(resumed, SIZE)
+    resumed.publish()
+    assert bucket.read(name) == DATA
+    assert bucket.keys() == [name]
