@@ -21,7 +21,8 @@ SINK = ("transfer.sinks.base", "transfer.sinks.buffered", "transfer.sinks.errors
 STORES = tuple(f"transfer.sinks.{store}" for store in ("local", "s3", "gcs", "azure", "staged", "memory"))
 RESULT = (
     "transfer.destination", "transfer.overwrite", "transfer.manifest", "transfer.replacing", "transfer.numbering",
-    "transfer.result", "transfer.received", "transfer.parse", "transfer.engine", "transfer.ending",
+    "transfer.publishing", "transfer.result", "transfer.received", "transfer.parse", "transfer.engine",
+    "transfer.ending",
 )  # fmt: skip
 DOWNLOAD = (
     *ERRORS, *SINK, *STORES, *RESULT, "jobs", "options", "client", "transfer.source", "transfer.parallel",
@@ -65,8 +66,8 @@ PLAN: dict[str, tuple[str, ...]] = {
     "transfer.sinks.fsspec_loop": (),
     "transfer.sinks.memory": (),
     "transfer.sinks.spool": ("transfer.sinks.errors",),
-    "transfer.sinks.staged": (*ERRORS, *SINK),
     "transfer.sinks.local": (*ERRORS, *SINK, "transfer.state", "transfer.reorder_buffer"),
+    "transfer.sinks.staged": (*ERRORS, *SINK, "transfer.sinks.local"),
     "transfer.sinks.gcs": (*ERRORS, *SINK),
     "transfer.sinks.azure": (*ERRORS, *SINK),
     "transfer.sinks.s3": (
@@ -88,11 +89,17 @@ PLAN: dict[str, tuple[str, ...]] = {
     "transfer.pages": (*ERRORS, "jobs", "vendors"),
     "transfer.csv_pages": ("exceptions", "client", "transfer.content", "transfer.received", "transfer.sinks.spool"),
     "transfer.destination": ("jobs", "transfer.source", "transfer.state"),
-    "transfer.destination_text": ("exceptions", "transfer.destination", "transfer.sinks.errors", *STORES),
+    "transfer.destination_text": (
+        "exceptions", "transfer.destination", "transfer.state", "transfer.sinks.errors", *STORES,
+    ),
     "transfer.overwrite": (*ERRORS, "jobs", "transfer.destination", "transfer.sinks.errors", "transfer.sinks.factory"),
     "transfer.manifest": (
         *ERRORS, "_values.times", "jobs", "transfer.destination", "transfer.overwrite", "transfer.source",
         "transfer.sinks.errors", "transfer.sinks.factory",
+    ),
+    "transfer.publishing": (
+        *ERRORS, "jobs", "transfer.destination", "transfer.overwrite", "transfer.manifest", "transfer.sinks.errors",
+        "transfer.sinks.factory",
     ),
     "transfer.replacing": (
         *ERRORS, "_values.times", "jobs", "options", "transfer.destination", "transfer.overwrite", "transfer.manifest",

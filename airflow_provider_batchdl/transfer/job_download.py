@@ -22,6 +22,7 @@ from airflow_provider_batchdl.transfer.numbering import listed_files, matching
 from airflow_provider_batchdl.transfer.overwrite import refuse_all_existing, refuse_existing, refuse_unusable
 from airflow_provider_batchdl.transfer.paging import received_files
 from airflow_provider_batchdl.transfer.progress import Progress, ProgressLines, amount, log_landing
+from airflow_provider_batchdl.transfer.publishing import check_published, exclusive
 from airflow_provider_batchdl.transfer.received import Received
 from airflow_provider_batchdl.transfer.receiving import Receiver
 from airflow_provider_batchdl.transfer.replacing import make_way, remove_replaced
@@ -98,7 +99,9 @@ def download(
         return landing_of(client, job, (), (), began=began)
     refuse_unusable(destination)
     if options.if_exists == "skip" and (found := _recorded(client, job, destination, files, options)):
-        remove_replaced(destination, found, options)
+        if options.keep == "latest":
+            with exclusive(destination):
+                remove_replaced(destination, found, options)
         return found
     landing = _land(Receiver(client, job, destination, options, state, progress), files, section, began)
     log_landing(landing)
@@ -157,26 +160,31 @@ def _land(
     if receiver.create_only:
         refuse_all_existing(destination, files, manifest=writes_manifest)
     complete: list[tuple[Sink, Received, LandedFile]] = []
-    with section(), ExitStack() as sinks:
-        for sink, received, landed in received_files(receiver, files):
-            sinks.push(_ending(sink))
-            sink.finalize()
-            complete.append((sink, received, landed))
-            if landed.part is not None or len(files) > 1:
-                log.info("Received %s: %s", _counted(len(complete), files, client), amount(received.bytes))
-        if not writes_manifest and (writes_manifest := _has_manifest(receiver, len(complete))) and receiver.create_only:
-            refuse_existing(destination.manifest())
-        landing = _landing(receiver, complete, began)
-        make_way(destination, landing, options)
-        for sink, _, _ in complete:
-            sink.publish()
-    # As before publishing, but for its end, where no store has added a proof.
-    is_attested = any(sink.attested for sink, _, _ in complete)
-    seconds = round(time.monotonic() - began, 3)
-    landing = _landing(receiver, complete, began) if is_attested else replace(landing, seconds=seconds)
-    if writes_manifest:
-        write_manifest(destination, landing, create_only=receiver.create_only)
-    remove_replaced(destination, landing, options)
+    with ExitStack() as publication:
+        with section(), ExitStack() as sinks:
+            for sink, received, landed in received_files(receiver, files):
+                sinks.push(_ending(sink))
+                sink.finalize()
+                complete.append((sink, received, landed))
+                if landed.part is not None or len(files) > 1:
+                    log.info("Received %s: %s", _counted(len(complete), files, client), amount(received.bytes))
+            if not writes_manifest:
+                writes_manifest = _has_manifest(receiver, len(complete))
+                if writes_manifest and receiver.create_only:
+                    refuse_existing(destination.manifest())
+            landing = _landing(receiver, complete, began)
+            publication.enter_context(exclusive(destination))
+            is_noted = make_way(destination, landing, options)
+            etags = [sink.publish() for sink, _, _ in complete]
+        # As before publishing, but for its end, where no store has added a proof.
+        is_attested = any(sink.attested for sink, _, _ in complete)
+        seconds = round(time.monotonic() - began, 3)
+        landing = _landing(receiver, complete, began) if is_attested else replace(landing, seconds=seconds)
+        if writes_manifest:
+            write_manifest(destination, landing, create_only=receiver.create_only)
+            check_published(destination, landing, etags)
+        if is_noted:
+            remove_replaced(destination, landing, options)
     return landing
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
-from airflow_provider_batchdl._values import times
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.jobs import LandedFile, Landing, is_kind
 from airflow_provider_batchdl.transfer.overwrite import object_info
 from airflow_provider_batchdl.transfer.sinks.errors import destination_error
-from airflow_provider_batchdl.transfer.sinks.factory import is_local, remove_object, write_small
+from airflow_provider_batchdl.transfer.sinks.factory import remove_object, write_small
 from airflow_provider_batchdl.transfer.source.filenames import folded, safe_filename
 
 if TYPE_CHECKING:
@@ -84,70 +82,6 @@ def recorded_landing(
         log.info("Cannot verify the existing objects at %s (%s); downloading", place.uri, type(error).__name__)
         return None
     return landing
-
-
-def retire(destination: Destination, landing: Landing, *, manifest: bool | None, writes_manifest: bool) -> None:
-    """Remove the manifest of the result that is about to be replaced, and the objects that only that result has.
-
-    The manifest is removed first, so that it never names what is not there. An object that it names is removed only
-    where this destination would have written it, under a name that the new result does not have, and it is unchanged
-    since; nothing else in a manifest is trusted. A kill leaves a hidden record of what is still to be removed, which
-    the next try finds. Where the new result is empty, an object that is the destination itself is removed as well.
-
-    In a folder, the single result file of another job that the new result does not replace stays, and so does its
-    manifest, unless the new one overwrites it. With ``manifest=False`` this holds for any number of files.
-
-    Args:
-        destination: where the new result goes.
-        landing: the new result, verified and not yet visible.
-        manifest: the user's option; None for the default.
-        writes_manifest: whether the new result has one.
-
-    Raises:
-        DestinationError: the store refused; nothing new is visible yet.
-    """
-    place, removals = destination.manifest(), destination.removals()
-    record, earlier = read_if_allowed(place, writes_manifest=writes_manifest), _read_removals(removals)
-    if record and record.landing and _is_of_others(destination, record.landing, landing, manifest=manifest):
-        record = Record(None, None) if writes_manifest else None
-    surplus = [*_surplus(destination, record, landing), *_surplus(destination, earlier, landing)]
-    if record is not None and (writes_manifest or record.landing is not None):
-        if surplus and record.landing is not None:
-            _write_removals(removals, record)
-        remove(place, "remove the manifest of the result that is replaced")
-    for there, file, written in surplus:
-        if remove_unchanged(there, file, written):
-            log.warning(
-                "Removed %s: the result of job %s replaces the one that it was part of", there.uri, landing.job_id
-            )
-    if not landing.results and not destination.is_folder:
-        remove(destination, "remove the result that is replaced with nothing")
-    if surplus or earlier is not None:
-        remove(removals, "remove the record of what was replaced")
-
-
-def _is_of_others(destination: Destination, old: Landing, new: Landing, *, manifest: bool | None) -> bool:
-    """True if the old manifest is of a result that the new one does not replace."""
-    own = own_files(destination, old)
-    if old.files and not own:
-        return True  # of an object whose name begins as ours
-    if not destination.is_folder or not old.files or (old.vendor, old.job_id) == (new.vendor, new.job_id):
-        return False
-    names = names_of(new)
-    if any(folded(there.path) in names for there, _ in own):
-        return False
-    return manifest is False or len(old.results) <= 1
-
-
-def _surplus(
-    destination: Destination, record: Record | None, new: Landing
-) -> Iterator[tuple[Destination, LandedFile, datetime | None]]:
-    if record is None or record.landing is None:
-        return
-    names = names_of(new)
-    for there, file in own_files(destination, record.landing):
-        if folded(there.path) not in names:
-            yield there, file, record.written
 
 
 def own_files(destination: Destination, landing: Landing) -> list[tuple[Destination, LandedFile]]:
@@ -240,21 +174,6 @@ def read_if_allowed(place: Destination, *, writes_manifest: bool) -> Record | No
     # A worker that may only write cannot know. Where a new manifest follows, an old one must be removed first.
     log.info("Cannot check for a manifest at %s: the store denies reading", place.uri)
     return Record(None, None) if writes_manifest else None
-
-
-def _read_removals(place: Destination) -> Record | None:
-    """The manifest that a killed try removed before the objects that it names."""
-    with contextlib.suppress(Exception):
-        if not is_local(place.fs) or object_info(place.fs, place.path) is not None:  # a FIFO would never answer
-            facts: Any = json.loads(place.fs.cat_file(place.path))
-            return Record(parsed_landing(json.dumps(facts["landing"]).encode()), times.moment_of(facts["written"]))
-    return None
-
-
-def _write_removals(place: Destination, record: Record) -> None:
-    if record.landing is not None and record.written is not None:
-        facts = {"written": record.written.isoformat(), "landing": record.landing.to_dict()}
-        write_small(place.fs, place.path, place.uri, json.dumps(facts).encode())
 
 
 def remove(place: Destination, doing: str) -> None:

@@ -17,6 +17,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, ResultSpec
 from airflow_provider_batchdl.exceptions import BatchDlError, DestinationError
 from airflow_provider_batchdl.jobs import Landing
+from airflow_provider_batchdl.options import DownloadOptions
 from airflow_provider_batchdl.transfer.destination import Destination
 from airflow_provider_batchdl.transfer.job_download import download
 from tests.support.mortal_store import Killed, MortalStore
@@ -282,3 +283,70 @@ def test_a_pipe_in_the_manifests_place_is_told_before_anything_is_downloaded(
     assert left_in(tmp_path) == []
     download(client, export(emulator, 1).id, place)
     assert left_in(tmp_path) == ["x.jsonl"]
+
+
+@pytest.mark.parametrize("keep", ["all", "latest"])
+def test_a_store_that_cannot_be_asked_for_what_is_still_to_be_removed_fails_the_try(
+    emulator: Emulator, client_for: ClientFor, mortal: type[MortalStore], keep: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answer would be taken for "nothing", and the parts of the result before stay for good."""
+    fs, client = mortal(), client_for("batchcom")
+    old, new = export(emulator, 3), export(emulator, 2)
+    place = Destination(fs, "/place/x.jsonl", "mortal://place/x.jsonl")
+    note = (place.removals() if keep == "all" else place.replaced()).path
+    options = DownloadOptions(keep=keep)  # type: ignore[arg-type]
+    for kill_at in itertools.count():
+        mortal.left = -1
+        if fs.exists("/place"):
+            fs.rm("/place", recursive=True)
+        download(client, old.id, place, options)
+        mortal.left = kill_at
+        with pytest.raises(Killed):
+            download(client, new.id, place, options)
+        mortal.left = -1
+        if fs.exists(note):
+            break
+    cat_file = mortal.cat_file
+
+    def unreachable(self: Any, path: str, **options: Any) -> Any:
+        if path == note:
+            raise ConnectionError("the store is out of reach")
+        return cat_file(self, path, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(mortal, "cat_file", unreachable)
+        with pytest.raises(DestinationError, match="out of reach") as caught:
+            download(client, new.id, place, options)
+    assert caught.value.retryable
+    assert fs.exists(note)
+    download(client, new.id, place, options)
+    assert set(visible(fs, "/place")) == {"x-part-0001.jsonl", "x-part-0002.jsonl", "x_manifest.json"}
+
+
+@pytest.mark.parametrize(("before", "killed", "after"), [(3, 4, 2), (2, 4, 3), (2, 3, 1), (3, 2, 1), (4, 2, 3)])
+def test_after_a_kill_before_any_call_a_result_of_other_parts_is_alone(
+    emulator: Emulator, client_for: ClientFor, mortal: type[MortalStore], before: int, killed: int, after: int
+) -> None:
+    """The manifest is gone by then, and with it what it named; nothing names what the killed try has published."""
+    client = client_for("batchcom")
+    jobs = [export(emulator, parts) for parts in (before, killed, after)]
+    wanted = {f"x-part-{part:04}.jsonl" for part in range(1, after + 1)} | {"x_manifest.json"}
+    for kill_at in itertools.count():
+        assert kill_at < 60
+        place = Destination(mortal(), f"/place{kill_at}/x.jsonl", f"mortal://place{kill_at}/x.jsonl")
+        download(client, jobs[0].id, place)
+        mortal.left = kill_at
+        try:
+            download(client, jobs[1].id, place)
+        except Killed:
+            pass
+        else:
+            break
+        finally:
+            mortal.left = -1
+        download(client, jobs[2].id, place)
+        left = visible(place.fs, f"/place{kill_at}")
+        assert set(left) == (wanted if after > 1 else {"x.jsonl"}), kill_at
+        assert vouched(left), kill_at
+        assert not place.fs.exists(place.removals().path), kill_at
+    assert kill_at > 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,7 @@ from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, ResultSpec
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.jobs import Landing
 from airflow_provider_batchdl.transfer.job_download import Destination, download
+from airflow_provider_batchdl.transfer.sinks.s3.sink import S3Sink
 from tests.support.mortal_store import Killed
 from tests.support.s3_bucket import Bucket, fresh_bucket
 from tests.support.seaweedfs import S3Store
@@ -132,3 +134,47 @@ def test_a_kill_between_the_new_result_and_the_removal_of_the_old_one_leaves_bot
     assert landing == said
     assert {key.rpartition("/")[2] for key in bucket.keys()} == names(said)  # noqa: SIM118
     assert bucket.open_uploads() == []
+
+
+@pytest.mark.parametrize("harm", ["mixed", "removed"])
+def test_a_result_that_was_replaced_while_it_was_published_has_no_manifest(
+    emulator: Emulator, client_for: ClientFor, bucket: Bucket, harm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two tasks with one destination: a store has no lock. The one that ends last finds out, and its retry mends it."""
+    client = client_for("batchcom")
+    place = Destination(bucket.fs, f"{bucket.name}/x.jsonl", f"s3://conn@{bucket.name}/x.jsonl")
+    first, second = export(emulator, 3), export(emulator, 3)
+    others: list[str] = []
+    publish = S3Sink.publish
+
+    def publish_one(self: S3Sink) -> Any:
+        etag = publish(self)
+        if not others:
+            others.append(self.uri)
+            if harm == "mixed":
+                download(client, second.id, place)
+            else:
+                bucket.client.delete_object(Bucket=bucket.name, Key="x-part-0001.jsonl")
+        return etag
+
+    monkeypatch.setattr(S3Sink, "publish", publish_one)
+    with pytest.raises(DestinationError, match=r"x-part-0001\.jsonl: another process has replaced") as caught:
+        download(client, first.id, place)
+    assert caught.value.retryable
+    assert "x_manifest.json" not in bucket.keys()  # noqa: SIM118 a method of ours
+    landing = download(client, first.id, place)
+    assert [file.sha256 for file in landing.files] == [file.sha256 for file in first.files()]
+    assert [hashlib.sha256(bucket.read(f"x-part-{n:04}.jsonl")).hexdigest() for n in (1, 2, 3)] == [
+        file.sha256 for file in landing.files
+    ]
+    assert json.loads(bucket.read("x_manifest.json"))["job_id"] == first.id
+
+
+def test_a_store_whose_etags_are_others_when_they_are_read_is_none_that_replaces(
+    emulator: Emulator, client_for: ClientFor, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Destination(bucket.fs, f"{bucket.name}/x.jsonl", f"s3://conn@{bucket.name}/x.jsonl")
+    publish = S3Sink.publish
+    monkeypatch.setattr(S3Sink, "publish", lambda self: f"{publish(self)}-other")
+    download(client_for("batchcom"), export(emulator, 2).id, place)
+    assert bucket.read("x_manifest.json")
