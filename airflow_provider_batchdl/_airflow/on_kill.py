@@ -18,6 +18,10 @@ PAUSE_SECONDS = 3.0
 # Less than `[triggerer] on_kill_timeout`, 30 seconds unless it is set.
 ON_KILL_SECONDS = 25.0
 
+# States of a task that nobody has ended: it runs, or will run again. A scheduler that misses a worker's heartbeats ends
+# the try. The worker notices that when it is back; by then the next try may wait, run or be deferred.
+_CONTINUED = frozenset({"running", "up_for_retry", "up_for_reschedule", "scheduled", "queued", "deferred"})
+
 
 def is_worth_retrying(error: BatchDlError) -> bool:
     """True if a cancel that failed with this error may succeed in a retry; also if the job was not found."""
@@ -36,6 +40,11 @@ def task_state(ti: Any) -> str | None:
     name = ti.task_id if map_index < 0 else f"{ti.task_id}_{map_index}"
     state = states.get(name)
     return None if state is None else str(getattr(state, "value", state))
+
+
+def is_continued(ti: Any) -> bool:
+    """True if a task instance runs, or will run again, without a user's doing: its job is still wanted. Blocks."""
+    return task_state(ti) in _CONTINUED
 
 
 async def shield_until_done(work: Coroutine[Any, Any, None]) -> None:

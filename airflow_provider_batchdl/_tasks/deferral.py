@@ -90,7 +90,8 @@ def keep_waiting_if_listed(
         TaskDeferred: the wait continues.
         BatchDlError: the list cannot be read.
     """
-    gone = event["status"] == "error" and event["error"].get("type") == JobNotFoundError.__name__
+    error = event.get("error")
+    gone = isinstance(error, Mapping) and error.get("type") == JobNotFoundError.__name__
     if wait is None or not gone or not hook.is_listed(event["job_id"]):
         return
     from airflow_provider_batchdl.hooks._polls import find_job

@@ -15,6 +15,7 @@ from airflow_provider_batchdl.vendors.dates import written
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl._tasks.job_record import JobRecord
+    from airflow_provider_batchdl.hooks.base import BatchApiHook
     from airflow_provider_batchdl.vendors.base import Vendor
 
 # The record is small; a request of more members is compared as a whole.
@@ -79,6 +80,12 @@ def input_changed(vendor: str, record: JobRecord, what: str) -> InputChangedErro
         vendor=vendor,
         job_id=record.job_id,
     )
+
+
+def account_changed(hook: BatchApiHook, record: JobRecord) -> InputChangedError:
+    """The error for a try with another account than its job's."""
+    what = f"the account (connection {record.conn_id!r} then, {hook.conn_id!r} now)"
+    return input_changed(hook.vendor.name, record, what)
 
 
 def _digest(value: Any, key: str) -> str:

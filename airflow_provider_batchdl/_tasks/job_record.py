@@ -81,9 +81,9 @@ class JobRecord:
         try:
             record = cls(**{name: value for name, value in dict(stored).items() if name in known})  # type: ignore[call-overload]
             written = [record.submitted_at] if record.lost_at is None else [record.submitted_at, record.lost_at]
-            inputs = dict(record.inputs or {})
+            inputs = record.inputs or {}
             words = [record.key, *record.known_job_ids, *inputs, *inputs.values()]
-        except (TypeError, ValueError):
+        except (AttributeError, TypeError, ValueError):
             raise ValueError("a member is missing or of another type") from None
         words += [each for each in (record.job_id, record.conn_id, record.account) if each is not None]
         if (type(record.generation), type(record.given_up)) != (int, bool) or not all(map(_is_word, words)):
@@ -141,7 +141,7 @@ class RecordStore:
         """
         store = self._store
         stored = None if store is None else _several_times("read", lambda: store.get(STATE_KEY))
-        if not stored:
+        if stored is None:
             return None
         try:
             return JobRecord.parse(stored)

@@ -20,20 +20,20 @@ from airflow_provider_batchdl._airflow.metrics import count_submit
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl._tasks.cancel import supersede
 from airflow_provider_batchdl._tasks.choices import OnChangedInput, OnUncertainSubmit
-from airflow_provider_batchdl._tasks.input_digests import changed, fingerprint, given_input, input_changed
+from airflow_provider_batchdl._tasks.input_digests import (
+    account_changed,
+    changed,
+    fingerprint,
+    given_input,
+    input_changed,
+)
 from airflow_provider_batchdl._tasks.intent_journal import IntentJournal
 from airflow_provider_batchdl._tasks.job_record import STATE_KEY, JobRecord, RecordStore
 from airflow_provider_batchdl._tasks.resume_decision import ResumeDecision, deciding
 from airflow_provider_batchdl._tasks.sidecar import SidecarStore, warn_not_durable
 from airflow_provider_batchdl._tasks.uncertain import decide_later
 from airflow_provider_batchdl._values import times
-from airflow_provider_batchdl.exceptions import (
-    BatchDlError,
-    InputChangedError,
-    JobNotFoundError,
-    StateStoreError,
-    SubmitUncertainError,
-)
+from airflow_provider_batchdl.exceptions import BatchDlError, JobNotFoundError, StateStoreError, SubmitUncertainError
 from airflow_provider_batchdl.hooks._polls import find_job
 from airflow_provider_batchdl.jobs import Job, JobState
 from airflow_provider_batchdl.vendors.base import Submission
@@ -136,15 +136,20 @@ class SubmitOnce:
         if self._unstored is not None and self._try_save(self._unstored, once=True):
             self._unstored = None
 
-    def check_account(self, hook: BatchApiHook) -> None:
-        """Refuse to resume a job at another account than it was submitted to.
+    def check_account(self, hook: BatchApiHook, *, job_id: str, conn_id: str) -> None:
+        """Refuse to resume a job at another account than it was submitted to: there, its id may be another job's.
+
+        Args:
+            hook: the account that the task has now.
+            job_id: the job.
+            conn_id: the connection that its wait was started with, all that is known without a record.
 
         Raises:
-            InputChangedError: the connection now has another account.
+            InputChangedError: the task has another account now.
         """
-        state = self._load()
-        if state is not None and state.job_id and not state.is_of(hook):
-            raise self._other_account(hook, state)
+        state = self._load() or JobRecord(self._generation, "", "", conn_id=conn_id)
+        if not state.is_of(hook):
+            raise account_changed(hook, replace(state, job_id=job_id))
 
     # An earlier try's job.
 
@@ -152,7 +157,7 @@ class SubmitOnce:
         """The job of an earlier try of this generation; None if a new one is to be submitted."""
         if not state.is_of(hook):
             if not self._resubmits_changed:
-                raise self._other_account(hook, state)
+                raise account_changed(hook, state)
             supersede(hook, state, cancels=self._cancel_superseded, event="the change of account")
             return None
         job = self._reconnected(hook, state, state.job_id) if state.job_id else None
@@ -216,11 +221,6 @@ class SubmitOnce:
             state.seconds_unanswered() / 60,
         )
         return None
-
-    @staticmethod
-    def _other_account(hook: BatchApiHook, state: JobRecord) -> InputChangedError:
-        what = f"the account (connection {state.conn_id!r} then, {hook.conn_id!r} now)"
-        return input_changed(hook.vendor.name, state, what)
 
     # A new job.
 

@@ -6,16 +6,15 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_batchdl._airflow.compat import AirflowTaskTimeout, default_deferrable
 from airflow_provider_batchdl._airflow.fail_fast import fail_fast
 from airflow_provider_batchdl._airflow.job_note import note_job, note_wait, noted_errors
 from airflow_provider_batchdl._airflow.log_groups import log_group
-from airflow_provider_batchdl._airflow.on_kill import task_state
 from airflow_provider_batchdl._airflow.pushing import try_push
 from airflow_provider_batchdl._airflow.tracing import span
-from airflow_provider_batchdl._tasks.cancel import cancel_quickly, cancel_unless_ended
+from airflow_provider_batchdl._tasks.cancel import cancel_unless_ended
 from airflow_provider_batchdl._tasks.choices import OnChangedInput, OnUncertainSubmit
 from airflow_provider_batchdl._tasks.deferral import (
     deadline_of,
@@ -26,6 +25,7 @@ from airflow_provider_batchdl._tasks.deferral import (
 )
 from airflow_provider_batchdl._tasks.destinations import warn_of_replacing
 from airflow_provider_batchdl._tasks.download_mixin import LandsResults
+from airflow_provider_batchdl._tasks.kills import Kill, KilledError, end_task
 from airflow_provider_batchdl._tasks.rendering import HidesSignatures
 from airflow_provider_batchdl._tasks.submit_once import SubmitOnce
 from airflow_provider_batchdl._tasks.unlanded import download_command, log_how_to_download
@@ -54,10 +54,6 @@ if TYPE_CHECKING:
     from airflow_provider_batchdl.jobs import Job
 
 __all__ = ["BatchJobOperator"]
-
-
-class _KilledError(BaseException):
-    """End a wait from within ``on_kill``, which Airflow calls in a signal handler."""
 
 
 class BatchJobOperator(HidesSignatures, LandsResults, SubmitsJobs):
@@ -122,7 +118,7 @@ class BatchJobOperator(HidesSignatures, LandsResults, SubmitsJobs):
         self.on_uncertain_submit: OnUncertainSubmit = self._checked("on_uncertain_submit", on_uncertain_submit)
         self.on_changed_input: OnChangedInput = self._checked("on_changed_input", on_changed_input)
         self.vendor_url: str | None = None
-        self._waiting, self._is_id_pushed = False, True
+        self._kill, self._is_id_pushed = Kill(), True
         self._logged_state: str | None = None
 
     def execute(self, context: Context) -> Any:
@@ -149,11 +145,15 @@ class BatchJobOperator(HidesSignatures, LandsResults, SubmitsJobs):
             self._is_id_pushed = try_push(context, "job_id", job.id)
             self._note_lineage(hook, job.id)
             self._logged_state = job.vendor_state
-            if not hook.ensure_results(job, accept_partial=self.options.accept_partial):
-                submission.store_again()
-                if self.deferrable:
-                    self._defer(context, job.id)
-                self._wait(context, hook, job.id, submission)
+            try:
+                if not hook.ensure_results(job, accept_partial=self.options.accept_partial):
+                    submission.store_again()
+                    self._kill.check()
+                    if self.deferrable:
+                        self._defer(context, job.id)
+                    self._wait(context, hook, job.id, submission)
+            except KilledError:
+                end_task(context, hook, job.id, cancels=self.cancel_on_kill, is_durable=submission.is_durable)
             return self._land(context, hook, job.id)
 
     def execute_complete(self, context: Context, event: dict[str, Any], wait: dict[str, Any] | None = None) -> Any:
@@ -171,9 +171,9 @@ class BatchJobOperator(HidesSignatures, LandsResults, SubmitsJobs):
         with failing, noted_errors(self, context), BatchApiHook.for_connection(self.conn_id) as hook:
             push_link(self, context, hook, (wait or event)["job_id"])  # not the event's, which may be another task's
             keep_waiting_unless_answered(self, event, wait)
-            keep_waiting_if_listed(self, hook, event, wait)
             submission = self._submission(context)
-            submission.check_account(hook)
+            submission.check_account(hook, job_id=event["job_id"], conn_id=(wait or event)["conn_id"])
+            keep_waiting_if_listed(self, hook, event, wait)
             self._is_id_pushed = try_push(context, "job_id", event["job_id"])
             self._note_lineage(hook, event["job_id"])
             job = ended_job(event)
@@ -199,27 +199,22 @@ class BatchJobOperator(HidesSignatures, LandsResults, SubmitsJobs):
         longest = longest_pause(self, context) if submission.is_durable else float("inf")
         backoff = PollBackoff(self.poll_interval or hook.poll_interval, longest=longest)
         # Without execution_timeout: Airflow interrupts by it, and at that moment would interrupt the cancel below, too.
-        deadline = None if self.timeout is None else time.time() + self.timeout
-        self._waiting = True
+        deadline = None if self.timeout is None else time.monotonic() + self.timeout
         group = log_group(f"Waiting for job {job_id} at {hook.vendor.label}")
         try:
             with group, span("wait", vendor=hook.vendor.name, job_id=job_id):
                 while not self._poll(context, hook, job_id, backoff, deadline):
                     submission.store_again()
-                    if deadline is not None and time.time() >= deadline:
+                    if deadline is not None and time.monotonic() >= deadline:
                         raise AirflowTaskTimeout
         except AirflowTaskTimeout:
-            self._waiting = False
             self._give_up(hook, job_id, submission)
-        except _KilledError:
-            self._stop(context, hook, job_id, submission)
-        finally:
-            self._waiting = False
 
     def _poll(self, context: Context, hook: BatchApiHook, job_id: str, backoff: PollBackoff, end: float | None) -> bool:
-        delay = backoff.next_delay()
-        time.sleep(delay if end is None else max(0.0, min(delay, end - time.time())))
-        job = poll(hook, job_id, backoff)
+        with self._kill.interruptible():
+            delay = backoff.next_delay()
+            time.sleep(delay if end is None else max(0.0, min(delay, end - time.monotonic())))
+            job = poll(hook, job_id, backoff)
         if job is None:
             return False
         self._log_state(context, job)
@@ -235,21 +230,7 @@ class BatchJobOperator(HidesSignatures, LandsResults, SubmitsJobs):
 
     def on_kill(self) -> None:
         """End the wait; whether to cancel the job is decided outside of the signal handler."""
-        if self._waiting:
-            self._waiting = False
-            raise _KilledError
-
-    def _stop(self, context: Context, hook: BatchApiHook, job_id: str, submission: SubmitOnce) -> NoReturn:
-        """Cancel the job if a user killed the task. Airflow leaves about five seconds for it."""
-        if submission.is_durable and task_state(context["ti"]) == "running":
-            raise RuntimeError(f"The worker is shutting down. Job {job_id} is still running; a retry reconnects to it.")
-        if self.cancel_on_kill:
-            try:
-                cancel_quickly(hook, job_id)
-                self.log.info("Cancelled job %s at the vendor.", job_id)
-            except BatchDlError as error:
-                self.log.warning("Could not cancel job %s; it may still be running: %s", job_id, error)
-        raise RuntimeError(f"A user ended the task while job {job_id} was running.")
+        self._kill.request()
 
     def _defer(self, context: Context, job_id: str) -> None:
         from airflow_provider_batchdl.triggers.job import BatchJobTrigger

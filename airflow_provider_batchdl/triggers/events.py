@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from itertools import accumulate
 from typing import Any
 
-from airflow_provider_batchdl._redaction.redactor import redact_value
+from airflow_provider_batchdl._redaction.redactor import excerpt, redact_value
 from airflow_provider_batchdl._values.storable import bounded_text, storable
-from airflow_provider_batchdl.exceptions import BatchDlError
+from airflow_provider_batchdl.exceptions import BatchDlError, UnexpectedResponseError
 from airflow_provider_batchdl.jobs import Job
 
 # UTF-8 bytes of JSON that a job's files take in XCom or in an event. The rest is left out, and counted: a download asks
@@ -45,8 +45,20 @@ def ended_job(event: dict[str, Any]) -> Job | None:
     """The job that a trigger's event reports, None where the trigger timed out.
 
     Raises:
-        BatchDlError: what made the trigger give up.
+        BatchDlError: what made the trigger give up, or the event cannot be read: it may be of another version.
     """
-    if event["status"] == "error":
-        raise BatchDlError.from_dict(event["error"])
-    return Job.from_dict(event["job"]) if event["status"] == "ended" else None
+    status, error = event.get("status"), None
+    try:
+        if status == "timeout":
+            return None
+        if status == "ended":
+            return Job.from_dict(event["job"])
+        if status == "error":
+            error = BatchDlError.from_dict(event["error"])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        pass
+    raise error or UnexpectedResponseError(
+        f"The trigger's event, of status {excerpt(repr(status), 40)}, cannot be read.",
+        job_id=event.get("job_id"),
+        remedy="Retry the task, and run the same version of this package on workers and triggerers.",
+    )
