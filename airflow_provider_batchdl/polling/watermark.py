@@ -57,7 +57,7 @@ class Watermark:
         now = now or times.now()
         listed = [ListedJob(each.job, believable(each.created, now)) for each in listed]
         fresh = [each.job for each in listed if each.job.state.is_terminal and not self._known(each)]
-        self._remember(listed)
+        self._remember(listed, now)
         self.astray = False
         return [job for job in fresh if job.state is JobState.SUCCEEDED]
 
@@ -95,10 +95,12 @@ class Watermark:
     def _before_horizon(self, each: ListedJob) -> bool:
         return self.horizon is not None and each.created is not None and each.created < self.horizon
 
-    def _remember(self, listed: list[ListedJob]) -> None:
+    def _remember(self, listed: list[ListedJob], now: datetime) -> None:
         made = [each.created for each in listed if each.created is not None]
         if made:
-            latest = max(made) - MARGIN
+            # No later than now: a job dated ahead, in a time zone that the vendor does not name, must not hide what is
+            # made until then.
+            latest = min(max(made), now) - MARGIN
             self.horizon = max(self.horizon, latest) if self.horizon else latest
         self.active = {each.job.id for each in listed if not each.job.state.is_terminal and self._before_horizon(each)}
         self.ended = {each.job.id for each in listed if each.job.state.is_terminal and not self._before_horizon(each)}

@@ -144,16 +144,31 @@ class BatchJobSensor(ChecksArguments, BaseSensorOperator):
         return fail_fast(skips_final=self.soft_fail or self.never_fail, skips_all=self.never_fail)
 
     def _failures_before(self, context: Context) -> int:
-        """This try's consecutive failed polls so far: in reschedule mode, each poll is a process of its own."""
+        """This try's consecutive failed polls so far: in reschedule mode, each poll is a process of its own.
+
+        Without an answer from the store none are known: counting them must not fail a poll that succeeds.
+        """
         store: Any = context.get("task_state_store") if self.reschedule else None
-        stored = (store.get(FAILURES_KEY) if store is not None else None) or {}
-        self._remembered = stored.get("failures", 0) if stored.get("try") == context["ti"].try_number else 0
+        self._remembered = 0
+        if store is None:
+            return 0
+        try:
+            stored = store.get(FAILURES_KEY)
+            if isinstance(stored, dict) and stored.get("try") == context["ti"].try_number:
+                self._remembered = max(0, int(stored.get("failures", 0)))
+        except Exception as error:  # noqa: BLE001  whatever stands between a task and Airflow's database
+            self.log.warning("Cannot read the number of failed polls: %s", error)
         return self._remembered
 
     def _remember_failures(self, context: Context, failures: int) -> None:
         store: Any = context.get("task_state_store") if self.reschedule else None
-        if store is not None and failures != self._remembered:
+        if store is None or failures == self._remembered:
+            return
+        try:
             store.set(FAILURES_KEY, {"failures": failures, "try": context["ti"].try_number})
+        except Exception as error:  # noqa: BLE001  as above
+            self.log.warning("Cannot store the number of failed polls: %s", error)
+        else:
             self._remembered = failures
 
     def _found(self, job: Job) -> dict[str, Any]:

@@ -192,7 +192,12 @@ class AccountPoller:
             job = await self.requests.ask(client, self.vendor.get_job(waiter.job_id), due=due, urgent=urgent)
             self._waiters.saw(waiter.job_id, job, self._now(), listed=False)
         except AuthenticationError as error:
-            self._waiters.fail(self._waiters, error)
+            # What the vendor answers about one job proves nothing about the others.
+            found = await self._check(client) if len(self._waiters) > 1 else error
+            if isinstance(found, AuthenticationError):
+                self._waiters.fail(self._waiters, error)
+            else:
+                self._waiters.failed(waiter, found or error, self._now())
         except Exception as error:  # noqa: BLE001 any error is about this one job
             typed = self.requests.typed(error)
             self.requests.back_off(typed)
@@ -227,6 +232,14 @@ class AccountPoller:
         finally:
             self._waiters.schedule.passed()
             self._news.set()
+
+    async def _check(self, client: AsyncBatchClient) -> BatchDlError | None:
+        """The error of the account's cheapest request; None if it succeeds."""
+        try:
+            await self.requests.ask(client, self.vendor.check())
+        except BatchDlError as error:
+            return error
+        return None
 
     async def page(self, client: AsyncBatchClient, cursor: str | None, due: float | None = None) -> JobPage:
         """Read a page of the vendor's list within the rate limit, and update all waiters for jobs on it.

@@ -128,3 +128,14 @@ def test_any_date(date: datetime) -> None:
 
 def test_a_time_without_a_zone_is_utc() -> None:
     assert believable(BEGIN.replace(tzinfo=None), NOW) == BEGIN
+
+
+def test_a_job_dated_hours_ahead_hides_none_that_is_made_until_then() -> None:
+    """A vendor may give the time of its own zone as UTC."""
+    ahead = listed("ahead", JobState.RUNNING, 14 * 60)
+    mark = Watermark()
+    mark.news([ahead], BEGIN)
+    mark = stored(mark)
+    soon = listed("soon", JobState.SUCCEEDED, 90)
+    assert [job.id for job in mark.news([ahead, soon], BEGIN + timedelta(hours=2))] == ["soon"]
+    assert stored(mark).news([ahead, soon], BEGIN + timedelta(hours=3)) == []

@@ -9,7 +9,7 @@ from airflow.sdk import DAG
 from pydantic import TypeAdapter
 
 from airflow_provider_batchdl.emulator import Emulator, Fault
-from airflow_provider_batchdl.sensors.job import BatchJobSensor
+from airflow_provider_batchdl.sensors.job import FAILURES_KEY, BatchJobSensor
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_features import needs_task_state_store
 from tests.support.airflow_fixtures import Polls
@@ -144,3 +144,33 @@ def test_the_vendors_words_are_kept_short_and_clean(connections: Emulator, api: 
     message = api.run(lambda: sensor(job_id=job.id)).value["message"]
     assert "0123456789abcdef" not in message
     assert len(message) <= 2_000
+
+
+@needs_task_state_store
+@pytest.mark.parametrize(
+    "stored", ["", 7, [], "x", {"failures": "x", "try": 1}, {"failures": None, "try": 1}, {"failures": -9, "try": 1}]
+)  # fmt: skip
+def test_a_count_of_failed_polls_that_is_none(connections: Emulator, api: ExecutionApi, stored: Any) -> None:
+    job = connections.add_job("revenuebase", state="succeeded")
+    api.store[("wait", -1, FAILURES_KEY)] = stored
+    assert api.run(lambda: sensor(job_id=job.id, mode="reschedule")).state == "success"
+
+
+@needs_task_state_store
+def test_a_store_that_does_not_answer_costs_no_poll(
+    connections: Emulator, api: ExecutionApi, polls: Polls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sensor needs it only to count polls that fail."""
+    job = connections.add_job("revenuebase", state="running")
+    real = api.answer
+
+    def answer(request: Any) -> Any:
+        if "/store/" in request.url.path:
+            raise ConnectionError("Airflow's state store is down")
+        return real(request)
+
+    monkeypatch.setattr(api, "answer", answer)
+    connections.add_fault(Fault("status", operation="status", status=404, times=1))
+    assert api.run(lambda: sensor(job_id=job.id, mode="reschedule")).state == "up_for_reschedule"
+    job.finish()
+    assert api.run_to_end(lambda: sensor(job_id=job.id, mode="reschedule")).state == "success"

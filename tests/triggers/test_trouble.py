@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.exceptions import AuthenticationError, VendorUnavailableError
 from airflow_provider_batchdl.triggers.job import BatchJobTrigger
+from airflow_provider_batchdl.triggers.requests import MAX_POLLS
 from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import count
 from tests.triggers.waiting import errors, patience, payload_of, statuses, until, waits_for
@@ -146,3 +147,39 @@ def test_a_429_silences_the_whole_account(connections: Emulator) -> None:
     # What was on its way already arrives; from then on there is silence.
     later = [record.time - requests[refused].time for record in requests[refused + 1 :]]
     assert not [wait for wait in later if 0.3 < wait < 1.4]
+
+
+@pytest.mark.parametrize("check", [None, 503], ids=["accepted", "unknown"])
+def test_a_refusal_about_one_job_ends_no_other_wait(connections: Emulator, polls: Polls, check: int | None) -> None:
+    """What the vendor answers about one job says nothing about the account, unless it refuses anything else, too."""
+    odd, *others = [connections.add_job("proofy", state="running") for _ in range(3)]
+    connections.add_fault(Fault("status", operation="status", path_contains=odd.id, status=401, times=1000))
+    if check is not None:
+        connections.add_fault(Fault("status", operation="balance", status=check, times=1000))
+
+    async def story() -> list[dict[str, Any]]:
+        async with patience():
+            waits = waits_for([odd, *others])
+            refused = await waits[0]
+            for job in others:
+                job.finish()
+            return [refused, *await asyncio.gather(*waits[1:])]
+
+    refused, *ended = asyncio.run(story())
+    assert errors([refused]) == {AuthenticationError if check is None else VendorUnavailableError}
+    assert statuses(ended) == {"ended"}
+
+
+def test_a_refused_key_ends_all_waits_for_single_jobs(connections: Emulator) -> None:
+    jobs = [connections.add_job("proofy", state="running") for _ in range(10)]
+
+    async def story() -> list[dict[str, Any]]:
+        async with patience():
+            waits = waits_for(jobs)
+            await until(lambda: count(connections, "status") >= 1)
+            connections.world.accounts.rotate("proofy")
+            return await asyncio.gather(*waits)
+
+    assert errors(asyncio.run(story())) == {AuthenticationError}
+    # Each of the polls that were under way, and the proof that it is not about their jobs.
+    assert sum(record.status == 401 for record in connections.requests) <= 2 * MAX_POLLS
