@@ -32,6 +32,8 @@ log = get_logger(__name__)
 
 ATTEMPTS = 5
 BACKOFF_CAP = 30.0
+# Errors that an error of `httpx` comes from, one from another.
+DEEPEST_CAUSE = 6
 # Bytes. A job's answer may repeat its request, with a hundred thousand ids; a page of a list, those of many jobs.
 LARGEST_ANSWER = 8 * 2**20
 LARGEST_LIST = 32 * 2**20
@@ -160,7 +162,7 @@ def transport_error(
             "Write http:// before the host if that is meant; else see which port it needs, and what proxy is between.",
             vendor=vendor.name,
         )
-    reason = words_of(error) or type(error).__name__
+    reason = _reason_of(error)
     before = message is not None and about is not None and about is not message
     return VendorUnavailableError(
         f"No answer from {vendor.label} to the {request.operation} request: {reason}.",
@@ -169,6 +171,18 @@ def transport_error(
         maybe_processed=sent and not before and not isinstance(error, _NEVER_SENT),
         remedy=f"Check that {redact_url(vendor.base_url)} can be reached from here.",
     )
+
+
+def _reason_of(error: BaseException) -> str:
+    """The words of an error; of what it came from if it has none, as with the async client's library."""
+    each: BaseException | None = error
+    for _ in range(DEEPEST_CAUSE):
+        if each is None:
+            break
+        if words := words_of(each):
+            return words
+        each = each.__cause__ or each.__context__
+    return type(error).__name__
 
 
 def unreadable(vendor: Vendor, error: Exception, source: str) -> BatchDlError:

@@ -75,7 +75,7 @@ def _read_schema(schema: str | None) -> tuple[str | None, str | None]:
 
 
 def _split(text: str, scheme: str) -> SplitResult:
-    """The parts of the URL; its host's name in small letters."""
+    """The parts of the URL; its host's name in small letters and ASCII."""
     # urlsplit drops line breaks and tabs unsaid, and a backslash is a slash to some and a letter to others.
     if any(letter.isspace() for letter in text):
         raise NoBaseUrlError("has a blank or a line break in it")
@@ -89,11 +89,27 @@ def _split(text: str, scheme: str) -> SplitResult:
         text = f"{scheme}://{text}"
     try:
         parts = urlsplit(text)
-        (parts.hostname or "").encode("idna")  # what a resolver would otherwise trip over, much later
+        name, ascii_name = parts.hostname or "", _in_ascii(parts.hostname or "")
     except ValueError:
         raise NoBaseUrlError("is not a base URL") from None
     _check(parts)
-    return parts
+    return parts if ascii_name == name else parts._replace(netloc=parts.netloc.lower().replace(name, ascii_name))
+
+
+def _in_ascii(name: str) -> str:
+    """A host's name as it is looked up, sent and compared with others (RFC 5891).
+
+    Raises:
+        ValueError: no host has such a name, and a resolver would trip over it much later.
+    """
+    if name.isascii():
+        return name.encode("idna").decode()
+    from httpx import URL, InvalidURL
+
+    try:
+        return URL(scheme="https", host=name).raw_host.decode()
+    except InvalidURL as error:
+        raise ValueError(name) from error
 
 
 def _check(parts: SplitResult) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
@@ -18,16 +20,39 @@ from airflow_provider_batchdl.jobs import Job, JobState
 from airflow_provider_batchdl.vendors.answers import Answers
 from airflow_provider_batchdl.vendors.checking import prepare_submission
 from airflow_provider_batchdl.vendors.flows import guarded, immediate, observed
+from airflow_provider_batchdl.vendors.matching import CLOCK_TOLERANCE
 from airflow_provider_batchdl.vendors.submit_attempt import SubmitAttempt
 
 if TYPE_CHECKING:
+    import httpx
+
     from airflow_provider_batchdl.vendors.base import Flow, Vendor
-    from airflow_provider_batchdl.vendors.requests import Submission
+    from airflow_provider_batchdl.vendors.requests import ApiRequest, Submission
 
 log = get_logger(__name__)
 
 # A submitted job may take a moment to show in the vendor's list: seconds to wait before each list request.
 ADOPTION_DELAYS = (0.0, 2.0, 5.0)
+# A clock that differs by more is not what a `Date` shows, but an answer of another day.
+MOST_AHEAD = timedelta(days=1)
+
+
+class _VendorClock:
+    """Compares this machine's clock with the vendor's, by the ``Date`` of its answers (RFC 9110, section 6.6.1).
+
+    By ours, a job that was made now may seem too old to be the one submitted.
+    """
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+        """How far ours is ahead."""
+
+    def note(self, _: ApiRequest, answer: httpx.Response | BatchDlError) -> None:
+        """Note an answer."""
+        date = None if isinstance(answer, BatchDlError) else times.http_date(answer.headers.get("date"))
+        if date is not None:
+            ahead = timedelta(seconds=times.now().timestamp() - date.timestamp())
+            self.ahead = ahead if timedelta() < ahead <= MOST_AHEAD else timedelta()
 
 
 class Submits(Answers):
@@ -101,9 +126,17 @@ class Submits(Answers):
             if doubt is None:
                 raise
             lost = doubt
-        began, decides = times.now(), self.lists_every_submit
+        began, decides, clock = times.now(), self.lists_every_submit, _VendorClock()
         try:
-            job = yield from guarded(vendor, self.find_submitted(submission))
+            job = yield from guarded(vendor, observed(self.find_submitted(submission), clock.note))
+            if job is None and clock.ahead > CLOCK_TOLERANCE:
+                log.warning(
+                    "This machine's clock is %.0f s ahead of that of %s; searching again by theirs",
+                    clock.ahead.total_seconds(),
+                    self.label,
+                )
+                earlier = replace(submission, submitted_at=submission.submitted_at - clock.ahead)
+                job = yield from guarded(vendor, self.find_submitted(earlier))
         except BatchDlError as error:
             log.warning("Could not search for the job whose submit got no response: %s", error)
             job, decides = None, False

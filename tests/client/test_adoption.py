@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from airflow_provider_batchdl._values import times
 from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, Fault
 from airflow_provider_batchdl.exceptions import SubmitUncertainError
 from airflow_provider_batchdl.vendors.base import ApiRequest
 from airflow_provider_batchdl.vendors.submitting import ADOPTION_DELAYS
-from tests.client.helpers import REQUESTS, Face, operations, vendor_of
+from tests.client.helpers import REQUESTS, Face, operations, submission, vendor_of
 
 LISTS = {"batchcom": "/2.11/exports/list", "apartmentiq": "/bulk_api/jobs"}
 BY_REQUEST = pytest.mark.parametrize("name", LISTS)
@@ -90,3 +94,38 @@ def test_one_of_a_narrower_request_is_somebody_elses(
     emulator.add_fault(Fault("reset", operation="submit"))
     with pytest.raises(SubmitUncertainError):
         face.submit(vendor_of(emulator, name), REQUESTS[name])
+
+
+@BY_REQUEST
+@pytest.mark.parametrize("minutes", [1, 10, 300])
+def test_a_clock_that_is_ahead_costs_no_second_job(
+    emulator: Emulator, face: Face, name: str, minutes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By it, the job was made long before it was submitted; the vendor's answers have the vendor's time."""
+    real, ahead = times.now, timedelta(minutes=minutes)
+    monkeypatch.setattr(times, "now", lambda: real() + ahead)
+    emulator.add_fault(Fault("reset", operation="submit", processed=True))
+    what = replace(submission(REQUESTS[name]), submitted_at=times.now())
+    job = face.run(vendor_of(emulator, name), lambda vendor: vendor.submit_once(what))
+    assert [each.id for each in emulator.jobs(name)] == [job.id]
+    assert operations(emulator, name).count("submit") == 1
+
+
+@BY_REQUEST
+@pytest.mark.parametrize(
+    "date", ["Mon, 01 Jan 0001 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "yesterday", "\xff"]
+)
+def test_a_date_that_is_none_leaves_the_submit_uncertain(emulator: Emulator, face: Face, name: str, date: str) -> None:
+    emulator.add_fault(Fault("headers", operation="list", headers={"date": date}, times=100))
+    emulator.add_fault(Fault("reset", operation="submit"))
+    with pytest.raises(SubmitUncertainError):
+        face.submit(vendor_of(emulator, name), REQUESTS[name])
+
+
+@BY_REQUEST
+def test_an_older_job_is_not_taken_by_a_clock_that_is_right(emulator: Emulator, face: Face, name: str) -> None:
+    somebodys(emulator, name)
+    emulator.add_fault(Fault("reset", operation="submit"))
+    what = replace(submission(REQUESTS[name]), submitted_at=datetime.now(UTC) + timedelta(minutes=10))
+    with pytest.raises(SubmitUncertainError):
+        face.run(vendor_of(emulator, name), lambda vendor: vendor.submit_once(what))

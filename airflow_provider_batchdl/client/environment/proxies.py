@@ -157,6 +157,8 @@ def _parse(variable: str, value: str) -> Proxy:
     username, password = unquote(parts.username or ""), unquote(parts.password or "")
     for secret in (parts.password, password) if parts.password else (parts.username, username):
         remember(secret)
+    if ":" in username and not scheme.startswith("socks"):
+        raise _unusable(variable, "names a user with a ':' in it, which HTTP cannot send (RFC 7617, section 2)")
     return Proxy(scheme, host, port or _PORTS[scheme], variable, Secret(username), Secret(password))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import unicodedata
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
@@ -47,6 +48,27 @@ def auth_of(document: Document, account: Account, values: Values) -> httpx.Auth:
     headers = fill_texts(document.headers, values)
     auth = _credentials(document, account)
     return WithHeaders(auth, headers) if headers else auth
+
+
+def check_credentials(document: Document, account: Account, vendor: str) -> None:
+    """Refuse credentials that HTTP Basic authentication cannot send (RFC 7617, section 2).
+
+    The server would end the login at its first colon, and take the rest for a part of the password.
+
+    Raises:
+        InvalidConnectionError: there is a colon in the login, or a control character in login or password.
+    """
+    if not isinstance(document.auth, Basic):
+        return
+    user, remedy = "login", "Use a login without it."
+    if not account.login:
+        user, remedy = "password", "If a login is before the ':', put it into the login field."
+    for field, value in (("login", account.login or ""), ("password", account.secret)):
+        if field == user and ":" in value:
+            problem = "has a ':' in it, which ends the login in HTTP Basic authentication"
+            raise account.wrong(field, problem, remedy, vendor=vendor)
+        if any(unicodedata.category(letter) == "Cc" for letter in value):
+            raise account.wrong(field, "has a control character in it", "Paste it anew.", vendor=vendor)
 
 
 def _credentials(document: Document, account: Account) -> httpx.Auth:

@@ -20,7 +20,7 @@ from airflow_provider_batchdl.jobs import Job, JobState
 from airflow_provider_batchdl.vendors import dates
 from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
 from airflow_provider_batchdl.vendors.declared import answers, refusing, requests
-from airflow_provider_batchdl.vendors.declared.credentials import auth_of
+from airflow_provider_batchdl.vendors.declared.credentials import auth_of, check_credentials
 from airflow_provider_batchdl.vendors.declared.document import Document
 from airflow_provider_batchdl.vendors.declared.pointers import find, is_null, texts_in
 from airflow_provider_batchdl.vendors.declared.templates import Values
@@ -46,6 +46,7 @@ class Described(Vendor):
 
     def __init__(self, account: Account) -> None:
         super().__init__(replace(account, scope=self.scope) if self.scope else account)
+        check_credentials(self.document, self.account, self.name)
         self.on_notice: Callable[[str, Pointers, object], None] | None = None
         """Gets what each pointer of the document found; ``airflow batchdl vendor try`` shows it."""
         self._partial = {fold(word) for word in self.document.partial}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from airflow_provider_batchdl.client.throttle import throttle_for
@@ -118,3 +120,41 @@ def test_one_document_in_two_connections_is_one_account() -> None:
     assert type(one) is type(two)
     assert one.account == two.account
     assert throttle_for(one) is throttle_for(two)
+
+
+# HTTP Basic (RFC 7617, section 2).
+
+BASIC = {"vendor_document": changed(auth={"kind": "basic"})}
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"login": "corp:me"}, "The login of Airflow connection 'acme_default' has a ':' in it, which ends the login"),
+        ({"login": ":me"}, "The login of Airflow connection 'acme_default' has a ':' in it"),
+        ({"password": "me:made-up-key-0001"}, "The password of Airflow connection 'acme_default' has a ':' in it"),
+        ({"login": "m\ne"}, "The login of Airflow connection 'acme_default' has a control character in it"),
+        ({"login": "me", "password": "made\x00up"}, "The password of Airflow connection 'acme_default' has a control"),
+        ({"login": "me", "password": "made\x7fup"}, "has a control character in it"),
+    ],
+)
+def test_a_login_that_basic_authentication_cannot_send(fields: dict[str, str], words: str) -> None:
+    found = refusal(BASIC, **fields)
+    assert words in found
+    assert fields.get("password", "made-up-key-0001") not in found
+
+
+@pytest.mark.parametrize(
+    ("fields", "pair"),
+    [
+        ({"login": "me", "password": "a:b: c"}, "me:a:b: c"),
+        ({"login": "mé", "password": "pass wörd"}, "mé:pass wörd"),
+        ({"login": " me\n", "password": "\tmade-up "}, "me:made-up"),
+        ({}, "made-up-key-0001:"),
+    ],
+)
+def test_what_it_sends(fields: dict[str, str], pair: str) -> None:
+    request = httpx.Request("GET", HTTPS)
+    next(vendor(BASIC, **fields).auth().sync_auth_flow(request))
+    scheme, _, coded = request.headers["Authorization"].partition(" ")
+    assert (scheme, base64.b64decode(coded).decode()) == ("Basic", pair)
