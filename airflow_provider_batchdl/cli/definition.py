@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from argparse import BooleanOptionalAction
+from argparse import ArgumentTypeError, BooleanOptionalAction
 from dataclasses import Field, fields
 from typing import Any
 
 from airflow.cli.cli_config import ARG_OUTPUT, ARG_VERBOSE, ActionCommand, Arg, GroupCommand, lazy_load_command
 
+from airflow_provider_batchdl._values.arguments import seconds
 from airflow_provider_batchdl.jobs import JobState
 from airflow_provider_batchdl.options import DownloadOptions
 
 _PACKAGE = "airflow_provider_batchdl.cli"
+
+
+def _span(text: str) -> float:
+    """A number of seconds, 0 or more: not "nan", by which a wait would never end."""
+    try:
+        return seconds("timeout", float(text), zero=True)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no number of seconds, 0 or more and at most ten years") from None
 
 
 def _arg(*flags: str, **settings: Any) -> Arg:
@@ -56,7 +65,7 @@ TRIED_BY = _arg("-c", "--connection", required=True, help="The Airflow connectio
 REQUEST = _arg("-r", "--request", help="The request to submit, as JSON")
 FILE = _arg("-f", "--file", help="The file to submit: a path, or a URL of a store")
 TRIED_JOB = _arg("-j", "--job-id", help="Follow this job instead of submitting one")
-SECONDS = _arg("-t", "--timeout", type=float, default=600.0, help="Most seconds to wait for the job's end")
+SECONDS = _arg("-t", "--timeout", type=_span, default=600.0, help="Most seconds to wait for the job's end")
 LANDING = _arg("-d", "--destination", help="Also download the results: a local path, or a URL of a store")
 
 

@@ -13,8 +13,8 @@ import httpx
 from airflow_provider_batchdl import __version__
 from airflow_provider_batchdl._airflow.compat import airflow_version
 from airflow_provider_batchdl._redaction.redactor import excerpt, redact, redact_url
-from airflow_provider_batchdl._values.storable import storable_text, words_of
-from airflow_provider_batchdl.cli.session import FAILED
+from airflow_provider_batchdl._values.storable import words_of
+from airflow_provider_batchdl.cli.session import FAILED, write_line
 from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.client.environment import route_to
 from airflow_provider_batchdl.exceptions import BatchDlError
@@ -33,7 +33,7 @@ def explain(conn_id: str) -> None:
     """Print everything about a connection; exits with 1 if it does not work."""
     outcome = _Outcome(conn_id)
     for line in outcome.lines():
-        sys.stdout.write(storable_text(redact(line)) + "\n")
+        write_line(sys.stdout, redact(line))
     if outcome.error is not None:
         raise SystemExit(FAILED)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import wraps
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from airflow.cli.simple_table import AirflowConsole
 from airflow.sdk.exceptions import AirflowException
@@ -30,24 +32,43 @@ Action = Callable[[Namespace], None]
 def command(action: Action) -> Action:
     """Make ``action`` a command: errors of the hooks become one line on standard error.
 
-    Exits with 1, or with 75 if the same command may succeed later (``BatchDlError.retryable``).
+    Exits with 1, or with 75 if the same command may succeed later (``BatchDlError.retryable``). What a terminal cannot
+    show is escaped; a reader that stops early, like ``head``, is no error to report.
     """
 
     @wraps(action)
     def run(args: Namespace) -> None:
         # As in Airflow's own commands: without it, connections in the metadata database are not found.
         os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
+        _escape_unprintable()
         try:
             action(args)
+            write_line(sys.stdout)
         except BatchDlError as error:
             fail(f"{type(error).__name__}: {error}", TRY_AGAIN if error.retryable else FAILED)
         except AirflowException as error:
             fail(str(error))
+        except BrokenPipeError:
+            _discard_output()
+            raise SystemExit(FAILED) from None
         except KeyboardInterrupt:
             fail("stopped.", INTERRUPTED)
 
     quiet: Action = suppress_logs_and_warning(run)
     return quiet
+
+
+def _escape_unprintable() -> None:
+    """Let no letter that the terminal's encoding lacks end a command, whose work may be done and paid for by then."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _discard_output() -> None:
+    """Write what is still buffered to nowhere: Python would complain about it at the end of the process."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def fail(text: str, code: int = FAILED) -> NoReturn:
@@ -58,7 +79,16 @@ def fail(text: str, code: int = FAILED) -> NoReturn:
 
 def print_note(text: str) -> None:
     """Print a line on standard error, apart from the command's result."""
-    sys.stderr.write(storable_text(" ".join(redact(text).split())) + "\n")
+    write_line(sys.stderr, " ".join(redact(text).split()))
+
+
+def write_line(stream: TextIO | None, text: str | None = None) -> None:
+    """Write a line, if any, and flush the stream; nothing where the shell has closed it, so that Python has none."""
+    if stream is None:
+        return
+    if text is not None:
+        stream.write(storable_text(text) + "\n")
+    stream.flush()
 
 
 def show(rows: Sequence[dict[str, Any]], output: str) -> None:

@@ -7,14 +7,18 @@ import time
 from typing import Any
 
 from airflow_provider_batchdl._redaction.redactor import excerpt
+from airflow_provider_batchdl._tasks.destinations import check_place
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.jobs import Job
+from airflow_provider_batchdl.options import DEFAULTS
 from airflow_provider_batchdl.vendors.declared import Declared
 from airflow_provider_batchdl.vendors.declared.calls import Pointers
 from airflow_provider_batchdl.vendors.declared.pointers import several
 
 LONGEST_SHOWN = 80
+# Different values that are shown of one step and place: a list may have a hundred thousand items.
+MOST_VALUES = 20
 
 
 class Trial:
@@ -26,6 +30,7 @@ class Trial:
 
     def __init__(self, hook: BatchApiHook) -> None:
         self.hook = hook
+        self._shown: dict[tuple[str, str], set[str]] = {}
         self.rows: list[dict[str, Any]] = []
         """The steps, each with its place in the answer, and what was found there."""
         vendor = hook.vendor
@@ -37,9 +42,13 @@ class Trial:
     ) -> None:
         """Walk through: check, submit or the job's status, list, wait, files, and download.
 
+        The destination is checked first: a job may cost something.
+
         Raises:
             BatchDlError: a step failed; the rows before it are there.
         """
+        if destination is not None:
+            check_place(destination, DEFAULTS)
         good, words = self.hook.test_connection()
         self._add("check", "", words if good else f"failed: {words}")
         job = self.hook.get_job(job_id) if job_id else self.hook.submit_job(request, file)
@@ -81,6 +90,11 @@ class Trial:
         self._add(operation, " or ".join(each or "the whole answer" for each in several(pointers)), shown)
 
     def _add(self, step: str, place: str, found: str) -> None:
-        row = {"step": step, "place": place or None, "found": excerpt(found, LONGEST_SHOWN if place else 500)}
-        if row not in self.rows:
-            self.rows.append(row)
+        values = self._shown.setdefault((step, place), set())
+        if len(values) > MOST_VALUES:
+            return
+        shown = excerpt(found, LONGEST_SHOWN if place else 500)
+        if shown not in values:
+            values.add(shown)
+            is_last = len(values) > MOST_VALUES
+            self.rows.append({"step": step, "place": place or None, "found": "…" if is_last else shown})

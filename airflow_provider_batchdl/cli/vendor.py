@@ -7,6 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from airflow_provider_batchdl._redaction.redactor import redact
+from airflow_provider_batchdl.cli.download import place
 from airflow_provider_batchdl.cli.session import FAILED, command, fail, print_note, show
 from airflow_provider_batchdl.cli.trial import Trial
 from airflow_provider_batchdl.hooks._account import fields_of, get_connection
@@ -50,9 +51,17 @@ def try_(args: Namespace) -> None:
     document = _document(args.document)
     for problem in problems_of(document):
         fail(f"{args.document} cannot be used: {problem}.")
+    if args.job_id and (args.request or args.file):
+        fail("give a job to follow, or a request or a file to submit, not both.")
     trial = Trial(_hook(args.connection, document))
     try:
-        trial.run(args.request, args.file, args.job_id, timeout=args.timeout, destination=args.destination)
+        trial.run(
+            args.request,
+            args.file and _absolute(args.file),
+            args.job_id,
+            timeout=args.timeout,
+            destination=args.destination and place(args.destination),
+        )
     finally:
         show(trial.rows, args.output)
 
@@ -74,11 +83,16 @@ def new(args: Namespace) -> None:
     print_note(f"Wrote {path}. Next: airflow batchdl vendor check {path}")
 
 
+def _absolute(source: str) -> str:
+    """A file as at a shell: a path is relative to its current folder."""
+    return source if "://" in source else str(Path(source).absolute())
+
+
 def _document(source: str) -> Document:
     """The document at a path or URL, or the bundled one of that name; it may contradict itself."""
     try:
         if source.endswith((".toml", ".json")):
-            return parse(read_document(source if "://" in source else str(Path(source).absolute())), source)
+            return parse(read_document(_absolute(source)), source)
         return load(source, None)
     except DocumentError as error:
         fail(redact(str(error)))

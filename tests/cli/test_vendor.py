@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from airflow_provider_batchdl.cli import trial
 from airflow_provider_batchdl.emulator import Emulator
 from tests.cli.conftest import Ended
 from tests.support.airflow_features import needs_provider_commands
@@ -127,3 +130,83 @@ def test_try_shows_how_far_it_came(batchdl: Batchdl, connections: Emulator, tmp_
     assert ended.code != 0
     assert {row["step"] for row in rows(ended)} == {"check", "list"}  # the job is searched for, as after a lost answer
     assert "there is no id at '/id'" in ended.err
+
+
+def try_proofy(batchdl: Batchdl, *more: str) -> Ended:
+    request = json.dumps({"emails": ["ada@example.com"]})
+    return batchdl("vendor", "try", twin("proofy"), "-c", "proofy_default", "-r", request, "-o", "json", *more)
+
+
+@pytest.mark.parametrize("seconds", ["nan", "-nan", "inf", "-1", "1e99", "soon", ""])
+def test_try_waits_no_time_that_is_none(batchdl: Batchdl, connections: Emulator, seconds: str) -> None:
+    ended = try_proofy(batchdl, f"--timeout={seconds}")
+    assert ended.code == 2
+    assert "is no number of seconds" in ended.err
+    assert connections.requests == []
+
+
+@pytest.mark.parametrize("destination", ["out/", "out/result.json", "./result.json"])
+def test_try_lands_where_the_shell_is(
+    batchdl: Batchdl, connections: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, destination: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = try_proofy(batchdl, "-d", destination)
+    assert ended.code == 0, ended.err
+    assert [path for path in tmp_path.rglob("*.json") if path.is_file()]
+
+
+def test_try_submits_a_file_of_where_the_shell_is(
+    batchdl: Batchdl, connections: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "people.csv").write_text("email\nada@example.com\n")
+    ended = batchdl("vendor", "try", twin("revenuebase"), "-c", "revenuebase_default", "-f", "people.csv")
+    assert ended.code == 0, ended.err
+    assert len(connections.jobs("revenuebase")) == 1
+
+
+@pytest.mark.parametrize(
+    "destination", ["nope://bucket/key", "s3://no_such_connection@bucket/key", "/dev/null/x", "  "]
+)
+def test_try_submits_nothing_that_it_could_not_land(batchdl: Batchdl, connections: Emulator, destination: str) -> None:
+    ended = try_proofy(batchdl, "-d", destination)
+    assert ended.code in (1, 75)
+    assert ended.err.startswith("airflow batchdl: ")
+    assert connections.jobs("proofy") == []
+
+
+def test_try_follows_a_job_or_submits_one(batchdl: Batchdl, connections: Emulator) -> None:
+    job = connections.add_job("proofy", state="succeeded")
+    ended = try_proofy(batchdl, "-j", job.id)
+    assert ended.code == 1
+    assert "not both" in ended.err
+    assert len(connections.jobs("proofy")) == 1
+
+
+def test_try_shows_some_of_very_many_values(batchdl: Batchdl, connections: Emulator) -> None:
+    """A list has as many items as its vendor likes, and each has an id and a state."""
+    ids = [connections.add_job("apartmentiq", state="running").id for _ in range(300)]
+    connections.jobs("apartmentiq")[0].finish()
+    ended = batchdl(
+        "vendor", "try", twin("apartmentiq"), "-c", "apartmentiq_default", "-j", ids[0], "-o", "json"
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    found = rows(ended)
+    assert len(found) < 100
+    assert any(row["found"] == "…" for row in found)
+    assert any("counts as succeeded" in row["found"] for row in found)
+
+
+def test_try_that_is_stopped_says_which_job_there_is(
+    batchdl: Batchdl, connections: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections.world.run_seconds = 3600
+
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trial, "time", SimpleNamespace(sleep=interrupt, monotonic=time.monotonic))
+    ended = try_proofy(batchdl)
+    assert (ended.code, ended.err) == (130, "airflow batchdl: stopped.\n")
+    [job] = connections.jobs("proofy")
+    assert any(f"job {job.id}" in row["found"] for row in rows(ended))
