@@ -27,7 +27,6 @@ ODD = [
     "é",
     "%2e%2e",
     "?api_key=1",
-    "a\0b",
 ]
 CONN = ["-c", "apartmentiq_default"]
 COMMANDS: dict[str, Callable[[str], list[str]]] = {
