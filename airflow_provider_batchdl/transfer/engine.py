@@ -122,6 +122,8 @@ class Transfer:
             stream = self._open(range_client)
             if stream is not None:
                 self._take(range_client, stream)
+            elif self._head is not None:
+                self._head.ended_at(self._written)
             return self._finished()
 
         def log_retry(error: BatchDlError, wait: float) -> None:

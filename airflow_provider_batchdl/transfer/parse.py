@@ -75,6 +75,8 @@ def _refuse_binary(data: bytes, declared: Format | None, content_type: str | Non
         what = declared.name
     elif found is not None:
         what = found.name
+    elif b"\0" in data[: head.HEAD]:
+        raise UnstorableResultError("The result is not UTF-8 text: it has zero bytes, as UTF-16 has.")
     elif declared is None and data[: head.HEAD].removeprefix(BOM).lstrip().startswith(b"<?xml"):
         what = "xml"
     else:

@@ -180,6 +180,13 @@ def test_refused(data: bytes, filename: str | None) -> None:
         (b"\xff\xfe\x00", "x.csv"),
         (b"\xff\xfe\x00", None),
         (gzip.compress(b"PAR1", mtime=0), "x.parquet.gz"),
+        ("a,b\n1,2\n".encode("utf-16"), "x.csv"),
+        ("a,b\n1,2\n".encode("utf-16-le"), "x.csv"),
+        ('[{"a": 1}]'.encode("utf-16-le"), "x.json"),
+        (gzip.compress('{"a": 1}\n'.encode("utf-16-be"), mtime=0), "x.jsonl.gz"),
+        (b"a,b\n1\0,2\n", "x.csv"),
+        (b"a,b\n1\0,2\n", None),
+        (b'{"a": 1}\n\0\0', "x.jsonl"),
     ],
 )
 def test_what_no_retry_turns_into_values(data: bytes, filename: str | None) -> None:

@@ -57,7 +57,8 @@ class JsonLinesCheck(Blocks):
             return
         if not self._proven or not self._sampled:
             self._sampled = True
-            self._count(_parsed(body))
+            count = _parsed(body)
+            self._count(count if count == _filled(body) else None)  # a value may have several lines, and is no line
             return
         last = body[body.rfind(b"\n", 0, -1) + 1 :]
         whole = _parsed(body[: body.find(b"\n")]) is not None and _parsed(last) is not None

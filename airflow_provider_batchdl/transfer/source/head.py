@@ -74,7 +74,8 @@ class ResponseHead:
             )
         for name in contradictory:
             del headers[name]
-        fault = framing.fault or ("it has two Location headers" if "location" in contradictory else None)
+        twice = next((name for name in ("Location", "Content-Range") if name.lower() in contradictory), None)
+        fault = framing.fault or (f"it has two {twice} headers" if twice else None)
         return cls(status, headers, framing, fault)
 
     @cached_property
@@ -95,9 +96,9 @@ class ResponseHead:
         """The identity of the file in this response, a 200 or a 206."""
         etag, modified = self.headers.get("etag", ""), self.headers.get("last-modified")
         strong = etag if _STRONG_ETAG.fullmatch(etag) else None
-        total = self.framing.length
-        if self.status == 206:
-            total = self.content_range.total if self.content_range else None
+        total = None if self.status == 206 else self.framing.length
+        if self.status in (200, 206) and self.content_range is not None:
+            total = self.content_range.total
         return Identity(strong or (modified if self._modified_is_strong else None), total, modified, self.codings)
 
     @property

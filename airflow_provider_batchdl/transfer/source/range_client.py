@@ -111,7 +111,9 @@ class RangeClient:
         same = resumed_identity(head, identity, offset, end) if requested else None
         if same is not None:
             return ResultStream(response, url, offset, same, head)
-        if head.is_whole and not head.fault:
+        known = identity.total if requested and identity is not None else None
+        # Some servers answer with 200 and the rest of the file: what has another size is asked for without a range.
+        if head.is_whole and not head.fault and known in (None, head.identity.total):
             return ResultStream(response, url, 0, head=head)
         response.close()
         if head.status == 416 and identity is not None and _ends_at(offset, identity, head):
@@ -285,5 +287,5 @@ def _ends_at(offset: int, identity: Identity, head: ResponseHead) -> bool:
     if identity.total is not None:
         return identity.total == offset
     found = head.content_range
-    same = identity.etag is not None and head.identity.etag in (None, identity.etag)
+    same = identity.etag is not None and head.headers.get("etag", identity.etag) == identity.etag
     return same and found is not None and found.start is None and found.total == offset

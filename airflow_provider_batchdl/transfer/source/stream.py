@@ -72,6 +72,10 @@ class ResultStream:
         if not codings:
             del self.headers["content-encoding"]
 
+    def ended_at(self, size: int) -> None:
+        """Note that a 416 said that the file ends after so many bytes."""
+        self.identity = replace(self.identity, total=size)
+
     def ended_with(self, last: ResultStream) -> None:
         """Note the response that brought the end of the file that this one began."""
         self._last = last

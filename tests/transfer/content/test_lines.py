@@ -47,6 +47,10 @@ def test_a_cut_inside_a_line_is_refused_and_one_behind_it_needs_a_second_reading
     [
         b"email,status\na,b\n",
         json.dumps([{"a": 1}, {"a": 2}], indent=2).encode(),
+        json.dumps([{"a": 1}, {"a": 2}], indent=2).encode() + b"\n",
+        b'[{"a": 1},\n{"a": 2}]\n',
+        b'{"a": 1} {"a": 2}\n',
+        b'{"a": 1}\n{"a": 2,\n"b": 1}\n',
         b'{"a": 1}\nno\n',
         b'{"a": NaN}\n',
         b"\x80\x81\n\x82\n",
@@ -87,3 +91,12 @@ def test_messages_show_no_values() -> None:
 
 def test_latin_1_in_a_line_is_no_reason_not_to_count_it() -> None:
     assert report_on("x.jsonl", b'{"a": "\xe9"}\n{"a": 1}\n', proven=True).rows == 2
+
+
+@pytest.mark.parametrize("block", [10, BLOCK])
+def test_a_value_of_several_lines_is_no_line_where_all_are_parsed(block: int) -> None:
+    for data in (b'[{"a": 1},\n{"a": 2}]\n', b'{"a": 1} {"a": 2}\n', b'1\n2\n{"a":\n3}\n'):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(base, "BLOCK", block)
+            found = report_of(JsonLinesCheck(proven=False), [data])
+        assert (found.word, found.rows, found.end) == (None, None, "open")

@@ -313,6 +313,7 @@ class TestStatus:
             [ALL, f"Content-Length: {len(WHOLE) - 1}"],
             [ALL, f"Content-Length: {len(WHOLE) + 1}"],
             [ALL, "Transfer-Encoding: gzip, chunked"],
+            [ALL, f"Content-Range: bytes 0-9/{len(WHOLE)}"],
         ],
         ids=str,
     )
@@ -321,9 +322,8 @@ class TestStatus:
         error = land.refused(answer(WHOLE, *lines, status=status), error=UnexpectedResponseError)
         assert error.status == int(status[:3])
 
-    @pytest.mark.parametrize("lines", [[], [ALL, f"Content-Range: bytes 0-9/{len(WHOLE)}"]], ids=str)
-    def test_a_part_of_nobody_knows_what(self, land: Landed, lines: list[str]) -> None:
-        land.refused(answer(WHOLE, *lines, status="206 Part"), error=UnexpectedResponseError)
+    def test_a_part_of_nobody_knows_what(self, land: Landed) -> None:
+        land.refused(answer(WHOLE, status="206 Part"), error=UnexpectedResponseError)
 
     def test_several_parts_that_say_to_be_all(self, land: Landed) -> None:
         media = "multipart/byteranges; boundary=x"
@@ -436,6 +436,32 @@ class TestVersions:
         first = answer(WHOLE[:HALF], *VALIDATED, f"Content-Length: {len(WHOLE)}")
         landing = land(first, part(HALF, HALF + 50), part(HALF + 50, HALF + 60), part(HALF + 60, len(WHOLE)))
         assert (land.content, landing.resumed, landing.restarted) == (WHOLE, 3, 0)
+
+    @pytest.mark.parametrize("etag", ['ETag: "v1"', 'ETag: "v2"', "X: y"])
+    @pytest.mark.parametrize(
+        "framing", [[f"Content-Length: {len(WHOLE) - HALF}"], ["Transfer-Encoding: chunked"]], ids=str
+    )
+    def test_the_rest_that_is_called_all(self, land: Landed, framing: list[str], etag: str) -> None:
+        """A server that serves the range, and says 200: only the other size shows that it is not the whole file."""
+        rest = WHOLE[HALF:] if framing[0].startswith("Content") else chunks(WHOLE[HALF:])
+        whole = f"Content-Length: {len(WHOLE)}"
+        land.received = []
+        landing = land(
+            answer(WHOLE[:HALF], *VALIDATED, whole), answer(rest, etag, *framing), answer(WHOLE, etag, whole)
+        )
+        assert (land.content, landing.restarted) == (WHOLE, 1)
+        assert [b"\r\nrange: " in request.lower() for request in land.received] == [False, True, False]
+
+    @pytest.mark.parametrize("etag", ['ETag: "v1"', 'ETag: W/"v1"', 'ETag: "v2"', None])
+    def test_an_end_that_only_a_416_shows(self, land: Landed, etag: str | None) -> None:
+        """The last chunk did not arrive, so it proves nothing; the size that the refusal names does."""
+        first = answer(b"%x\r\n%b\r\n" % (len(WHOLE), WHOLE), *VALIDATED, "Transfer-Encoding: chunked")
+        lines = [f"Content-Range: bytes */{len(WHOLE)}", *([etag] if etag else [])]
+        refusal = answer(b"", *lines, "Content-Length: 0", status="416 No")
+        landing = land(first, refusal, answer(OTHER, f"Content-Length: {len(OTHER)}"))
+        same = etag in (None, 'ETag: "v1"')
+        assert (land.content, landing.restarted) == ((WHOLE, 0) if same else (OTHER, 1))
+        assert landing.verified_by == ("content-length", "csv-end")
 
     def test_several_parts_in_one(self, land: Landed) -> None:
         body = b"--x\r\nContent-Type: text/csv\r\n\r\n" + OTHER[HALF:] + b"\r\n--x--\r\n"
