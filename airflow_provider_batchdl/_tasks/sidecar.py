@@ -87,7 +87,7 @@ class SidecarStore:
 
     def _read(self) -> dict[str, Any]:
         from airflow_provider_batchdl.transfer.overwrite import object_info
-        from airflow_provider_batchdl.transfer.sinks.errors import destination_error
+        from airflow_provider_batchdl.transfer.sinks.errors import destination_error, is_forbidden
 
         place, data = self._place, b""
         try:
@@ -100,7 +100,7 @@ class SidecarStore:
             return {}
         except Exception as error:  # noqa: BLE001  every store raises its own kinds
             refused = destination_error(place.uri, "read the record of the task's job", error)
-            if isinstance(error, PermissionError):  # S3 gives a refused HEAD no code
+            if is_forbidden(error):
                 refused.retryable = False
             raise refused from None
         try:

@@ -12,7 +12,7 @@ from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.jobs import LandedFile, Landing, is_kind
 from airflow_provider_batchdl.transfer.overwrite import object_info
-from airflow_provider_batchdl.transfer.sinks.errors import destination_error
+from airflow_provider_batchdl.transfer.sinks.errors import destination_error, is_forbidden
 from airflow_provider_batchdl.transfer.sinks.factory import remove_object, write_small
 from airflow_provider_batchdl.transfer.source.filenames import folded, safe_filename
 
@@ -169,7 +169,7 @@ def read_if_allowed(place: Destination, *, writes_manifest: bool) -> Record | No
         return read_manifest(place)
     except Exception as error:  # noqa: BLE001  every store raises its own kinds
         refused = destination_error(place.uri, "read the manifest of the result that is replaced", error)
-        if refused.retryable and not isinstance(error, PermissionError):  # S3 gives a refused HEAD no code
+        if refused.retryable and not is_forbidden(error):
             raise refused from None
     # A worker that may only write cannot know. Where a new manifest follows, an old one must be removed first.
     log.info("Cannot check for a manifest at %s: the store denies reading", place.uri)
@@ -186,6 +186,6 @@ def remove(place: Destination, doing: str) -> None:
         remove_object(place.fs, place.path)
     except Exception as error:  # noqa: BLE001  every store raises its own kinds
         refused = destination_error(place.uri, doing, error)
-        if refused.retryable and not isinstance(error, PermissionError):
-            raise refused from None
-        raise DestinationError(refused.message, remedy=_REMEDY, retryable=False) from None
+        if is_forbidden(error):
+            raise DestinationError(refused.message, remedy=_REMEDY, retryable=False) from None
+        raise refused from None

@@ -29,7 +29,7 @@ from airflow_provider_batchdl.transfer.manifest import (
     remove_unchanged,
 )
 from airflow_provider_batchdl.transfer.overwrite import object_info
-from airflow_provider_batchdl.transfer.sinks.errors import destination_error
+from airflow_provider_batchdl.transfer.sinks.errors import destination_error, is_forbidden
 from airflow_provider_batchdl.transfer.sinks.factory import is_local, write_small
 from airflow_provider_batchdl.transfer.source.filenames import folded
 
@@ -200,7 +200,7 @@ def _read(place: Destination) -> list[Record]:
         return []
     except Exception as error:  # noqa: BLE001  every store raises its own kinds
         refused = destination_error(place.uri, "read the record of what is replaced", error)
-        if refused.retryable and not isinstance(error, PermissionError):  # S3 gives a refused HEAD no code
+        if refused.retryable and not is_forbidden(error):
             raise refused from None
         return []
 

@@ -11,7 +11,9 @@ from airflow_provider_batchdl._values.storable import words_of
 from airflow_provider_batchdl.exceptions import DestinationError
 
 _USERINFO = re.compile(r"(//[^/@\s:]*):[^/@\s]*@")
-_BOTOCORES = re.compile(r"^An error occurred \([\w.]+\) when calling the \w+ operation(?: \([^)]*\))?: ")
+_BOTOCORES = re.compile(
+    r"^(?:\[Errno \d+\] )?(?:An error occurred \([\w.]+\) when calling the \w+ operation(?: \([^)]*\))?: )?"
+)
 _QUERY = re.compile(r"(://[^\s\"'?]*)\?[^\s\"']*")
 
 
@@ -38,6 +40,7 @@ _CHECKSUM = (
     'environment, or "request_checksum_calculation": "when_required" in the connection\'s config_kwargs.'
 )
 _CHECKSUM_CODES = frozenset({"InvalidArgument", "InvalidRequest", "NotImplemented"})
+_OF_NO_RIGHT = frozenset({"ExpiredToken", "RequestTimeTooSkewed"})
 
 _NO_BUCKET = _Known(_BUCKET, "the bucket or container does not exist", final=True)
 _DENIED = _Known(_CREDENTIALS, "access is denied", final=True)
@@ -198,7 +201,8 @@ def destination_error(uri: str, doing: str, error: BaseException) -> Destination
     # Azure's further lines can show what it computed a signature from.
     said = clean(redact(words_of(error))).strip().partition("\n")[0]
     reason = next((each.reason for each in (by_code, by_type) if each and each.reason), None)
-    why = f"{code or type(error).__name__}: {_BOTOCORES.sub('', said).rstrip('.')}"
+    said = _BOTOCORES.sub("", said) if code else said
+    why = f"{code or type(error).__name__}: {said.rstrip('.')}"
     return DestinationError(
         f"{clean(uri)}: cannot {doing}: {f'{reason} ({why})' if reason else why}.",
         remedy=remedy,
@@ -254,6 +258,11 @@ def http_status(error: BaseException) -> int | None:
 
 
 def is_forbidden(error: BaseException) -> bool:
-    """True if the store refused this to known credentials (to a HEAD, S3 gives no code but the status)."""
+    """True if the store refused this to known credentials (to a HEAD, S3 gives no code but the status).
+
+    Not where the credentials have expired, or the clock is wrong: those say nothing of rights.
+    """
+    if store_code(error) in _OF_NO_RIGHT:
+        return False
     statuses = (http_status(error), getattr(error, "status_code", None))  # Google's, Azure's
     return isinstance(error, PermissionError) or store_code(error) in ("AccessDenied", "403") or 403 in statuses

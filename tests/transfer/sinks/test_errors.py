@@ -6,9 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 from botocore.exceptions import ClientError
+from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_batchdl.exceptions import DestinationError
-from airflow_provider_batchdl.transfer.sinks.errors import destination_error
+from airflow_provider_batchdl.transfer.destination import Destination
+from airflow_provider_batchdl.transfer.manifest import remove
+from airflow_provider_batchdl.transfer.sinks.errors import destination_error, is_forbidden
 from airflow_provider_batchdl.transfer.sinks.factory import open_sink
 from tests.support.s3_bucket import Bucket, close_fs, fresh_bucket
 from tests.support.seaweedfs import READER, S3Store
@@ -79,3 +82,30 @@ def test_what_a_store_refuses_is_said_with_what_to_do(code: str, reason: str, re
     assert "An error occurred" not in error.message
     assert remedy in str(error)
     assert error.retryable == retryable
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "RequestTimeTooSkewed"])
+def test_credentials_that_expired_midway_and_a_wrong_clock_say_nothing_of_rights(code: str) -> None:
+    """s3fs raises a `PermissionError` for them, as for a key that may not do something."""
+    answer = {"Error": {"Code": code, "Message": "The store's own words."}}
+    refused = PermissionError("The store's own words.")
+    refused.__cause__ = ClientError(answer, "DeleteObject")
+    assert not is_forbidden(refused)
+    assert is_forbidden(PermissionError("Forbidden"))
+
+
+@pytest.mark.parametrize(
+    ("code", "retryable"), [("ExpiredToken", True), ("KMS.DisabledException", False), ("AccessDenied", False)]
+)
+def test_an_object_that_is_not_removed_is_said_with_the_reason(
+    code: str, retryable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: MemoryFileSystem, path: str) -> None:
+        kind = OSError if code.startswith("KMS") else PermissionError
+        raise kind("Words.") from ClientError({"Error": {"Code": code, "Message": "Words."}}, "DeleteObject")
+
+    monkeypatch.setattr(MemoryFileSystem, "rm_file", refuse)
+    with pytest.raises(DestinationError) as caught:
+        remove(Destination(MemoryFileSystem(), "/x_manifest.json", "s3://conn@lake/x_manifest.json"), "remove it")
+    assert caught.value.retryable == retryable
+    assert ("delete objects there" in str(caught.value)) == (code == "AccessDenied")

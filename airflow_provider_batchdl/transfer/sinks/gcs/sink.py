@@ -46,6 +46,7 @@ class GcsSink(BlockSink[io.BytesIO]):
         bucket, name, _ = fs.split_path(path)
         if not bucket or not name or path.endswith("/"):
             raise no_object(uri)
+        self._create_only = create_only
         self._new_upload = partial(GcsUpload, fs, bucket, name, create_only=create_only, retry=retry)
         self._forget_cached = partial(fs.invalidate_cache, path)
         self._begin()
@@ -102,4 +103,4 @@ class GcsSink(BlockSink[io.BytesIO]):
         return self._upload
 
     def _is_in_the_way(self, error: Exception) -> bool:
-        return isinstance(error, GcsError) and error.status == _PRECONDITION_FAILED
+        return self._create_only and isinstance(error, GcsError) and error.status == _PRECONDITION_FAILED

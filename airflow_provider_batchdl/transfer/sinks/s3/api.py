@@ -157,7 +157,7 @@ class S3Object:
         """
         repeated = isinstance(error, FileNotFoundError) or store_code(error) == PRECONDITION_FAILED
         answer: dict[str, Any] = {}
-        with contextlib.suppress(PermissionError):  # who may only write cannot know
+        with contextlib.suppress(Exception):  # nothing is there; or who may only write cannot know
             answer = self.call("head_object") if repeated else {}
         if etag is None or str(answer.get("ETag")).strip('"') != etag:
             raise error

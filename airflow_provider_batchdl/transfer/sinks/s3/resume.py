@@ -96,7 +96,9 @@ def resumable_upload(
 def _read(records: StateStore, key: str) -> str | None:
     try:
         return records.get(key)
-    except PermissionError:
+    except Exception as error:
+        if not is_forbidden(error):
+            raise
         # To a key that may only write, or not list, the store says so also where nothing is.
         log.debug("No permission to read the record of a previous try; starting from byte 0")
         return None
@@ -106,7 +108,9 @@ def _drop(records: StateStore, key: str) -> None:
     """Remove a record of no use. Where that is not allowed, it stays of no use."""
     try:
         records.delete(key)
-    except PermissionError:
+    except Exception as error:
+        if not is_forbidden(error):
+            raise
         log.debug("No permission to remove the record of a previous try")
 
 

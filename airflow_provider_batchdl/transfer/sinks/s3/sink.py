@@ -176,4 +176,4 @@ class S3Sink(BlockSink[Part]):
         return etag
 
     def _is_in_the_way(self, error: Exception) -> bool:
-        return store_code(error) == PRECONDITION_FAILED
+        return self._object.create_only and store_code(error) == PRECONDITION_FAILED

@@ -258,7 +258,7 @@ def test_an_upload_aborted_by_others(bucket: Bucket) -> None:
     sink.finalize()
     for upload in bucket.client.list_multipart_uploads(Bucket=bucket.name)["Uploads"]:
         bucket.client.abort_multipart_upload(Bucket=bucket.name, Key="x", UploadId=upload["UploadId"])
-    with pytest.raises(DestinationError):
+    with pytest.raises(DestinationError, match=r"NoSuchUpload.*aborted by something else"):
         sink.publish()
     sink.discard()
     assert bucket.keys() == []
