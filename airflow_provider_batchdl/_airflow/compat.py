@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -37,8 +37,6 @@ reschedule_decision: Callable[..., RetryDecision] | None = getattr(RetryDecision
 _OF_ONE_INSTANCE = ("dag_id", "run_id", "task_id", "map_index")
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from airflow.sdk import BaseOperator
     from airflow.sdk.plugins_manager import AirflowPlugin
 
@@ -55,10 +53,10 @@ __all__ = [
     "airflow_version",
     "default_deferrable",
     "determine_kwargs",
+    "has_page_sessions",
     "has_provider_commands",
     "has_scoped_views",
     "is_from_mapped",
-    "is_of_task_instance",
     "is_ui_enabled",
     "mapped_input",
     "mark_as_mapped",
@@ -67,12 +65,10 @@ __all__ = [
     "reschedule_decision",
     "send_secret_to_supervisor",
     "stats_client",
-    "stored_task_state",
     "stores_in_use",
     "supervisor_allows_threads",
     "task_states",
     "timetable_attribute",
-    "tries_of",
     "ui_origin",
     "ui_path",
 ]
@@ -84,6 +80,13 @@ def airflow_version() -> str:
     from airflow import __version__
 
     return str(__version__)
+
+
+def _is_since(*release: int) -> bool:
+    """True for this release of Airflow, its pre-releases, and later ones."""
+    from packaging.version import Version
+
+    return Version(airflow_version()).release >= release
 
 
 def default_deferrable() -> bool:
@@ -141,14 +144,17 @@ def has_provider_commands() -> bool:
     return hasattr(ProvidersManager, "cli_command_functions")
 
 
+def has_page_sessions() -> bool:
+    """True if a plugin's page learns who the user is, by a cookie: Airflow 3.1.1 and later."""
+    return _is_since(3, 1, 1)
+
+
 def has_scoped_views() -> bool:
     """True if a view of a plugin can be limited to some DAGs and tasks by ``applies_to``: Airflow 3.4 and later.
 
     Before, it would be a tab of every DAG and every task.
     """
-    from packaging.version import Version
-
-    return Version(airflow_version()).release >= (3, 4)
+    return _is_since(3, 4)
 
 
 def accepts_partitions(outlet_event: object) -> bool:
@@ -200,69 +206,6 @@ def task_states(dag_id: str, task_id: str, run_id: str, map_index: int) -> Mappi
     return found
 
 
-def stored_task_state(session: Any, task_instance: Any, key: str) -> Any:
-    """A value of Airflow's task state store, read in the API server; None without one, and before Airflow 3.3.
-
-    Args:
-        session: of Airflow's database.
-        task_instance: what has the ids of one.
-        key: the value's key.
-    """
-    import json
-
-    from sqlalchemy import select
-
-    try:
-        from airflow.models.task_state_store import TaskStateStoreModel as Model
-    except ImportError:  # before Airflow 3.3
-        return None
-    same: list[Any] = [getattr(Model, name) == getattr(task_instance, name) for name in ("dag_id", "run_id", "task_id")]
-    # Airflow 3.4 has another name for it.
-    index: Any = Model.map_index if hasattr(Model, "map_index") else Model.region_index  # type: ignore[attr-defined,unused-ignore]
-    same.append(index == task_instance.map_index)
-    stored = session.scalar(select(Model.value).where(Model.key == key, *same))
-    try:
-        return json.loads(stored)
-    except (TypeError, ValueError):  # none, or one that a store of the user's own keeps elsewhere
-        return None
-
-
-def tries_of(session: Any, task_instance: Any) -> Iterator[tuple[int, datetime | None, datetime | None, str | None]]:
-    """Number, start, end and state of each try of a task instance, read in the API server.
-
-    Args:
-        session: of Airflow's database.
-        task_instance: what has the ids of one.
-    """
-    from airflow.models.taskinstance import TaskInstance
-    from sqlalchemy import select
-
-    models: list[Any] = [TaskInstance]
-    try:
-        from airflow.models.taskinstancehistory import TaskInstanceHistory
-    except ImportError:
-        pass  # from Airflow 3.4 on, each try is a task instance; a query that does not ask for all sees the last
-    else:
-        models.append(TaskInstanceHistory)
-    for model in models:
-        wanted = select(model.try_number, model.start_date, model.end_date, model.state)
-        for name in _OF_ONE_INSTANCE:
-            wanted = wanted.where(getattr(model, name) == getattr(task_instance, name))
-        yield from session.execute(wanted.execution_options(include_all_attempts=True))
-
-
-def is_of_task_instance(xcom: Any, task_instance: Any) -> Any:
-    """The condition that joins the models of XComs and of task instances.
-
-    From Airflow 3.4 on, an XCom belongs to one try, and those of former tries are still there.
-    """
-    from sqlalchemy import and_
-
-    if hasattr(xcom, "task_instance_id"):
-        return xcom.task_instance_id == task_instance.id
-    return and_(*(getattr(xcom, name) == getattr(task_instance, name) for name in _OF_ONE_INSTANCE))
-
-
 @cache
 def supervisor_allows_threads() -> bool:
     """True if several threads can send requests to Airflow's supervisor at once: Airflow 3.2.2 and later.
@@ -270,9 +213,7 @@ def supervisor_allows_threads() -> bool:
     Before, responses get mixed up, and a triggerer crashes with "Response read out of order!"
     (https://github.com/apache/airflow/issues/64620). There, all requests are sent on the event loop.
     """
-    from packaging.version import Version
-
-    return Version(airflow_version()) >= Version("3.2.2")
+    return _is_since(3, 2, 2)
 
 
 async def send_secret_to_supervisor(secret: str) -> None:

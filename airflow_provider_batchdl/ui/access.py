@@ -8,7 +8,6 @@ Connections, assets, and entries of Airflow's audit log are shown to who may rea
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 from airflow.api_fastapi.app import get_auth_manager
@@ -16,10 +15,11 @@ from airflow.api_fastapi.auth.managers.models.resource_details import (
     AssetDetails,
     ConnectionDetails,
     DagAccessEntity,
+    DagDetails,
 )
-from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
-from airflow.models import Connection
-from fastapi import Depends, HTTPException, Request
+from airflow.api_fastapi.core_api.security import GetUserDep
+from airflow.models import Connection, DagModel
+from fastapi import Depends, HTTPException
 
 from airflow_provider_batchdl._values.storable import is_storable_text
 
@@ -34,51 +34,54 @@ class Refused(HTTPException):
     """A refusal with words of its own, which its page shows."""
 
 
-def _require(
-    request: Request, user: Any, method: ResourceMethod, entities: tuple[DagAccessEntity, ...], dag_id: str | None
-) -> None:
-    if not is_storable_text(dag_id or request.query_params.get("dag_id", "")):
+def _may(user: Any, method: ResourceMethod, entities: tuple[DagAccessEntity, ...], dag_id: str | None) -> bool:
+    """True if the user may do that to these parts of a DAG; of all DAGs, to any of them, for None."""
+    if not is_storable_text(dag_id or ""):
         raise HTTPException(404)  # Airflow looks for it in its database, and PostgreSQL refuses a U+0000
-    for entity in entities:
-        check: Any = requires_access_dag(method=method, access_entity=entity, param_dag_id=dag_id)
-        check(request, user)
+    manager, team = get_auth_manager(), DagModel.get_team_name(dag_id) if dag_id else None
+    details = DagDetails(id=dag_id, team_name=team)
+    return all(
+        manager.is_authorized_dag(method=method, access_entity=each, details=details, user=user) for each in entities
+    )
 
 
-def readable_dags(request: Request, user: GetUserDep) -> set[str]:
+def readable_dags(user: GetUserDep, dag_id: str = "") -> set[str]:
     """Ids of the DAGs whose jobs the user may see; a dependency of the list.
 
+    Args:
+        user: who asks.
+        dag_id: the DAG that the list is limited to, by its query.
+
     Raises:
-        HTTPException: 401 without a session, 403 if the user may read no task instances or XComs at all.
+        HTTPException: 401 without a session, 403 if the user may read no task instances or XComs at all, or not that
+            DAG's.
     """
-    _require(request, user, "GET", READ, None)
+    if not _may(user, "GET", READ, dag_id or None):
+        raise HTTPException(403)
     return set(get_auth_manager().get_authorized_dag_ids(user=user, method="GET"))
 
 
-def require_read(request: Request, user: GetUserDep, dag_id: str) -> None:
+def require_read(user: GetUserDep, dag_id: str) -> None:
     """Refuse, with 403, who may not read the DAG; a dependency of a job's page."""
-    _require(request, user, "GET", READ, dag_id)
+    if not _may(user, "GET", READ, dag_id):
+        raise HTTPException(403)
 
 
-def require_change(request: Request, user: GetUserDep, dag_id: str) -> None:
+def require_change(user: GetUserDep, dag_id: str) -> None:
     """Refuse, with 403, who may not change the DAG's task instances; a dependency of the actions."""
-    _require(request, user, "GET", READ, dag_id)
-    _require(request, user, "PUT", CHANGE, dag_id)
+    require_read(user, dag_id)
+    if not may_change(user, dag_id):
+        raise HTTPException(403)
 
 
-def may_change(request: Request, user: Any, dag_id: str) -> bool:
-    """True if the user may cancel the DAG's jobs."""
-    with suppress(HTTPException):
-        _require(request, user, "PUT", CHANGE, dag_id)
-        return True
-    return False
+def may_change(user: Any, dag_id: str) -> bool:
+    """True if the user may change the DAG's task instances."""
+    return _may(user, "PUT", CHANGE, dag_id)
 
 
-def may_read_audit_log(request: Request, user: Any, dag_id: str) -> bool:
+def may_read_audit_log(user: Any, dag_id: str) -> bool:
     """True if the user may see what users did to the DAG's tasks."""
-    with suppress(HTTPException):
-        _require(request, user, "GET", (DagAccessEntity.AUDIT_LOG,), dag_id)
-        return True
-    return False
+    return _may(user, "GET", (DagAccessEntity.AUDIT_LOG,), dag_id)
 
 
 def may_read_asset(user: Any, asset_id: int) -> bool:

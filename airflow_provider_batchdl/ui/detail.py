@@ -14,7 +14,7 @@ from airflow.models.taskreschedule import TaskReschedule
 from airflow.models.trigger import Trigger
 from sqlalchemy import func, select
 
-from airflow_provider_batchdl._airflow.compat import stored_task_state, tries_of
+from airflow_provider_batchdl._airflow.compat_database import stored_task_state, tries_of
 from airflow_provider_batchdl._redaction.redactor import excerpt
 from airflow_provider_batchdl._tasks.job_record import STATE_KEY
 from airflow_provider_batchdl._values.times import moment_of

@@ -103,7 +103,7 @@ def _facts(row: Row) -> tuple[object, ...]:
 
 
 def _page(request: Request, user: Any, session: Any, row: Row, answer: actions.Answer | None = None) -> HTMLResponse:
-    with_actions = may_read_audit_log(request, user, row.dag_id)
+    with_actions = may_read_audit_log(user, row.dag_id)
     form_token, no_actions = _forms(request, user, session, row)
     return pages.render(
         "job.html",
@@ -117,7 +117,7 @@ def _page(request: Request, user: Any, session: Any, row: Row, answer: actions.A
 
 def _forms(request: Request, user: Any, session: Any, row: Row) -> tuple[str | None, str | None]:
     """The token of the page's forms, or why a user who may change the task gets none."""
-    if row.job_id is None or not may_change(request, user, row.dag_id):
+    if row.job_id is None or not may_change(user, row.dag_id):
         return None, None
     try:
         named_job(session, row, user)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any
 
-from airflow_provider_batchdl._airflow.compat import has_scoped_views, is_ui_enabled, ui_path
+from airflow_provider_batchdl._airflow.compat import has_page_sessions, has_scoped_views, is_ui_enabled, ui_path
 
 PREFIX = "/batchdl"
 # A DAG with this tag has a tab "Batch jobs".
@@ -43,19 +43,24 @@ class LazyApp:
 
 
 def fastapi_apps() -> list[dict[str, Any]]:
-    """The plugin's ``fastapi_apps``; empty where ``[batchdl] ui`` is False."""
-    return [{"app": LazyApp(), "url_prefix": PREFIX, "name": "Batch jobs"}] if is_ui_enabled() else []
+    """The plugin's ``fastapi_apps``; empty where the page is not served."""
+    return [{"app": LazyApp(), "url_prefix": PREFIX, "name": "Batch jobs"}] if _is_served() else []
 
 
 def external_views() -> list[dict[str, Any]]:
     """The plugin's ``external_views``: an entry in the menu "Browse", and tabs where Airflow can say of what.
 
-    None where ``[batchdl] ui`` is False.
+    None where the page is not served.
     """
-    if not is_ui_enabled():
+    if not _is_served():
         return []
     menu = _view("Batch jobs", "batch-jobs", "/", destination="nav", category="browse")
     return [menu, *_tabs()] if has_scoped_views() else [menu]
+
+
+def _is_served() -> bool:
+    """False if ``[batchdl] ui`` is, and where Airflow would not tell the page who the user is."""
+    return is_ui_enabled() and has_page_sessions()
 
 
 def _tabs() -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_batchdl._airflow.compat import stored_task_state
+from airflow_provider_batchdl._airflow.compat_database import stored_task_state
 from airflow_provider_batchdl._tasks.job_record import STATE_KEY, JobRecord
 from airflow_provider_batchdl.exceptions import InvalidRequestError
 from airflow_provider_batchdl.ui import detail, shapes

@@ -11,7 +11,7 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from sqlalchemy import func, or_, select
 
-from airflow_provider_batchdl._airflow.compat import is_of_task_instance
+from airflow_provider_batchdl._airflow.compat_database import is_of_task_instance
 from airflow_provider_batchdl._airflow.job_note import NOTE_KEY, POLL_KEY
 from airflow_provider_batchdl._values.times import moment_of, now
 from airflow_provider_batchdl.ui import shapes

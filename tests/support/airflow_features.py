@@ -48,6 +48,7 @@ __all__ = [
     "needs_asset_partitions",
     "needs_asset_state_store",
     "needs_masked_fields",
+    "needs_page_sessions",
     "needs_provider_commands",
     "needs_retry_policy",
     "needs_shared_streams",
@@ -82,6 +83,8 @@ needs_asset_partitions = _needs(
 needs_asset_state_store = _needs(hasattr(context, "AssetStateStoreAccessors"), "asset state store")
 # https://github.com/apache/airflow/pull/58767
 needs_masked_fields = _needs("redact(" in getsource(task_runner), "masking of rendered fields in a task", "3.1.4")
+# Before, Airflow's UI kept its token from cookies.
+needs_page_sessions = _needs(Version(airflow.__version__) >= Version("3.1.1"), "session of plugins' pages", "3.1.1")
 needs_shared_streams = _needs(find_spec("airflow.triggers.shared_stream") is not None, "streams that watchers share")
 needs_any_extra = _needs(Version(airflow.__version__) >= Version("3.2"), "connection whose extra is no object", "3.2")
 needs_provider_commands = _needs(hasattr(ProvidersManager, "cli_command_functions"), "commands of providers", "3.2")

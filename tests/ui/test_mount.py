@@ -10,11 +10,13 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
 from airflow.sdk import BaseOperator
 
 from airflow_provider_batchdl import decorators, operators, sensors
-from airflow_provider_batchdl._airflow.compat import has_scoped_views
+from airflow_provider_batchdl._airflow.compat import has_page_sessions, has_scoped_views
 from airflow_provider_batchdl.ui import mount
+from tests.support.airflow_features import needs_page_sessions
 
 _PROBE = """
 import json, sys
@@ -41,13 +43,20 @@ def probe(**variables: str) -> dict[str, Any]:
 def test_loading_the_plugin_imports_none_of_the_page() -> None:
     found = probe()
     assert found["modules"] == ["airflow_provider_batchdl.ui.mount"]
-    assert found["served"] == [1, 4 if has_scoped_views() else 1]
+    assert found["served"] == ([1, 4 if has_scoped_views() else 1] if has_page_sessions() else [0, 0])
 
 
 def test_it_can_be_turned_off() -> None:
     assert probe(AIRFLOW__BATCHDL__UI="False")["served"] == [0, 0]
 
 
+def test_it_is_absent_where_a_page_has_no_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In Airflow 3.1.0 the browser sends no cookie, and the page would be a 401 for everybody."""
+    monkeypatch.setattr(mount, "has_page_sessions", lambda: False)
+    assert (mount.external_views(), mount.fastapi_apps()) == ([], [])
+
+
+@needs_page_sessions
 def test_it_is_below_airflows_own_path() -> None:
     code = "from airflow_provider_batchdl.ui.mount import external_views; print(external_views()[0]['href'])"
     done = subprocess.run(
@@ -61,6 +70,7 @@ def test_it_is_below_airflows_own_path() -> None:
     assert done.stdout.splitlines()[-1] == "/team/batchdl/"
 
 
+@needs_page_sessions
 def test_tabs_are_only_where_airflow_can_limit_them() -> None:
     views = mount.external_views()
     assert len(views) == (4 if has_scoped_views() else 1)
