@@ -67,13 +67,14 @@ PLAN: dict[str, tuple[str, ...]] = {
     "transfer.sinks.memory": (),
     "transfer.sinks.spool": ("transfer.sinks.errors",),
     "transfer.sinks.local": (*ERRORS, *SINK, "transfer.state", "transfer.reorder_buffer"),
-    "transfer.sinks.staged": (*ERRORS, *SINK, "transfer.sinks.local"),
+    "transfer.sinks.stores": ("transfer.sinks.local",),
+    "transfer.sinks.staged": (*ERRORS, *SINK, "transfer.sinks.local", "transfer.sinks.stores"),
     "transfer.sinks.gcs": (*ERRORS, *SINK),
     "transfer.sinks.azure": (*ERRORS, *SINK),
     "transfer.sinks.s3": (
         *ERRORS, *SINK, "vendors", "client", "transfer.state", "transfer.source", "transfer.sinks.local",
     ),
-    "transfer.sinks.factory": (*SINK, *STORES, "transfer.state"),
+    "transfer.sinks.factory": (*SINK, *STORES, "transfer.sinks.stores", "transfer.state"),
     "transfer.checkpoints": ("transfer.sinks.base", "transfer.verify"),
     "transfer.parallel": (
         *ERRORS, *SINK, "client", "transfer.source", "transfer.progress", "transfer.reorder_buffer",
@@ -92,25 +93,25 @@ PLAN: dict[str, tuple[str, ...]] = {
     "transfer.destination_text": (
         "exceptions", "transfer.destination", "transfer.state", "transfer.sinks.errors", *STORES,
     ),
-    "transfer.overwrite": (*ERRORS, "jobs", "transfer.destination", "transfer.sinks.errors", "transfer.sinks.factory"),
+    "transfer.overwrite": (*ERRORS, "jobs", "transfer.destination", "transfer.sinks.errors", "transfer.sinks.stores"),
     "transfer.manifest": (
         *ERRORS, "_values.times", "jobs", "transfer.destination", "transfer.overwrite", "transfer.source",
-        "transfer.sinks.errors", "transfer.sinks.factory",
+        "transfer.sinks.errors", "transfer.sinks.factory", "transfer.sinks.stores",
     ),
     "transfer.publishing": (
         *ERRORS, "jobs", "transfer.destination", "transfer.overwrite", "transfer.manifest", "transfer.sinks.errors",
-        "transfer.sinks.factory",
+        "transfer.sinks.stores",
     ),
     "transfer.replacing": (
         *ERRORS, "_values.times", "jobs", "options", "transfer.destination", "transfer.overwrite", "transfer.manifest",
-        "transfer.source", "transfer.sinks.errors", "transfer.sinks.factory",
+        "transfer.source", "transfer.sinks.errors", "transfer.sinks.factory", "transfer.sinks.stores",
     ),
     "transfer.probe": (
         *ERRORS, "jobs", "options", "transfer.destination", "transfer.overwrite", "transfer.manifest",
-        "transfer.sinks.errors", "transfer.sinks.factory", *STORES,
+        "transfer.sinks.errors", "transfer.sinks.stores", *STORES,
     ),
     "transfer.cleanup": (
-        *ERRORS, "_values.times", "transfer.state", "transfer.sinks.errors", "transfer.sinks.factory", *STORES,
+        *ERRORS, "_values.times", "transfer.state", "transfer.sinks.errors", "transfer.sinks.stores", *STORES,
     ),
     "transfer.result": ("jobs", "client", "transfer.received", "transfer.parallel", "transfer.sinks.base"),
     "transfer.receiving": DOWNLOAD,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
@@ -17,7 +16,6 @@ from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl._values import times
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.sinks.errors import destination_error
-from airflow_provider_batchdl.transfer.sinks.factory import remove_object
 from airflow_provider_batchdl.transfer.sinks.local.partial import (
     DRAFT,
     PARTIAL,
@@ -25,6 +23,7 @@ from airflow_provider_batchdl.transfer.sinks.local.partial import (
     remove_if_unused,
     remove_work_folder,
 )
+from airflow_provider_batchdl.transfer.sinks.stores import remove_object, store_of
 from airflow_provider_batchdl.transfer.state import WORK_FOLDER
 
 if TYPE_CHECKING:
@@ -76,14 +75,11 @@ def sweep(
     Raises:
         DestinationError: the store refused a request; what it lets be removed is removed.
     """
-    from fsspec.implementations.local import LocalFileSystem
-
     before, records_before = (times.now() - age for age in (older_than, records_older_than))
-    s3fs = sys.modules.get("s3fs")
     leftovers = [_objects(fs, path, before, records_before)]
-    if isinstance(fs, LocalFileSystem):
+    if store_of(fs) == "local":
         leftovers = [_local(fs._strip_protocol(path), before.timestamp(), records_before.timestamp())]
-    elif s3fs is not None and isinstance(fs, s3fs.S3FileSystem):
+    elif store_of(fs) == "s3":
         leftovers.insert(0, _uploads(fs, path, before))
     try:
         fs.invalidate_cache()  # of what was listed for others, hours ago

@@ -13,7 +13,8 @@ from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.jobs import LandedFile, Landing, is_kind
 from airflow_provider_batchdl.transfer.overwrite import object_info
 from airflow_provider_batchdl.transfer.sinks.errors import destination_error, is_forbidden
-from airflow_provider_batchdl.transfer.sinks.factory import remove_object, write_small
+from airflow_provider_batchdl.transfer.sinks.factory import write_small
+from airflow_provider_batchdl.transfer.sinks.stores import remove_object
 from airflow_provider_batchdl.transfer.source.filenames import folded, safe_filename
 
 if TYPE_CHECKING:

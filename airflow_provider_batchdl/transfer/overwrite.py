@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.jobs import RESULT
 from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, is_forbidden, special_file
-from airflow_provider_batchdl.transfer.sinks.factory import creates_only, is_local, local_path
+from airflow_provider_batchdl.transfer.sinks.stores import creates_only, is_local, local_path
 
 if TYPE_CHECKING:
     from collections.abc import Collection

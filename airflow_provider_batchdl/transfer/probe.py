@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import sys
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
@@ -17,7 +16,7 @@ from airflow_provider_batchdl.jobs import RESULT
 from airflow_provider_batchdl.transfer.manifest import Record, own_files, read_manifest
 from airflow_provider_batchdl.transfer.overwrite import object_info, refuse_all_existing
 from airflow_provider_batchdl.transfer.sinks.errors import destination_error, http_status, store_code
-from airflow_provider_batchdl.transfer.sinks.factory import is_local
+from airflow_provider_batchdl.transfer.sinks.stores import is_local, store_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -121,13 +120,14 @@ def _check_bucket(place: Destination) -> None:
     bucket, _, key = fs._strip_protocol(place.path).strip("/").partition("/")
     folder = key.rpartition("/")[0]
     prefix = f"{folder}/" if folder else ""
-    if (s3fs := sys.modules.get("s3fs")) is not None and isinstance(fs, s3fs.S3FileSystem):
+    store = store_of(fs)
+    if store == "s3":
         fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=1)
-    elif (adlfs := sys.modules.get("adlfs")) is not None and isinstance(fs, adlfs.AzureBlobFileSystem):
+    elif store == "azure":
         from fsspec.asyn import sync
 
         sync(fs.loop, fs.service_client.get_container_client(bucket).get_container_properties)
-    elif (gcsfs := sys.modules.get("gcsfs.core")) is not None and isinstance(fs, gcsfs.GCSFileSystem):
+    elif store == "gcs":
         from airflow_provider_batchdl.transfer.sinks.gcs.upload import GcsError
 
         try:

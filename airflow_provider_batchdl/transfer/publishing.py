@@ -18,7 +18,7 @@ from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.manifest import own_files, remove
 from airflow_provider_batchdl.transfer.overwrite import object_info
 from airflow_provider_batchdl.transfer.sinks.errors import clean
-from airflow_provider_batchdl.transfer.sinks.factory import is_local, local_path
+from airflow_provider_batchdl.transfer.sinks.stores import is_local, local_path
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.jobs import Landing

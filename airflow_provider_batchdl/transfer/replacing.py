@@ -30,7 +30,8 @@ from airflow_provider_batchdl.transfer.manifest import (
 )
 from airflow_provider_batchdl.transfer.overwrite import object_info
 from airflow_provider_batchdl.transfer.sinks.errors import destination_error, is_forbidden
-from airflow_provider_batchdl.transfer.sinks.factory import is_local, write_small
+from airflow_provider_batchdl.transfer.sinks.factory import write_small
+from airflow_provider_batchdl.transfer.sinks.stores import is_local
 from airflow_provider_batchdl.transfer.source.filenames import folded
 
 if TYPE_CHECKING:

@@ -1,9 +1,10 @@
-"""Open the sink for a store; write and remove small objects."""
+"""Open the sink for a store; write a small object."""
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
+
+from airflow_provider_batchdl.transfer.sinks.stores import is_local, local_path, store_of
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -40,47 +41,26 @@ def open_sink(
     Raises:
         DestinationError: the destination cannot be written (a folder, read-only, no space, …).
     """
-    if is_local(fs):
+    store = store_of(fs)
+    if store == "local":
         from airflow_provider_batchdl.transfer.sinks.local.sink import LocalSink
 
         return LocalSink(local_path(fs, path), uri, expected_bytes=expected_bytes, key=key, create_only=create_only)
-    # An S3FileSystem cannot exist in a process that has not imported s3fs; importing it to ask would cost 0.5 s.
-    s3fs = sys.modules.get("s3fs")
-    if s3fs is not None and isinstance(fs, s3fs.S3FileSystem):
+    if store == "s3":
         from airflow_provider_batchdl.transfer.sinks.s3.resume import s3_sink
 
         return s3_sink(fs, path, uri, expected_bytes=expected_bytes, key=key, create_only=create_only, state=state)
-    adlfs = sys.modules.get("adlfs")
-    if adlfs is not None and isinstance(fs, adlfs.AzureBlobFileSystem):
+    if store == "azure":
         from airflow_provider_batchdl.transfer.sinks.azure.sink import AzureSink
 
         return AzureSink(fs, path, uri, expected_bytes=expected_bytes, create_only=create_only)
-    gcsfs = sys.modules.get("gcsfs.core")
-    if gcsfs is not None and isinstance(fs, gcsfs.GCSFileSystem):
+    if store == "gcs":
         from airflow_provider_batchdl.transfer.sinks.gcs.sink import GcsSink
 
         return GcsSink(fs, path, uri, create_only=create_only)
     from airflow_provider_batchdl.transfer.sinks.staged import StagedSink
 
     return StagedSink(fs, path, uri, create_only=create_only)
-
-
-def is_local(fs: AbstractFileSystem) -> bool:
-    """True if ``fs`` is the local disk."""
-    local = sys.modules.get("fsspec.implementations.local")  # without it, there is no such file system
-    return local is not None and isinstance(fs, local.LocalFileSystem)
-
-
-def local_path(fs: AbstractFileSystem, path: str) -> str:
-    """`path` on the local disk, without a scheme; an absolute one has none, and `fs` takes long to find that out."""
-    plain = path.startswith("/") and not path.endswith("/")
-    return path if plain else str(fs._strip_protocol(path))
-
-
-def creates_only(fs: AbstractFileSystem) -> bool:
-    """True if the store has conditional writes for `create_only`: S3, Azure and Google do."""
-    classes = (("s3fs", "S3FileSystem"), ("adlfs", "AzureBlobFileSystem"), ("gcsfs.core", "GCSFileSystem"))
-    return any(module in sys.modules and isinstance(fs, getattr(sys.modules[module], name)) for module, name in classes)
 
 
 def open_resumable(
@@ -105,8 +85,7 @@ def open_resumable(
     Raises:
         DestinationError: the store cannot be asked.
     """
-    s3fs = sys.modules.get("s3fs")
-    if s3fs is not None and isinstance(fs, s3fs.S3FileSystem):
+    if store_of(fs) == "s3":
         from airflow_provider_batchdl.transfer.sinks.s3.resume import resumable_upload
 
         return resumable_upload(fs, path, uri, key, state=state, create_only=create_only)
@@ -140,25 +119,3 @@ def write_small(fs: AbstractFileSystem, path: str, uri: str, data: bytes, *, cre
         return sink.publish()
     finally:
         sink.discard()
-
-
-def remove_object(fs: AbstractFileSystem, path: str) -> None:
-    """Remove one object, if it exists; on a local disk, durably.
-
-    Args:
-        fs: the fsspec file system, synchronous face.
-        path: the object's path as `fs` names it.
-
-    Raises:
-        Exception: what the store raises where it refuses.
-    """
-    try:
-        fs.rm_file(path)
-    except FileNotFoundError:
-        return
-    except NotImplementedError:  # adlfs 2025.8; the option keeps it from reading the path as a pattern
-        fs.rm(path, expand_path=False)
-    if is_local(fs):
-        from airflow_provider_batchdl.transfer.sinks.local.fs import sync
-
-        sync(fs._parent(path))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, ended, no_object
 from airflow_provider_batchdl.transfer.sinks.local.partial import cut
+from airflow_provider_batchdl.transfer.sinks.stores import remove_object
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -105,7 +106,7 @@ class StagedSink:
             _cancel(file)
         with contextlib.suppress(Exception):
             self._fs.invalidate_cache(self._folder)
-            self._fs.rm_file(self._temporary)
+            remove_object(self._fs, self._temporary)
 
     def _is_there(self) -> bool:
         try:
@@ -123,7 +124,7 @@ class StagedSink:
             self._fs.cp_file(self._temporary, self._target)
             with contextlib.suppress(Exception):
                 # The result is visible and whole; a leftover must not make it look failed.
-                self._fs.rm_file(self._temporary)
+                remove_object(self._fs, self._temporary)
         self._fs.invalidate_cache(self._folder)
 
     def _check_size(self, path: str) -> None:

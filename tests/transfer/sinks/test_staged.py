@@ -75,6 +75,25 @@ class TestOtherStores:
         with pytest.raises(DestinationError, match="names no object"):
             open_sink(fs, "a/", "any://a/")
 
+    def test_a_store_that_removes_without_rm_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As adlfs 2025.8 does, which has only `rm`."""
+        memory, root = fsspec.filesystem("memory"), f"/{uuid.uuid4().hex}"
+        fs = DirFileSystemByPrefix(memory, root)
+        remove = type(fs).rm_file
+
+        def refuse(self: Any, path: str) -> None:
+            raise NotImplementedError
+
+        monkeypatch.setattr(type(fs), "rm_file", refuse)
+        monkeypatch.setattr(type(fs), "rm", lambda self, path, **_: remove(self, path))
+        sink = open_sink(fs, "a/x.csv", "any://a/x.csv")
+        sink.write(b"one")
+        sink.discard()
+        assert fs.ls("a", detail=False) == []
+        write_small(fs, "a/x.csv", "any://a/x.csv", b"two")
+        assert [name.rpartition("/")[2] for name in fs.ls("a", detail=False)] == ["x.csv"]
+        memory.rm(root, recursive=True)
+
 
 class DirFileSystemByPrefix:
     """A memory file system under a prefix, without a move of its own (`DirFileSystem` has one)."""
