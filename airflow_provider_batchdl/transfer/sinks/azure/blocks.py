@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
 import secrets
 from collections import deque
@@ -14,6 +13,8 @@ from airflow_provider_batchdl.transfer.sinks.fsspec_loop import begin, cancel
 
 if TYPE_CHECKING:
     from adlfs import AzureBlobFileSystem
+
+    from airflow_provider_batchdl.transfer.sinks.buffered import Block
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ class BlockUpload:
         # (learn.microsoft.com/rest/api/storageservices/put-block). These have that of adlfs's own, 32 characters.
         self._upload = secrets.token_hex(12)
         self._ids: list[str] = []
-        self._flying: deque[tuple[asyncio.Task[Any], io.BytesIO]] = deque()
+        self._flying: deque[asyncio.Task[Any]] = deque()
 
     @property
     def blocks_begun(self) -> int:
@@ -115,21 +116,19 @@ class BlockUpload:
         """Number of blocks sent and not yet collected."""
         return len(self._flying)
 
-    def send(self, body: io.BytesIO, length: int) -> None:
-        """Start uploading `body`, `length` bytes, as the next block. Do not change it before `collect` returns it."""
+    def send(self, body: Block) -> None:
+        """Start uploading `body` as the next block."""
         block = f"{self._upload}{len(self._ids):08d}"
         self._ids.append(block)
         # A file, not bytes, because aiohttp then sends it in pieces instead of copying it whole; the client rewinds it
         # before it sends it again.
-        task = self._blob.begin(self._blob.client.stage_block, block, body, length=length, **_CHECKED)
-        self._flying.append((task, body))
+        task = self._blob.begin(self._blob.client.stage_block, block, body.file(), length=body.size, **_CHECKED)
+        self._flying.append(task)
 
-    def collect(self) -> io.BytesIO:
-        """Wait for the oldest block in flight; returns its buffer. Raises its upload's exception."""
-        task, body = self._flying[0]
-        self._blob.wait(task)
+    def collect(self) -> None:
+        """Wait for the oldest block in flight. Raises its upload's exception."""
+        self._blob.wait(self._flying[0])
         self._flying.popleft()
-        return body
 
     def commit(self) -> str | None:
         """Make the blob consist of these blocks. Returns its ETag."""

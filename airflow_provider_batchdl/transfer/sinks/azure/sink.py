@@ -12,14 +12,11 @@ name), https://learn.microsoft.com/azure/storage/blobs/scalability-targets (50,0
 
 from __future__ import annotations
 
-import io
-from collections import deque
-from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl.transfer.sinks.azure.blocks import AzureBlob, BlockUpload
 from airflow_provider_batchdl.transfer.sinks.base import STORE_CHECKSUM
-from airflow_provider_batchdl.transfer.sinks.buffered import BlockSink, only
+from airflow_provider_batchdl.transfer.sinks.buffered import Block, BlockSink, BlockSizes
 from airflow_provider_batchdl.transfer.sinks.errors import ended, no_object, store_code
 
 if TYPE_CHECKING:
@@ -38,17 +35,7 @@ GROW_EVERY = 10_000
 MAX_BLOCKS = 50_000
 
 
-def block_size(number: int, expected_bytes: int | None, *, block: int = BLOCK, grow_every: int = GROW_EVERY) -> int:
-    """Bytes in block `number` (from 0) of a blob whose size is `expected_bytes`, where that is known.
-
-    It grows only after the blocks that were to be enough.
-    """
-    expected = expected_bytes or 0
-    size = -(-max(block, -(-expected // PLANNED_BLOCKS)) // (1 << 20)) << 20
-    return size << max(0, number - expected // size) // grow_every
-
-
-class AzureSink(BlockSink[io.BytesIO]):
+class AzureSink(BlockSink[Block]):
     """A `Sink` for one block blob.
 
     Up to `SMALL` bytes become one Put Blob at `publish` (also 0 bytes); more become blocks, which are sent while the
@@ -82,16 +69,15 @@ class AzureSink(BlockSink[io.BytesIO]):
         if not container or not name or path.endswith("/"):
             raise no_object(uri)
         self._blob = AzureBlob(fs, container, name, path, create_only=create_only)
-        self._block_size = partial(block_size, expected_bytes=expected_bytes, block=block, grow_every=grow_every)
+        self._sizes = BlockSizes.of(expected_bytes, smallest=block, most_planned=PLANNED_BLOCKS, grow_every=grow_every)
         self._begin()
 
     def _begin(self) -> None:
         self.written = 0
         self._upload: BlockUpload | None = None
         self._finalized = False
-        self._room = self._size = self._block_size(0)
-        self._buffer: io.BytesIO | None = io.BytesIO()
-        self._spare: deque[io.BytesIO] = deque()
+        self._room = self._size = self._sizes.size(1)
+        self._buffer: Block | None = Block()
 
     def finalize(self) -> None:
         """Send the rest and wait for all blocks; only the commit is left.
@@ -115,27 +101,22 @@ class AzureSink(BlockSink[io.BytesIO]):
     def discard(self) -> None:
         """Cancel pending requests. Never raises; may be called again. Uncommitted blocks stay, see the class."""
         self._upload, self._buffer, self._finalized = None, None, False
-        self._spare.clear()
         self._blob.stop()
 
-    def _send(self, buffer: io.BytesIO) -> None:
-        """Start uploading the full buffer and take another."""
+    def _send(self, buffer: Block) -> None:
+        """Start uploading the full block and take another."""
         upload = self._begun()
-        while upload.in_flight and (upload.in_flight + 1) * self._size > IN_FLIGHT_BYTES:
-            self._spare.append(upload.collect())
-        upload.send(only(buffer, self._size), self._size)
-        self._room = self._size = self._block_size(upload.blocks_begun)
-        # Overwriting memory the process already has is several times cheaper than touching fresh pages.
-        self._buffer = self._spare.popleft() if self._spare else io.BytesIO()
-        self._buffer.seek(0)
+        self._wait_for_room(upload, IN_FLIGHT_BYTES)
+        upload.send(buffer)
+        self._room = self._size = self._sizes.size(upload.blocks_begun + 1)
+        self._buffer = Block()
 
-    def _send_last(self, buffer: io.BytesIO) -> None:
-        """Send the last block, wait for every block, release the buffers."""
-        upload, length = self._begun(), self._size - self._room
-        if length:  # an empty blob has no blocks
-            upload.send(only(buffer, length), length)
+    def _send_last(self, buffer: Block) -> None:
+        """Send the last block and wait for every block."""
+        upload = self._begun()
+        if buffer.size:  # an empty blob has no blocks
+            upload.send(buffer)
         self._buffer = None
-        self._spare.clear()
         while upload.in_flight:
             upload.collect()
 
@@ -151,7 +132,7 @@ class AzureSink(BlockSink[io.BytesIO]):
         if self._upload is None and self._buffer is not None:
             # To Azurite, for one, a Put Blob that is to create finds a blob where only unfinished blocks are.
             if not self._blob.create_only:
-                return self._blob.put(only(self._buffer, self.written).getvalue())
+                return self._blob.put(self._buffer.content())
             self._send_last(self._buffer)
         if self._upload is None:
             raise ended(self.uri)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl.transfer.sinks.base import STORE_CHECKSUM
-from airflow_provider_batchdl.transfer.sinks.buffered import BlockSink
+from airflow_provider_batchdl.transfer.sinks.buffered import Block, BlockSink
 from airflow_provider_batchdl.transfer.sinks.errors import ended, no_object
 from airflow_provider_batchdl.transfer.sinks.gcs.upload import GRAIN, GcsError, GcsUpload
 
@@ -22,7 +21,7 @@ SMALL = GRAIN
 _PRECONDITION_FAILED = 412
 
 
-class GcsSink(BlockSink[io.BytesIO]):
+class GcsSink(BlockSink[Block]):
     """A `Sink` for one object of Google Cloud Storage.
 
     Each chunk is sent while the next one is being filled; `publish` sends the last bytes. Memory: two chunks. The
@@ -55,8 +54,8 @@ class GcsSink(BlockSink[io.BytesIO]):
         self.written = 0
         self._upload: GcsUpload | None = None
         self._finalized = False
-        self._room = CHUNK
-        self._buffer: io.BytesIO | None = io.BytesIO()
+        self._room = self._size = CHUNK
+        self._buffer: Block | None = Block()
 
     def finalize(self) -> None:
         """Send all but the last bytes, at most `SMALL`; only the request that makes the object visible is left."""
@@ -82,20 +81,21 @@ class GcsSink(BlockSink[io.BytesIO]):
         if upload is not None:
             upload.abort()
 
-    def _send(self, buffer: io.BytesIO) -> None:
-        self._begun().send(buffer.getvalue())
-        self._buffer, self._room = io.BytesIO(), CHUNK
+    def _send(self, buffer: Block) -> None:
+        self._begun().send(buffer.content())
+        self._buffer, self._room = Block(), CHUNK
 
-    def _send_most(self, buffer: io.BytesIO) -> None:
-        content, upload = buffer.getvalue(), self._begun()
+    def _send_most(self, buffer: Block) -> None:
+        content, upload = buffer.content(), self._begun()
         count = (len(content) - 1) // GRAIN * GRAIN
         if count:
             upload.send(content[:count])
-        self._buffer = io.BytesIO(content[count:])
+        self._buffer = Block()
+        self._buffer.write(memoryview(content[count:]))  # a copy, which does not hold the rest
         upload.wait()
 
-    def _complete(self, buffer: io.BytesIO) -> str | None:
-        return self._begun().finish(buffer.getvalue())
+    def _complete(self, buffer: Block) -> str | None:
+        return self._begun().finish(buffer.content())
 
     def _begun(self) -> GcsUpload:
         if self._upload is None:

@@ -1,18 +1,14 @@
-"""The parts of an upload: those to be sent, held as the chunks in which they arrived, and those that the store has."""
+"""The parts of an upload: those to be sent, and those that the store has."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_batchdl.transfer.sinks.buffered import Block
 from airflow_provider_batchdl.transfer.sinks.s3.crc32 import crc32, to_base64
 
-WORTH_KEEPING = 64 << 10
-"""Bytes of a chunk that is held as it is; smaller ones are gathered, since each costs a trip to the socket."""
-GATHERED = 512 << 10
-"""Bytes to which they are gathered."""
 _SUMMED = 1 << 20
 """Bytes that are summed at a time."""
 _LISTED = frozenset(
@@ -20,36 +16,12 @@ _LISTED = frozenset(
 )
 
 
-class Part:
-    """Bytes of one part, most of which are never copied; they can be sent again and again until they are released.
-
-    Attributes:
-        size: how many.
-    """
+class Part(Block):
+    """One part of an upload, with its checksum."""
 
     def __init__(self) -> None:
-        self.size = 0
-        self._chunks: list[memoryview | bytearray] = []
+        super().__init__()
         self._crc32: int | None = None
-
-    def write(self, data: memoryview) -> None:
-        """Append ``data``; what may change afterwards is copied."""
-        self.size += len(data)
-        if len(data) >= WORTH_KEEPING and isinstance(data.obj, bytes):
-            self._chunks.append(data)
-            return
-        last = self._chunks[-1] if self._chunks else None
-        if not isinstance(last, bytearray) or len(last) >= GATHERED:
-            last = bytearray()
-            self._chunks.append(last)
-        last += data
-
-    def pieces(self, largest: int) -> Iterator[memoryview]:
-        """The bytes in their order, none of the pieces above ``largest`` bytes."""
-        for chunk in self._chunks:
-            view = memoryview(chunk)
-            for at in range(0, len(view), largest):
-                yield view[at : at + largest]
 
     @property
     def crc32(self) -> int:
@@ -60,12 +32,6 @@ class Part:
                 crc = crc32(piece, crc)
             self._crc32 = crc
         return self._crc32
-
-    def file(self) -> io.BytesIO:
-        """The same as a file to read, which shares the bytes."""
-        whole = b"".join(self._chunks)
-        self._chunks = [memoryview(whole)]
-        return io.BytesIO(whole)
 
 
 @dataclass(frozen=True)

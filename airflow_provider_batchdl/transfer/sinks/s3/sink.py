@@ -15,11 +15,10 @@ completed, aborted parts are not billed), https://docs.aws.amazon.com/AmazonS3/l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl.transfer.sinks.base import STORE_CHECKSUM
-from airflow_provider_batchdl.transfer.sinks.buffered import BlockSink
+from airflow_provider_batchdl.transfer.sinks.buffered import BlockSink, BlockSizes
 from airflow_provider_batchdl.transfer.sinks.errors import already_there, ended, no_object, store_code
 from airflow_provider_batchdl.transfer.sinks.s3.api import PRECONDITION_FAILED, S3Object
 from airflow_provider_batchdl.transfer.sinks.s3.multipart import MultipartUpload
@@ -39,34 +38,6 @@ SMALL = 256 << 10
 GROW_EVERY = 2_000
 """Parts after which the part size doubles: 8 MiB parts then end at 484 GiB instead of 78 GiB."""
 MAX_PARTS = 10_000
-
-
-@dataclass(frozen=True)
-class PartSizes:
-    """The sizes of the parts that an object is cut into.
-
-    Args:
-        base: bytes in the first part.
-        fixed: all parts but the last must have one size (Cloudflare R2; s3fs's `fixed_upload_size`).
-        grow_every: parts after which their size doubles, unless `fixed`.
-        planned: parts that an object of the announced size has; their size does not grow, and so memory does not.
-    """
-
-    base: int
-    fixed: bool
-    grow_every: int
-    planned: int = 0
-
-    @classmethod
-    def of(cls, expected_bytes: int | None, *, fixed: bool) -> PartSizes:
-        """Those for an object of `expected_bytes`, where that is known."""
-        base = max(BLOCK, -(-(expected_bytes or 0) // PLANNED_PARTS))
-        base = -(-base // (1 << 20)) << 20
-        return cls(base, fixed, GROW_EVERY, -(-(expected_bytes or 0) // base))
-
-    def size(self, number: int) -> int:
-        """Bytes in part `number`, from 1."""
-        return self.base if self.fixed else self.base << max(0, (number - self.planned - 1) // self.grow_every)
 
 
 class S3Sink(BlockSink[Part]):
@@ -98,7 +69,13 @@ class S3Sink(BlockSink[Part]):
         if not bucket or not key or path.endswith("/"):  # an older fsspec drops it from the key
             raise no_object(uri)
         self._object = S3Object(fs, bucket, key, path, create_only=create_only)
-        self._sizes = PartSizes.of(expected_bytes, fixed=bool(getattr(fs, "fixed_upload_size", False)))
+        self._sizes = BlockSizes.of(
+            expected_bytes,
+            smallest=BLOCK,
+            most_planned=PLANNED_PARTS,
+            grow_every=GROW_EVERY,
+            fixed=bool(getattr(fs, "fixed_upload_size", False)),
+        )
         self._begin()
 
     def _begin(self) -> None:
@@ -146,8 +123,7 @@ class S3Sink(BlockSink[Part]):
         upload = self._upload
         if upload.parts_begun >= MAX_PARTS:
             raise ValueError(f"the object has more than {MAX_PARTS} parts; its size was announced too small")
-        while upload.in_flight and (upload.in_flight + 1) * self._size > IN_FLIGHT_BYTES:
-            upload.collect()
+        self._wait_for_room(upload, IN_FLIGHT_BYTES)
         upload.send(buffer)
         self._room = self._size = self._sizes.size(upload.parts_begun + 1)
         self._buffer = Part()

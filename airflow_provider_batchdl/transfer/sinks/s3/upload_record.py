@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_batchdl.transfer.sinks.buffered import BlockSizes
 from airflow_provider_batchdl.transfer.sinks.local.partial import STATE, cut
 from airflow_provider_batchdl.transfer.sinks.s3.part import UploadedPart
-from airflow_provider_batchdl.transfer.sinks.s3.sink import PartSizes
 from airflow_provider_batchdl.transfer.state import PartialRecord
 
 if TYPE_CHECKING:
@@ -109,9 +109,9 @@ class UploadRecord:
         return tuple(parts) if sum(part.size for part in parts) == self.offset else None
 
     @property
-    def sizes(self) -> PartSizes:
+    def sizes(self) -> BlockSizes:
         """The sizes of the parts that the object is cut into."""
-        return PartSizes(self.base, self.fixed, self.grow_every, self.planned)
+        return BlockSizes(self.base, self.fixed, self.grow_every, self.planned)
 
 
 def digest_of(parts: Iterable[UploadedPart]) -> str:

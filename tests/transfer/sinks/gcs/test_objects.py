@@ -41,7 +41,7 @@ def test_finalize_then_publish(gcs_bucket: GcsBucket, size: int) -> None:
     assert gcs_bucket.keys() == []
     assert isinstance(sink, GcsSink)
     assert sink._buffer is not None
-    assert len(sink._buffer.getvalue()) <= SMALL
+    assert sink._buffer.size <= SMALL
     with pytest.raises(DestinationError):
         sink.write(b"more")
     assert sink.publish() == gcs_bucket.resource("x")["etag"]

@@ -22,7 +22,7 @@ from airflow_provider_batchdl.transfer.sinks.s3 import api as s3_api
 from airflow_provider_batchdl.transfer.sinks.s3 import sink as s3_module
 from airflow_provider_batchdl.transfer.sinks.s3.api import S3Object
 from airflow_provider_batchdl.transfer.sinks.s3.multipart import composite_etag
-from airflow_provider_batchdl.transfer.sinks.s3.sink import BLOCK, GROW_EVERY, MAX_PARTS, PLANNED_PARTS, PartSizes
+from airflow_provider_batchdl.transfer.sinks.s3.sink import BLOCK
 from tests.support.s3_bucket import Bucket, close_fs, fresh_bucket
 from tests.support.seaweedfs import READER, S3Store
 
@@ -322,24 +322,6 @@ def test_a_body_is_not_sent_for_ever(bucket: Bucket, lost: LostAnswers) -> None:
 def test_no_object_named(bucket: Bucket, path: str) -> None:
     with pytest.raises(DestinationError, match="names no object"):
         open_sink(bucket.fs, path, f"s3://{path}")
-
-
-class TestPartSizes:
-    def test_are_eight_mebibytes_up_to_seventy_gigabytes(self) -> None:
-        known = (None, 0, 1, 70 * 1024**3)
-        assert {PartSizes.of(size, fixed=False).size(1) for size in known} == {8 * MIB}
-
-    @given(st.integers(1, 5 * 1024**4), st.booleans())
-    def test_every_object_s3_takes_fits(self, size: int, fixed: bool) -> None:
-        first = PartSizes.of(size, fixed=fixed).size(1)
-        assert first * PLANNED_PARTS >= size
-        assert first % MIB == 0
-
-    def test_grow_where_nothing_was_announced(self) -> None:
-        sizes = PartSizes.of(None, fixed=False)
-        assert sum(sizes.size(number) for number in range(1, MAX_PARTS + 1)) > 480 * 1024**3
-        assert sizes.size(GROW_EVERY + 1) == 2 * BLOCK
-        assert PartSizes.of(None, fixed=True).size(MAX_PARTS) == BLOCK
 
 
 def test_composite_etag() -> None:
