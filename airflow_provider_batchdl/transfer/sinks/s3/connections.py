@@ -1,4 +1,4 @@
-"""Plain HTTP/1.1 connections that carry the parts of one upload.
+"""A plain HTTP/1.1 connection that carries parts of an upload.
 
 `http.client` hands a body to the socket as it is; aiohttp, as botocore uses it, copies it, hashes it and cuts it small.
 It also logs no address, and these hold signatures.
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import socket
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -60,8 +58,8 @@ class Answer:
         return found[1].decode(errors="replace") if found else ""
 
 
-class Connections:
-    """The connections to one host; each carries one part at a time and is reused for the next. Thread-safe.
+class PartConnection:
+    """The connection that carries one thread's parts, one after another; any other thread may `stop` it.
 
     Args:
         tls: what to trust; None for plain HTTP.
@@ -71,9 +69,7 @@ class Connections:
     def __init__(self, tls: ssl.SSLContext | None, timeouts: tuple[float, float]) -> None:
         self._tls = tls
         self._connect_seconds, self._io_seconds = timeouts
-        self._lock = threading.Lock()
-        self._idle: list[HTTPConnection] = []
-        self._busy: set[HTTPConnection] = set()
+        self._http: HTTPConnection | None = None
         self._stopped = False
 
     def put(self, part: SignedPart, body: Part) -> Answer:
@@ -85,83 +81,61 @@ class Connections:
             HTTPException: what came is no HTTP.
         """
         while True:
-            connection, used = self._take(part)
+            used = self._http is not None and self._http.sock is not None
             try:
-                answer = self._exchange(connection, part, body)
-            except (OSError, HTTPException):
-                self._give_back(connection, again=False)
+                answer = self._exchange(part, body)
+            except BaseException as error:
+                self.close()
                 # The store may have closed what lay idle; that says nothing of the part.
-                if used and not self._stopped:
+                if used and isinstance(error, OSError | HTTPException) and not self._stopped:
                     continue
                 raise
-            except BaseException:
-                self._give_back(connection, again=False)
-                raise
-            self._give_back(connection, again=connection.sock is not None and answer.status < 300)
+            if answer.status >= 300:
+                self.close()
             return answer
 
     def stop(self) -> None:
         """End what is under way, with an error there, and let nothing begin."""
-        with self._lock:
-            self._stopped = True
-            busy = list(self._busy)
-        for connection in busy:
-            sock = connection.sock
-            if sock is not None:
-                cut(sock)
-        self.close()
+        self._stopped = True
+        http = self._http
+        if http is not None and (sock := http.sock) is not None:
+            cut(sock)
 
     def close(self) -> None:
-        """Close the idle connections."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        """Close the connection; the next part makes another."""
+        http, self._http = self._http, None
+        if http is not None:
+            http.close()
 
-    def _take(self, part: SignedPart) -> tuple[HTTPConnection, bool]:
-        with self._lock:
-            if self._stopped:
-                raise StoppedError
-            used = bool(self._idle)
-            connection = self._idle.pop() if used else self._new(part)
-            self._busy.add(connection)
-        return connection, used
+    def _exchange(self, part: SignedPart, body: Part) -> Answer:
+        if self._http is None:
+            self._http = self._new(part)
+        http = self._http
+        if self._stopped:
+            raise StoppedError
+        if http.sock is None:
+            self._connect(http)
+        headers = {"Content-Length": str(body.size), **part.headers}
+        # A store that refuses answers and closes while the body is still on its way: read what it said.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            http.request("PUT", part.target, body=self._pieces(body), headers=headers)
+        with http.getresponse() as response:
+            said = response.read(LARGEST_ANSWER)
+            if not response.isclosed():
+                http.close()
+            return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, said)
 
     def _new(self, part: SignedPart) -> HTTPConnection:
         if part.https:
             return HTTPSConnection(part.host, part.port, timeout=self._connect_seconds, context=self._tls)
         return HTTPConnection(part.host, part.port, timeout=self._connect_seconds)
 
-    def _give_back(self, connection: HTTPConnection, *, again: bool) -> None:
-        with self._lock:
-            self._busy.discard(connection)
-            if again and not self._stopped:
-                self._idle.append(connection)
-                return
-        connection.close()
-
-    def _exchange(self, connection: HTTPConnection, part: SignedPart, body: Part) -> Answer:
-        if connection.sock is None:
-            connection.connect()
-            _limit(connection.sock, self._io_seconds)
-        headers = {"Content-Length": str(body.size), **part.headers}
-        # A store that refuses answers and closes while the body is still on its way: read what it said.
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            connection.request("PUT", part.target, body=self._pieces(body), headers=headers)
-        with connection.getresponse() as response:
-            said = response.read(LARGEST_ANSWER)
-            if not response.isclosed():
-                connection.close()
-            return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, said)
+    def _connect(self, http: HTTPConnection) -> None:
+        http.connect()
+        http.sock.settimeout(self._io_seconds)
 
     def _pieces(self, body: Part) -> Iterator[memoryview]:
         for piece in body.pieces(PIECE):
             if self._stopped:
                 raise StoppedError
             yield piece
-
-
-def _limit(sock: socket.socket | None, seconds: float) -> None:
-    """Let each read and write take that long."""
-    if sock is not None:
-        sock.settimeout(seconds)

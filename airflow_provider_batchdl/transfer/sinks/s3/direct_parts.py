@@ -15,7 +15,7 @@ from tenacity import Retrying
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.client.policy import BACKOFF_CAP, backoff
 from airflow_provider_batchdl.client.retrying import retry_options
-from airflow_provider_batchdl.transfer.sinks.s3.connections import Answer, Connections, StoppedError
+from airflow_provider_batchdl.transfer.sinks.s3.connections import Answer, PartConnection, StoppedError
 from airflow_provider_batchdl.transfer.sinks.s3.crc32 import to_base64
 from airflow_provider_batchdl.transfer.sinks.s3.presign import CHECKSUM_HEADER, PartSigner
 from airflow_provider_batchdl.vendors.retry_after import retry_after
@@ -40,7 +40,9 @@ class RefusedError(Exception):
 
 
 class DirectParts:
-    """Sends the parts of one upload, in as many threads as parts are under way at once. None is left after `stop`.
+    """Sends the parts of one upload, in as many threads as parts are under way at once, each with its own connection.
+
+    None is left after `stop`.
 
     Args:
         signer: signs for the object.
@@ -50,10 +52,9 @@ class DirectParts:
     def __init__(self, signer: PartSigner, upload_id: str) -> None:
         self._signer = signer
         self._upload_id = upload_id
-        self._connections = Connections(signer.tls, signer.timeouts)
         self._stopped = threading.Event()
         self._waiting: SimpleQueue[_PartTask | None] = SimpleQueue()
-        self._threads: list[threading.Thread] = []
+        self._workers: list[tuple[threading.Thread, PartConnection]] = []
         self._free = threading.Semaphore(0)
 
     def send(self, number: int, body: Part) -> Future[dict[str, Any]]:
@@ -64,9 +65,11 @@ class DirectParts:
         """
         sent: Future[dict[str, Any]] = Future()
         if not self._free.acquire(blocking=False):
-            thread = threading.Thread(target=self._work, name=f"batchdl-s3-parts-{len(self._threads)}", daemon=True)
+            connection = PartConnection(self._signer.tls, self._signer.timeouts)
+            name = f"batchdl-s3-parts-{len(self._workers)}"
+            thread = threading.Thread(target=self._work, args=(connection,), name=name, daemon=True)
             # Noted before it runs: a signal that raises in `start` must not hide it from `stop`.
-            self._threads.append(thread)
+            self._workers.append((thread, connection))
             thread.start()
         self._waiting.put((number, body, sent))
         return sent
@@ -74,29 +77,29 @@ class DirectParts:
     def stop(self) -> None:
         """End the parts under way and the threads."""
         self._stopped.set()
-        self._connections.stop()
-        self._dismiss()
-        for thread in self._threads:
+        for _, connection in self._workers:
+            connection.stop()
+        self.close()
+        for thread, _ in self._workers:
             if thread.ident is not None:
                 thread.join(STOP_SECONDS)
 
     def close(self) -> None:
-        """Close the connections, once every part has been sent. The threads end by themselves."""
-        self._dismiss()
-        self._connections.close()
-
-    def _dismiss(self) -> None:
-        for _ in self._threads:
+        """Have the threads end, with their connections, once every part has been sent."""
+        for _ in self._workers:
             self._waiting.put(None)
 
-    def _work(self) -> None:
-        while errand := self._waiting.get():
-            self._run(*errand)
-            del errand  # and with it the part's bytes
-
-    def _run(self, number: int, body: Part, sent: Future[dict[str, Any]]) -> None:
+    def _work(self, connection: PartConnection) -> None:
         try:
-            answer = self._deliver(number, body)
+            while errand := self._waiting.get():
+                self._run(connection, *errand)
+                del errand  # and with it the part's bytes
+        finally:
+            connection.close()
+
+    def _run(self, connection: PartConnection, number: int, body: Part, sent: Future[dict[str, Any]]) -> None:
+        try:
+            answer = self._deliver(connection, number, body)
         except BaseException as error:  # noqa: BLE001  raised again where the result is asked for
             self._free.release()
             sent.set_exception(_bare(error))  # without the frames, which hold the bytes
@@ -104,7 +107,7 @@ class DirectParts:
             self._free.release()  # before anybody learns of this part, and has another
             sent.set_result(answer)
 
-    def _deliver(self, number: int, body: Part) -> dict[str, Any]:
+    def _deliver(self, connection: PartConnection, number: int, body: Part) -> dict[str, Any]:
         checksum = to_base64(body.crc32) if self._signer.checksums else None
 
         def on_retry(error: Exception, seconds: float) -> None:
@@ -117,13 +120,13 @@ class DirectParts:
             on_retry=on_retry,
             kind=Exception,
         )
-        answer: dict[str, Any] = Retrying(**options, sleep=self._pause)(self._try, number, body, checksum)
+        answer: dict[str, Any] = Retrying(**options, sleep=self._pause)(self._try, connection, number, body, checksum)
         return answer
 
-    def _try(self, number: int, body: Part, checksum: str | None) -> dict[str, Any]:
+    def _try(self, connection: PartConnection, number: int, body: Part, checksum: str | None) -> dict[str, Any]:
         part = self._signer.sign(self._upload_id, number, checksum)
         try:
-            answer = self._connections.put(part, body)
+            answer = connection.put(part, body)
         except ssl.SSLCertVerificationError as error:
             raise RefusedError(f"its certificate is not trusted: {error.verify_message}") from None
         except (OSError, HTTPException) as error:
