@@ -18,7 +18,7 @@ ERRORS = (*SAFE_TEXT, "_redaction.tracebacks", "exceptions")
 VALUES = ("_values.storable", "_values.times", "_values.arguments", "_values.inputs")
 BELOW_AIRFLOW = (*ERRORS, *VALUES, "jobs", "options", "vendors", "client", "polling", "transfer")
 SINK = ("transfer.sinks.base", "transfer.sinks.buffered", "transfer.sinks.errors", "transfer.sinks.fsspec_loop")
-STORES = tuple(f"transfer.sinks.{store}" for store in ("local", "s3", "gcs", "azure", "staged", "memory"))
+STORES = tuple(f"transfer.sinks.{store}" for store in ("local", "s3", "gcs", "azure", "staged"))
 RESULT = (
     "transfer.destination", "transfer.overwrite", "transfer.manifest", "transfer.replacing", "transfer.numbering",
     "transfer.publishing", "transfer.result", "transfer.received", "transfer.parse", "transfer.engine",
@@ -64,7 +64,6 @@ PLAN: dict[str, tuple[str, ...]] = {
     "transfer.sinks.errors": ERRORS,
     "transfer.sinks.buffered": (*ERRORS, "transfer.sinks.errors"),
     "transfer.sinks.fsspec_loop": (),
-    "transfer.sinks.memory": (),
     "transfer.sinks.spool": ("transfer.sinks.errors",),
     "transfer.sinks.local": (*ERRORS, *SINK, "transfer.state", "transfer.reorder_buffer"),
     "transfer.sinks.stores": ("transfer.sinks.local",),

@@ -1,35 +1,42 @@
-"""A sink on the worker's own disk, for a page until it is verified."""
+"""A sink in memory, or on the worker's disk: for a result that is parsed, and for a page until it is verified."""
 
 from __future__ import annotations
 
 import contextlib
 import tempfile
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, cast
 
 from airflow_provider_batchdl.transfer.sinks.errors import destination_error
 
+IN_MEMORY = 1 << 20
+"""Bytes above which a page is on the disk."""
+
 
 class SpoolSink:
-    """A `Sink` in a temporary file that no other process sees, and that no kill leaves."""
+    """A `Sink` that no other process sees, and that no kill leaves. Whoever fills it limits it.
 
+    Args:
+        in_memory: bytes that it holds in memory; with more, all are in a temporary file.
+    """
+
+    uri = "memory:"
     attested: tuple[str, ...] = ()
 
-    def __init__(self) -> None:
-        self.uri = tempfile.gettempdir()
+    def __init__(self, in_memory: int = IN_MEMORY) -> None:
         self.written = 0
-        with self._failing("create a temporary file in"):
-            self._file: IO[bytes] = tempfile.TemporaryFile(prefix="batchdl-page-")  # noqa: SIM115
+        file = tempfile.SpooledTemporaryFile(max_size=in_memory, prefix="batchdl-page-")  # noqa: SIM115
+        self._file = cast("IO[bytes]", file)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append `data`. Raises `DestinationError` where the disk is full."""
-        with self._failing("write a page to"):
+        with self._failing("write"):
             self._file.write(data)
         self.written += len(data)
 
     def restart(self) -> None:
         """Drop all bytes so far; restart from byte 0."""
-        with self._failing("write a page to"):
+        with self._failing("write"):
             self._file.seek(0)
             self._file.truncate()
         self.written = 0
@@ -41,18 +48,18 @@ class SpoolSink:
         """Do nothing: it is never published."""
 
     def discard(self) -> None:
-        """Remove the file. Never raises; may be called again."""
+        """Remove the bytes. Never raises; may be called again."""
         with contextlib.suppress(OSError):
             self._file.close()
 
-    def read(self, size: int) -> bytes:
-        """Read the next bytes, after `rewind`."""
-        with self._failing("read a page from"):
+    def read(self, size: int = -1) -> bytes:
+        """Read the next bytes, after `rewind`; all that are left where no size is given."""
+        with self._failing("read"):
             return self._file.read(size)
 
     def rewind(self) -> None:
         """Read from byte 0 on."""
-        with self._failing("read a page from"):
+        with self._failing("read"):
             self._file.flush()
             self._file.seek(0)
 
@@ -61,4 +68,6 @@ class SpoolSink:
         try:
             yield
         except OSError as error:
-            raise destination_error(self.uri, doing, error) from error
+            # Known once a file was made there, or nowhere.
+            place = tempfile.tempdir or "the temporary folder"
+            raise destination_error(place, f"{doing} a temporary file", error) from error
