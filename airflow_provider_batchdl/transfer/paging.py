@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from airflow_provider_batchdl.exceptions import TransferError
@@ -12,10 +12,9 @@ from airflow_provider_batchdl.transfer.ending import close_unpublished
 from airflow_provider_batchdl.transfer.joining import PageJoin
 from airflow_provider_batchdl.transfer.pages import PageChain, page_after
 from airflow_provider_batchdl.transfer.received import Received
-from airflow_provider_batchdl.transfer.receiving import Receiver, receive
-from airflow_provider_batchdl.transfer.sinks.base import DurableSink, Sink
+from airflow_provider_batchdl.transfer.receiving import Receiver
+from airflow_provider_batchdl.transfer.sinks.base import Sink
 from airflow_provider_batchdl.transfer.sinks.spool import SpoolSink
-from airflow_provider_batchdl.transfer.source.naming import naming
 from airflow_provider_batchdl.transfer.source.stream import ResultStream
 
 Complete = tuple[Sink, Received, LandedFile]
@@ -67,62 +66,44 @@ def _first(receiver: Receiver, file: ResultFile) -> Complete:
     if resumable is None:
         resumable, opened = receiver.resumable(file), [file]
 
-    def open_for(head: ResultStream) -> Sink:
-        opened[0] = numbered if page_after(receiver.client.vendor, receiver.job, file, head.headers) else file
-        return receiver.open(opened[0], name_of(head), head.identity.total)
+    def open_for(head: ResultStream, name: str) -> Sink:
+        opened[0] = numbered if _after(receiver, file, head) else file
+        return receiver.open(opened[0], name, head.identity.total)
 
-    name_of = naming(receiver.client.vendor, receiver.job, file)
-    sink, received = _receive(receiver, file, open_for, name_of, resumable)
-    has_more = page_after(receiver.client.vendor, receiver.job, file, received.head.headers) is not None
+    sink, received, name = receiver.transfer(file, open_for, resumable)
+    has_more = _after(receiver, file, received.head) is not None
     _check_unchanged(sink, has_more is (opened[0].part is not None), receiver)
-    return sink, received, receiver.landed(opened[0], sink, received, name_of(received.head))
+    return sink, received, receiver.landed(opened[0], sink, received, name)
 
 
 def _joined(receiver: Receiver, file: ResultFile) -> Complete:
     """Receive a file and the pages after it as one file; without any, as itself, without the worker's disk between."""
-    vendor, job = receiver.client.vendor, receiver.job
-    name_of = naming(vendor, job, file)
 
-    def open_for(head: ResultStream) -> Sink:
-        if page_after(vendor, job, file, head.headers) is None:
-            return receiver.open(file, name_of(head), head.identity.total)
+    def open_for(head: ResultStream, name: str) -> Sink:
+        if _after(receiver, file, head) is None:
+            return receiver.open(file, name, head.identity.total)
         return SpoolSink()
 
-    sink, received = _receive(receiver, file, open_for, name_of, receiver.resumable(file))
-    following = page_after(vendor, job, file, received.head.headers)
+    sink, received, name = receiver.transfer(file, open_for, receiver.resumable(file))
+    following = _after(receiver, file, received.head)
     _check_unchanged(sink, (following is not None) is isinstance(sink, SpoolSink), receiver)
     pages = 1
     if following is not None and isinstance(sink, SpoolSink):
         join = PageJoin(
             receiver.client,
-            job,
+            receiver.job,
             receiver.options,
             lambda name: receiver.open(file, name, None),
             receiver.progress(),
         )
         sink, received = join.run(file, sink, received, following)
         pages = join.count
-    landed = receiver.landed(file, sink, received, name_of(received.head))
+    landed = receiver.landed(file, sink, received, name)
     return sink, received, replace(landed, pages=pages, etag=landed.etag if pages == 1 else None)
 
 
-def _receive(
-    receiver: Receiver,
-    file: ResultFile,
-    open_for: Callable[[ResultStream], Sink],
-    name_of: Callable[[ResultStream], str],
-    resumable: DurableSink | None,
-) -> tuple[Sink, Received]:
-    return receive(
-        receiver.client,
-        receiver.job,
-        file,
-        open_for,
-        name_of,
-        receiver.options,
-        resumable=resumable,
-        progress=receiver.progress,
-    )
+def _after(receiver: Receiver, file: ResultFile, head: ResultStream) -> ResultFile | None:
+    return page_after(receiver.client.vendor, receiver.job, file, head.headers)
 
 
 def _check_unchanged(sink: Sink, same: bool, receiver: Receiver) -> None:

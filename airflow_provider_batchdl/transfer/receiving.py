@@ -77,18 +77,36 @@ class Receiver:
 
     def receive(self, file: ResultFile) -> tuple[Sink, Received, LandedFile]:
         """Transfer one file into its sink, or resume what a killed try left of it."""
+        sink, received, name = self.transfer(
+            file, lambda head, name: self.open(file, name, head.identity.total), self.resumable(file)
+        )
+        return sink, received, self.landed(file, sink, received, name)
+
+    def transfer(
+        self, file: ResultFile, open_for: Callable[[ResultStream, str], Sink], resumable: DurableSink | None
+    ) -> tuple[Sink, Received, str]:
+        """Transfer one file.
+
+        Args:
+            file: which one.
+            open_for: opens its sink, given the first response and the vendor's name for the file.
+            resumable: what a killed try left of it.
+
+        Returns:
+            The sink, complete and not published, what is in it, and the vendor's name.
+        """
         name_of = naming(self.client.vendor, self.job, file)
         sink, received = receive(
             self.client,
             self.job,
             file,
-            lambda head: self.open(file, name_of(head), head.identity.total),
+            lambda head: open_for(head, name_of(head)),
             name_of,
             self.options,
-            resumable=self.resumable(file),
+            resumable=resumable,
             progress=self.progress,
         )
-        return sink, received, self.landed(file, sink, received, name_of(received.head))
+        return sink, received, name_of(received.head)
 
     def landed(self, file: ResultFile, sink: Sink, received: Received, name: str) -> LandedFile:
         """The record of a file that has been received, which the vendor calls ``name``."""
