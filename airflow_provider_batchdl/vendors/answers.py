@@ -163,6 +163,19 @@ class Answers(ABC):
         except ValueError as error:
             raise self.malformed(operation, response, "the body is not JSON") from error
 
+    def read_member(
+        self, operation: str, response: httpx.Response, name: str, read: Callable[[Any], T] = lambda value: value
+    ) -> T:
+        """A member of a successful response's object, read by ``read``.
+
+        Raises:
+            BatchDlError: there is none, or ``read`` refuses it.
+        """
+        try:
+            return read(self.read_json(operation, response)[name])
+        except (KeyError, TypeError, ValueError) as error:
+            raise self.malformed(operation, response, repr(error)) from error
+
     @abstractmethod
     def state_of(self, word: str) -> JobState:
         """The state behind the vendor's word."""

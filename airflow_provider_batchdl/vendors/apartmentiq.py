@@ -9,7 +9,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping
 from datetime import date
-from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urljoin
@@ -27,8 +26,8 @@ from airflow_provider_batchdl.vendors.checking import DAY, TEXT, WHOLE, Member, 
 from airflow_provider_batchdl.vendors.dates import as_day
 from airflow_provider_batchdl.vendors.errors import json_of, vendor_words
 from airflow_provider_batchdl.vendors.hosts import NoBaseUrlError, base_url
-from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing
-from airflow_provider_batchdl.vendors.matching import CLOCK_TOLERANCE, is_echo_of, recognized
+from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing, Page, job_page
+from airflow_provider_batchdl.vendors.matching import is_echo_of, searched
 from airflow_provider_batchdl.vendors.oauth2 import OAuth2ClientCredentials
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_list, as_text
 from airflow_provider_batchdl.vendors.refusals import folded, has_quota
@@ -134,25 +133,24 @@ class ApartmentIQ(Vendor):
 
     def list_page(self, cursor: str | None = None) -> Flow[JobPage]:
         """Up to a hundred jobs, newest first; the cursor is the page's number."""
-        page = int(cursor or 1)
-        response, items, last = yield from self._page(page)
+        page = yield from self._page(cursor)
+        return job_page(self, page, self._listed)
 
-        def read(item: Any) -> ListedJob:
-            job = self._read(response, "list", item)
-            return ListedJob(job, self.moment(item.get("created_at")), self.moment(item.get("updated_at")))
+    def _listed(self, response: httpx.Response, item: Any) -> ListedJob:
+        job = self._read(response, "list", item)
+        return ListedJob(job, self.moment(item.get("created_at")), self.moment(item.get("updated_at")))
 
-        jobs = self.read_items(items, read)
-        following = str(page + 1) if items and page < last else None
-        return JobPage(tuple(jobs), following, whole=len(jobs) == len(items) and (page >= last or bool(items)))
-
-    def _page(self, page: int, delay: float = 0.0) -> Flow[tuple[httpx.Response, list[Any], int]]:
-        params: dict[str, str | int] = {"page": page, "per_page": PAGE_SIZE}
+    def _page(self, cursor: str | None, delay: float = 0.0) -> Flow[Page]:
+        number = int(cursor or 1)
+        params: dict[str, str | int] = {"page": number, "per_page": PAGE_SIZE}
         response = yield ApiRequest("list", "GET", JOBS, params=params, delay=delay)
         try:
             body = self.read_json("list", response)
-            return response, as_list(body["jobs"]), as_int(body["pagination"]["total_pages"])
+            items, last = as_list(body["jobs"]), as_int(body["pagination"]["total_pages"])
         except (KeyError, TypeError, ValueError) as error:
             raise self.malformed("list", response, repr(error)) from error
+        following = str(number + 1) if items and number < last else None
+        return Page(response, items, following, whole=number >= last or bool(items))
 
     def cancel_job(self, job_id: str) -> Flow[Job]:
         """Cancel a job."""
@@ -163,10 +161,7 @@ class ApartmentIQ(Vendor):
         """List one account."""
         params: dict[str, str | int] = {"page": 1, "per_page": 1}
         response = yield ApiRequest("check", "GET", "/accounts", params=params)
-        try:
-            self.read_json("check", response)["data"]
-        except (KeyError, TypeError) as error:
-            raise self.malformed("check", response, repr(error)) from error
+        self.read_member("check", response, "data")
         return "ApartmentIQ accepts the credentials."
 
     def expected_format(self, job: Job, file: ResultFile) -> str | None:
@@ -187,21 +182,7 @@ class ApartmentIQ(Vendor):
                 item, submission.request, made, submission.submitted_at, known=REQUEST.members, zone=self.zone
             )
 
-        found: list[Job | None] = []
-        known: set[str] = set()
-        page, since = 1, submission.submitted_at - CLOCK_TOLERANCE
-        while True:
-            response, items, last = yield from self._page(page, delay)
-            news = [item for item in items if not isinstance(item, dict) or str(item.get("job_id")) not in known]
-            found += recognized(news, is_ours, partial(self._read, response, "list"), submission.known_job_ids)
-            told = [item for item in news if isinstance(item, dict)]
-            known.update(str(item.get("job_id")) for item in told)
-            made = [when for item in told if (when := self.moment(item.get("created_at"))) is not None]
-            if page >= last or (made and max(made) < since):
-                return found
-            if not told:
-                return [*found, None]  # more is announced, and the same page is returned
-            page, delay = page + 1, 0.0
+        return searched(self._page, self._listed, is_ours, submission, delay, newest_first=True)
 
     def is_own_error(self, response: httpx.Response) -> bool:
         """``{"error": ..., "message"?: ...}`` or ``{"errors": ...}``; some 403s are empty, and the 429 is text."""

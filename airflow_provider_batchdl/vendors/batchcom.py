@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
-from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,9 +21,9 @@ from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, S
 from airflow_provider_batchdl.vendors.checking import MOMENT, OBJECT, TEXT, Member, RequestRules
 from airflow_provider_batchdl.vendors.dates import as_moment
 from airflow_provider_batchdl.vendors.errors import json_of
-from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing
+from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing, Page, job_page
 from airflow_provider_batchdl.vendors.lookback import check_period
-from airflow_provider_batchdl.vendors.matching import is_echo_of, recognized
+from airflow_provider_batchdl.vendors.matching import is_echo_of, searched
 from airflow_provider_batchdl.vendors.reading import as_cursor, as_id, as_list, as_size, as_text, as_token
 from airflow_provider_batchdl.vendors.states import fold
 
@@ -135,11 +134,7 @@ class BatchCom(Vendor):
         response = yield self._call(
             "submit", "/profiles/export", method="POST", json=dict(submission.request), repeatable=False
         )
-        try:
-            export_id = as_id(self.read_json("submit", response)["id"])
-        except (KeyError, TypeError) as error:
-            raise self.malformed("submit", response, repr(error)) from error
-        return Job(export_id, JobState.PENDING, "CREATED")
+        return Job(self.read_member("submit", response, "id", as_id), JobState.PENDING, "CREATED")
 
     def write_date(self, value: date) -> str:
         """Times as RFC 3339, as in the vendor's answers; that a request takes them so is reported."""
@@ -150,21 +145,7 @@ class BatchCom(Vendor):
         response = yield self._call("status", "/exports/view", params={"id": job_id}, job_id=job_id)
         return self._read(response, "status", self.read_json("status", response))
 
-    def _pages(self, delay: float = 0.0) -> Flow[tuple[list[tuple[httpx.Response, Any]], bool]]:
-        """The items of all pages, and whether these are all that there are."""
-        found: list[tuple[httpx.Response, Any]] = []
-        cursor: str | None = None
-        seen: set[str] = set()
-        while True:
-            response, items, cursor, has_more = yield from self._page(cursor, delay)
-            found += [(response, item) for item in items]
-            if not cursor or cursor in seen:  # a cursor that repeats would never end
-                return found, not has_more
-            seen.add(cursor)
-            delay = 0.0
-
-    def _page(self, cursor: str | None, delay: float = 0.0) -> Flow[tuple[httpx.Response, list[Any], str | None, bool]]:
-        """One page: its items, the cursor of the next, and whether there is one."""
+    def _page(self, cursor: str | None, delay: float = 0.0) -> Flow[Page]:
         params: dict[str, str | int] = {"limit": PAGE_SIZE}
         if cursor:
             params["from"] = cursor
@@ -173,29 +154,24 @@ class BatchCom(Vendor):
             page = self.read_json("list", response)
             has_more = bool(page.get("has_more"))
             following = as_cursor(page.get("next_from")) if has_more else None
-            return response, as_list(page["exports"]), following, has_more
+            items = as_list(page["exports"])
         except (AttributeError, KeyError, TypeError) as error:
             raise self.malformed("list", response, repr(error)) from error
+        return Page(response, items, following, whole=has_more is (following is not None))
 
     def list_page(self, cursor: str | None = None) -> Flow[JobPage]:
         """Up to a hundred exports."""
-        response, items, following, has_more = yield from self._page(cursor)
+        page = yield from self._page(cursor)
+        return job_page(self, page, self._listed)
 
-        def read(item: Any) -> ListedJob:
-            job = self._read(response, "list", item)
-            return ListedJob(job, self.moment(_made(item)), self.moment(item.get("completion_date")))
-
-        jobs = self.read_items(items, read)
-        whole = len(jobs) == len(items) and has_more is (following is not None)
-        return JobPage(tuple(jobs), following, whole=whole)
+    def _listed(self, response: httpx.Response, item: Any) -> ListedJob:
+        job = self._read(response, "list", item)
+        return ListedJob(job, self.moment(_made(item)), self.moment(item.get("completion_date")))
 
     def check(self) -> Flow[str]:
         """List one export."""
         response = yield self._call("check", "/exports/list", params={"limit": 1})
-        try:
-            self.read_json("check", response)["exports"]
-        except (KeyError, TypeError) as error:
-            raise self.malformed("check", response, repr(error)) from error
+        self.read_member("check", response, "exports")
         return "Batch.com accepts the key and the project."
 
     def result_files(self, job: Job) -> tuple[ResultFile, ...]:
@@ -218,11 +194,7 @@ class BatchCom(Vendor):
                 item.get("request"), submission.request, _made(item), submission.submitted_at, zone=self.zone
             )
 
-        listed, is_whole = yield from self._pages(delay)
-        found: list[Job | None] = [] if is_whole else [None]
-        for response, item in listed:
-            found += recognized([item], is_ours, partial(self._read, response, "list"), submission.known_job_ids)
-        return found
+        return searched(self._page, self._listed, is_ours, submission, delay)
 
     def is_own_error(self, response: httpx.Response) -> bool:
         """``{"error_code": ..., "error_message": ...}``, both required by the vendor's document; the code is enough."""

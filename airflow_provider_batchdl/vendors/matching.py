@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl._values.times import moment_of
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.jobs import Job
+from airflow_provider_batchdl.vendors.listing import MOST_PAGES, ListedJob, Page
+
+if TYPE_CHECKING:
+    import httpx
+
+    from airflow_provider_batchdl.vendors.base import Flow
+    from airflow_provider_batchdl.vendors.requests import Submission
 
 # Their clock and ours may differ by so much, so an equal job from just before a submit may be taken for what it made.
 # The ids of the same task's jobs are known (`Submission.known_job_ids`); another's is as good.
@@ -62,31 +69,56 @@ def is_echo_of(
     return True if is_told else None
 
 
-def recognized(
-    items: Iterable[Any],
+def searched(
+    page: Callable[[str | None, float], Flow[Page]],
+    read: Callable[[httpx.Response, Any], ListedJob],
     is_ours: Callable[[Mapping[str, Any]], bool | None],
-    read: Callable[[Any], Job],
-    known_job_ids: Collection[str],
-) -> Iterator[Job | None]:
-    """The jobs of a list that may be the one submitted; None for an item that may be it, and cannot be read.
+    submission: Submission,
+    delay: float,
+    *,
+    newest_first: bool = False,
+) -> Flow[list[Job | None]]:
+    """The listed jobs that may be the one that ``submission`` made, page by page; see :meth:`Vendor.candidates`.
 
     Args:
-        items: the list's items, as the vendor sent them.
+        page: asks for a page, given its cursor and the seconds to wait before.
+        read: reads an item of an answer.
         is_ours: tells whether an item is the job; None if unknown.
-        read: makes a job of an item.
-        known_job_ids: ids of jobs that it is not.
+        submission: what was submitted.
+        delay: seconds to wait before the first request.
+        newest_first: whether a page of jobs from before the submit is the last to ask for.
     """
-    for item in items:
-        ours = is_ours(item) if isinstance(item, Mapping) else None
-        if ours is False:
-            continue
-        try:
-            job = read(item)
-        except BatchDlError:
-            yield None
-            continue
-        if job.id not in known_job_ids:
-            yield job if ours else None
+    since = submission.submitted_at - CLOCK_TOLERANCE
+    jobs: list[Job | None] = []
+    known, seen, cursors = set(submission.known_job_ids), set[str](), set[str]()
+    cursor: str | None = None
+    for _ in range(MOST_PAGES - 1):
+        found = yield from page(cursor, delay)
+        listed = [_readable(read, found.response, item) for item in found.items]
+        for item, each in zip(found.items, listed, strict=True):
+            ours = is_ours(item) if isinstance(item, Mapping) else None
+            if ours is not False and (each is None or (each.job.id not in seen and each.job.id not in known)):
+                jobs.append(each.job if each and ours else None)
+        news = {each.job.id for each in listed if each} - seen
+        made = [each.created for each in listed if each and each.created]
+        following = found.following
+        if found.whole and (following is None or (newest_first and made and max(made) < since)):
+            return jobs
+        if not found.whole or following is None or not news or following in cursors:
+            break  # there is more that cannot be had, or that would never end
+        seen |= news
+        cursors.add(following)
+        cursor, delay = following, 0.0
+    return [*jobs, None]
+
+
+def _readable(
+    read: Callable[[httpx.Response, Any], ListedJob], response: httpx.Response, item: Any
+) -> ListedJob | None:
+    try:
+        return read(response, item)
+    except BatchDlError:
+        return None
 
 
 def _equal(sent: Any, echoed: Any, created: datetime | None, zone: str) -> bool:

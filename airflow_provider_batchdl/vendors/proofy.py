@@ -123,10 +123,7 @@ class Proofy(Vendor):
     def get_balance(self) -> Flow[int | None]:
         """Credits left; addresses found ``unknown`` cost none."""
         response = yield ApiRequest("balance", "GET", "/credits")
-        try:
-            return as_int(self.read_json("balance", response)["credits"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise self.malformed("balance", response, repr(error)) from error
+        return self.read_member("balance", response, "credits", as_int)
 
     def check(self) -> Flow[str]:
         """Ask for the balance."""

@@ -32,7 +32,7 @@ from airflow_provider_batchdl.vendors.base import (
 from airflow_provider_batchdl.vendors.checking import FLAG, Member, RequestRules
 from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, vendor_words
 from airflow_provider_batchdl.vendors.files import FileRules, upload_of
-from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing
+from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing, Page, job_page
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_list, as_text
 from airflow_provider_batchdl.vendors.refusals import folded
 
@@ -167,28 +167,16 @@ class Revenuebase(Vendor):
 
     def list_page(self, cursor: str | None = None) -> Flow[JobPage]:
         """The queued and processing jobs, all on one page."""
-        listed, is_whole = yield from self._listed()
-        return JobPage(tuple(listed), whole=is_whole)
+        return self._active_jobs()
 
-    def _active_jobs(self, delay: float = 0.0) -> Flow[list[Job]]:
-        listed, _ = yield from self._listed(delay)
-        return [each.job for each in listed]
-
-    def _listed(self, delay: float = 0.0) -> Flow[tuple[list[ListedJob], bool]]:
-        """The list's jobs, and whether it has no item that cannot be read."""
+    def _active_jobs(self, delay: float = 0.0) -> Flow[JobPage]:
         route = self._routes["list"]
         response = yield ApiRequest("list", route.method, route.path, delay=delay)
-        try:
-            items = as_list(self.read_json("list", response)["processes"])
-        except (KeyError, TypeError) as error:
-            raise self.malformed("list", response, repr(error)) from error
+        items = self.read_member("list", response, "processes", as_list)
+        return job_page(self, Page(response, items), self._listed)
 
-        def read(item: Any) -> ListedJob:
-            job = self._read(response, "list", item)
-            return ListedJob(job, updated=self.moment(item.get("last_updated")))
-
-        jobs = self.read_items(items, read)
-        return jobs, len(jobs) == len(items)
+    def _listed(self, response: httpx.Response, item: Any) -> ListedJob:
+        return ListedJob(self._read(response, "list", item), updated=self.moment(item.get("last_updated")))
 
     def cancel_job(self, job_id: str) -> Flow[Job]:
         """Cancel a job."""
@@ -199,10 +187,7 @@ class Revenuebase(Vendor):
         """Credits left; one goes for each address found Valid or Invalid."""
         route = self._routes["balance"]
         response = yield ApiRequest("balance", route.method, route.path)
-        try:
-            return as_int(self.read_json("balance", response)["credits"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise self.malformed("balance", response, repr(error)) from error
+        return self.read_member("balance", response, "credits", as_int)
 
     def check(self) -> Flow[str]:
         """Ask for the balance."""
@@ -222,8 +207,8 @@ class Revenuebase(Vendor):
         """The active job whose upload's name carries the submission's key."""
         if not submission.key:
             return []  # every name holds the empty text
-        jobs = yield from self._active_jobs(delay)
-        return [job for job in jobs if submission.key in (job.name or "")]
+        page = yield from self._active_jobs(delay)
+        return [each.job for each in page.jobs if submission.key in (each.job.name or "")]
 
     def describe_lost_submit(self, submission: Submission) -> str:
         """The upload's name, which no other job has."""

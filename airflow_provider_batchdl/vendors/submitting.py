@@ -95,7 +95,7 @@ class Submits(Answers):
         """The listed jobs that may be the one that ``submission`` made; none where the vendor has no list.
 
         None among them stands for what the list does not show: an item that may be the job, and cannot be read, or
-        pages that are missing. :func:`airflow_provider_batchdl.vendors.matching.recognized` makes it of items.
+        pages that are missing. :func:`airflow_provider_batchdl.vendors.matching.searched` goes through a list.
 
         Args:
             submission: what was submitted.

@@ -3,43 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 import httpx
 
-from airflow_provider_batchdl.jobs import Job
+from airflow_provider_batchdl.vendors import listing
 from airflow_provider_batchdl.vendors.declared.answers import need, read_job
 from airflow_provider_batchdl.vendors.declared.calls import Cursor, FindByKey, FindByTime, Header, Link, ListCall, Pages
 from airflow_provider_batchdl.vendors.declared.pointers import find
 from airflow_provider_batchdl.vendors.declared.requests import request_of
-from airflow_provider_batchdl.vendors.listing import MOST_PAGES, JobPage, ListedJob
-from airflow_provider_batchdl.vendors.matching import CLOCK_TOLERANCE, is_echo_of, recognized
+from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Page
+from airflow_provider_batchdl.vendors.matching import CLOCK_TOLERANCE, is_echo_of, searched
 from airflow_provider_batchdl.vendors.reading import as_cursor, as_int, as_list
 from airflow_provider_batchdl.vendors.requests import ApiRequest, Submission
 
 if TYPE_CHECKING:
+    from airflow_provider_batchdl.jobs import Job
     from airflow_provider_batchdl.vendors.base import Flow
     from airflow_provider_batchdl.vendors.declared.described import Described
-
-
-@dataclass(frozen=True)
-class Page:
-    """One answer to a list request.
-
-    Args:
-        response: the answer.
-        items: what it lists.
-        following: the cursor of the next page; None on the last, or where it cannot be had.
-        whole: false where there is a next page that cannot be had.
-    """
-
-    response: httpx.Response
-    items: list[Any]
-    following: str | None
-    whole: bool
 
 
 def page(vendor: Described, call: ListCall, cursor: str | None, delay: float = 0.0) -> Flow[Page]:
@@ -122,50 +106,28 @@ def _link(
 def job_page(vendor: Described, call: ListCall, cursor: str | None) -> Flow[JobPage]:
     """One page of the list, its jobs read."""
     found = yield from page(vendor, call, cursor)
-
-    def read(item: Any) -> ListedJob:
-        job = _read(vendor, found.response, item)
-        shape = vendor.document.job
-        return ListedJob(job, vendor.moment(find(item, shape.created)), vendor.moment(find(item, shape.updated)))
-
-    jobs = vendor.read_items(found.items, read)
-    return JobPage(tuple(jobs), found.following, whole=found.whole and len(jobs) == len(found.items))
+    return listing.job_page(vendor, found, partial(_listed, vendor))
 
 
-def _read(vendor: Described, response: httpx.Response, item: Any) -> Job:
+def _listed(vendor: Described, response: httpx.Response, item: Any) -> ListedJob:
     try:
-        return read_job(vendor, "list", item)
+        job = read_job(vendor, "list", item)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise vendor.malformed("list", response, error) from error
+    shape = vendor.document.job
+    return ListedJob(job, vendor.moment(find(item, shape.created)), vendor.moment(find(item, shape.updated)))
 
 
 def candidates(vendor: Described, call: ListCall, submission: Submission, delay: float) -> Flow[list[Job | None]]:
     """The listed jobs that may be the one that ``submission`` made; None for one that cannot be read or listed."""
-    document, since = vendor.document, submission.submitted_at - CLOCK_TOLERANCE
-    is_ours = partial(_is_ours, vendor, submission)
-    jobs: list[Job | None] = []
-    seen: set[str] = set()
-    cursor: str | None = None
-    for _ in range(MOST_PAGES - 1):
-        found = yield from page(vendor, call, cursor, delay)
-        news = [item for item in found.items if _name(vendor, item) not in seen]
-        jobs += recognized(news, is_ours, partial(_read, vendor, found.response), submission.known_job_ids)
-        seen.update(filter(None, (_name(vendor, item) for item in news)))
-        created = (vendor.moment(find(item, document.job.created)) for item in news)
-        made = [when for when in created if when is not None]
-        if not found.whole:
-            return [*jobs, None]
-        if found.following is None or (call.newest_first and made and max(made) < since):
-            return jobs
-        if not news:
-            return [*jobs, None]  # more is announced, and the same page is returned
-        cursor, delay = found.following, 0.0
-    return [*jobs, None]
-
-
-def _name(vendor: Described, item: Any) -> str | None:
-    value = find(item, vendor.document.job.id)
-    return None if value is None else str(value)
+    return searched(
+        partial(page, vendor, call),
+        partial(_listed, vendor),
+        partial(_is_ours, vendor, submission),
+        submission,
+        delay,
+        newest_first=call.newest_first,
+    )
 
 
 def _is_ours(vendor: Described, submission: Submission, item: Mapping[str, Any]) -> bool | None:
