@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
 
 VERSION = 1
 WORK_FOLDER = ".batchdl"
@@ -84,18 +88,24 @@ class PartialRecord:
     @classmethod
     def from_json(cls, data: bytes) -> PartialRecord | None:
         """Parse what `to_json` wrote; None where it is damaged or of another version."""
-        try:
-            fields = json.loads(data)
-            if fields.pop("version") != VERSION:
-                return None
-            fields["landed"] = tuple((first, last) for first, last in fields.get("landed", ()))
-            it = cls(**fields)
-            texts = it.validator, it.filename, it.target, it.boot, *it.headers, *it.headers.values()
-            numbers = it.total, it.durable, *(number for interval in it.landed for number in interval)
-        except (ValueError, TypeError, AttributeError, KeyError):
-            return None
-        sound = all(isinstance(text, str) for text in texts) and all(type(number) is int for number in numbers)
-        return it if sound else None
+        return parsed_record(data, cls, VERSION)
+
+
+def parsed_record(data: bytes | str, kind: type[T], version: int) -> T | None:
+    """The value of a dataclass that was written as JSON beside its version; None where it is damaged or another's.
+
+    Args:
+        data: the JSON.
+        kind: the dataclass; each of its members has to be there, and of its type.
+        version: that of its form.
+    """
+    try:
+        found = msgspec.convert(json.loads(data), dict[str, Any])
+        names = {each.name for each in fields(kind)}  # type: ignore[arg-type]
+        is_ours = found.pop("version", None) == version and found.keys() == names
+        return msgspec.convert(found, kind) if is_ours else None
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
 
 
 @cache

@@ -6,13 +6,13 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl.transfer.sinks.buffered import BlockSizes
 from airflow_provider_batchdl.transfer.sinks.local.partial import STATE, cut
 from airflow_provider_batchdl.transfer.sinks.s3.part import UploadedPart
-from airflow_provider_batchdl.transfer.state import PartialRecord
+from airflow_provider_batchdl.transfer.state import PartialRecord, parsed_record
 
 if TYPE_CHECKING:
     from s3fs import S3FileSystem
@@ -64,29 +64,13 @@ class UploadRecord:
 
     def to_json(self) -> str:
         """The record as JSON in ASCII."""
-        partial_record = json.loads(self.partial_record.to_json())
-        fields = {**vars(self), "partial_record": partial_record, "version": VERSION}
-        return json.dumps(fields, separators=(",", ":"))
+        return json.dumps({**asdict(self), "version": VERSION}, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> UploadRecord | None:
         """The record that `to_json` wrote; None where it is damaged or another version's."""
-        try:
-            fields = json.loads(text)
-            partial_record = PartialRecord.from_json(json.dumps(fields.pop("partial_record")).encode())
-            if fields.pop("version") != VERSION or partial_record is None:
-                return None
-            record = cls(**fields, partial_record=partial_record)
-        except (ValueError, TypeError, AttributeError, KeyError):
-            return None
-        return record if record._is_sound() else None
-
-    def _is_sound(self) -> bool:
-        kinds: dict[str, Any] = dict.fromkeys(("bucket", "key", "upload_id", "etags", "crc32"), str)
-        kinds |= dict.fromkeys(("base", "grow_every", "planned", "parts", "offset"), int)
-        kinds |= {"fixed": bool, "is_attested": bool, "crcs": dict}
-        sound = all(type(getattr(self, name)) is kind for name, kind in kinds.items()) and self.grow_every > 0
-        return sound and all(type(crc) is int for crc in self.crcs.values())
+        record = parsed_record(text, cls, VERSION)
+        return record if record is not None and record.grow_every > 0 else None
 
     def resumed_parts(self, listed: Sequence[UploadedPart]) -> tuple[UploadedPart, ...] | None:
         """The parts that the first `offset` bytes are.
