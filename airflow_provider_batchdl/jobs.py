@@ -215,6 +215,12 @@ class Landing(_Json):
         """The files of kind ``result``."""
         return tuple(file for file in self.files if file.kind == RESULT)
 
+    @property
+    def rows(self) -> int | None:
+        """Records of all results together; None where one of them is not counted."""
+        counts = [file.rows for file in self.results]
+        return None if None in counts else sum(filter(None, counts))
+
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """The landing that :meth:`to_dict` described."""

@@ -82,9 +82,7 @@ def note_wait(task: Any, context: Context, job: Job) -> None:
 
 def note_landing(task: Any, context: Context, landing: Landing, destination: str) -> None:
     """Note a finished download; its files are in the task's return value."""
-    rows = [file.rows for file in landing.results]
-    facts = {"bytes": landing.bytes, "files": len(landing.files), "destination": destination}
-    facts["rows"] = None if None in rows else sum(count or 0 for count in rows)
+    facts = {"bytes": landing.bytes, "files": len(landing.files), "rows": landing.rows, "destination": destination}
     note(task, context, state="succeeded", landed=facts, error=None)
 
 

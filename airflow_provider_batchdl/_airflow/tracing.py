@@ -74,11 +74,10 @@ def _span(name: str, prefix: str, attributes: Mapping[str, Value]) -> Iterator[N
 
 def note_landing(note: Note, landing: Landing) -> None:
     """Set the result of a download as attributes of a span; no URI, which may be long and confidential."""
-    rows = [file.rows for file in landing.results]
     note(
         files=len(landing.files),
         bytes=landing.bytes,
-        rows=None if None in rows else sum(count or 0 for count in rows),
+        rows=landing.rows,
         connections=landing.connections,
         resumed=landing.resumed,
         restarted=landing.restarted,

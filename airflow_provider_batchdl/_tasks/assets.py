@@ -140,7 +140,6 @@ def extra_of(landing: Landing) -> dict[str, Any]:
     The URIs are the landing's own; `ObjectStoragePath` opens them. Those of other kinds of files are in ``others``, by
     their kind.
     """
-    rows = [file.rows for file in landing.results]
     digests = [file.sha256 for file in landing.results]
     extra: dict[str, Any] = {
         "vendor": landing.vendor,
@@ -151,8 +150,8 @@ def extra_of(landing: Landing) -> dict[str, Any]:
     for file in landing.files:
         if file.kind != RESULT:
             extra.setdefault("others", {}).setdefault(file.kind, []).append(file.uri)
-    if None not in rows:
-        extra["rows"] = sum(count or 0 for count in rows)
+    if landing.rows is not None:
+        extra["rows"] = landing.rows
     if None not in digests:
         extra["sha256"] = digests
     return storable(extra)  # type: ignore[no-any-return]
