@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_batchdl.transfer.sinks.fsspec_loop import begin, cancel
+from airflow_provider_batchdl.transfer.sinks.fsspec_loop import begin, cancel, wait
 
 if TYPE_CHECKING:
     from adlfs import AzureBlobFileSystem
@@ -60,15 +60,7 @@ class AzureBlob:
 
     def wait(self, task: asyncio.Task[Any]) -> Any:
         """The task's result. If a signal raises in this thread, the task keeps running until `stop`."""
-        from fsspec.asyn import sync
-
-        async def result() -> Any:
-            try:
-                return await task
-            finally:
-                self._under_way.discard(task)
-
-        return sync(self._fs.loop, result)
+        return wait(self._fs, task)
 
     def call(self, function: Callable[..., Awaitable[Any]], *args: Any, **arguments: Any) -> Any:
         """One call of `client`. Raises what azure-core raises."""
@@ -87,10 +79,8 @@ class AzureBlob:
 
     def stop(self) -> None:
         """Cancel all pending calls. Never raises."""
-        tasks = list(self._under_way)
-        self._under_way.clear()
         try:
-            cancel(self._fs, tasks, timeout=STOP_SECONDS)
+            cancel(self._fs, list(self._under_way), timeout=STOP_SECONDS)
         except Exception as error:  # noqa: BLE001  see the docstring: never raises
             log.debug("Could not cancel pending requests to the store: %s", type(error).__name__)
 

@@ -15,7 +15,7 @@ from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.client.policy import backoff
 from airflow_provider_batchdl.client.retrying import retry_options
 from airflow_provider_batchdl.transfer.sinks.errors import store_code
-from airflow_provider_batchdl.transfer.sinks.fsspec_loop import begin
+from airflow_provider_batchdl.transfer.sinks.fsspec_loop import begin, wait
 from airflow_provider_batchdl.transfer.sinks.s3.crc32 import crc32, to_base64
 
 if TYPE_CHECKING:
@@ -175,9 +175,4 @@ class S3Object:
 
     def wait(self, task: asyncio.Task[Any], *, timeout: float | None = None) -> Any:
         """The task's result. A signal that raises in this thread leaves the task running."""
-        from fsspec.asyn import sync
-
-        async def result() -> Any:
-            return await task
-
-        return sync(self.fs.loop, result, timeout=timeout)
+        return wait(self.fs, task, timeout=timeout)

@@ -32,21 +32,19 @@ class ClientParts:
         self._object = target
         self._upload_id = upload_id
         self._checksums = checksums
-        self._tasks: list[asyncio.Task[Any]] = []
+        self._pending: set[asyncio.Task[Any]] = set()
 
     def send(self, number: int, body: Part) -> Pending:
         """Start sending `body` as part `number`."""
         wanted: dict[str, Any] = {"PartNumber": number, "UploadId": self._upload_id}
         if self._checksums:
             wanted["ChecksumCRC32"] = to_base64(body.crc32)
-        task = self._object.begin(self._object.send_async, "upload_part", body.file(), **wanted)
-        self._tasks = [each for each in self._tasks if not each.done()] + [task]
+        task = self._object.begin(self._object.send_async, "upload_part", body.file(), pending=self._pending, **wanted)
         return _ClientPart(self._object, task)
 
     def stop(self) -> None:
         """Cancel the parts under way."""
-        tasks, self._tasks = self._tasks, []
-        cancel(self._object.fs, tasks, timeout=ABORT_SECONDS)
+        cancel(self._object.fs, list(self._pending), timeout=ABORT_SECONDS)
 
 
 @dataclass(frozen=True)
