@@ -5,6 +5,7 @@ It prints nothing where all went well, else one line: the error's type.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import logging
 import sys
@@ -48,6 +49,7 @@ def filesystem(options: dict[str, Any] | None) -> Any:
 
 def main() -> int:
     """Download; 1 where the engine refuses."""
+    faulthandler.enable()  # SIGABRT ends one that hangs
     order = json.load(sys.stdin)
     lower_time_outs()
     logging.disable(logging.CRITICAL)
