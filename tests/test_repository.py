@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from tests.compatibility import Records
 from tests.test_packaging import PROJECT, ROOT
 
 GITHUB = ROOT / ".github"
@@ -72,6 +73,9 @@ def test_the_matrix_has_each_airflow_that_has_a_lock_and_each_python() -> None:
     assert set(matrix["airflow"]) == older | {newest[1]}
     claimed = {each.rpartition(" :: ")[2] for each in PROJECT["classifiers"] if " :: Python :: 3." in each}
     assert claimed <= set(matrix["python"])
+    # An environment that cannot be installed would keep the gate closed; the page says why there is none.
+    impossible = {f"{each['airflow']} on {each['python']}" for each in matrix["exclude"]}
+    assert impossible == Records.read().not_tried.keys()
 
 
 def test_publishing_stores_no_token_and_attests() -> None:
