@@ -63,10 +63,19 @@ def _refuse_repeats(places: Iterable[tuple[Any, str]]) -> None:
         place = _as_text(each)
         if place is None:
             continue
-        same = place.removeprefix("file://")
+        same = _spelled_alike(place)
         if same in seen:
             refuse_shared(place, keep=keep, by="several members")
         seen.add(same)
+
+
+def _spelled_alike(place: str) -> str:
+    """A destination in one spelling: a scheme has any case, and a local path and S3 have more than one."""
+    scheme, is_url, rest = place.partition("://")
+    scheme = scheme.lower() if is_url else "file"
+    if scheme in ("file", "local"):
+        return rest or place
+    return f"{'s3' if scheme in ('s3a', 's3n') else scheme}://{rest}"
 
 
 def _as_text(destination: Any) -> str | None:

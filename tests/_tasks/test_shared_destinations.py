@@ -136,6 +136,8 @@ A, B, IN_A = ({"request": REQUESTS[0], "destination": place} for place in ("/a.j
         (each, ({**A, "destination": ObjectStoragePath("file:///a.json")}, A), {}),
         (each, ({**A, "destination": ObjectStoragePath("s3://b/a.json")},) * 2, {}),
         (each, ({**A, "destination": ObjectStoragePath("file:///a/")}, IN_A), {"keep": "latest"}),
+        (each, ({**A, "destination": "S3://b/a.json"}, {**A, "destination": "s3a://b/a.json"}), {}),
+        (each, ({**A, "destination": "FILE:///a.json"}, A, {**A, "destination": "local:///b.json"}), {}),
         (crossed, (mapped, [Path("/a.json"), Path("/b.json")]), {}),
         (crossed, (mapped_group, [ObjectStoragePath("file:///a.json")]), {}),
     ],
