@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_batchdl.exceptions import TruncatedDownloadError, UnexpectedResponseError
 from airflow_provider_batchdl.transfer.content import head
 from airflow_provider_batchdl.transfer.content.base import ContentReport, Unchecked
-from airflow_provider_batchdl.transfer.content.formats import Format, by_magic, format_of, suffix_of
+from airflow_provider_batchdl.transfer.content.formats import Format, by_magic, format_of
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.transfer.content.base import ContentCheck
@@ -110,7 +110,7 @@ class Content:
     def _begin(self) -> ContentCheck:
         """Choose the check by the first bytes; `feed` has them."""
         start = bytes(self._head[: head.HEAD])
-        if suffix_of(self._filename) not in {"html", "htm"}:
+        if not {"html", "htm"}.intersection(self._filename.lower().split(".")[-2:]):  # `x.html.gz`, too
             head.refuse_page(start)
         self._check = self._proven_check(start) if self._proven else self._exact_check(start)
         return self._check

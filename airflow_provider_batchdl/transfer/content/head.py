@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 
+from airflow_provider_batchdl.client.inflating import MEMBERS
 from airflow_provider_batchdl.exceptions import UnexpectedResponseError
 from airflow_provider_batchdl.transfer.content.base import BOM
 from airflow_provider_batchdl.transfer.content.formats import Format, by_magic
@@ -37,7 +39,7 @@ _OBJECT = re.compile(rb'\s*\{\s*"')
 
 def refuse_page(head: bytes) -> None:
     """Raise `UnexpectedResponseError` where a file that begins with `head` is a page or a store's error message."""
-    start = head[:HEAD].removeprefix(BOM)
+    start = _unpacked(head[:HEAD], HEAD).removeprefix(BOM)
     if start.startswith(_WIDE):
         start = start.decode("utf-16", "replace").encode("utf-8", "replace")
     if _PAGE.match(start) or _STORE_ERROR.match(start):
@@ -51,7 +53,10 @@ def small_object(whole: bytes) -> dict[str, object]:
 
     Google's stream of several answers has its error in an array, alone.
     """
-    if len(whole) > SMALL or not whole[:HEAD].removeprefix(BOM).lstrip(_BLANK).startswith((b"{", b"[")):
+    if len(whole) > SMALL:
+        return {}
+    whole = _unpacked(whole, SMALL)
+    if not whole[:HEAD].removeprefix(BOM).lstrip(_BLANK).startswith((b"{", b"[")):
         return {}
     try:
         # The words of an error may be of any encoding.
@@ -61,6 +66,19 @@ def small_object(whole: bytes) -> dict[str, object]:
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict) and set(value[0]) == {"error"}:
         value = value[0] if isinstance(value[0]["error"], dict) else None
     return value if isinstance(value, dict) else {}
+
+
+def _unpacked(data: bytes, most: int) -> bytes:
+    """What is inside of bytes that begin a gzip file, at most so many; others as they are.
+
+    A page that a server has packed stays packed where the result's own name is that of a packed file.
+    """
+    if not data.startswith(MEMBERS["gzip"]):
+        return data
+    try:
+        return zlib.decompressobj(31).decompress(data, most)
+    except zlib.error:
+        return data
 
 
 def begins_as_object(head: bytes) -> bool:

@@ -68,6 +68,20 @@ def test_many_comments_are_read_in_no_time() -> None:
 def test_a_page_is_no_error_where_a_page_is_wanted() -> None:
     for page in PAGES:
         assert report_on("x.html", page, proven=True).rows is None
+        assert report_on("x.html.gz", gzip.compress(page), proven=True).rows is None
+
+
+@pytest.mark.parametrize("proven", [True, False])
+@pytest.mark.parametrize("name", ["x.csv.gz", "x.gz", "x.csv", "x.bin", None])
+def test_a_packed_page_is_a_page(name: str | None, proven: bool) -> None:
+    """A server packed it, and the result's own name says that the result is packed."""
+    for page in PAGES:
+        with pytest.raises(UnexpectedResponseError, match="login page"):
+            report_on(name, gzip.compress(page), proven=proven)
+    found = report_on(name, gzip.compress(b'{"error": "no"}'), proven=proven)
+    assert found.members == {"error": "no"}
+    for cut in range(1, 30):
+        assert report_on(name, gzip.compress(b"a,b\n1,2\n")[:cut], proven=True).members == {}
 
 
 @pytest.mark.parametrize("name", NAMES)
