@@ -69,7 +69,7 @@ def small_object(whole: bytes) -> dict[str, object]:
 
 
 def _unpacked(data: bytes, most: int) -> bytes:
-    """What is inside of bytes that begin a gzip file, at most so many; others as they are.
+    """The content of bytes that begin a gzip file, at most so many bytes of it; others as they are.
 
     A page that a server has packed stays packed where the result's own name is that of a packed file.
     """
