@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datetime import datetime
 
-_OF_ONE_INSTANCE = ("dag_id", "run_id", "task_id", "map_index")
+_IDS = ("dag_id", "run_id", "task_id", "map_index")
+
+
+def same_task_instance(model: Any, task_instance: Any) -> list[Any]:
+    """The conditions by which rows of ``model`` are of the task instance, or of what has the ids of one."""
+    return [getattr(model, name) == getattr(task_instance, name) for name in _IDS]
 
 
 def stored_task_state(session: Any, task_instance: Any, key: str) -> Any:
@@ -27,7 +32,7 @@ def stored_task_state(session: Any, task_instance: Any, key: str) -> Any:
         from airflow.models.task_state_store import TaskStateStoreModel as Model
     except ImportError:  # before Airflow 3.3
         return None
-    same: list[Any] = [getattr(Model, name) == getattr(task_instance, name) for name in ("dag_id", "run_id", "task_id")]
+    same: list[Any] = [getattr(Model, name) == getattr(task_instance, name) for name in _IDS[:3]]
     # Airflow 3.4 has another name for it.
     index: Any = Model.map_index if hasattr(Model, "map_index") else Model.region_index  # type: ignore[attr-defined,unused-ignore]
     same.append(index == task_instance.map_index)
@@ -57,8 +62,7 @@ def tries_of(session: Any, task_instance: Any) -> Iterator[tuple[int, datetime |
         models.append(TaskInstanceHistory)
     for model in models:
         wanted = select(model.try_number, model.start_date, model.end_date, model.state)
-        for name in _OF_ONE_INSTANCE:
-            wanted = wanted.where(getattr(model, name) == getattr(task_instance, name))
+        wanted = wanted.where(*same_task_instance(model, task_instance))
         yield from session.execute(wanted.execution_options(include_all_attempts=True))
 
 
@@ -71,4 +75,4 @@ def is_of_task_instance(xcom: Any, task_instance: Any) -> Any:
 
     if hasattr(xcom, "task_instance_id"):
         return xcom.task_instance_id == task_instance.id
-    return and_(*(getattr(xcom, name) == getattr(task_instance, name) for name in _OF_ONE_INSTANCE))
+    return and_(*same_task_instance(xcom, task_instance))

@@ -14,7 +14,7 @@ from airflow.models.taskreschedule import TaskReschedule
 from airflow.models.trigger import Trigger
 from sqlalchemy import func, select
 
-from airflow_provider_batchdl._airflow.compat_database import stored_task_state, tries_of
+from airflow_provider_batchdl._airflow.compat_database import same_task_instance, stored_task_state, tries_of
 from airflow_provider_batchdl._redaction.redactor import excerpt
 from airflow_provider_batchdl._tasks.job_record import STATE_KEY
 from airflow_provider_batchdl._values.times import moment_of
@@ -91,15 +91,6 @@ def of(session: Session, row: Row, *, with_actions: bool, may_read_asset: Callab
     )
 
 
-def _of_task(model: Any, row: Row) -> list[Any]:
-    return [
-        model.dag_id == row.dag_id,
-        model.run_id == row.run_id,
-        model.task_id == row.task_id,
-        model.map_index == row.map_index,
-    ]
-
-
 def landing_of(session: Session, row: Row) -> tuple[Mapping[str, Any], int]:
     """The task's return value, and how many files it has; empty if it is no landing."""
     value = xcom_of(session, row, "return_value")
@@ -137,7 +128,7 @@ def _polls(row: Row) -> Iterator[Entry]:
 
 
 def _actions(session: Session, row: Row) -> Iterator[Entry]:
-    wanted = select(Log.dttm, Log.event, Log.owner).where(*_of_task(Log, row)).order_by(Log.dttm.desc())
+    wanted = select(Log.dttm, Log.event, Log.owner).where(*same_task_instance(Log, row)).order_by(Log.dttm.desc())
     for when, event, owner in session.execute(wanted.limit(MOST_ENTRIES)):
         if when is not None and event not in ("running", "success", "failed"):  # Airflow's own, said by the tries
             yield Entry(when, f"{event}{f' by {owner}' if owner else ''}")
@@ -146,7 +137,7 @@ def _actions(session: Session, row: Row) -> Iterator[Entry]:
 def wait_of(session: Session, row: Row) -> Mapping[str, Any]:
     """The arguments of a deferred wait's trigger; empty if there is none, or it cannot be decrypted."""
     wanted = select(Trigger).join(TaskInstance, TaskInstance.trigger_id == Trigger.id)
-    found = session.scalars(wanted.where(Trigger.classpath == TRIGGER, *_of_task(TaskInstance, row))).first()
+    found = session.scalars(wanted.where(Trigger.classpath == TRIGGER, *same_task_instance(TaskInstance, row))).first()
     if found is None:
         return {}
     try:
@@ -162,7 +153,7 @@ def _rescheduled(session: Session, row: Row) -> datetime | None:
     wanted = select(func.max(TaskReschedule.reschedule_date)).join(
         TaskInstance, TaskReschedule.ti_id == TaskInstance.id
     )
-    found: datetime | None = session.scalar(wanted.where(*_of_task(TaskInstance, row)))
+    found: datetime | None = session.scalar(wanted.where(*same_task_instance(TaskInstance, row)))
     return found
 
 

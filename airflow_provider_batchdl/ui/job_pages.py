@@ -99,7 +99,7 @@ def cancel(
 
 
 def _facts(row: Row) -> tuple[object, ...]:
-    return row.dag_id, row.run_id, row.task_id, row.map_index, row.note.get("conn_id"), row.job_id
+    return (*row.place, row.note.get("conn_id"), row.job_id)
 
 
 def _page(request: Request, user: Any, session: Any, row: Row, answer: actions.Answer | None = None) -> HTMLResponse:

@@ -85,9 +85,7 @@ def count(value: int | None) -> str:
 
 def job_path(row: Any) -> str:
     """Path of a job's own page, below the app's root."""
-    return "/job/" + "/".join(
-        quote(str(part), safe="") for part in (row.dag_id, row.run_id, row.task_id, row.map_index)
-    )
+    return "/job/" + "/".join(quote(str(part), safe="") for part in row.place)
 
 
 def task_url(row: Any) -> str:

@@ -85,11 +85,9 @@ class Row:
         return self.note.get("job_id")
 
 
+PLACE = (XComModel.dag_id, XComModel.run_id, XComModel.task_id, XComModel.map_index)
 COLUMNS = (
-    XComModel.dag_id,
-    XComModel.run_id,
-    XComModel.task_id,
-    XComModel.map_index,
+    *PLACE,
     TaskInstance.state,
     TaskInstance.try_number,
     TaskInstance.start_date,
@@ -166,15 +164,14 @@ def listed(session: Session, filters: Filters, dag_ids: Collection[str]) -> List
 def _polls(session: Session, rows: Collection[Row]) -> dict[tuple[str, str, str, int], dict[str, Any]]:
     if not rows:
         return {}
-    columns = (XComModel.dag_id, XComModel.run_id, XComModel.task_id, XComModel.map_index)
-    among = [column.in_({row.place[at] for row in rows}) for at, column in enumerate(columns)]
-    wanted = select(*columns, XComModel.value).join(TaskInstance, SAME_TASK).where(XComModel.key == POLL_KEY, *among)
+    among = [column.in_({row.place[at] for row in rows}) for at, column in enumerate(PLACE)]
+    wanted = select(*PLACE, XComModel.value).join(TaskInstance, SAME_TASK).where(XComModel.key == POLL_KEY, *among)
     return {(dag, run, task, at): shapes.POLL(value) for dag, run, task, at, value in session.execute(wanted)}
 
 
 def job_row(session: Session, dag_id: str, run_id: str, task_id: str, map_index: int) -> Row | None:
     """The job of one task instance; None if it has no note."""
-    place = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}
+    place = dag_id, run_id, task_id, map_index
     found = session.execute(select(*COLUMNS).join(TaskInstance, SAME_TASK).where(*_xcom(NOTE_KEY, place))).first()
     if found is None:
         return None
@@ -184,12 +181,11 @@ def job_row(session: Session, dag_id: str, run_id: str, task_id: str, map_index:
 
 def xcom_of(session: Session, row: Row, key: str) -> Any:
     """The value of another XCom of a job's task; None without one."""
-    place = dict(zip(("dag_id", "run_id", "task_id", "map_index"), row.place, strict=True))
-    return session.scalar(select(XComModel.value).join(TaskInstance, SAME_TASK).where(*_xcom(key, place)))
+    return session.scalar(select(XComModel.value).join(TaskInstance, SAME_TASK).where(*_xcom(key, row.place)))
 
 
-def _xcom(key: str, place: Mapping[str, Any]) -> list[Any]:
-    return [XComModel.key == key, *(getattr(XComModel, name) == value for name, value in place.items())]
+def _xcom(key: str, place: tuple[str, str, str, int]) -> list[Any]:
+    return [XComModel.key == key, *(column == value for column, value in zip(PLACE, place, strict=True))]
 
 
 @dataclass(frozen=True)
