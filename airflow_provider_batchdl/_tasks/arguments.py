@@ -23,6 +23,7 @@ from airflow_provider_batchdl._values.arguments import (
     Check,
     choice,
     is_placeholder,
+    is_xcom_arg,
     seconds,
     text,
     unless_none,
@@ -112,6 +113,10 @@ def checked(name: str, value: Any, checks: Mapping[str, Check] = CHECKS, *, dag:
     """
     _as_argument(refuse_half_characters, value, name, value)
     if name in TEMPLATED and is_placeholder(value, _marks_of(dag)):
+        if name == "destination" and not is_xcom_arg(value):
+            from airflow_provider_batchdl.transfer.destination_text import refuse_credentials
+
+            _as_argument(refuse_credentials, value, str(value))
         return value
     return checks[name](name, value)
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _LOCAL = ("file", "local")
 _AZURE = ("abfs", "abfss", "adl", "wasb", "wasbs")
-_PORT = re.compile(r"^[^:]*:[0-9]+$")
+_PORT = re.compile(r"^[^:]*:[0-9]*$")
+# What ends the literal start of a URL's first part: its path, or a template.
+_LITERAL = re.compile(r"/|\{[{%#]")
 _SIGNATURE = re.compile(r"[?&](sig|signature|x-amz-signature|x-goog-signature)=", re.IGNORECASE)
 # Up to the last "@": a password with a slash in it ends no URL's first part.
 _PASSWORD = re.compile(r"(://[^/@:]*):.*@", re.DOTALL)
@@ -108,6 +110,24 @@ def check_round_trip(text: str, written: Written, place: Destination, connection
         _refuse(text, "names another connection to Airflow than it shows")
 
 
+def refuse_credentials(text: str) -> None:
+    """Refuse a password or a signature in a destination, also in what stands before its templates.
+
+    Raises:
+        InvalidRequestError: it has one; the error does not show it.
+    """
+    scheme, is_url, rest = text.strip().partition("://")
+    if not is_url:
+        return
+    authority = _LITERAL.split(rest, maxsplit=1)[0]
+    connection, _, host = authority.rpartition("@")
+    if ":" in connection or (":" in host and not host.startswith("arn:") and not _PORT.search(host)):
+        remedy = "Put credentials into an Airflow connection, and its id before the '@': s3://conn@bucket/key."
+        _refuse(f"{scheme}://***", "has a password, or another ':', where the connection's id or the bucket is", remedy)
+    if _SIGNATURE.search(rest):
+        _refuse(text, "has a signature in it; the credentials come from an Airflow connection")
+
+
 def _parse_path(text: str) -> Written:
     if text.startswith("~"):
         _refuse(text, "begins with '~', which is not expanded")
@@ -126,11 +146,7 @@ def _parse_url(text: str, scheme: str) -> Written:
     connection, at, host = authority.rpartition("@")
     if at and not connection:
         _refuse(text, "has an '@' and no connection's id before it")
-    if ":" in connection or (":" in host and not host.startswith("arn:") and not _PORT.search(host)):
-        remedy = "Put credentials into an Airflow connection, and its id before the '@': s3://conn@bucket/key."
-        _refuse(f"{scheme}://***", "has a password, or another ':', where the connection's id or the bucket is", remedy)
-    if _SIGNATURE.search(path):
-        _refuse(text, "has a signature in it; the credentials come from an Airflow connection")
+    refuse_credentials(text)
     if scheme in _LOCAL:
         if host or not slash:
             _refuse(text, f"names a host, {host!r}; a local file is file:///…")
