@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -138,8 +138,11 @@ class BatchJobOperator(HidesSignatures, LandsResults, SubmitsJobs):
             push_link(self, context, hook)
             self._prepare(context, submits=True)
             submission = self._submission(context)
-            warn = partial(warn_of_replacing, self.destination, self.options, context, hook.vendor.name)
-            job = submission.ensure(hook, self.request, self.file, before_submit=warn)
+            try:
+                before_submit = partial(self._before_submit, context, hook)
+                job = submission.ensure(hook, self.request, self.file, before_submit=before_submit)
+            except KilledError:
+                raise RuntimeError("The task was ended before it submitted a job.") from None
             note_job(self, context, job)
             push_link(self, context, hook, job.id)
             self._is_id_pushed = try_push(context, "job_id", job.id)
@@ -183,6 +186,10 @@ class BatchJobOperator(HidesSignatures, LandsResults, SubmitsJobs):
                 self._log_state(context, job)
                 hook.ensure_results(job, accept_partial=self.options.accept_partial)
             return self._land(context, hook, event["job_id"])
+
+    def _before_submit(self, context: Context, hook: BatchApiHook, job_ids: Collection[str]) -> None:
+        warn_of_replacing(self.destination, self.options, context, hook.vendor.name, job_ids)
+        self._kill.check()
 
     def _submission(self, context: Context) -> SubmitOnce:
         return SubmitOnce(

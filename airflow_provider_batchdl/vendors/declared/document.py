@@ -56,7 +56,10 @@ class QueryKey(Part, frozen=True, kw_only=True, tag_field="kind", tag="query"):
 
 
 class Basic(Part, frozen=True, kw_only=True, tag_field="kind", tag="basic"):
-    """Login and password by HTTP Basic authentication (RFC 7617); without a login, the password takes its place."""
+    """Login and password by HTTP Basic authentication (RFC 7617); without a login, the password takes its place.
+
+    What is sent as the login has no ``:`` in it, and neither of them a control character.
+    """
 
 
 class OAuth2(Part, frozen=True, kw_only=True, tag_field="kind", tag="oauth2"):
