@@ -67,7 +67,7 @@ class Answers(ABC):
             vendor=self.name,
             operation=request.operation,
             job_id=request.job_id,
-            kind=kind_by_words(response) or self.error_kind(request, response) if own else None,
+            kind=self.own_kind(request, response) if own else None,
             own=own,
             wait=self.retry_after,
         )
@@ -96,6 +96,10 @@ class Answers(ABC):
         A vendor overrides it with the shapes that it documents: what answers in its place speaks JSON at times.
         """
         return bool(json_of(response))
+
+    def own_kind(self, request: ApiRequest, response: httpx.Response) -> type[BatchDlError] | None:
+        """The type of an error in the vendor's own shape: by the words that all use, else by :meth:`error_kind`."""
+        return kind_by_words(response) or self.error_kind(request, response)
 
     def error_kind(self, request: ApiRequest, response: httpx.Response) -> type[BatchDlError] | None:
         """The type of an error in the vendor's own shape, where that is more specific than the status; else None."""

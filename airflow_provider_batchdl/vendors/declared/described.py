@@ -24,7 +24,7 @@ from airflow_provider_batchdl.vendors.declared.credentials import auth_of, check
 from airflow_provider_batchdl.vendors.declared.document import Document
 from airflow_provider_batchdl.vendors.declared.pointers import find, is_null, texts_in
 from airflow_provider_batchdl.vendors.declared.templates import Values
-from airflow_provider_batchdl.vendors.errors import error_from_response, json_of
+from airflow_provider_batchdl.vendors.errors import json_of
 from airflow_provider_batchdl.vendors.refusals import kind_by_words
 from airflow_provider_batchdl.vendors.states import fold
 
@@ -172,22 +172,16 @@ class Described(Vendor):
         rule = refusing.rule_for(self.document, request.operation, response)
         return None if rule is None else refusing.KINDS[rule.kind]
 
+    def own_kind(self, request: ApiRequest, response: httpx.Response) -> type[BatchDlError] | None:
+        """By the document's rules first: its author has read the vendor's words, too."""
+        return self.error_kind(request, response) or kind_by_words(response)
+
     def error(self, request: ApiRequest, response: httpx.Response) -> BatchDlError:
-        """The typed error for a response of status 400 or above, by the document's rules first."""
-        own = self.is_own_error(response)
-        error = error_from_response(
-            response,
-            vendor=self.name,
-            operation=request.operation,
-            job_id=request.job_id,
-            kind=self.error_kind(request, response) or kind_by_words(response) if own else None,
-            own=own,
-        )
-        if own:
+        """The typed error for a response of status 400 or above, with the words and code that the document names."""
+        error = super().error(request, response)
+        if self.is_own_error(response):
             facts = refusing.facts_of(self.document, response)
             error.vendor_message, error.vendor_code = facts["vendor_message"], facts["vendor_code"]
-        if isinstance(error, RateLimitedError):
-            error.retry_after = self.retry_after(response.headers)
         return error
 
     def refusal(self, request: ApiRequest, response: httpx.Response) -> BatchDlError | None:
