@@ -108,6 +108,14 @@ def test_a_capped_source_is_read_by_several_connections(
         ([Fault("headers", operation="store", after=1, headers={"content-encoding": "gzip"}, times=20)], True, True),
         ([Fault("headers", operation="store", after=1, headers={"content-length": "7"})], True, False),
         ([Fault("headers", operation="store", after=1, headers={"content-range": "bytes 0-9/*"})], True, False),
+        ([Fault("headers", operation="store", after=1, headers={"content-type": "multipart/byteranges"})], True, False),
+        (
+            [Fault("headers", operation="store", after=1, headers={"last-modified": "Tue, 14 Nov 2023 22:13:20 GMT"})],
+            True,
+            False,
+        ),
+        ([Fault("status", operation="store", after=1, status=416)], True, False),
+        ([Fault("status", operation="store", after=1, status=404, times=2)], False, False),
     ],
     ids=lambda value: "-".join(fault.kind for fault in value) if isinstance(value, list) else "",
 )
