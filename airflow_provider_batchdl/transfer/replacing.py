@@ -4,8 +4,8 @@ With ``keep="all"``, the manifest that is there is removed first, with the files
 ``keep="latest"``, whatever its names:
 
 1. A hidden record lists what will be removed and what will be published.
-2. The new files become visible. Where one overwrites a file that the old manifest names, that manifest is removed
-first. 3. The new manifest overwrites the old one.
+2. The new files become visible. Where one overwrites a file that the old manifest names, that manifest goes first.
+3. The new manifest overwrites the old one.
 4. The files of the old manifest and of killed tries are removed; then the record.
 
 So, in a folder, there is a complete result at any moment, and the next try, or the next job, finishes what a kill left.

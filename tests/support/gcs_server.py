@@ -58,6 +58,8 @@ class _Handler(BaseHTTPRequestHandler):
                 raise RefusalError(412, "At least one of the pre-conditions you specified did not hold.")
             del self.store.buckets[bucket][unquote(parts[2])]
             self._reply(204)
+        elif len(parts) == 1:
+            self._json(200 if bucket in self.store.buckets else 404, {"name": bucket})
         elif len(parts) == 2:
             self._json(200, self.store.listing(bucket, query.get("prefix", "")))
         else:
