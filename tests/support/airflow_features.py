@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -89,9 +88,8 @@ needs_masked_fields = _needs("redact(" in getsource(task_runner), "masking of re
 # Before, Airflow's UI kept its token from cookies.
 needs_page_sessions = _needs(Version(airflow.__version__) >= Version("3.1.1"), "session of plugins' pages", "3.1.1")
 needs_shared_streams = _needs(find_spec("airflow.triggers.shared_stream") is not None, "streams that watchers share")
-# Airflow 3.1 asks for a universal-pathlib that, on Python 3.12 and later, takes what follows a colon for a port.
-_READS_ARNS = sys.version_info < (3, 12) or Version(version("universal-pathlib")) >= Version("0.3")
-needs_arns = _needs(_READS_ARNS, "ARN for a bucket on this Python", "3.2")
+# Airflow 3.1 asks for a universal-pathlib that takes what follows a colon for a port.
+needs_arns = _needs(Version(version("universal-pathlib")) >= Version("0.3"), "ARN for a bucket", "3.2")
 needs_any_extra = _needs(Version(airflow.__version__) >= Version("3.2"), "connection whose extra is no object", "3.2")
 needs_provider_commands = _needs(hasattr(ProvidersManager, "cli_command_functions"), "commands of providers", "3.2")
 needs_task_spans = _needs(find_spec("airflow.sdk._shared.observability") is not None, "spans of tasks", "3.2")
