@@ -35,7 +35,8 @@ def reset(*said: bytes) -> Answer:
 
 
 def status(line: str, *headers: str, body: bytes = b"") -> bytes:
-    lines = [f"HTTP/1.1 {line}", *headers, f"Content-Length: {len(body)}"]
+    """An answer that tells of the close which follows: a retry at once must not come by the same connection."""
+    lines = [f"HTTP/1.1 {line}", "Connection: close", *headers, f"Content-Length: {len(body)}"]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
@@ -84,7 +85,7 @@ ANSWERS: dict[str, Answer] = {
     "304": b"HTTP/1.1 304 Not Modified\r\n\r\n",
     "305": status("305 Use Proxy", "Location: http://127.0.0.1:9/"),
     "407": status("407 Proxy Authentication Required", 'Proxy-Authenticate: Basic realm="x"', body=HTML),
-    "408": status("408 Request Timeout", "Connection: close"),
+    "408": status("408 Request Timeout"),
     "421": status("421 Misdirected Request", body=HTML),
     "421 in JSON": status("421 Misdirected Request", body=b'{"message": "not here"}'),
     "425": status("425 Too Early"),
