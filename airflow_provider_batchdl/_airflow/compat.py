@@ -34,13 +34,14 @@ except ImportError:  # before Airflow 3.3
     RetryDecision = RetryPolicy = object  # type: ignore[assignment,misc]
 # Makes the decision to run a task again without using a retry; None before Airflow 3.4.
 reschedule_decision: Callable[..., RetryDecision] | None = getattr(RetryDecision, "reschedule", None)
-_OF_ONE_INSTANCE = ("dag_id", "run_id", "task_id", "map_index")
+TASK_INSTANCE_IDS = ("dag_id", "run_id", "task_id", "map_index")
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.plugins_manager import AirflowPlugin
 
 __all__ = [
+    "TASK_INSTANCE_IDS",
     "AirflowException",
     "AirflowFailException",
     "AirflowSensorTimeout",
@@ -237,5 +238,5 @@ async def push_from_triggerer(task_instance: Any, key: str, value: Any) -> None:
 
     comms: Any = getattr(task_runner, "SUPERVISOR_COMMS", None)
     if type(comms).__name__ == "TriggerCommsDecoder" and supervisor_allows_threads():
-        place = {name: getattr(task_instance, name) for name in _OF_ONE_INSTANCE}
+        place = {name: getattr(task_instance, name) for name in TASK_INSTANCE_IDS}
         await comms.asend(SetXCom(key=key, value=value, **place))

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_batchdl._airflow.compat import TASK_INSTANCE_IDS
+
 if TYPE_CHECKING:
     from datetime import datetime
-
-_IDS = ("dag_id", "run_id", "task_id", "map_index")
 
 
 def same_task_instance(model: Any, task_instance: Any) -> list[Any]:
     """The conditions by which rows of ``model`` are of the task instance, or of what has the ids of one."""
-    return [getattr(model, name) == getattr(task_instance, name) for name in _IDS]
+    return [getattr(model, name) == getattr(task_instance, name) for name in TASK_INSTANCE_IDS]
 
 
 def stored_task_state(session: Any, task_instance: Any, key: str) -> Any:
@@ -32,7 +32,7 @@ def stored_task_state(session: Any, task_instance: Any, key: str) -> Any:
         from airflow.models.task_state_store import TaskStateStoreModel as Model
     except ImportError:  # before Airflow 3.3
         return None
-    same: list[Any] = [getattr(Model, name) == getattr(task_instance, name) for name in _IDS[:3]]
+    same: list[Any] = [getattr(Model, name) == getattr(task_instance, name) for name in TASK_INSTANCE_IDS[:3]]
     # Airflow 3.4 has another name for it.
     index: Any = Model.map_index if hasattr(Model, "map_index") else Model.region_index  # type: ignore[attr-defined,unused-ignore]
     same.append(index == task_instance.map_index)

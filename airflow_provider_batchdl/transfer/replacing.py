@@ -211,8 +211,8 @@ def _record(facts: Any) -> Record:
 
 
 def _write(place: Destination, records: Iterable[Record]) -> None:
-    facts = {json.dumps(_facts(each)): _facts(each) for each in records if each.landing is not None}
-    write_small(place.fs, place.path, place.uri, json.dumps([*facts.values()]).encode())
+    each_once = dict.fromkeys(json.dumps(_facts(each)) for each in records if each.landing is not None)
+    write_small(place.fs, place.path, place.uri, f"[{', '.join(each_once)}]".encode())
 
 
 def _facts(record: Record) -> dict[str, Any]:

@@ -22,18 +22,23 @@ class NoDelete(Memory):
         raise PermissionError("Access Denied")
 
 
-def test_who_may_not_list_parts_restarts(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To write an object takes `s3:PutObject`; to list the parts of an upload, `s3:ListMultipartUploadParts`."""
-    state = Memory()
-    feed(begun(bucket, state), 5 * BLOCK)
+def refuse_list_of_parts(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Have the store answer the list of an upload's parts with ``error``, and all else as usual."""
     call = S3Object.call
 
     def refuse(self: S3Object, method: str, **arguments: Any) -> Any:
         if method == "list_parts":
-            raise PermissionError("Access Denied")
+            raise error
         return call(self, method, **arguments)
 
     monkeypatch.setattr(S3Object, "call", refuse)
+
+
+def test_who_may_not_list_parts_restarts(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To write an object takes `s3:PutObject`; to list the parts of an upload, `s3:ListMultipartUploadParts`."""
+    state = Memory()
+    feed(begun(bucket, state), 5 * BLOCK)
+    refuse_list_of_parts(monkeypatch, PermissionError("Access Denied"))
     assert kept(bucket, state) is None
     assert state.kept == {}
     assert bucket.open_uploads() == []
@@ -42,14 +47,8 @@ def test_who_may_not_list_parts_restarts(bucket: Bucket, monkeypatch: pytest.Mon
 def test_a_store_that_cannot_list_parts_is_no_failure(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     state = Memory()
     feed(begun(bucket, state), 5 * BLOCK)
-    call = S3Object.call
-
-    def refuse(self: S3Object, method: str, **arguments: Any) -> Any:
-        if method == "list_parts":
-            raise ClientError({"Error": {"Code": "NotImplemented", "Message": "ListParts"}}, "ListParts")
-        return call(self, method, **arguments)
-
-    monkeypatch.setattr(S3Object, "call", refuse)
+    error = {"Error": {"Code": "NotImplemented", "Message": "ListParts"}}
+    refuse_list_of_parts(monkeypatch, ClientError(error, "ListParts"))
     assert kept(bucket, state) is None
 
 
