@@ -57,6 +57,7 @@ class JobRecord:
         account: fingerprint of the account at the vendor; None in records of older versions.
         inputs: digests of the submitted input, by part; None in records of older versions.
         lost_at: when the submit was found to get no response, ISO 8601; None if the process ended before.
+        clear_number: how often tasks of the DAG run had been cleared; None in records of older versions.
     """
 
     generation: int
@@ -69,6 +70,7 @@ class JobRecord:
     account: str | None = None
     inputs: dict[str, str] | None = None
     lost_at: str | None = None
+    clear_number: int | None = None
 
     @classmethod
     def parse(cls, stored: object) -> JobRecord:
@@ -86,7 +88,10 @@ class JobRecord:
         except (AttributeError, TypeError, ValueError):
             raise ValueError("a member is missing or of another type") from None
         words += [each for each in (record.job_id, record.conn_id, record.account) if each is not None]
-        if (type(record.generation), type(record.given_up)) != (int, bool) or not all(map(_is_word, words)):
+        numbers = [record.generation, 0 if record.clear_number is None else record.clear_number]
+        if any(type(each) is not int for each in numbers) or not isinstance(record.given_up, bool):
+            raise ValueError("a member is of another type")
+        if not all(map(_is_word, words)):
             raise ValueError("a member is of another type")
         if any(times.moment_of(each, zone=None) is None for each in written):
             raise ValueError("a time is invalid or has no time zone")

@@ -38,6 +38,7 @@ from airflow_provider_batchdl.hooks._polls import find_job
 from airflow_provider_batchdl.jobs import Job, JobState
 from airflow_provider_batchdl.vendors.base import Submission
 from airflow_provider_batchdl.vendors.listing import LISTED_WITHIN
+from airflow_provider_batchdl.vendors.states import is_cancelled
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -59,8 +60,7 @@ class SubmitOnce:
         cancel_superseded: whether to cancel the job of an earlier generation, if it is still running.
         on_uncertain: what to do if a submit was sent, got no response, and the job cannot be found: ``fail``, or
             ``resubmit`` at the risk of paying twice.
-        on_changed: what to do if a retry has another request, file or account than was submitted: ``fail``, or
-            ``resubmit``.
+        on_changed: what to do if a retry has another request, file or account: ``fail``, or ``resubmit``.
         accept_partial: whether a job of an earlier try that did not succeed is taken if it has partial results.
     """
 
@@ -80,6 +80,7 @@ class SubmitOnce:
             store = SidecarStore(destination, context)
         self._store = RecordStore(store)
         self._generation = int(getattr(context["ti"], "max_tries", 0) or 0)
+        self._clear_number = getattr(context["dag_run"], "clear_number", None)
         self._context, self._durable = context, durable
         self._decision: ResumeDecision
         self._cancel_superseded = cancel_superseded
@@ -108,7 +109,7 @@ class SubmitOnce:
             warn_not_durable()
         request, file = given_input(hook.vendor, request, file)
         with deciding(self._context, durable=self._durable, has_record=self.is_durable) as self._decision:
-            state = self._state = self._load()
+            state = self._state = self._store.load()
             job = None
             if state and state.generation != self._generation:
                 supersede(hook, state, cancels=self._cancel_superseded, event="the clear")
@@ -127,7 +128,7 @@ class SubmitOnce:
 
     def give_up(self) -> None:
         """Make the next try submit a new job instead of reconnecting to this one."""
-        state = self._state or self._load()
+        state = self._state or self._store.load()
         if state is not None:
             self._try_save(replace(state, given_up=True))
 
@@ -147,7 +148,7 @@ class SubmitOnce:
         Raises:
             InputChangedError: the task has another account now.
         """
-        state = self._load() or JobRecord(self._generation, "", "", conn_id=conn_id)
+        state = self._store.load() or JobRecord(self._generation, "", "", conn_id=conn_id)
         if not state.is_of(hook):
             raise account_changed(hook, replace(state, job_id=job_id))
 
@@ -181,6 +182,9 @@ class SubmitOnce:
         self._decision.found(job)
         if job.state is JobState.FAILED and not (self._accept_partial and hook.vendor.has_partial_results(job)):
             log.warning("Job %s of an earlier try failed; submitting a new one", job.id)
+            return None
+        if is_cancelled(job) and self._clear_number != state.clear_number is not None:
+            log.warning("Job %s of an earlier try was cancelled, as by the clear since; submitting a new one", job.id)
             return None
         log.info("Reconnected to job %s of an earlier try (%s).", job.id, job.vendor_state)
         return job
@@ -252,6 +256,7 @@ class SubmitOnce:
             known_job_ids=known_job_ids,
             account=hook.account_fingerprint,
             inputs=fingerprint(request, file, key) if self._store else None,
+            clear_number=self._clear_number,
         )
         journal = IntentJournal(before, intent, save=self._save, try_save=self._try_save)
         try:
@@ -271,15 +276,10 @@ class SubmitOnce:
                 "the job at the vendor. If it cannot, pass the id to BatchJobSensor and DownloadBatchResultsOperator",
                 job.id,
             )
-        count_submit(
-            hook.vendor.name
-        )  # last: resolving a StatsD host may take long, and storing the id must not wait for it
+        count_submit(hook.vendor.name)  # last: a StatsD host may take long to resolve
         return job
 
     # The record.
-
-    def _load(self) -> JobRecord | None:
-        return self._store.load()
 
     def _save(self, state: JobRecord | None) -> None:
         self._store.save(state)

@@ -15,7 +15,7 @@ from airflow_provider_batchdl.jobs import Job, JobState
 from airflow_provider_batchdl.vendors.answers import Answers
 from airflow_provider_batchdl.vendors.errors import json_of
 from airflow_provider_batchdl.vendors.flows import observed
-from airflow_provider_batchdl.vendors.states import fold
+from airflow_provider_batchdl.vendors.states import is_cancelled
 
 if TYPE_CHECKING:
     import httpx
@@ -65,7 +65,7 @@ class Cancels(Answers):
             if not consented:
                 raise
             return Job(job_id, JobState.CANCELLED, "cancelled")  # Proofy's cancel is a DELETE
-        if consented or job.state is JobState.CANCELLED or fold(job.vendor_state) == "cancelling":
+        if consented or is_cancelled(job):
             return job
         raise refusal
 

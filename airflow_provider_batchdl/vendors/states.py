@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl._redaction.redactor import excerpt, get_logger
-from airflow_provider_batchdl.jobs import JobState
+from airflow_provider_batchdl.jobs import Job, JobState
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.vendors.account import Account
@@ -35,6 +35,11 @@ def fold(word: str) -> str:
     Only its beginning is read: no vendor's word is longer, and megabytes of one would hold the event loop.
     """
     return _BETWEEN.sub("", word[:_LONGEST_WORD]).casefold()
+
+
+def is_cancelled(job: Job) -> bool:
+    """True for a job that is cancelled, or is being cancelled."""
+    return job.state is JobState.CANCELLED or fold(job.vendor_state) == "cancelling"
 
 
 def problem_of_words(states: Mapping[str, Any]) -> str | None:

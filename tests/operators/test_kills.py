@@ -97,6 +97,28 @@ def test_a_try_that_airflow_gave_up_leaves_its_job_to_the_next(
     assert count(connections, "cancel") == 0
 
 
+@needs_task_state_store
+@pytest.mark.parametrize("clears", [1, 0], ids=["cleared", "at the vendor"])
+def test_a_clear_that_the_executor_reports_as_a_failure_means_a_new_job(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, clears: int
+) -> None:
+    """Airflow then retries the task and leaves ``max_tries`` alone; only the run's number of clears tells.
+
+    Where nobody has cleared anything, the job was cancelled at the vendor, on purpose: that is not undone.
+    """
+    connections.world.run_seconds = 3600
+    api.run_facts["clear_number"] = 2
+    polls.before_next(partial(end_and_wait, api, "restarting"))
+    arguments = {**work("revenuebase", tmp_path), "deferrable": False}
+    api.run(lambda: run(**arguments))
+    assert connections.jobs("revenuebase")[0].cancelled
+    api.run_facts["clear_number"] += clears
+    connections.world.run_seconds = 0.5
+    assert api.run(lambda: run(**arguments), try_number=2).state == ("success" if clears else "failed")
+    assert count(connections, "submit") == 1 + clears
+    assert count(connections, "cancel") == 1
+
+
 @pytest.mark.parametrize("how", [{"pre_execute": without_store}, {"durable": False}], ids=["older Airflow", "off"])
 def test_a_job_that_its_next_try_would_not_find_is_cancelled(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, how: dict[str, Any]
