@@ -57,6 +57,28 @@ def backoff(attempt: int, retry_after: float | None = None) -> float:
 _NO_TLS = re.compile(r"\[SSL: (?:WRONG_VERSION_NUMBER|HTTP_REQUEST|HTTPS_PROXY_REQUEST|UNKNOWN_PROTOCOL)\]")
 
 
+# By words of the libraries' errors, the first that is there; those of a proxy come from its answer to CONNECT.
+_REMEDIES = {
+    "CERTIFICATE_VERIFY_FAILED": "The certificate of {} is not trusted here. If a proxy or firewall signs for it, set "
+    "REQUESTS_CA_BUNDLE on this machine to a PEM file that has its authority, too.",
+    r"\b407\b": "The proxy on the way to {} asks for a user and password: set HTTPS_PROXY on this machine to "
+    "http://USER:PASSWORD@HOST:PORT.",
+    "(?i)resolution|resolve|not known|no address associated|getaddrinfo": "Check {} for a misspelt host, and that this "
+    "machine can resolve it (DNS, or a proxy in HTTPS_PROXY).",
+}
+
+
+def known_remedy(reason: str, url: str) -> str | None:
+    """What to do about a host that cannot be reached; None where ``reason`` says nothing more.
+
+    Args:
+        reason: the words of the library's error.
+        url: the host's.
+    """
+    known = (text for pattern, text in _REMEDIES.items() if re.search(pattern, reason))
+    return next((text.format(redact_url(url)) for text in known), None)
+
+
 def may_repeat(request: ApiRequest, error: BaseException) -> bool:
     """True if retrying ``request`` after a delay is safe and may help."""
     if isinstance(error.__context__, AnswerLimitError):
@@ -169,7 +191,8 @@ def transport_error(
         vendor=vendor.name,
         job_id=request.job_id,
         maybe_processed=sent and not before and not isinstance(error, _NEVER_SENT),
-        remedy=f"Check that {redact_url(vendor.base_url)} can be reached from here.",
+        remedy=known_remedy(reason, vendor.base_url)
+        or f"Check that {redact_url(vendor.base_url)} can be reached from here.",
     )
 
 

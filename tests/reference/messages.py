@@ -44,6 +44,8 @@ def text_of(message: ast.expr) -> str | None:
     if isinstance(message, ast.JoinedStr):
         parts = (each.value if isinstance(each, ast.Constant) else "…" for each in message.values)
         return "".join(map(str, parts))
+    if isinstance(message, ast.BoolOp):
+        return text_of(message.values[-1])  # the one for want of a better
     return None
 
 

@@ -14,7 +14,8 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
-from airflow_provider_batchdl.client.policy import user_agent
+from airflow_provider_batchdl._values.storable import words_of
+from airflow_provider_batchdl.client.policy import known_remedy, user_agent
 from airflow_provider_batchdl.client.reached import TARGET_CHECK
 from airflow_provider_batchdl.client.retry_events import emit_retry
 from airflow_provider_batchdl.client.targets import is_loopback_host
@@ -261,8 +262,12 @@ class RangeClient:
             # Invalid host names and ports are only found here.
             if isinstance(error, InvalidURL | ValueError):
                 raise self._no_url() from None
+            scheme, host, _ = origin(url)
             raise VendorUnavailableError(
-                f"{origin(url)[1]} cannot be reached for the download: {type(error).__name__}.", **self._facts()
+                f"{host} cannot be reached for the download: {type(error).__name__}.",
+                remedy=known_remedy(words_of(error), f"{scheme}://{host}")
+                or f"Check that {host} can be reached from here.",
+                **self._facts(),
             ) from None
 
     def _refusal(

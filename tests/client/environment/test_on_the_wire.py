@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_batchdl._redaction.redactor import redact
 from airflow_provider_batchdl.client import BatchClient
-from airflow_provider_batchdl.emulator import Emulator
+from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.exceptions import BatchDlError, VendorUnavailableError, WorkerEnvironmentError
 from airflow_provider_batchdl.transfer.job_download import fetch
 from airflow_provider_batchdl.vendors.base import Vendor
@@ -97,11 +97,31 @@ def test_a_tunnel_and_a_bundle_of_ones_own(
         assert face.run(vendor, lambda each: each.get_job(there.id)).id == there.id
         assert downloaded(vendor, there.id)
         monkeypatch.delenv(variable)
-        with pytest.raises(VendorUnavailableError, match=r"(?i)certificate"):
+        with pytest.raises(VendorUnavailableError, match=r"(?i)certificate.*set REQUESTS_CA_BUNDLE"):
             face.run(vendor, lambda each: each.get_job(there.id))
         with pytest.raises(VendorUnavailableError):
             downloaded(vendor, there.id)
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url("http", "me:wrong") if not over_tls else proxy.url("https"))
+        monkeypatch.setenv(variable, str(certificate))
+        with pytest.raises(VendorUnavailableError, match=r"407.*The proxy on the way to .* set HTTPS_PROXY"):
+            face.run(vendor, lambda each: each.get_job(there.id))
     assert set(proxy.asked) == {f"127.0.0.1:{port}"}
+
+
+@pytest.mark.parametrize("trusts", [True, False], ids=["a proxy", "a certificate"])
+def test_a_store_that_cannot_be_reached_is_told_what_is_missing(
+    emulator: Emulator, tmp_path: Path, trusts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = certificate_in(tmp_path)
+    there = emulator.add_job("proofy")
+    with tls_front(address(emulator), certificate) as port, http_proxy(ForwardProxy("me", PASSWORD)) as proxy:
+        emulator.add_fault(Fault("redirect", operation="download", location=f"https://127.0.0.1:{port}/x", times=9))
+        if trusts:
+            monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+            monkeypatch.setenv("HTTPS_PROXY", proxy.url())
+        remedy = "ProxyError.*set HTTPS_PROXY" if trusts else "SSLError.*set REQUESTS_CA_BUNDLE"
+        with pytest.raises(VendorUnavailableError, match=rf"127\.0\.0\.1 cannot be reached for the download: {remedy}"):
+            downloaded(vendor_of(emulator, "proofy"), there.id)
 
 
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
