@@ -124,6 +124,7 @@ def batch_job(
             manifest=chosen.manifest,
             on_uncertain_submit=on_uncertain_submit,
             on_changed_input=on_changed_input,
+            do_xcom_push=True,  # the other two need the id, whatever default_args say
             **common,
         )
     wait = BatchJobSensor(

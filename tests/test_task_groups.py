@@ -148,3 +148,9 @@ def test_mapped_over_a_setting_it_says_what_can_be_mapped() -> None:
             batch_job.expand(conn_id=["proofy_default"], pool=["one", "other"])
         with pytest.raises(TypeError, match="expand_kwargs"):
             batch_job.expand_kwargs([WORK])
+
+
+def test_the_id_is_pushed_whatever_default_args_say() -> None:
+    with DAG("grouped", schedule=None, default_args={"do_xcom_push": False}) as dag:
+        batch_job(**WORK)
+    assert [task.do_xcom_push for task in steps(dag)] == [True, False, False]

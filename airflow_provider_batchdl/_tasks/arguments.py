@@ -11,7 +11,8 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, XComArg
+from airflow.sdk.bases.xcom import BaseXCom
 from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
 from airflow_provider_batchdl._airflow.compat import is_from_mapped, mark_as_mapped
@@ -112,6 +113,8 @@ def checked(name: str, value: Any, checks: Mapping[str, Check] = CHECKS, *, dag:
         InvalidArgumentError: it cannot be used; a ``ValueError``, too.
     """
     _as_argument(refuse_half_characters, value, name, value)
+    if name in TEMPLATED:
+        _refuse_unpushed(name, value)
     if name in TEMPLATED and is_placeholder(value, _marks_of(dag)):
         if name == "destination" and not is_xcom_arg(value):
             from airflow_provider_batchdl.transfer.destination_text import refuse_credentials
@@ -119,6 +122,16 @@ def checked(name: str, value: Any, checks: Mapping[str, Check] = CHECKS, *, dag:
             _as_argument(refuse_credentials, value, str(value))
         return value
     return checks[name](name, value)
+
+
+def _refuse_unpushed(name: str, value: Any) -> None:
+    """Refuse the output of a task that pushes none: it would be None when that task has run, and paid for a job."""
+    for task, key in XComArg.iter_xcom_references(value):
+        if key == BaseXCom.XCOM_RETURN_KEY and getattr(task, "do_xcom_push", True) is False:
+            raise InvalidArgumentError(
+                f"{name} is the output of task {task.task_id!r}, which has do_xcom_push=False, and so none.",
+                remedy=f"Leave do_xcom_push out of {task.task_id!r}; see default_args, too.",
+            )
 
 
 def _marks_of(dag: DAG | None) -> list[str]:
@@ -217,6 +230,7 @@ class _CheckedPartial(OperatorPartial):
 
 
 def _check_mapped(name: str, values: Any, checks: Mapping[str, Check], dag: DAG | None) -> None:
+    _refuse_unpushed(name, values)
     if isinstance(values, Mapping):
         raise InvalidArgumentError(
             f"{name} is mapped over a dict, which makes a task of each pair of a name and a value.",

@@ -16,7 +16,7 @@ from airflow_provider_batchdl._tasks.lineage import JobLineage, LineageMixin
 from airflow_provider_batchdl._tasks.shared_destinations import refuse_repeated, refuse_shared
 from airflow_provider_batchdl._tasks.xcom import storable_result
 from airflow_provider_batchdl._values.arguments import is_xcom_arg
-from airflow_provider_batchdl.exceptions import EmptyResultError
+from airflow_provider_batchdl.exceptions import EmptyResultError, InvalidArgumentError
 from airflow_provider_batchdl.options import NAMES, DownloadOptions, spell_out
 from airflow_provider_batchdl.polling.backoff import until_found
 
@@ -60,6 +60,12 @@ class LandsResults(LineageMixin, ChecksArguments):
         # Airflow resolves the first two before execute.
         self.destination: str | None = self._checked("destination", as_given(destination))
         self._has_destination = destination is not None
+        if self.multiple_outputs and not self._has_destination:
+            with self._refusing():
+                raise InvalidArgumentError(
+                    "multiple_outputs unrolls the landing of a result, and without a destination there is none.",
+                    remedy="Give a destination, or leave multiple_outputs out: the result is one XCom.",
+                )
         self.partition_key: str | list[str] | None = self._checked("partition_key", partition_key)
         self.max_xcom_bytes: int = self._checked("max_xcom_bytes", max_xcom_bytes)
         with self._refusing():

@@ -66,12 +66,6 @@ class _BatchJobDecoratedOperator(DecoratedOperator, BatchJobOperator):
             multiple_outputs=multiple_outputs,
             **kwargs,
         )
-        if multiple_outputs and not self._has_destination:
-            with self._refusing():
-                raise InvalidArgumentError(
-                    "multiple_outputs unrolls the landing of a result, and without a destination there is none.",
-                    remedy="Give a destination, or leave multiple_outputs out: the result is one XCom.",
-                )
 
     def execute(self, context: Context) -> Any:
         """Call the function, check what it returned, and do what ``BatchJobOperator`` does.
@@ -98,13 +92,10 @@ class _BatchJobDecoratedOperator(DecoratedOperator, BatchJobOperator):
             raise InvalidRequestError(
                 f"The function returned the {name}, and the decorator has another.", remedy=f"Leave {name}=… out."
             )
-        mask_signatures(returned)
         refuse_half_characters(name, returned)
-        if name == "file":
-            self.file = parse_file(returned)
-            mask_signatures(self.file)
-        else:
-            self.request = parse_request(returned)
+        parsed = parse_file(returned) if name == "file" else parse_request(returned)
+        mask_signatures(parsed)
+        setattr(self, name, parsed)
 
     def _show(self) -> None:
         """Show what was submitted among the rendered arguments, redacted as these are."""

@@ -75,6 +75,8 @@ def _problem_of_uri(text: str) -> str | None:
         return "is neither JSON nor a URI"
     if not parts.scheme or "://" not in text:
         return "is neither JSON nor a URI"
+    if "://" in text.partition("?")[2]:
+        return "is a URI with '://' in its query, where that is written %3A%2F%2F"
     if text.count("://") > 2 or ("://" in text.partition("://")[2].partition("@")[2]):
         return "is a URI whose host has a scheme in it, which belongs before the '@': proofy://https://:KEY@host"
     return None

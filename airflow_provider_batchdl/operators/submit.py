@@ -14,6 +14,7 @@ from airflow_provider_batchdl._tasks.lineage import JobLineage, LineageMixin
 from airflow_provider_batchdl._tasks.rendering import HidesSignatures
 from airflow_provider_batchdl._tasks.submit_once import SubmitOnce
 from airflow_provider_batchdl._tasks.warnings import SubmitsJobs
+from airflow_provider_batchdl.exceptions import InvalidArgumentError
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.links import BatchJobLink, push_link
 from airflow_provider_batchdl.options import DownloadOptions
@@ -79,6 +80,12 @@ class SubmitBatchJobOperator(HidesSignatures, LineageMixin, SubmitsJobs):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if self.multiple_outputs:
+            with self._refusing():
+                raise InvalidArgumentError(
+                    "multiple_outputs unrolls a dict, and SubmitBatchJobOperator returns one text: the job's id.",
+                    remedy="Leave multiple_outputs out.",
+                )
         self.conn_id: str = self._checked("conn_id", conn_id)
         self.request: dict[str, Any] | str | None = self._checked("request", request)  # Airflow resolves it
         self.file: str | None = self._checked("file", file)  # before execute

@@ -150,6 +150,14 @@ class Answers(ABC):
             said, vendor=self.name, status=response.status_code, vendor_message=words, vendor_code=code, **facts
         )
 
+    def wrong_id(self, job_id: str, kind: str) -> InvalidRequestError:
+        """The error for an id that none of the vendor's jobs has; ``kind`` is what they are: "a UUID"."""
+        return InvalidRequestError(
+            f"A job id of {self.label} is {kind}, not {job_id!r}.",
+            vendor=self.name,
+            remedy="Check the job_id, and that the connection is of the vendor whose job it is.",
+        )
+
     @abstractmethod
     def unsupported(self, what: str, job_id: str | None = None) -> UnsupportedOperationError:
         """The error for something this API cannot do."""

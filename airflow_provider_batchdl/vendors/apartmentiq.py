@@ -15,7 +15,6 @@ from urllib.parse import urljoin
 
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
-    InvalidRequestError,
     QuotaExceededError,
     ResultNotReadyError,
 )
@@ -204,7 +203,7 @@ class ApartmentIQ(Vendor):
         try:
             return f"{JOBS}/{uuid.UUID(job_id)}"
         except ValueError as error:
-            raise InvalidRequestError(f"An ApartmentIQ job id is a UUID, not {job_id!r}.", vendor=self.name) from error
+            raise self.wrong_id(job_id, "a UUID") from error
 
     def _read(self, response: httpx.Response, operation: str, item: Any) -> Job:
         try:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_batchdl._redaction.redactor import excerpt, get_logger
 from airflow_provider_batchdl.exceptions import InvalidRequestError
 from airflow_provider_batchdl.vendors.dates import written
+from airflow_provider_batchdl.vendors.extras import new_members
 from airflow_provider_batchdl.vendors.files import check_presence
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def check_request(vendor: Vendor, request: Mapping[str, Any]) -> None:
     """
     if vendor.request_rules is None:
         return
-    rules, more = vendor.request_rules, vendor.account.extra.get("new_members") or {}
+    rules, more = vendor.request_rules, new_members(vendor.account)
     problems: list[str] = []
     doubts: list[str] = []
     meant: set[str | None] = set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +105,19 @@ def rate_limit(account: Account) -> tuple[RateLimit, ...]:
     return () if text is None else (_read_rate(text),)
 
 
+def new_members(account: Account) -> Mapping[str, Sequence[str]]:
+    """What a connection says that its vendor takes by now, see `checking.check_request`; an object, or its JSON."""
+    return _parsed(account.extra.get("new_members")) or {}
+
+
+def _parsed(value: Any) -> Any:
+    """A member of the extra that may be text, as all of them are in a connection's URI, or an object."""
+    try:
+        return json.loads(value) if isinstance(value, str) and value.strip() else value
+    except (ValueError, RecursionError):
+        return value
+
+
 def _field(name: str) -> str:
     return f"extra field {excerpt(name, _LONGEST_SHOWN)!r}"
 
@@ -116,6 +129,7 @@ def _problem_of(name: str, value: Any, own: Collection[str]) -> tuple[str, str] 
     if value is None or value == "" or name == "states":  # see `states.named_states`
         return None
     if name == "new_members":  # see `checking.check_request`
+        value = _parsed(value)
         is_table = isinstance(value, Mapping) and all(isinstance(each, list) for each in value.values())
         words = f"is {_shown(value)}, and no object of lists"
         return None if is_table else (words, 'Set it like {"a_member": [], "report_type": ["a_new_value"]}.')

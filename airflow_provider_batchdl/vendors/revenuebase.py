@@ -258,7 +258,7 @@ class Revenuebase(Vendor):
 
     def _checked(self, job_id: str) -> str:
         if not job_id.isascii() or not job_id.isdigit() or len(job_id) > LONGEST_ID:
-            raise self._invalid(f"A Revenuebase job id is an integer, not {job_id!r}.")
+            raise self.wrong_id(job_id, "an integer")
         return job_id
 
     def _invalid(self, message: str) -> InvalidRequestError:

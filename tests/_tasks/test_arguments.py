@@ -146,3 +146,19 @@ def test_spans_of_time_are_taken_as_seconds_or_a_timedelta() -> None:
             assert make(poll_interval=timedelta(minutes=1)).poll_interval == 60
     trigger = CompletedJobsTrigger(CONN, timedelta(minutes=1))
     assert trigger.serialize()[1]["poll_interval"] == 60
+
+
+@pytest.mark.parametrize("upstream", [SubmitBatchJobOperator, BatchJobOperator])
+def test_the_output_of_a_task_that_pushes_none_is_refused(upstream: Any) -> None:
+    """It would be None when the task upstream has paid for its job."""
+    with DAG("dag", schedule=None, default_args={"do_xcom_push": False}):
+        before = upstream(task_id="before", conn_id=CONN, request=REQUEST)
+        for make in (
+            lambda: BatchJobSensor(task_id="a", conn_id=CONN, job_id=before.output),
+            lambda: DownloadBatchResultsOperator.partial(task_id="b", conn_id=CONN).expand(job_id=before.output),
+            lambda: CancelBatchJobOperator.partial(task_id="c", job_id=before.output),
+            lambda: BatchJobOperator(task_id="d", conn_id=CONN, request={"emails": [before.output]}),
+        ):
+            with pytest.raises(InvalidArgumentError, match="output of task 'before', which has do_xcom_push=False"):
+                make()
+        BatchJobSensor(task_id="pushed", conn_id=CONN, job_id=before.output["job_id"])

@@ -353,3 +353,12 @@ def test_a_dag_with_it_is_serialized() -> None:
     one, each = (entry["__var"] for entry in stored["tasks"])
     assert (one["_operator_name"], each["_operator_name"]) == ("@task.batch_job", "@task.batch_job")
     assert "_operator_extra_links" in one
+
+
+def test_a_request_that_holds_itself(connections: Emulator, api: ExecutionApi) -> None:
+    request: dict[str, Any] = {}
+    request["emails"] = request
+    outcome = api.run(lambda: made(returns(request), conn_id="proofy_default"))
+    assert isinstance(outcome.cause, InvalidRequestError)
+    assert "holds itself" in str(outcome.error)
+    assert not connections.requests

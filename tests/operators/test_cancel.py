@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_batchdl._airflow.fail_fast import BatchTaskFailedError
 from airflow_provider_batchdl.emulator import Emulator, Fault
-from airflow_provider_batchdl.exceptions import JobNotFoundError, UnsupportedOperationError
+from airflow_provider_batchdl.exceptions import InvalidRequestError, JobNotFoundError, UnsupportedOperationError
 from airflow_provider_batchdl.operators.cancel import CancelBatchJobOperator
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_jobs import count
@@ -75,3 +75,11 @@ def test_an_unknown_job(connections: Emulator, api: ExecutionApi) -> None:
     assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
     assert outcome.error is not None
     assert isinstance(outcome.cause, JobNotFoundError)
+
+
+@pytest.mark.parametrize("vendor", ["revenuebase", "apartmentiq"])
+def test_an_id_of_another_vendors_job(connections: Emulator, api: ExecutionApi, vendor: str) -> None:
+    outcome = api.run(lambda: cancel(conn_id=f"{vendor}_default", job_id="batch_7"))
+    assert isinstance(outcome.cause, InvalidRequestError)
+    assert "Check the job_id" in str(outcome.error)
+    assert not connections.requests

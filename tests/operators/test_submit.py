@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_batchdl._airflow.fail_fast import BatchTaskFailedError
 from airflow_provider_batchdl.emulator import Emulator, Fault
-from airflow_provider_batchdl.exceptions import InsufficientCreditsError, InvalidRequestError
+from airflow_provider_batchdl.exceptions import InsufficientCreditsError, InvalidArgumentError, InvalidRequestError
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_features import serialize
@@ -111,6 +112,16 @@ def test_a_request_may_be_json_text(connections: Emulator, api: ExecutionApi) ->
     outcome = api.run(lambda: submit(conn_id="proofy_default", request=text))
     assert outcome.state == "success", outcome.error
     assert connections.jobs("proofy")[0].request == {"emails": ["ada@example.com"]}
+
+
+def test_an_id_cannot_be_unrolled(connections: Emulator, api: ExecutionApi) -> None:
+    """Airflow would refuse it when the job is paid for, in each try anew."""
+    with pytest.raises(ValueError, match="multiple_outputs"):
+        submit(conn_id="proofy_default", request={}, multiple_outputs=True)
+    mapped = partial(SubmitBatchJobOperator.partial, task_id="task", conn_id="proofy_default", multiple_outputs=True)
+    outcome = api.run(lambda: mapped(retries=3).expand(request=[{"emails": ["ada@example.com"]}]), map_index=0)
+    assert isinstance(outcome.cause, InvalidArgumentError)
+    assert not connections.requests
 
 
 @pytest.mark.parametrize("names", [{"request": 5}, {"request": ["a"]}, {"request": "{"}, {"file": ""}, {"file": b"x"}])

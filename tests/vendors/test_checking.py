@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import suppress
 from typing import Any
@@ -127,7 +128,8 @@ def test_the_connection_knows_more(
 ) -> None:
     with pytest.raises(InvalidRequestError, match="did you mean"):
         check_request(vendor("apartmentiq"), request_)
-    check_request(vendor("apartmentiq", new_members=extra), request_)
+    for written in (extra, json.dumps(extra)):  # in a connection's URI, all of it is text
+        check_request(vendor("apartmentiq", new_members=written), request_)
     assert not caplog.records
 
 

@@ -90,9 +90,7 @@ class Described(Vendor):
         """
         shape = self.document.job
         if job_id is not None and not answers.is_id(shape, job_id):
-            raise InvalidRequestError(
-                f"A {self.label} job id is {_IDS[shape.id_is]}, not {job_id!r}.", vendor=self.name
-            )
+            raise self.wrong_id(job_id, _IDS[shape.id_is])
         return requests.request_of(operation, call, self.values(job_id=job_id, file_id=file_id), job_id=job_id)
 
     def write_date(self, value: date) -> str:

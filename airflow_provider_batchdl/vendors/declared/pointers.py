@@ -24,10 +24,13 @@ def several(pointers: Pointers | None) -> tuple[str, ...]:
 
 
 def find(document: Any, pointers: Pointers | None) -> Any:
-    """The first value, other than null, that one of the pointers finds in ``document``; None if there is none."""
+    """The first value that one of the pointers finds in ``document``; None if there is none.
+
+    An empty text is no value: many APIs write it for the id of a file that there is not, where others write null.
+    """
     for pointer in several(pointers):
         value = value_at(document, pointer)
-        if value is not None:
+        if value is not None and value != "":
             return value
     return None
 

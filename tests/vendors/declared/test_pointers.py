@@ -38,3 +38,10 @@ def test_of_several_the_first_that_finds_something_counts() -> None:
     assert find({"a": None, "b": 2, "c": 3}, ("/a", "/b", "/c")) == 2
     assert find({"a": False}, ("/a", "/b")) is False
     assert find({"a": 1}, ()) is None
+
+
+def test_an_empty_text_is_nothing_and_other_empty_values_are_something() -> None:
+    assert find({"a": "", "b": 2}, ("/a", "/b")) == 2
+    assert find({"a": ""}, "/a") is None
+    others: list[Any] = [0, False, [], {}]
+    assert [find({"a": value}, "/a") for value in others] == others

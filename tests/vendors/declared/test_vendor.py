@@ -113,6 +113,22 @@ def test_files_from_the_answer() -> None:
     assert acme.result_files(job) == ()
 
 
+@pytest.mark.parametrize("place", ["id", "link"])
+def test_an_empty_text_names_no_file(place: str) -> None:
+    """Azure's copy of OpenAI's API writes one for the file of errors that a batch has not: null would do as well."""
+    files = [{"id": "/output_id", "path": "/files/{file.id}"}, {"kind": "errors", place: "/errors", "path": "/errors"}]
+    acme = vendor_of(changed(files=files if place == "id" else [files[0], {"kind": "errors", "link": "/errors"}]))
+    job, _ = drive(acme.get_job("b"), [answer({"id": "b", "status": "done", "output_id": "f1", "errors": ""})])
+    assert job.files == (ResultFile("f1"),)
+
+
+@pytest.mark.parametrize(("found", "progress"), [("100%", 1.0), ("7 %", 0.07), (" 50% ", 0.5), ("x%", None)])
+def test_a_percentage_may_have_its_sign(found: str, progress: float | None) -> None:
+    acme = vendor_of(changed(job={"progress": "/done", "progress_is": "percent"}))
+    job, _ = drive(acme.get_job("b"), [answer({"id": "b", "status": "busy", "done": found})])
+    assert job.progress == progress
+
+
 def test_files_from_another_answer() -> None:
     files = {
         "call": {"path": "/batches/{job.id}/files", "at": "/data"},
