@@ -206,6 +206,7 @@ def test_a_hook_of_another_vendor(connect: Connect, connections: Emulator, hook:
         ('{"conn_type": "proofy", "port": "abc"}', "has a port that is no number"),
         ('{"conn_type": "proofy", "passwort": "hunter2"}', "has a member 'passwort', and there are only conn_type"),
         ("proofy://https://:hunter2@https://h.example", "is a URI whose host has a scheme in it"),
+        ("batchapi://:hunter2@h.example?vendor_file=s3://c@b/x.toml", "is a URI with '://' in its query, where"),
         ("proofy://:hunter2@h.example:port", "is neither JSON nor a URI"),
     ],
 )
