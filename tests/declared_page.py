@@ -35,6 +35,7 @@ TITLES = {
     "ListCall": "`list`",
     "Cursor": '`list.paging`, `kind = "cursor"`',
     "Pages": '`list.paging`, `kind = "pages"`',
+    "Offset": '`list.paging`, `kind = "offset"`',
     "Link": '`list.paging`, `kind = "link"`',
     "Header": '`list.paging`, `kind = "header"`',
     "FindByKey": '`find`, `kind = "key"`',

@@ -106,7 +106,7 @@ def rate_limit(account: Account) -> tuple[RateLimit, ...]:
 
 
 def new_members(account: Account) -> Mapping[str, Sequence[str]]:
-    """What a connection says that its vendor takes by now, see `checking.check_request`; an object, or its JSON."""
+    """Members, and values of them, that the vendor takes by now, as the connection says: an object, or its JSON."""
     return _parsed(account.extra.get("new_members")) or {}
 
 

@@ -95,19 +95,33 @@ def job_page(vendor: Vendor, page: Page, read: Callable[[httpx.Response, Any], L
 
 def is_listed(vendor: Vendor, job_id: str) -> Flow[bool]:
     """True if the vendor's list shows a job, or may: where it is not whole. False where there is no list."""
-    cursor: str | None = None
-    is_whole = True
     if vendor.listing is None:
         return False
-    for _ in range(MOST_PAGES - 1):
+    found, is_whole = yield from _followed(vendor, until=job_id)
+    return job_id in found or not is_whole
+
+
+def _followed(vendor: Vendor, *, until: str | None = None) -> Flow[tuple[dict[str, ListedJob], bool]]:
+    """The listed jobs by their ids, and whether these are all; those up to the page with a job, if it is given."""
+    found: dict[str, ListedJob] = {}
+    seen: set[str] = set()
+    cursor: str | None = None
+    is_whole = True
+    while True:
         page = yield from vendor.list_page(cursor)
-        if any(each.job.id == job_id for each in page.jobs):
-            return True
+        known = len(found)
+        for each in page.jobs:
+            found.setdefault(each.job.id, each)
         is_whole = is_whole and page.whole
         cursor = page.following
-        if cursor is None:
-            return not is_whole
-    return True
+        if cursor is None or until in found:
+            return found, is_whole
+        # A cursor that repeats, or a page of jobs without a new one, would never end.
+        if cursor in seen or (page.jobs and len(found) == known):
+            return found, False
+        seen.add(cursor)
+        if until is not None and len(seen) == MOST_PAGES - 1:
+            return found, False
 
 
 def listed(vendor: Vendor) -> Flow[list[ListedJob]]:
@@ -118,19 +132,8 @@ def listed(vendor: Vendor) -> Flow[list[ListedJob]]:
     """
     if vendor.listing is None:
         return [ListedJob(job) for job in (yield from vendor.list_jobs())]
-    found: dict[str, ListedJob] = {}
-    seen: set[str] = set()
-    cursor: str | None = None
-    while True:
-        page = yield from vendor.list_page(cursor)
-        known = len(found)
-        for each in page.jobs:
-            found.setdefault(each.job.id, each)
-        cursor = page.following
-        # A cursor that repeats, or a page of jobs without a new one, would never end.
-        if cursor is None or cursor in seen or (page.jobs and len(found) == known):
-            return list(found.values())
-        seen.add(cursor)
+    found, _ = yield from _followed(vendor)
+    return list(found.values())
 
 
 def all_jobs(vendor: Vendor) -> Flow[list[Job]]:

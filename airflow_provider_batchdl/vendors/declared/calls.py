@@ -95,6 +95,18 @@ class Pages(Part, frozen=True, kw_only=True, tag_field="kind", tag="pages"):
     first: int = 1
 
 
+class Offset(Part, frozen=True, kw_only=True, tag_field="kind", tag="offset"):
+    """Pages of a list by how many jobs come before them.
+
+    Args:
+        param: the query parameter that takes that number.
+        total: pointer to the number of jobs. Left out: a page without items is the last.
+    """
+
+    param: str = "offset"
+    total: str | None = None
+
+
 class Link(Part, frozen=True, kw_only=True, tag_field="kind", tag="link"):
     """Pages of a list by a link to the next one, which must be at the connection's origin.
 
@@ -130,7 +142,7 @@ class ListCall(Call, frozen=True, kw_only=True):
     """
 
     items: str
-    paging: Cursor | Pages | Link | Header | None = None
+    paging: Cursor | Pages | Offset | Link | Header | None = None
     newest_first: bool = False
     complete: bool = False
     active_only: bool = False

@@ -14,6 +14,7 @@ from airflow_provider_batchdl.vendors.declared.calls import (
     Header,
     Link,
     ListCall,
+    Offset,
     Pages,
     Pointers,
 )
@@ -112,6 +113,8 @@ def _list(call: ListCall) -> str:
         return f"{words}, next page by the cursor at {_at(paging.next)}{f' as {paging.param}' if paging.param else ''}"
     if isinstance(paging, Pages):
         return f"{words}, pages by their number as {paging.param}"
+    if isinstance(paging, Offset):
+        return f"{words}, pages by the jobs before them as {paging.param}"
     if isinstance(paging, Link):
         where = "the Link header" if paging.next is None else _at(paging.next)
         return f"{words}, next page by the link in {where}"

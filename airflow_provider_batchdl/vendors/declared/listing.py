@@ -12,7 +12,16 @@ import httpx
 
 from airflow_provider_batchdl.vendors import listing
 from airflow_provider_batchdl.vendors.declared.answers import need, read_job
-from airflow_provider_batchdl.vendors.declared.calls import Cursor, FindByKey, FindByTime, Header, Link, ListCall, Pages
+from airflow_provider_batchdl.vendors.declared.calls import (
+    Cursor,
+    FindByKey,
+    FindByTime,
+    Header,
+    Link,
+    ListCall,
+    Offset,
+    Pages,
+)
 from airflow_provider_batchdl.vendors.declared.pointers import find
 from airflow_provider_batchdl.vendors.declared.requests import request_of
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Page
@@ -78,6 +87,11 @@ def _following(
         last = None if paging.total is None else as_int(need(body, paging.total, "number of pages")) + paging.first - 1
         more = bool(items) and (last is None or number < last)
         return (str(number + 1) if more else None), last is None or number >= last or bool(items)
+    if isinstance(paging, Offset):
+        # By what the page has, and not by its limit: a server that gives less than it was asked for must lose no job.
+        end = int(cursor or 0) + len(items)
+        more = paging.total is None or end < as_int(need(body, paging.total, "number of jobs"))
+        return (str(end) if more and items else None), not more or paging.total is None or bool(items)
     if isinstance(paging, Header):
         text = response.headers.get(paging.name, "").strip()
         return (None if text in ("", "null") else as_cursor(text)), True

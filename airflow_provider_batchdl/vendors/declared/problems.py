@@ -17,6 +17,7 @@ from airflow_provider_batchdl.vendors.declared.calls import (
     Header,
     Link,
     ListCall,
+    Offset,
     Pages,
     Step,
 )
@@ -197,7 +198,7 @@ def _of_paging(call: ListCall) -> Iterator[str]:
         yield from of_pointers("list.paging.more", paging.more)
         if paging.param is None and "cursor" not in holes([call.json, call.params]):
             yield "list.paging: its cursor goes nowhere: name a param, or use {cursor}"
-    elif isinstance(paging, Pages):
+    elif isinstance(paging, Pages | Offset):
         yield from of_pointers("list.paging.total", paging.total)
     elif isinstance(paging, Link):
         yield from of_pointers("list.paging.next", paging.next)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_batchdl.exceptions import JobNotFoundError, ResultNotReadyError
 from airflow_provider_batchdl.jobs import Job
 from airflow_provider_batchdl.vendors.base import Flow, Submission
 from airflow_provider_batchdl.vendors.declared import answers, listing, requests
@@ -98,7 +99,16 @@ class Declared(DescribedResults):
         further: dict[str, Any] = {}
         for source in self.document.sources if self.has_results(job) else ():
             if source.call is not None:
-                answer = yield self.call("status", source.call, job_id)
+                try:
+                    answer = yield self.call("status", source.call, job_id)
+                except JobNotFoundError as error:  # the job is there: only its absence may cost another one
+                    raise ResultNotReadyError(
+                        f"{self.label} has the job, and no list of its files.",
+                        vendor=self.name,
+                        status=error.status,
+                        vendor_message=error.vendor_message,
+                        remedy="Retry the task; if it persists, correct the call in the document's [files].",
+                    ) from error
                 further[source.kind] = self.found("status", answer, source.call.at)
         if not further:
             return job

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from airflow_provider_batchdl.vendors.declared import Declared
+from airflow_provider_batchdl.vendors.listing import is_listed
 from tests.vendors.declared.documents import SMALLEST, answer, changed, drive, vendor_of
 
 
@@ -54,6 +55,23 @@ def test_pages_by_number() -> None:
     assert asked(acme, *answers) == (["1", "2"], [{"page": "1"}, {"page": "2"}])
     acme = lister({"kind": "pages", "param": "p", "first": 0})
     assert asked(acme, answer(page(1)), answer(page())) == (["1"], [{"p": "0"}, {"p": "1"}])
+
+
+def test_pages_by_what_comes_before_them() -> None:
+    acme = lister({"kind": "offset", "total": "/total"}, params={"limit": "3"})
+    answers = [answer(page(1, 2, total=3)), answer(page(3, total=3))]  # the server's own limit is two
+    assert asked(acme, *answers) == (["1", "2", "3"], [{"limit": "3"}, {"limit": "3", "offset": "2"}])
+    acme = lister({"kind": "offset", "param": "skip"})
+    assert asked(acme, answer(page(1)), answer(page())) == (["1"], [{}, {"skip": "1"}])
+    found, _ = drive(lister({"kind": "offset", "total": "/total"}).list_page("1"), [answer(page(total=3))])
+    assert (found.following, found.whole) == (None, False)
+
+
+def test_a_job_is_not_looked_for_on_the_same_page_again_and_again() -> None:
+    """As of an API that ignores the parameter that the document names."""
+    acme = lister({"kind": "pages"})
+    assert drive(is_listed(acme, "7"), [answer(page(1, 2))] * 2)[0] is True
+    assert drive(is_listed(acme, "2"), [answer(page(1, 2))])[0] is True
 
 
 def test_a_page_without_news_is_the_last() -> None:

@@ -8,7 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_provider_batchdl.exceptions import InvalidConnectionError, InvalidRequestError, UnexpectedResponseError
+from airflow_provider_batchdl.exceptions import (
+    InvalidConnectionError,
+    InvalidRequestError,
+    JobNotFoundError,
+    ResultNotReadyError,
+    UnexpectedResponseError,
+)
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.testing import check_vendor
 from airflow_provider_batchdl.vendors.account import Account
@@ -141,6 +147,22 @@ def test_files_from_another_answer() -> None:
     assert job.files == (ResultFile("a.csv", size=3), ResultFile("b.csv"))
     job, requests = drive(acme.get_job("7"), [answer({"id": 7, "status": "busy"})])
     assert job.files == ()
+
+
+def test_a_job_whose_files_are_not_found_is_there() -> None:
+    """As one that is gone, the next try would pay for another."""
+    files = {"call": {"path": "/batches/{job.id}/files"}, "items": "/files", "id": "/name", "path": "/f/{file.id}"}
+    acme = vendor_of(changed(files=files))
+    flow = acme.get_job("7")
+    next(flow)
+    flow.send(answer({"id": 7, "status": "done"}))
+    with pytest.raises(ResultNotReadyError, match="has the job, and no list of its files") as caught:
+        flow.throw(JobNotFoundError("The status request was refused: Not Found.", status=404))
+    assert caught.value.retryable
+    flow = acme.get_job("7")
+    next(flow)
+    with pytest.raises(JobNotFoundError):
+        flow.throw(JobNotFoundError("The status request was refused: Not Found.", status=404))
 
 
 def test_partial_results_by_word() -> None:
