@@ -22,6 +22,7 @@ from airflow_provider_batchdl.jobs import JobState
 from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, kind_of, words_of
 from airflow_provider_batchdl.vendors.reading import as_word, parsed, unwrapped
 from airflow_provider_batchdl.vendors.refusals import (
+    enclosed_error,
     is_bare_error,
     is_bare_job,
     kind_by_words,
@@ -248,13 +249,15 @@ class Answers(ABC):
             BatchDlError: it is an error object; typed as the same body would be as a refusal.
         """
         found = unwrapped(dict(members), self.id_member)
-        word = found.get("current_status") or found.get("status")
+        word = found.get("current_status") or found.get("status") or found.get("state")
         state = self.known_state(word)
         # Another word may be data, where there is an id beside it.
         early = state is None and "id" not in found and isinstance(word, str) and says_not_yet(word)
         if (early or state not in (None, JobState.SUCCEEDED)) and is_bare_job(found):
             raise self.not_ready(job_id, str(word))
         if not is_bare_error(found):
+            found = enclosed_error(found)
+        if not found:
             return
         kind = self.kind_within("download", job_id, found) or (UnexpectedResponseError if only_tells(found) else None)
         if kind is None:

@@ -23,18 +23,27 @@ _NO_CREDITS = (
     "insufficient fund",
 )
 # fmt: off
+# Names of members, squeezed: small letters, no "_", "-" or ".".
 _OF_ERRORS = frozenset({
-    "error", "errors", "error_code", "error_message", "error_msg", "error_description", "message", "msg", "code",
-    "errormessage", "errortype", "fault", "odata.error", "exception", "trace", "stacktrace", "file", "line", "__type",
-    "status", "statuscode", "title", "type", "detail", "details", "instance", "success", "ok", "data", "result",
-    "quota_limit", "quota_usage", "request_id", "requestid", "timestamp", "path",
+    "error", "errors", "errorcode", "errormessage", "errormsg", "errordescription", "message", "msg", "code",
+    "errortype", "fault", "odataerror", "exception", "trace", "stacktrace", "file", "line", "type",
+    "status", "statuscode", "title", "detail", "details", "instance", "success", "ok", "data", "result",
+    "quotalimit", "quotausage", "requestid", "timestamp", "path",
+    # What frameworks and gateways put beside them.
+    "errorid", "errorlink", "errorcauses", "errorsummary", "errorsubcode", "erroruri", "erroruser", "errorname",
+    "statustext", "statusmessage", "httpstatus", "httpcode", "httpstatuscode", "responsecode", "reason", "reasons",
+    "hint", "description", "severity", "domain", "innererror", "correlationid", "traceid", "spanid", "supportid",
+    "incidentid", "eventid", "refid", "referenceid", "rayid", "documentationurl", "docurl", "docs", "help", "helpurl",
+    "moreinfo", "retryafter", "jsonrpc", "apiversion", "method", "fbtraceid", "service", "param", "developermessage",
+    "usermessage", "debug", "cause",
 })
-_WORDS = ("detail", "message", "msg", "error_message", "errormessage", "error_msg")
-_FLAGS = ("error", "errors", "error_code", "fault", "odata.error", "errormessage")
+_WORDS = ("detail", "message", "msg", "error_message", "errormessage", "error_msg", "reason")
+_FLAGS = ("error", "errors", "error_code", "errorcode", "fault", "odata.error", "errormessage")
+_NUMBERS = ("status", "code", "error_code", "errorcode", "statuscode", "status_code")
 _OF_JOBS = frozenset({
-    "id", "job_id", "process_id", "filename", "current_status", "progress", "list", "files", "scope", "request",
-    "created_at", "updated_at", "last_updated", "request_date", "requested_at", "start_date", "end_date",
-    "completion_date", "report_type", "output_format", "property_ids", "callback_url",
+    "id", "jobid", "processid", "filename", "currentstatus", "progress", "list", "files", "scope", "request", "state",
+    "createdat", "updatedat", "lastupdated", "requestdate", "requestedat", "startdate", "enddate",
+    "completiondate", "reporttype", "outputformat", "propertyids", "callbackurl",
 })
 # fmt: on
 # Words for a result that does not exist yet, where the vendor documents none.
@@ -87,7 +96,7 @@ def status_within(body: object) -> int | None:
     )
     if by_words is not None or not _is_error(body):
         return by_words
-    numbers = (_status(body.get(name)) for name in ("status", "code", "error_code", "statuscode"))
+    numbers = (_status(body.get(name)) for name in _NUMBERS)
     return next(filter(None, numbers), int(HTTPStatus.BAD_REQUEST))
 
 
@@ -95,7 +104,14 @@ def is_bare_error(body: Mapping[str, Any]) -> bool:
     """True if a JSON object has only members that errors have, one of text among them, and no rows: no data has."""
     body = lowered(body)
     named = any(name in body for name in (*_WORDS, *_FLAGS, "title", "success", "ok")) or _says_failed(body)
-    return (set(body) <= _OF_ERRORS and named and not _has_rows(body)) or _is_problem(body)
+    return (_has_only(body, _OF_ERRORS) and (named or _has_number(body)) and not _has_rows(body)) or _is_problem(body)
+
+
+def enclosed_error(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The error in an object that holds nothing else, as ``{"meta": {"code": 500, ...}}`` does; empty for none."""
+    members = [value for value in body.values() if value is not None]
+    inner = members[0] if len(members) == 1 and isinstance(members[0], dict) else {}
+    return inner if is_bare_error(inner) and _is_error(lowered(inner)) else {}
 
 
 def only_tells(body: Mapping[str, Any]) -> bool:
@@ -115,7 +131,17 @@ def _has_rows(body: Mapping[str, Any]) -> bool:
 
 def is_bare_job(body: Mapping[str, Any]) -> bool:
     """True if a JSON object has only members that a job's status has."""
-    return set(lowered(body)) <= _OF_ERRORS | _OF_JOBS
+    return _has_only(body, _OF_ERRORS | _OF_JOBS)
+
+
+def _has_only(body: Mapping[str, Any], names: frozenset[str]) -> bool:
+    """True if all members that are not null have one of the squeezed ``names``."""
+    return all(value is None or re.sub("[^a-z]", "", name.lower()) in names for name, value in body.items())
+
+
+def _has_number(body: Mapping[str, Any]) -> bool:
+    """True if an object says the HTTP status of an error."""
+    return any(_status(body.get(name)) for name in _NUMBERS)
 
 
 def lowered(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,7 +151,7 @@ def lowered(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_error(body: Mapping[str, Any]) -> bool:
     named = any(body.get(name) for name in _FLAGS) or any(body.get(name) is False for name in ("success", "ok"))
-    return named or _says_failed(body) or _is_problem(body)
+    return named or _says_failed(body) or _is_problem(body) or _has_number(body)
 
 
 def _says_failed(body: Mapping[str, Any]) -> bool:

@@ -23,12 +23,28 @@ _PAGE = re.compile(
     _PROLOGUE + rb"<(?:!doctype\s+html\b|html(?=[\s>])|head(?:\s[^>]*)?>\s*<|body(?:\s[^>]*)?>\s*[^\s,;\t|]"
     rb"|(?:title|h1|center)(?:\s[^>]*)?>[^,;\t|]{0,200}?<"
     rb"|(?:h[2-6]|p|pre|div|br)(?:\s[^>]*)?>[^,;\t|<][^\r\n<]{0,200}<|div(?:\s[^>]*)?>\s*<"
-    rb"|br\s*/?>\s*<|(?:meta|link|script)\s|(?:script|style|noscript)>\s*[^\s,;\t|<][^\r\n]{0,200}[^\s\w])"
+    rb"|br\s*/?>\s*<|(?:meta|link|script|iframe|img|font|a\s+href|form\s[^>]*action)[\s=]"
+    rb"|(?:b|strong|em|span|label)(?:\s[^>]*)?>[^,;\t|<][^\r\n<]{0,200}</\w+>(?!\s*[,;\t|])"
+    rb"|(?:ul|ol|table)(?:\s[^>]*)?>\s*<(?:li|tr|thead|tbody|caption)[\s>]"
+    rb"|(?:script|style|noscript)>\s*[^\s,;\t|<][^\r\n]{0,200}[^\s\w])"
 )
 # What S3, Azure, Google and those who speak their languages answer with; a report may have such a root, without these.
 _STORE_ERROR = re.compile(
     _PROLOGUE + rb"(?:<\w+:envelope\b[^>]*>\s*(?:<\w+:header\s*/>\s*)?<\w+:body>\s*|<response>\s*<errors>\s*)?"
     rb"<(?:\w+:)?(?:error|errorresponse|fault)(?:\s[^>]*)?>\s*<.{0,200}?(?:code|message|string)(?:\s[^>]*)?>[^<]*</"
+)
+# The same in a few words of text, or as a map of a framework's.
+_SHORT_ERROR = re.compile(
+    _PROLOGUE + rb"<(?:(error|fault|exception|message)(?:\s[^>]*)?>[^<]*[a-z]\s+[a-z][^<]*</\1>\s*\Z"
+    rb"|map>\s*<(?:timestamp|status|error|message|code)>)"
+)
+# What gateways, routers and frameworks say without any mark-up, as the whole file.
+_PLAIN_ERROR = re.compile(
+    rb"(?i)\s*+(?:(?:http\s+)?(?:error:?\s+)?(?:[45]\d\d[\s:-]+)?(?:bad request|unauthorized|forbidden|access denied"
+    rb"|(?:page |file )?not found|method not allowed|too many requests|internal server error|not implemented"
+    rb"|bad gateway|service (?:temporarily )?unavailable|gateway time-?out)|rbac: access denied|no healthy upstream"
+    rb"|upstream (?:connect error|request timeout)[^\r\n]{0,300}|stream timeout|error code: \d{3,4}"
+    rb"|default backend - 404)[.!]?\s*\Z"
 )
 # The browsers' names for text of two or four bytes a character.
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
@@ -42,7 +58,7 @@ def refuse_page(head: bytes) -> None:
     start = _unpacked(head[:HEAD], HEAD).removeprefix(BOM)
     if start.startswith(_WIDE):
         start = start.decode("utf-16", "replace").encode("utf-8", "replace")
-    if _PAGE.match(start) or _STORE_ERROR.match(start):
+    if any(kind.match(start) for kind in (_PAGE, _STORE_ERROR, _SHORT_ERROR, _PLAIN_ERROR)):
         raise UnexpectedResponseError(
             "The download is an HTML page or an error message of the store (an error or login page?), no result."
         )

@@ -47,6 +47,20 @@ PAGES = [
     b"<m:error xmlns:m='x'><m:code/><m:message xml:lang='en'>no such thing</m:message></m:error>",
     b"<am:fault xmlns:am='x'><am:code>900901</am:code><am:type>Status report</am:type></am:fault>",
     b"<Response><Errors><Error><Code>x</Code><Message>gone</Message></Error></Errors></Response>",
+    b"<?xml version='1.0'?>\n<Error>Job not found</Error>\n",
+    b"<Map><timestamp>1</timestamp><status>404</status></Map>",
+    b'<a href="https://example.com/login">Found</a>.\n\n',
+    b"<form method=post action='/login'><input name=u></form>",
+    b"<b>Fatal error</b>: Uncaught Exception in /srv/export.php:3",
+    b"<span class=x>Not found</span>",
+    b"<table border=1><tr><td>Access denied</td></tr></table>",
+    b"<iframe src='/login'></iframe>",
+    b"Not Found",
+    b"404 page not found\n",
+    b"HTTP Error 503: Service Unavailable",
+    b"no healthy upstream",
+    b"upstream connect error or disconnect/reset before headers. reset reason: overflow",
+    b"error code: 1020",
 ]
 NO_PAGES = [
     b"",
@@ -73,6 +87,14 @@ NO_PAGES = [
     b"<soap:Envelope xmlns:soap='x'><soap:Body><rows><code>5</code></rows></soap:Body></soap:Envelope>",
     b"<response><rows><error><code>5</code></error></rows></response>",
     b"<m:errors xmlns:m='x'/>",
+    b"<b>name</b>,<i>city</i>\n1,2\n",
+    b"<b>\n<span>\n",
+    b"<table><row>5</row></table>",
+    b"<form>,<iframe>\n1,2\n",
+    b"<message>5</message>",
+    b"Not Found\n1\n",
+    b"error code: 1020,1021\n",
+    b"email not found\n",
 ]
 
 
