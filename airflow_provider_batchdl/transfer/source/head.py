@@ -31,6 +31,8 @@ _ONCE = frozenset({
 })  # fmt: skip
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]+"')
+# Of any unit, and as servers misspell it.
+_ANY_RANGE = re.compile(r"(?:[a-z]+[ =:]+)?([0-9]{1,19}) *- *([0-9]{1,19}) */ *([0-9]{1,19}|\*)", re.IGNORECASE)
 _CONTENT_RANGE = re.compile(r"bytes +(?:([0-9]{1,19})-([0-9]{1,19})|\*)/([0-9]{1,19}|\*)", re.IGNORECASE)
 
 
@@ -98,7 +100,7 @@ class ResponseHead:
         strong = etag if _STRONG_ETAG.fullmatch(etag) else None
         total = None if self.status == 206 else self.framing.length
         if self.status in (200, 206) and self.content_range is not None:
-            total = self.content_range.total
+            total = self.content_range.total or total
         return Identity(strong or (modified if self._modified_is_strong else None), total, modified, self.codings)
 
     @property
@@ -120,14 +122,16 @@ class ResponseHead:
     def is_whole(self) -> bool:
         """True if the body is the whole file: a 200, or a 206 with all of its bytes (RFC 9110, section 15.3.7).
 
-        A 200 may have a ``Content-Range``, too, which has no meaning there, but may say that it is a part.
+        A 200 may have a ``Content-Range``, too, which has no meaning there (RFC 9110, section 14.4), unless it says, in
+        whatever unit, that there is more.
         """
-        if self.status == 200 and "content-range" not in self.headers:
-            return True
-        found = self.content_range
+        found, length = self.content_range, self.framing.length
+        if self.status == 200 and (found is None or None in (found.start, found.total)):
+            part = _ANY_RANGE.fullmatch(self.headers.get("content-range", ""))
+            return part is None or (int(part[1]) == 0 and (part[3] == "*" or int(part[2]) + 1 >= int(part[3])))
         if self.status not in (200, 206) or found is None or self.is_multipart:
             return False
-        return found.start == 0 and found.end == found.total and self.framing.length in (None, found.total)
+        return found.start == 0 and found.end == found.total and length in (None, found.total)
 
     @property
     def is_multipart(self) -> bool:
