@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from time import sleep
+from time import monotonic, sleep
 from typing import TypeVar
 
 from urllib3.exceptions import ConnectTimeoutError
@@ -19,7 +19,12 @@ from airflow_provider_batchdl.exceptions import (
     ResultExpiredError,
     VendorUnavailableError,
 )
-from airflow_provider_batchdl.transfer.source.stream import InterruptedTransferError, StalledTransferError
+from airflow_provider_batchdl.transfer.source.stream import (
+    RATE_WINDOW,
+    SLOWEST,
+    InterruptedTransferError,
+    StalledTransferError,
+)
 
 TRY_AGAIN = (InterruptedTransferError, RateLimitedError, ResultExpiredError, VendorUnavailableError)
 FAILURES_WITHOUT_PROGRESS = 5
@@ -30,6 +35,9 @@ T = TypeVar("T")
 class RetryBudget:
     """Count consecutive failures of a transfer; any progress resets the count.
 
+    A transfer that is interrupted again and again must be as fast as a single response: of minutes with less than
+    `SLOWEST`, there may be as many in a row as failures. Else a byte for each connection would be progress for ever.
+
     Args:
         vendor: the vendor's name, for the metrics.
         reached: the byte from which progress counts.
@@ -39,6 +47,8 @@ class RetryBudget:
         self._vendor = vendor
         self._reached = reached
         self._failures = 0
+        self._slow_minutes = 0
+        self._window = monotonic(), reached
 
     def run(
         self,
@@ -70,10 +80,20 @@ class RetryBudget:
     def _delay(self, error: BatchDlError, reached: int) -> float:
         self._failures = 1 if reached > self._reached else self._failures + 1
         self._reached = max(reached, self._reached)
-        if self._failures >= FAILURES_WITHOUT_PROGRESS or (error.retry_after or 0.0) > LONGEST_WAIT:
+        failures = max(self._failures, self._count_slow_minutes())
+        if failures >= FAILURES_WITHOUT_PROGRESS or (error.retry_after or 0.0) > LONGEST_WAIT:
             raise error
         emit_retry(self._vendor, "download", reason(error))
         return backoff(self._failures - 1, error.retry_after)
+
+    def _count_slow_minutes(self) -> int:
+        began, before = self._window
+        elapsed = monotonic() - began
+        if elapsed > RATE_WINDOW:
+            is_slow = self._reached - before < SLOWEST * elapsed
+            self._slow_minutes = self._slow_minutes + 1 if is_slow else 0
+            self._window = monotonic(), self._reached
+        return self._slow_minutes
 
 
 def reason(error: BatchDlError) -> Reason:
