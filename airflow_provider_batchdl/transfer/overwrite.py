@@ -35,6 +35,8 @@ def refuse_unusable(place: Destination) -> None:
     path = local_path(place.fs, place.path)
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 a path of the file system's
+    except UnicodeEncodeError as error:
+        raise destination_error(place.uri, "write", error) from None
     except (OSError, ValueError):
         return  # nothing is there, or the sink raises what is wrong
     if place.is_folder:

@@ -169,6 +169,11 @@ _BY_TYPE = {
     "PartialCredentialsError": _Known(_CREDENTIALS, "a part of the credentials is missing"),
     **dict.fromkeys(("GoogleAuthError", "ClientAuthenticationError", "PermissionError"), _Known(_CREDENTIALS)),
     **dict.fromkeys(("ParamValidationError", "FileNotFoundError"), _Known(_BUCKET)),
+    "UnicodeEncodeError": _Known(
+        "Give the worker a locale with UTF-8 (LC_ALL=C.UTF-8), or name the destination in ASCII.",
+        "the worker's locale has not all letters of the name",
+        final=True,
+    ),
 }
 _ELSE = "See the store's message and correct the destination or its connection."
 
@@ -206,7 +211,7 @@ def destination_error(uri: str, doing: str, error: BaseException) -> Destination
     return DestinationError(
         f"{clean(uri)}: cannot {doing}: {f'{reason} ({why})' if reason else why}.",
         remedy=remedy,
-        retryable=not any(each.final for each in (by_code, by_status, by_errno) if each),
+        retryable=not any(each.final for each in (by_code, by_status, by_errno, by_type) if each),
     )
 
 

@@ -13,6 +13,7 @@ log = get_logger(__name__)
 
 FLUSH_EVERY = 8 << 20
 """Bytes after which `start_flush` is worth a call."""
+_NO_FSYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 
 
@@ -33,6 +34,21 @@ def check_space(folder: str, wanted: int) -> None:
     if space.f_blocks and space.f_bavail * space.f_frsize < wanted:
         free = space.f_bavail * space.f_frsize
         raise OSError(errno.ENOSPC, f"{wanted} bytes are needed, {free} are free")
+
+
+def flush(fd: int) -> bool:
+    """Flush a file to the disk. False where its file system has no such call (some shared folders and FUSE mounts).
+
+    Raises:
+        OSError: the disk refused.
+    """
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in _NO_FSYNC:
+            raise
+        return False
+    return True
 
 
 def start_flush(fd: int, start: int, end: int) -> int:

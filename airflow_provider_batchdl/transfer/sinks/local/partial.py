@@ -18,6 +18,7 @@ import re
 import secrets
 import stat
 
+from airflow_provider_batchdl.transfer.sinks.local.fs import check_space
 from airflow_provider_batchdl.transfer.state import WORK_FOLDER
 
 _FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -96,6 +97,19 @@ def remove_unused(folder: str, name: str, key: str | None) -> None:
     """
     for path in find(folder, key=key, name=name):
         remove_if_unused(path)
+
+
+def check_room(folder: str, name: str, key: str | None, wanted: int) -> None:
+    """Check the space for so many bytes of the file `name`; what killed tries left of it is removed if it is needed.
+
+    Raises:
+        OSError: `ENOSPC`, fewer are free.
+    """
+    try:
+        check_space(folder, wanted)
+    except OSError:
+        remove_unused(folder, name, key)
+        check_space(folder, wanted)
 
 
 def lock(path: str) -> int | None:

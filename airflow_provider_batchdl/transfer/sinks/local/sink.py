@@ -84,7 +84,7 @@ class LocalSink(ScatteredSink):
             raise special_file(uri)
         try:
             self._open(keep_bytes=keep_bytes, expected_bytes=expected_bytes)
-        except OSError as error:
+        except (OSError, UnicodeEncodeError) as error:
             self.discard()
             raise destination_error(uri, "create the file", error) from error
 
@@ -100,8 +100,6 @@ class LocalSink(ScatteredSink):
         return None
 
     def _open_once(self, *, keep_bytes: bool, expected_bytes: int | None) -> None:
-        if expected_bytes is not None and expected_bytes >= WORTH_RESUMING:
-            fs.check_space(self._folder, expected_bytes)
         self._work_folder = partial.make_work_folder(self._folder)
         if self._key is not None:
             path = partial.path_of(self._work_folder, self._name, self._key)
@@ -114,6 +112,8 @@ class LocalSink(ScatteredSink):
                         os.ftruncate(self._fd, 0)
         if self._fd is None:
             self._temporary, self._fd = partial.create(self._work_folder, self._name)
+        if expected_bytes is not None and expected_bytes >= WORTH_RESUMING:
+            partial.check_room(self._work_folder, self._name, self._key, expected_bytes)
 
     def resume(self) -> bool:
         """Keep the bytes of an earlier try, as far as its record vouches for them. Returns whether there are any."""
@@ -164,9 +164,9 @@ class LocalSink(ScatteredSink):
                 view = view[count:]
             if self.written - self._flushed >= fs.FLUSH_EVERY:
                 self._flushed = fs.start_flush(fd, self._flushed, self.written)
-            if self.partial_record is not None and self.written - self.partial_record.durable >= SYNC_EVERY:
-                os.fsync(fd)
-                self.partial_record = self._store(replace(self.partial_record, durable=self.written))
+            record = self.partial_record
+            if record is not None and self.written - record.durable >= SYNC_EVERY and fs.flush(fd):
+                self.partial_record = self._store(replace(record, durable=self.written))
 
     def reorder_buffer(self) -> FileReorderBuffer:
         """The buffer by which several threads write at any offset; call `record_progress` for what they wrote."""
@@ -180,8 +180,7 @@ class LocalSink(ScatteredSink):
             os.lseek(fd, at, os.SEEK_SET)
             if self.partial_record is not None:
                 durable = self.partial_record.durable
-                if at - durable >= SYNC_EVERY:
-                    os.fsync(fd)
+                if at - durable >= SYNC_EVERY and fs.flush(fd):
                     durable = at
                 self.partial_record = self._store(replace(self.partial_record, landed=landed, durable=durable))
 
@@ -207,7 +206,7 @@ class LocalSink(ScatteredSink):
         """Flush to the disk; only the rename is left. The lock is held, unless descriptors may run out."""
         fd = self._descriptor()
         with self._failing("flush"):
-            os.fsync(fd)
+            fs.flush(fd)
             self._finalized = os.fstat(fd)
             limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
             if 0 < limit // 2 <= fd:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import resource
@@ -227,3 +228,44 @@ def test_bytes_are_forced_to_the_disk_now_and_then(tmp_path: Path, monkeypatch: 
     assert once_more is not None
     assert once_more.written == 2 * MIB + 5
     once_more.discard()
+
+
+@pytest.mark.parametrize("leftover", ["own", "other job", "alive"])
+def test_what_killed_tries_left_of_the_target_is_not_in_its_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leftover: str
+) -> None:
+    """A disk of 3 MiB, of which a killed try of the same target, which nobody resumes, has two."""
+
+    def space(path: str) -> os.statvfs_result:
+        used = sum(each.stat().st_size for each in tmp_path.rglob("*") if each.is_file())
+        return os.statvfs_result((MIB, 1, 3 * MIB, 3 * MIB - used, 3 * MIB - used, 9, 9, 9, 0, 255))
+
+    target = str(tmp_path / "x.csv")
+    dead = LocalSink(target, target, key=KEY if leftover == "own" else OTHER)
+    dead.write(bytes(2 * MIB))
+    if leftover != "alive":
+        dead._close()
+    monkeypatch.setattr(os, "statvfs", space)
+    if leftover == "alive":
+        with pytest.raises(DestinationError, match="2097152 bytes are needed"):
+            LocalSink(target, target, key=KEY, expected_bytes=2 * MIB)
+        dead.publish()
+        return
+    sink = LocalSink(target, target, key=KEY, expected_bytes=2 * MIB)
+    sink.write(bytes(2 * MIB))
+    sink.publish()
+    assert left_in(tmp_path) == ["x.csv"]
+
+
+def test_bytes_that_could_not_be_flushed_are_not_trusted_after_a_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_module, "SYNC_EVERY", MIB)
+
+    def refuse(fd: int) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    begun(tmp_path / "x.csv", bytes(2 * MIB)).suspend()
+    monkeypatch.setattr(state, "boot_id", lambda: "another")
+    assert kept(tmp_path / "x.csv") is None

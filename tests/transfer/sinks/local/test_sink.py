@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -230,3 +232,50 @@ def test_a_pipe_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
         sink.publish()
     assert target.is_fifo()
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize(
+    "number", [errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EIO, errno.ENOSPC, errno.EDQUOT]
+)
+def test_a_file_system_without_fsync(fs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Folders that a virtual machine shares, and some of FUSE, have no such call. What a disk refuses is an error."""
+
+    def refuse(fd: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    sink = opened(fs, tmp_path / "x")
+    sink.write(b"1")
+    if number in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+        sink.publish()
+        assert everything(tmp_path) == ["x"]
+    else:
+        with pytest.raises(DestinationError, match="cannot flush"):
+            sink.publish()
+        assert everything(tmp_path) == []
+
+
+IN_ASCII = """
+import sys
+import fsspec
+from airflow_provider_batchdl.exceptions import DestinationError
+from airflow_provider_batchdl.transfer.destination import Destination
+from airflow_provider_batchdl.transfer.overwrite import refuse_unusable
+from airflow_provider_batchdl.transfer.sinks.factory import open_sink
+fs, path = fsspec.filesystem("file"), sys.argv[1] + "/\\u043e\\u0442\\u0447\\u0451\\u0442.csv"
+for step in (lambda: open_sink(fs, path, path), lambda: refuse_unusable(Destination(fs, path, path))):
+    try:
+        step()
+    except DestinationError as error:
+        print(error.retryable, "locale" in error.message, "UTF-8" in error.remedy)
+"""
+
+
+def test_a_worker_whose_locale_lacks_the_letters_of_a_name(tmp_path: Path) -> None:
+    plain = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {**plain, "LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", IN_ASCII, tmp_path], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["False True True"] * 2, done.stderr
+    assert everything(tmp_path) == []
