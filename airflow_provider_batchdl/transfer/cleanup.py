@@ -145,7 +145,7 @@ def _uploads(fs: Any, path: str, before: datetime) -> Iterator[_Leftover]:
     while page.get("IsTruncated"):
         page = fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=folder, **after)
         for upload in page.get("Uploads", []):
-            if upload["Initiated"] < before:
+            if "Initiated" in upload and upload["Initiated"] < before:  # some stores do not say when
                 yield f"{bucket}/{upload['Key']}", partial(_abort, fs, bucket, upload["Key"], upload["UploadId"])
         after = {"KeyMarker": page.get("NextKeyMarker", ""), "UploadIdMarker": page.get("NextUploadIdMarker", "")}
 

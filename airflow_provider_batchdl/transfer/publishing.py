@@ -21,7 +21,7 @@ from airflow_provider_batchdl.transfer.sinks.errors import clean
 from airflow_provider_batchdl.transfer.sinks.stores import is_local, local_path
 
 if TYPE_CHECKING:
-    from airflow_provider_batchdl.jobs import Landing
+    from airflow_provider_batchdl.jobs import LandedFile, Landing
     from airflow_provider_batchdl.transfer.destination import Destination
 
 log = get_logger(__name__)
@@ -29,6 +29,8 @@ log = get_logger(__name__)
 LONGEST_WAIT = 600.0
 """Seconds: publishing is a few renames for each file, whose bytes are on the disk by then."""
 _POLL = 0.02
+LOOK_AGAIN = (0.5, 1.0, 2.0)
+"""Seconds before an object that is not the published one is checked again: some stores show the last for a while."""
 
 
 @contextmanager
@@ -104,20 +106,31 @@ def check_published(place: Destination, landing: Landing, etags: Sequence[str | 
     if not any(etags):
         return
     given = dict(zip((file.uri for file in landing.files), etags, strict=True))
+    other = _other(place, landing, given)
+    for seconds in LOOK_AGAIN:
+        if other is not None:
+            sleep(seconds)
+            other = _other(place, landing, given)
+    if other is None:
+        return
+    remove(place.manifest(), "remove the manifest of a result that was replaced in the meantime")
+    raise DestinationError(
+        f"{clean(other.uri)}: another process has replaced it while the result was being published.",
+        remedy="Retry the task; give each task and each mapped instance a destination of its own.",
+    )
+
+
+def _other(place: Destination, landing: Landing, given: Mapping[str, str | None]) -> LandedFile | None:
+    """A file in whose place the store shows another; None for none, or where it cannot be asked."""
     try:
         there = [(file, object_info(each.fs, each.path) or {}) for each, file in own_files(place, landing)]
     except Exception as error:  # noqa: BLE001  write-only credentials, for one
         log.info("Cannot check what was published at %s: %s", place.uri, type(error).__name__)
-        return
+        return None
     same = {file.uri for file, info in there if _etag(info) == given[file.uri]}
-    for file, info in there:
-        # Where no file has the ETag that it was given, the store has others for reading.
-        if info.get("size") != file.bytes or (same and file.uri not in same):
-            remove(place.manifest(), "remove the manifest of a result that was replaced in the meantime")
-            raise DestinationError(
-                f"{clean(file.uri)}: another process has replaced it while the result was being published.",
-                remedy="Retry the task; give each task and each mapped instance a destination of its own.",
-            )
+    # Where no file has the ETag that it was given, the store has others for reading.
+    others = (file for file, info in there if info.get("size") != file.bytes or (same and file.uri not in same))
+    return next(others, None)
 
 
 def _etag(info: Mapping[str, Any]) -> str:

@@ -12,7 +12,9 @@ import pytest
 from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, ResultSpec
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.jobs import Landing
+from airflow_provider_batchdl.transfer import publishing
 from airflow_provider_batchdl.transfer.job_download import Destination, download
+from airflow_provider_batchdl.transfer.overwrite import object_info
 from airflow_provider_batchdl.transfer.sinks.s3.sink import S3Sink
 from tests.support.mortal_store import Killed
 from tests.support.s3_bucket import Bucket, fresh_bucket
@@ -168,6 +170,26 @@ def test_a_result_that_was_replaced_while_it_was_published_has_no_manifest(
         file.sha256 for file in landing.files
     ]
     assert json.loads(bucket.read("x_manifest.json"))["job_id"] == first.id
+
+
+def test_a_store_that_shows_the_last_object_for_a_while_is_none_that_replaces(
+    emulator: Emulator, client_for: ClientFor, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Swift does after an overwrite: a HEAD right after it may be answered by a node that has the last one still."""
+    place = Destination(bucket.fs, f"{bucket.name}/x.jsonl", f"s3://conn@{bucket.name}/x.jsonl")
+    client = client_for("batchcom")
+    download(client, export(emulator, 2).id, place)
+    first = f"{bucket.name}/x-part-0001.jsonl"
+    stale, waits = object_info(bucket.fs, first), list[float]()
+
+    def info(fs: Any, path: str) -> Any:
+        return stale if path == first and len(waits) < 2 else object_info(fs, path)
+
+    monkeypatch.setattr(publishing, "object_info", info)
+    monkeypatch.setattr(publishing, "sleep", waits.append)
+    second = export(emulator, 2)
+    download(client, second.id, place)
+    assert json.loads(bucket.read("x_manifest.json"))["job_id"] == second.id
 
 
 def test_a_store_whose_etags_are_others_when_they_are_read_is_none_that_replaces(

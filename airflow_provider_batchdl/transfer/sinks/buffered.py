@@ -7,14 +7,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, Self, TypeVar
+from weakref import WeakSet
 
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, ended
 
 WORTH_KEEPING = 64 << 10
 """Bytes of a chunk that is held as it is; smaller ones are gathered, since each costs a trip to the socket."""
+MOST_HELD = 16 << 20
+"""Bytes that finalized sinks may hold in memory together: a result may have thousands of small parts."""
 GATHERED = 512 << 10
 """Bytes to which they are gathered."""
+
+
+_holding: WeakSet[BlockSink[Any]] = WeakSet()
 
 
 class Block:
@@ -155,6 +161,14 @@ class BlockSink(Generic[B], ABC):
         self._open_buffer()
         self.discard()
         self._begin()
+
+    def _may_hold(self, most: int) -> bool:
+        """True if the sink, which is finalized, may hold its bytes in memory until `publish`: `most` at most."""
+        held = sum(sink.written for sink in tuple(_holding) if sink._finalized)
+        if self.written > most or held + self.written > MOST_HELD:
+            return False
+        _holding.add(self)
+        return True
 
     def _open_buffer(self) -> B:
         if self._buffer is None or self._finalized:

@@ -82,11 +82,11 @@ class AzureSink(BlockSink[Block]):
     def finalize(self) -> None:
         """Send the rest and wait for all blocks; only the commit is left.
 
-        A blob of at most `SMALL` bytes stays in memory for its single request.
+        A blob of at most `SMALL` bytes stays in memory for its single request, unless too many do.
         """
         buffer = self._open_buffer()
         self._finalized = True
-        if self.written > SMALL:
+        if not self._may_hold(SMALL):
             self._guard("upload", self._send_last, buffer)
 
     def publish(self) -> str | None:

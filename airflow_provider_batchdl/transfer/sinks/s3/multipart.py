@@ -257,7 +257,8 @@ def earlier_uploads(target: S3Object, upload_id: str) -> list[str]:
     except Exception as error:  # noqa: BLE001  every store raises its own kinds; most keys may not list uploads
         log.debug("Could not list unfinished uploads: %s", type(error).__name__)
         return []
-    begun = {each["UploadId"]: each["Initiated"] for each in page if each["Key"] == target.names["Key"]}
+    same = (each for each in page if each["Key"] == target.names["Key"] and "Initiated" in each)  # not in all stores
+    begun = {each["UploadId"]: each["Initiated"] for each in same}
     own = begun.pop(upload_id, None)
     return [each for each, time in begun.items() if own is not None and time <= own]
 

@@ -88,11 +88,11 @@ class S3Sink(BlockSink[Part]):
     def finalize(self) -> None:
         """Send what is left and wait for all parts; only the completion is left.
 
-        An object of at most `SMALL` bytes stays in memory for its single PUT.
+        An object of at most `SMALL` bytes stays in memory for its single PUT, unless too many do.
         """
         buffer = self._open_buffer()
         self._finalized = True
-        if self._upload is not None or self.written > SMALL:
+        if self._upload is not None or not self._may_hold(SMALL):
             self._guard("upload", self._send_last, buffer)
 
     def publish(self) -> str | None:

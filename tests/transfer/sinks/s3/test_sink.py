@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.cleanup import sweep
+from airflow_provider_batchdl.transfer.sinks import buffered
 from airflow_provider_batchdl.transfer.sinks.base import Sink
 from airflow_provider_batchdl.transfer.sinks.factory import open_sink, write_small
 from airflow_provider_batchdl.transfer.sinks.s3 import api as s3_api
@@ -334,3 +335,24 @@ def test_composite_etag() -> None:
 def _write_and_publish(sink: Sink, size: int) -> None:
     sink.write(b"x" * size)
     sink.publish()
+
+
+def test_many_small_objects_that_wait_to_be_published_are_not_in_memory(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buffered, "MOST_HELD", 300_000)
+    data = [os.urandom(100_000) for _ in range(6)]
+    sinks = [bucket.sink(f"x{number}") for number in range(6)]
+    for sink, content in zip(sinks, data, strict=True):
+        sink.write(content)
+        sink.finalize()
+    assert sorted(bucket.open_uploads()) == ["x3", "x4", "x5"]
+    assert bucket.keys() == []
+    for sink in sinks:
+        sink.publish()
+    assert [bucket.read(f"x{number}") for number in range(6)] == data
+    later = bucket.sink("y")
+    later.write(data[0])
+    later.finalize()
+    assert bucket.open_uploads() == []
+    later.discard()

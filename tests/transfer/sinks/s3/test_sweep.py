@@ -61,3 +61,23 @@ def test_it_lists_what_is_there_now(bucket: Bucket) -> None:
     swept = sweep(bucket.fs, f"{bucket.name}/a", older_than=AT_ONCE)
     assert swept == [f"{bucket.name}/a/sub/.x.{KEY}.part.json"]
     assert bucket.keys() == ["a/sub/x"]
+
+
+def test_a_store_that_does_not_say_when_uploads_began(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose age nobody knows is left alone, and the object that is published all the same is whole."""
+    bucket.client.create_multipart_upload(Bucket=bucket.name, Key="a/x")
+    bucket.client.put_object(Bucket=bucket.name, Key=f"a/.x.{KEY}.part.json", Body=b"{}")
+    call = bucket.fs.call_s3
+
+    def without_times(method: str, **arguments: Any) -> Any:
+        answer = call(method, **arguments)
+        for each in answer.get("Uploads", []):
+            del each["Initiated"]
+        return answer
+
+    monkeypatch.setattr(bucket.fs, "call_s3", without_times)
+    assert sweep(bucket.fs, f"{bucket.name}/a", older_than=AT_ONCE) == [f"{bucket.name}/a/.x.{KEY}.part.json"]
+    sink = bucket.sink("a/x")
+    sink.write(bytes(9 << 20))
+    sink.publish()
+    assert len(bucket.read("a/x")) == 9 << 20
