@@ -112,7 +112,7 @@ class Transfer:
         try:
             return self._transferred(range_client)
         except UnprovenError:
-            self._readings.prove(self._verifier.reading, self._written, range_client)
+            self._readings.prove(self._verifier.reading, self._written, range_client, self._as_stored)
             return self._finished(self._verifier.proven_by_reading_again())
 
     def _transferred(self, range_client: RangeClient) -> tuple[Sink, Received]:
@@ -154,8 +154,8 @@ class Transfer:
 
     def _open(self, range_client: RangeClient) -> ResultStream | None:
         stream = range_client.open(self._written if self._head or self._partial_record else 0, self._identity)
-        if stream is not None and is_stored_coded(self.filename(stream), stream.head.codings):
-            stream.keep_coding()
+        if stream is not None:
+            self._as_stored(stream)
         if self._partial_record is None:
             return stream
         resumes = stream is not None and stream.start == self._written and not stream.coding
@@ -172,6 +172,11 @@ class Transfer:
             return stream
         stream.close()
         return range_client.open()
+
+    def _as_stored(self, stream: ResultStream) -> None:
+        """Keep the coding that the stored file itself is of, by its name."""
+        if is_stored_coded(self.filename(stream), stream.head.codings):
+            stream.keep_coding()
 
     @property
     def _written(self) -> int:

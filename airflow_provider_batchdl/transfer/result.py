@@ -11,6 +11,9 @@ from airflow_provider_batchdl.transfer.parallel.division import TransferStats
 from airflow_provider_batchdl.transfer.received import Received
 from airflow_provider_batchdl.transfer.sinks.base import STORE_CHECKSUM, Sink
 
+LONGEST_VALUE = 1_000
+"""Characters of a header's value that is recorded; a longer one is none that anybody could use."""
+
 
 def landed_file(file: ResultFile, sink: Sink, received: Received, source_name: str) -> LandedFile:
     """The record of one file.
@@ -25,14 +28,18 @@ def landed_file(file: ResultFile, sink: Sink, received: Received, source_name: s
         uri=sink.uri,
         bytes=received.bytes,
         sha256=received.sha256,
-        etag=received.head.identity.etag,
-        content_type=received.head.headers.get("content-type"),
+        etag=_usable(received.head.identity.etag),
+        content_type=_usable(received.head.headers.get("content-type")),
         source_name=source_name,
         part=file.part,
         rows=received.rows,
         verified_by=received.verified_by,
         kind=file.kind,
     )
+
+
+def _usable(value: str | None) -> str | None:
+    return value if value is not None and len(value) <= LONGEST_VALUE else None
 
 
 def landing_of(

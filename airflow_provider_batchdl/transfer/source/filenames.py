@@ -20,6 +20,7 @@ _ATTRIBUTE = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _PARAMETER = re.compile(rf';\s*({_ATTRIBUTE})\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)', re.DOTALL)
 _RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[0-9¹²³]|LPT[0-9¹²³])(?=\s*(?:\.|$))", re.IGNORECASE)
 _ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bq]\?[^?]*\?=", re.IGNORECASE)
+_SIGNED_URL = re.compile(r"\s*https?:|.*[?&](?:sig|(?:x-amz-|x-goog-)?signature)=", re.IGNORECASE | re.DOTALL)
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _FORBIDDEN = re.compile(r'[<>:"|?*]')
 _MANIFEST = "_manifest.json"
@@ -166,6 +167,8 @@ def _name_in_url(url: str | None) -> str:
 
 def _clean(name: str) -> str:
     if not _CLEAN.fullmatch(name):
+        if _SIGNED_URL.match(name):
+            name = re.split(r"[?#]", name, maxsplit=1)[0]
         if not (name.isascii() and name.isprintable()):
             name = unicodedata.normalize("NFC", "".join(char for char in name if not _invisible(char)))
         name = name.replace("\\", "/").rstrip("/ ").rpartition("/")[2]

@@ -53,12 +53,16 @@ def declared_checksums(headers: Mapping[str, str]) -> tuple[list[DeclaredChecksu
     lowered = {name.lower(): value for name, value in headers.items()}
     checkable: list[DeclaredChecksum] = []
     unknown: list[str] = []
+    is_composite = lowered.get("x-amz-checksum-type", "").upper() == "COMPOSITE"  # of the parts' checksums
     for header, value in lowered.items():
         if not header.startswith(_DECLARING):
             continue
         for algorithm, text in _declarations(header, value):
             expected = _decoded(text, SIZES.get(algorithm, -1))
-            if expected is None or not can_compute(algorithm) or (header == "x-goog-hash" and _unpacked(lowered)):
+            is_of_others = (is_composite and header.startswith(_AMAZON)) or (
+                header == "x-goog-hash" and _unpacked(lowered)
+            )
+            if expected is None or not can_compute(algorithm) or is_of_others:
                 unknown += [] if header in unknown else [header]
             else:
                 checkable.append(DeclaredChecksum(algorithm, expected, header))
@@ -70,7 +74,8 @@ def worth_noting(headers: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in headers.items()
-        if name in ("content-type", "x-goog-stored-content-encoding") or any(declared_checksums({name: value}))
+        if name in ("content-type", "x-goog-stored-content-encoding", "x-amz-checksum-type")
+        or any(declared_checksums({name: value}))
     }
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.exceptions import BatchDlError, TruncatedDownloadError
 from airflow_provider_batchdl.transfer.source.decoding import decoded
 from airflow_provider_batchdl.transfer.source.range_client import RangeClient
 from airflow_provider_batchdl.transfer.source.retry_budget import RetryBudget
+from airflow_provider_batchdl.transfer.source.stream import ResultStream
 
 log = get_logger(__name__)
 
@@ -19,13 +21,16 @@ class Readings:
     def __init__(self) -> None:
         self._seen: set[str] = set()
 
-    def prove(self, reading: str, size: int, range_client: RangeClient) -> None:
+    def prove(
+        self, reading: str, size: int, range_client: RangeClient, prepare: Callable[[ResultStream], None]
+    ) -> None:
         """Return where another reading brought the same bytes; the file is read again for it, if need be.
 
         Args:
             reading: the SHA-256 of the bytes that are in the sink, in hex.
             size: how many there are.
             range_client: opens the file.
+            prepare: prepares a response to be read as the first one was.
 
         Raises:
             TruncatedDownloadError: another reading brought other bytes.
@@ -34,17 +39,18 @@ class Readings:
         if reading in self._seen:
             return
         log.info("Nothing proves that the file is whole; reading it a second time, to compare.")
-        self._seen |= {reading, second := _read(range_client, size)}
+        self._seen |= {reading, second := _read(range_client, size, prepare)}
         if second != reading:
             raise TruncatedDownloadError("Nothing proves that the file is whole, and two readings of it differ.")
 
 
-def _read(range_client: RangeClient, most: int) -> str:
+def _read(range_client: RangeClient, most: int, prepare: Callable[[ResultStream], None]) -> str:
     """The SHA-256 of the file, in hex, from its first byte; nothing is written.
 
     Args:
         range_client: opens it.
         most: bytes that the first reading brought; of a longer file, only that it differs is of interest.
+        prepare: prepares the response.
 
     Raises:
         BatchDlError: the vendor or the store refused, or the bytes stopped too often.
@@ -58,6 +64,7 @@ def _read(range_client: RangeClient, most: int) -> str:
         if stream is None:
             return digest.hexdigest()
         try:
+            prepare(stream)
             for chunk in decoded(stream, stream.coding):
                 seen += len(chunk)
                 digest.update(chunk)

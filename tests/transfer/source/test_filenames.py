@@ -76,6 +76,8 @@ from airflow_provider_batchdl.transfer.source.filenames import MAX_BYTES, part_n
         ("attachment; filename*=UTF-8''%EF%BC%BFmanifest.json", "file-\uff3fmanifest.json"),
         ('attachment; filename="e\u0301.csv"', "é.csv"),
         ('attachment; filename="a?b*c<d>e|f:g.csv"', "a_b_c_d_e_f_g.csv"),
+        ('attachment; filename="https://h.example/a/x.csv?X-Amz-Signature=se/cret"', "x.csv"),
+        ('attachment; filename="x.csv?AWSAccessKeyId=k&Signature=secret"', "x.csv"),
         ('attachment; filename=""', "fallback.bin"),
         ('attachment; filename="..."', "fallback.bin"),
         ("attachment; filename=", "fallback.bin"),

@@ -51,6 +51,13 @@ def test_what_s3_declares() -> None:
     assert all(digests.digest(each.algorithm) == each.expected for each in found)
 
 
+def test_a_composite_of_an_s3_upload_is_none_of_the_file() -> None:
+    """Also where the store leaves out the number of parts behind it."""
+    headers = {"x-amz-checksum-crc32": b64(bytes(4)), "x-amz-checksum-type": "COMPOSITE", "content-md5": b64(bytes(16))}
+    found, unknown = declared_checksums(headers)
+    assert ([each.algorithm for each in found], unknown) == (["md5"], ["x-amz-checksum-crc32"])
+
+
 @pytest.mark.parametrize(
     "value",
     [
