@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -88,6 +89,18 @@ class Bench:
 
         value, _ = drive(flow_of(vendor), bounded, vendor=vendor)
         return value, asked
+
+    def asked(self, flow_of: FlowOf) -> list[str]:
+        """The operations that a flow asks for when all answers are good, of those that there are answers of."""
+        found: dict[str, None] = {}
+
+        def note(request: ApiRequest) -> Answer:
+            found[request.operation] = None
+            return self.good(request)
+
+        with suppress(Exception):  # the checks will say so
+            self.run(flow_of, note)
+        return [each for each in found if each in self.answers]
 
     def good(self, request: ApiRequest) -> Answer:
         """The good answer to a request; an empty object where none was given."""

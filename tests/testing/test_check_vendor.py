@@ -367,10 +367,12 @@ def test_a_mistake_is_said_in_words(kind: type[Vendor], says: str) -> None:
     found = problems(kind)
     assert any(says in each for each in found), found
     assert all(each.endswith(".") for each in found)
+
+
+def test_an_assertion_lists_what_is_wrong() -> None:
     with pytest.raises(AssertionError) as raised:
-        assert_vendor(kind, request={"words": 2}, job_id="17", answers=ANSWERS)
-    assert says in str(raised.value)
-    assert str(raised.value).startswith(f"{kind.__qualname__}:\n- ")
+        assert_vendor(IsRepeatable, request={"words": 2}, job_id="17", answers=ANSWERS)
+    assert str(raised.value).startswith("IsRepeatable:\n- submit may be sent twice, and billed twice")
 
 
 def test_a_url_as_a_files_id_is_noticed_or_refused() -> None:
