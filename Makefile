@@ -16,6 +16,10 @@ PARALLEL = -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 UNIT = -m "not system and not long" $(PARALLEL)
 SYSTEM = -m "system and not long and not distributed"
 
+# Containers often set it. Without compiled modules each of the test processes compiles all tests, and each process of
+# Airflow this package.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help env demo up test lint types unit system long distributed compat compat-newest compat-others compat-core compat-min audit bench faults comparison mistakes log-lines declared-page scale chaos docs reference format lock dist clean

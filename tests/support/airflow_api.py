@@ -16,6 +16,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -29,11 +30,15 @@ from airflow.sdk.execution_time.supervisor import (
     set_supervisor_comms,
 )
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+from pydantic import TypeAdapter
 
 from tests.support.airflow_answers import DAG_ID, RUN_ID, Answers, Deferral
 from tests.support.airflow_features import SUPERVISOR_TAKES_A_CLIENT, http, serialize
 
 log = logging.getLogger(__name__)
+
+# Airflow makes the same one for each rendered field of each task, a tenth of the CPU of tests that run tasks.
+vars(task_runner).update(TypeAdapter=cache(TypeAdapter))
 
 # Of one try of a task, from deferral to deferral.
 MOST_PROCESSES = 50
