@@ -44,7 +44,7 @@ up: env ## the same, and leave the UI running until Ctrl-C
 
 test: lint types unit system ## everything that must hold
 
-lint: env ## ruff: rules and format; zizmor: the workflows; licences and pins of what is installed
+lint: env ## ruff: rules and format; zizmor: the workflows; pins of what is installed, and licences of that and of what users get
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	.venv/bin/zizmor --offline --quiet .github
@@ -176,7 +176,7 @@ docs: .venv-docs/stamp ## the documentation as a site, into site/; warnings are 
 	@touch $@
 
 audit: .venv-audit/stamp ## known vulnerabilities in what is pinned (asks PyPI; fails where it gets no answer)
-	@for name in dev compat-3.1 compat-3.2 compat-3.4; do \
+	@for name in dev extras compat-3.1 compat-3.2 compat-3.4; do \
 	  echo "make audit: requirements/$$name.txt"; \
 	  .venv-audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/$$name.txt || exit 1; \
 	done
@@ -205,20 +205,25 @@ STORES := s3fs fsspec aiobotocore aiohttp botocore boto3 s3transfer moto seaweed
 LOCK_DATE_MIN := 2025-10-20
 TOOLS := pytest hypothesis hatchling
 LOCK_ARGS ?=
-lock: env ## recompile requirements/*.txt from their .in files
+lock: env ## recompile requirements/*.txt from their .in files, and note the licences of what users get
 	$(PY) -m venv --clear .lock
-	.lock/bin/python -m pip install --quiet uv
-	for name in dev bench audit compare docs compat-3.1 compat-3.2 compat-3.4 compat-min; do \
-	  date=$(LOCK_DATE); lowest=; \
+	.lock/bin/python -m pip install --quiet --upgrade pip uv
+	for name in dev extras bench audit compare docs compat-3.1 compat-3.2 compat-3.4 compat-min; do \
+	  date=$(LOCK_DATE); all=; \
 	  case $$name in \
+	    extras) all="pyproject.toml --all-extras";; \
 	    compat-3.2) date=$(LOCK_DATE_3_2);; \
-	    compat-min) date=$(LOCK_DATE_MIN); lowest="pyproject.toml --all-extras --resolution lowest-direct";; \
+	    compat-min) date=$(LOCK_DATE_MIN); all="pyproject.toml --all-extras --resolution lowest-direct";; \
 	  esac; \
 	  .lock/bin/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links --exclude-newer $$date \
-	    $(foreach name,$(STORES) $(TOOLS),--exclude-newer-package $(name)=$(LOCK_DATE)) $$lowest $(LOCK_ARGS) \
+	    $(foreach name,$(STORES) $(TOOLS),--exclude-newer-package $(name)=$(LOCK_DATE)) $$all $(LOCK_ARGS) \
 	    --output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
 	done
+	$(PY) scripts/licences.py pins >.lock/pins.txt
+	.lock/bin/python -m pip install --quiet --dry-run --ignore-installed --no-deps --only-binary :all: --report .lock/report.json \
+	  -r .lock/pins.txt
+	$(PY) scripts/licences.py note .lock/report.json
 	rm -rf .lock
 
 # Reproducible: the time in it is the commit's, not the builder's (tests/test_wheel.py).

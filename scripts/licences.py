@@ -1,28 +1,34 @@
 """Checks what is installed against the lock, and its licences against the ones that are allowed. Asks no network.
 
 `make lint` runs it. What the package brings to its users, with all extras and what these ask for, must be under a
-permissive licence; what only tests and tools use may also be under a weak copyleft. Known vulnerabilities are another
-question, which needs the network: `make audit`.
+permissive licence; what only tests and tools use may also be under a weak copyleft. What users get is locked in
+requirements/extras.txt. `.venv/` lacks the providers of Google and Azure and what these ask for: so `make lock` notes
+licences in requirements/extras-licences.txt, from pip's report (``note REPORT.json``) on what ``pins`` prints. Known
+vulnerabilities are another question, which needs the network: `make audit`.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
-import tomllib
-from importlib.metadata import Distribution, distributions
+from collections.abc import Mapping
+from email.message import Message
+from importlib.metadata import PackageMetadata, distributions
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).resolve().parent.parent
+LOCKS = Path(__file__).resolve().parent.parent / "requirements"
+NOTED = LOCKS / "extras-licences.txt"
+OLDEST = {"python_version": "3.11", "python_full_version": "3.11.15"}  # whose versions are noted, whatever runs this
 OURS = "airflow-provider-batchdl"
 INSTALLERS = {OURS, "pip", "setuptools", "wheel"}  # a venv's own, in no lock
 
 PERMISSIVE = {
-    "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CNRI-Python", "HPND", "ISC", "MIT", "MIT-0",
-    "MIT-CMU", "MPL-2.0", "PSF-2.0", "Python-2.0", "Unlicense", "ZPL-2.1", "Zlib",
+    "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "CNRI-Python", "HPND", "ISC", "MIT",
+    "MIT-0", "MIT-CMU", "MPL-2.0", "PSF-2.0", "Python-2.0", "Unlicense", "ZPL-2.1", "Zlib",
 }  # fmt: skip
 """MPL-2.0 is about its own files only, which nobody changes here: certifi, pathspec and others of Airflow's."""
 
@@ -38,6 +44,7 @@ SAID = {
     "apache": "Apache-2.0",
     "apache 2": "Apache-2.0",
     "apache 2.0": "Apache-2.0",
+    "apache license": "Apache-2.0",  # the first line of its text, whose second has the version
     "apache license 2.0": "Apache-2.0",
     "apache license, version 2.0": "Apache-2.0",
     "apache software license": "Apache-2.0",
@@ -64,9 +71,8 @@ SAID = {
 }
 
 
-def licence(found: Distribution) -> str:
-    """Return the SPDX expression that a distribution states, or its own words where these are not known."""
-    metadata = found.metadata
+def licence(metadata: PackageMetadata | Message) -> str:
+    """Return the SPDX expression that a package's metadata state, or their own words where these are not known."""
     if expressions := metadata.get_all("License-Expression"):
         return str(expressions[0])
     named = [
@@ -85,44 +91,41 @@ def allows(expression: str, allowed: set[str]) -> bool:
     return any(all(re.sub(r"\s+WITH\s+.*", "", part).strip() in allowed for part in each) for each in parts)
 
 
-def brought(installed: dict[str, Distribution]) -> set[str]:
-    """Name what an installation of the package with all extras brings along, of what is installed."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = [*project["dependencies"], *(each for extra in project["optional-dependencies"].values() for each in extra)]
-    found: set[tuple[str, frozenset[str]]] = set()
-    left = [Requirement(text) for text in asked]
-    while left:
-        each = left.pop()
-        key = (canonicalize_name(each.name), frozenset(each.extras))
-        if key in found or key[0] not in installed or key[0] == OURS:
-            continue
-        found.add(key)
-        for text in installed[key[0]].requires or []:
-            needed = Requirement(text)
-            marker = needed.marker
-            if marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", *each.extras)):
-                left.append(needed)
-    return {name for name, _ in found}
-
-
-def pins() -> dict[str, str]:
-    """Return the version of each package that the lock has for this Python."""
+def pins(lock: str, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the version of each package that a lock has for an environment; for this Python unless one is given."""
     entries = re.findall(
-        r"^([a-z0-9-]+)(?:\[[^]]*\])?==([^ ]+)(?: ; ([^\\]+))? \\$",
-        (ROOT / "requirements" / "dev.txt").read_text(),
-        re.MULTILINE,
+        r"^([a-z0-9-]+)(?:\[[^]]*\])?==([^ ]+)(?: ; ([^\\]+))? \\$", (LOCKS / f"{lock}.txt").read_text(), re.MULTILINE
     )
     return {
         name: version
         for name, version, marker in entries
-        if not marker or Requirement(f"{name} ; {marker}").marker.evaluate()  # type: ignore[union-attr]
+        if not marker or Requirement(f"{name} ; {marker}").marker.evaluate(dict(environment or {}))  # type: ignore[union-attr]
     }
+
+
+def noted() -> dict[str, tuple[str, str]]:
+    """Return version and licence of each package that `make lock` noted."""
+    lines = (line.split(" ", 2) for line in NOTED.read_text().splitlines())
+    return {name: (version, stated) for name, version, stated in lines}
+
+
+def note(report: Mapping[str, list[dict[str, dict[str, object]]]]) -> str:
+    """Return the lines of what :func:`noted` reads, from what `pip install --report` tells of the :func:`pins`."""
+    lines = []
+    for each in report["install"]:
+        told, metadata = each["metadata"], Message()
+        for name in ("license-expression", "license", "classifier"):
+            values = told.get(name.replace("-", "_"), [])
+            for value in values if isinstance(values, list) else [values]:
+                metadata[name] = str(value)
+        lines.append(f"{canonicalize_name(str(told['name']))} {told['version']} {licence(metadata)}\n")
+    return "".join(sorted(lines))
 
 
 def problems() -> list[str]:
     """List what is wrong, one line each."""
     installed = {str(canonicalize_name(each.name)): each for each in distributions()}
-    locked, users = pins(), brought(installed)
+    locked, users, notes = pins("dev"), pins("extras"), noted()
     wrong = [
         f"{name} {installed[name].version} is installed, and requirements/dev.txt has {locked.get(name, 'none')}"
         for name in sorted(installed.keys() - INSTALLERS)
@@ -131,15 +134,33 @@ def problems() -> list[str]:
     wrong += [
         f"{name} is in requirements/dev.txt, and not installed" for name in sorted(locked.keys() - installed.keys())
     ]
-    for name in sorted(installed.keys() - INSTALLERS):
-        stated = licence(installed[name])
-        if name not in ACCEPTED and not allows(stated, PERMISSIVE if name in users else WEAK):
-            who = "the package brings it to its users" if name in users else "a tool of ours"
-            wrong.append(f"{name} is under {stated or 'no stated licence'!r} ({who}): see scripts/licences.py")
+    wrong += [
+        f"{name} {version} is in requirements/extras.txt, and not in {NOTED.name}: run make lock"
+        for name, version in pins("extras", OLDEST).items()
+        if notes.get(name, ("", ""))[0] != version
+    ]
+    stated = {name: licence(each.metadata) for name, each in installed.items() if name not in INSTALLERS}
+    for name, words in sorted({*stated.items(), *((name, words) for name, (_, words) in notes.items())}):
+        is_users = name in users or name in notes
+        if name not in ACCEPTED and not allows(words, PERMISSIVE if is_users else WEAK):
+            who = "the package brings it to its users" if is_users else "a tool of ours"
+            wrong.append(f"{name} is under {words or 'no stated licence'!r} ({who}): see scripts/licences.py")
     return wrong
 
 
+def main(arguments: list[str]) -> int:
+    """Check, or do what the module's docstring says."""
+    match arguments:
+        case ["pins"]:
+            print("\n".join(f"{name}=={version}" for name, version in pins("extras", OLDEST).items()))
+        case ["note", report]:
+            NOTED.write_text(note(json.loads(Path(report).read_text())))
+        case _:
+            found = problems()
+            print("\n".join(found) or "Licences and pins: all as they should be.")
+            return bool(found)
+    return 0
+
+
 if __name__ == "__main__":
-    found = problems()
-    print("\n".join(found) or "Licences and pins: all as they should be.")
-    sys.exit(bool(found))
+    sys.exit(main(sys.argv[1:]))

@@ -164,7 +164,8 @@ def test_all_is_every_other_extra() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "least"), [("dev.txt", 100), ("compat-min.txt", 100), ("docs.txt", 20), ("audit.txt", 20)]
+    ("name", "least"),
+    [("dev.txt", 100), ("compat-min.txt", 100), ("extras.txt", 100), ("docs.txt", 20), ("audit.txt", 20)],
 )
 def test_every_requirement_is_pinned_and_hashed(name: str, least: int) -> None:
     requirements = pinned(name)
