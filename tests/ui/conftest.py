@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 
 from airflow_provider_batchdl._values.storable import storable
-from tests.support.stack.programs import ProgramMissing
-from tests.support.stack.servers import postgres
-from tests.support.ui_server import PRIVATE_DAG, SeededJob, UiServer, ui_server
+from tests.support.ui_server import DATABASES, PRIVATE_DAG, SeededJob, UiServer, database, ui_server
 from tests.ui.test_odd_notes import odd_jobs
 
 SIGNATURE = "9f86d081884c7d659a2feaa0c55ad015"
@@ -143,16 +140,13 @@ OTHERS = SeededJob(dag_id="contacts", run_id="other", xcoms={"return_value": {"b
 JOBS = [LANDED, FAILED, WAITING, ALSO_WAITING, HIDDEN, REFUSED, ELSEWHERE, OLD, OTHERS]
 
 
-@pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
+@pytest.fixture(scope="session", params=DATABASES)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UiServer]:
     connection = {"conn_type": "proofy", "password": "pf_hidden_password", "host": ""}
     connections = {"proofy_default": json.dumps(connection), "proofy_unused": json.dumps(connection)}
-    jobs, variables = [*JOBS, *odd_jobs()], {}
-    with ExitStack() as stack:
-        if request.param == "postgresql":
-            try:
-                _, variables["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = stack.enter_context(postgres())
-            except ProgramMissing as missing:
-                pytest.skip(str(missing))
-            jobs = [replace(job, note=storable(job.note), trigger=storable(job.trigger)) for job in jobs]
-        yield stack.enter_context(ui_server(tmp_path_factory.mktemp("home"), jobs, connections, **variables))
+    jobs = [*JOBS, *odd_jobs()]
+    if request.param == "postgresql":
+        jobs = [replace(job, note=storable(job.note), trigger=storable(job.trigger)) for job in jobs]
+    home = tmp_path_factory.mktemp("home")
+    with database(request.param) as variables, ui_server(home, jobs, connections, **variables) as running:
+        yield running

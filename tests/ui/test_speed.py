@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ui_server import SeededJob, ui_server
+from tests.support.ui_server import DATABASES, SeededJob, database, ui_server
 
 
 @pytest.mark.long
-def test_five_thousand_jobs_take_less_than_a_second(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", DATABASES)
+def test_five_thousand_jobs_take_less_than_a_second(tmp_path: Path, kind: str) -> None:
     vendors = ("batchcom", "proofy", "apartmentiq", "revenuebase")
     states = ("success", "success", "success", "failed", "deferred")
     jobs = [
@@ -30,7 +31,11 @@ def test_five_thousand_jobs_take_less_than_a_second(tmp_path: Path) -> None:
         )
         for number in range(5_000)
     ]
-    with ui_server(tmp_path, jobs, {}) as server, server.browser() as browser:
+    with (
+        database(kind) as variables,
+        ui_server(tmp_path, jobs, {}, **variables) as server,
+        server.browser() as browser,
+    ):
         browser.get("/")  # imports the page
         for query in ("", "?page=100", "?vendor=proofy&state=failed", "?conn_id=c3&dag_id=dag-2&days=1"):
             took = []
