@@ -32,12 +32,12 @@ _OF_ERRORS = frozenset({
     # What frameworks and gateways put beside them.
     "errorid", "errorlink", "errorcauses", "errorsummary", "errorsubcode", "erroruri", "erroruser", "errorname",
     "statustext", "statusmessage", "httpstatus", "httpcode", "httpstatuscode", "responsecode", "reason", "reasons",
-    "hint", "description", "severity", "domain", "innererror", "correlationid", "traceid", "spanid", "supportid",
+    "hint", "description", "severity", "innererror", "correlationid", "traceid", "spanid", "supportid",
     "incidentid", "eventid", "refid", "referenceid", "rayid", "documentationurl", "docurl", "docs", "help", "helpurl",
-    "moreinfo", "retryafter", "jsonrpc", "apiversion", "method", "fbtraceid", "service", "param", "developermessage",
+    "moreinfo", "retryafter", "jsonrpc", "apiversion", "fbtraceid", "param", "developermessage",
     "usermessage", "debug", "cause",
 })
-_WORDS = ("detail", "message", "msg", "error_message", "errormessage", "error_msg", "reason")
+_WORDS = ("detail", "message", "msg", "error_message", "errormessage", "error_msg")
 _FLAGS = ("error", "errors", "error_code", "errorcode", "fault", "odata.error", "errormessage")
 _NUMBERS = ("status", "code", "error_code", "errorcode", "statuscode", "status_code")
 _OF_JOBS = frozenset({

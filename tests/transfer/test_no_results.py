@@ -47,6 +47,8 @@ ROWS: list[object] = [
     {"message": "hello", "email": "a@example.com"},
     {"code": 404, "email": "a@example.com"},
     {"profile": {"message": "hello"}},
+    {"domain": "example.com", "status": "invalid", "reason": "no MX"},
+    {"title": "a", "type": "b", "description": "c"},
     {"data": None},
     {"reason": None, "rows": 5},
     {"message": "all is well", "data": [{"email": "a@example.com"}]},

@@ -32,7 +32,7 @@ _ONCE = frozenset({
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]+"')
 # Of any unit, and as servers misspell it.
-_ANY_RANGE = re.compile(r"(?:[a-z]+[ =:]+)?([0-9]{1,19}) *- *([0-9]{1,19}) */ *([0-9]{1,19}|\*)", re.IGNORECASE)
+_ANY_RANGE = re.compile(r"([a-z]*)[ =:]*([0-9]{1,19}) *- *([0-9]{1,19}) */ *([0-9]{1,19}|\*)", re.IGNORECASE)
 _CONTENT_RANGE = re.compile(r"bytes +(?:([0-9]{1,19})-([0-9]{1,19})|\*)/([0-9]{1,19}|\*)", re.IGNORECASE)
 
 
@@ -125,13 +125,12 @@ class ResponseHead:
         A 200 may have a ``Content-Range``, too, which has no meaning there (RFC 9110, section 14.4), unless it says, in
         whatever unit, that there is more.
         """
-        found, length = self.content_range, self.framing.length
-        if self.status == 200 and (found is None or None in (found.start, found.total)):
-            part = _ANY_RANGE.fullmatch(self.headers.get("content-range", ""))
-            return part is None or (int(part[1]) == 0 and (part[3] == "*" or int(part[2]) + 1 >= int(part[3])))
+        found = self.content_range
+        if self.status == 200 and (found is None or found.start is None):
+            return not _says_more(self.headers.get("content-range", ""))
         if self.status not in (200, 206) or found is None or self.is_multipart:
             return False
-        return found.start == 0 and found.end == found.total and length in (None, found.total)
+        return found.start == 0 and found.end == found.total and self.framing.length in (None, found.total)
 
     @property
     def is_multipart(self) -> bool:
@@ -149,6 +148,17 @@ def read_head(response: urllib3.BaseHTTPResponse) -> ResponseHead:
     """Read the head of a response, with the framing that its connection enforces (see `pools`)."""
     lines = getattr(response, "fields", None) or response.headers.items()
     return ResponseHead.of(response.status, lines, getattr(response, "framing", None))
+
+
+def _says_more(content_range: str) -> bool:
+    """True if a ``Content-Range`` of any form says that there is more, or leaves open how many bytes there are."""
+    found = _ANY_RANGE.fullmatch(content_range)
+    if found is None:
+        return False
+    unit, first, last, total = found.groups()
+    if total == "*":
+        return int(first) > 0 or unit.lower() == "bytes"
+    return int(first) > 0 or int(last) + 1 < int(total)
 
 
 def clean(value: str) -> str:

@@ -302,6 +302,8 @@ class TestStatus:
     @pytest.mark.parametrize(
         "lines",
         [
+            [f"Content-Range: bytes 0-{len(WHOLE) - 1}/*"],
+            [f"Content-Range: bytes=0-{len(WHOLE) - 1}/*"],
             [f"Content-Range: bytes 0-{len(WHOLE) - 1}/{len(WHOLE) + 1}"],
             [f"Content-Range: bytes 1-{len(WHOLE)}/{len(WHOLE) + 1}"],
             ["Content-Range: rows 0-99/1000"],
@@ -321,7 +323,7 @@ class TestStatus:
 
     @pytest.mark.parametrize(
         "said",
-        [f"bytes 0-{len(WHOLE) - 1}/*", f"bytes */{len(WHOLE)}", f"lines 0-{len(WHOLE) - 1}/{len(WHOLE)}",
+        [f"bytes */{len(WHOLE)}", f"lines 0-{len(WHOLE) - 1}/{len(WHOLE)}",
          f"bytes 0-{len(WHOLE)}/{len(WHOLE)}", f"bytes=0-{len(WHOLE) - 1}/{len(WHOLE)}", "items 0-39/40", "0-24/*",
          "bytes", "", "none"],
     )  # fmt: skip
