@@ -35,6 +35,8 @@ from airflow_provider_batchdl.vendors.declared.places import (
 )
 from airflow_provider_batchdl.vendors.declared.requests import destination_of
 from airflow_provider_batchdl.vendors.declared.templates import holes, without_holes
+from airflow_provider_batchdl.vendors.declared.unsaid import of_unsaid
+from airflow_provider_batchdl.vendors.extras import COMMON
 from airflow_provider_batchdl.vendors.hosts import NoBaseUrlError, base_url
 from airflow_provider_batchdl.vendors.requests import CLIENT_HEADERS
 from airflow_provider_batchdl.vendors.states import fold, problem_of_words
@@ -42,6 +44,7 @@ from airflow_provider_batchdl.vendors.words import problem_of
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _MEMBER = re.compile(r"[A-Za-z0-9_-]{1,50}")
+_FORMAT = re.compile(r"[a-z0-9]{1,20}")
 _RATE = re.compile(r"[1-9][0-9]{0,8}/[0-9]{1,5}(?:\.[0-9]{1,3})?")
 JOB, FILE = ("job.id",), ("job.id", "file.id")
 SUBMIT = ("key", "request")
@@ -49,6 +52,11 @@ SUBMIT = ("key", "request")
 
 def problems_of(document: Document) -> Iterator[str]:
     """The problems of a document, each a sentence without its end that begins with the place."""
+    odd = list(_of_places(document))
+    yield from odd or of_unsaid(document)  # a misspelt hole is one problem, not two
+
+
+def _of_places(document: Document) -> Iterator[str]:
     yield from _of_names(document)
     yield from _of_auth(document)
     yield from _of_submit(document)
@@ -105,7 +113,7 @@ def _of_times(document: Document) -> Iterator[str]:
 
 def _of_extra(document: Document) -> Iterator[str]:
     for name, member in document.extra.items():
-        if not _MEMBER.fullmatch(name) or name in ("vendor", "vendor_file", "vendor_document"):
+        if not _MEMBER.fullmatch(name) or name in (*COMMON, "vendor", "vendor_file", "vendor_document"):
             yield f"extra.{name[:60]}: it cannot have that name"
         if member.values and member.default is not None and member.default not in member.values:
             yield f"extra.{name}: its default is none of its values"
@@ -251,6 +259,8 @@ def _of_source(place: str, source: FileSource, document: Document) -> Iterator[s
         yield from _of_call(f"{place}.call", source.call, (*JOB, "secret"), document)
     for name in ("items", "id", "size", "part", "link"):
         yield from of_pointers(f"{place}.{name}", getattr(source, name))
+    if source.format is not None and not _FORMAT.fullmatch(source.format):
+        yield f"{place}.format: {source.format[:SHOWN]!r} is no format like 'csv', in small letters and without '.'"
     if source.items is not None and source.id is None and source.link is None:
         yield f"{place}.items: its items need an id"
     if source.call is not None and source.items is None and source.id is None and source.link is None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_batchdl.exceptions import JobNotFoundError, ResultNotReadyError
+from airflow_provider_batchdl.exceptions import InvalidRequestError, JobNotFoundError, ResultNotReadyError
 from airflow_provider_batchdl.jobs import Job
 from airflow_provider_batchdl.vendors.base import Flow, Submission
 from airflow_provider_batchdl.vendors.declared import answers, listing, requests
@@ -15,6 +15,7 @@ from airflow_provider_batchdl.vendors.declared.facts import facts_of
 from airflow_provider_batchdl.vendors.declared.loading import load
 from airflow_provider_batchdl.vendors.declared.results import DescribedResults
 from airflow_provider_batchdl.vendors.declared.templates import Values, holes
+from airflow_provider_batchdl.vendors.declared.unsaid import unsent
 from airflow_provider_batchdl.vendors.listing import JobPage
 from airflow_provider_batchdl.vendors.reading import as_int
 
@@ -79,7 +80,14 @@ class Declared(DescribedResults):
         kept: dict[str, Any] = {}
         job: Job | None = None
         has_file = submission.file is not None
-        for step, is_last in requests.steps_for(self.document.steps, has_file=has_file):
+        steps = list(requests.steps_for(self.document.steps, has_file=has_file))
+        if lost := unsent([step for step, _ in steps], submission.request):
+            raise InvalidRequestError(
+                f"No request of the submit to {self.label} would have the request's {' and '.join(map(repr, lost))}.",
+                vendor=self.name,
+                remedy="Leave it out of the task's request, or have a step of the document's [submit] send it.",
+            )
+        for step, is_last in steps:
             single = {"secret": self.account.secret, "key": submission.key}
             values = Values(single, submission.request, self.extra_values, kept)
             response = yield requests.step_request(self, step, values, submission, is_last=is_last)

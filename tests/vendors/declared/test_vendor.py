@@ -122,7 +122,10 @@ def test_files_from_the_answer() -> None:
 @pytest.mark.parametrize("place", ["id", "link"])
 def test_an_empty_text_names_no_file(place: str) -> None:
     """Azure's copy of OpenAI's API writes one for the file of errors that a batch has not: null would do as well."""
-    files = [{"id": "/output_id", "path": "/files/{file.id}"}, {"kind": "errors", place: "/errors", "path": "/errors"}]
+    files = [
+        {"id": "/output_id", "path": "/files/{file.id}"},
+        {"kind": "errors", place: "/errors", "path": "/errors/{file.id}"},
+    ]
     acme = vendor_of(changed(files=files if place == "id" else [files[0], {"kind": "errors", "link": "/errors"}]))
     job, _ = drive(acme.get_job("b"), [answer({"id": "b", "status": "done", "output_id": "f1", "errors": ""})])
     assert job.files == (ResultFile("f1"),)
