@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_batchdl.transfer.sinks.base import CheckpointedSink, DurableSink, ResumableSink, Sink
+from airflow_provider_batchdl.transfer.sinks.base import CheckpointedSink, DurableSink, ScatteredSink, Sink
 from airflow_provider_batchdl.transfer.verify.verifier import Verifier
 
 
@@ -32,10 +32,6 @@ def write_and_verify(sink: Sink, verifier: Verifier, chunk: bytes) -> None:
 def restored_verifier(resumable: DurableSink, arguments: dict[str, Any]) -> Verifier:
     """The verifier's state after the bytes that an earlier try left.
 
-    Args:
-        resumable: the sink with these bytes.
-        arguments: those of the earlier verifier.
-
     Raises:
         BatchDlError: they are not those of a result.
         ValueError: their checksums cannot be continued.
@@ -43,7 +39,7 @@ def restored_verifier(resumable: DurableSink, arguments: dict[str, Any]) -> Veri
     if isinstance(resumable, CheckpointedSink):
         return Verifier(**arguments, resumed=resumable.crcs, resumed_at=resumable.written)
     verifier = Verifier(**arguments)
-    if isinstance(resumable, ResumableSink):
+    if isinstance(resumable, ScatteredSink):
         for piece in resumable.replay():
             verifier.feed(piece)
     return verifier

@@ -38,14 +38,14 @@ class CsvPages:
         self._is_open = False
         """True where the last record has no line break yet."""
 
-    def append(self, page: SpoolSink, received: Received, filename: str, expected: str | None) -> None:
+    def append(self, page: SpoolSink, received: Received, expected: str | None) -> None:
         """Append a page, which is verified.
 
         Raises:
             JoinError: it is no CSV, has another header than those before, or ends inside of a record.
             DestinationError: it cannot be written.
         """
-        declared = format_of(received.head.headers.get("content-type"), filename, expected)
+        declared = format_of(received.head.headers.get("content-type"), received.filename, expected)
         if received.bytes and (declared is None or declared.name != "csv"):
             raise self._refused("a page is no CSV")
         page.rewind()

@@ -47,7 +47,7 @@ class Transfer:
 
     Args:
         source: the file, and the client of its vendor.
-        sink_for: opens the sink, given the first response with the file's name and size.
+        sink_for: opens the sink, given the first response and the file's name.
         filename: the file's name by a response, which shows its format.
         inspect: raises for an error object in place of a result; gets the members of a JSON object.
         announced: the size in bytes that the vendor announced; None for unknown.
@@ -63,7 +63,7 @@ class Transfer:
     """
 
     source: Source
-    sink_for: Callable[[ResultStream], Sink]
+    sink_for: Callable[[ResultStream, str], Sink]
     filename: Callable[[ResultStream], str]
     inspect: Callable[[Mapping[str, object]], None] = lambda members: None
     announced: int | None = None
@@ -251,7 +251,7 @@ class Transfer:
             return self._sink
         self._refuse_size(stream.identity.total)
         if self._sink is None:
-            self._sink = self.sink_for(stream)
+            self._sink = self.sink_for(stream, self.filename(stream))
         else:
             if self._sink.written and self._head is not None:  # else it has been logged and counted
                 log.info("Download cannot be resumed (%s); restarting from byte 0", why_restarted(self._head, stream))
@@ -294,7 +294,8 @@ class Transfer:
             raise UnexpectedResponseError("The download got no response.", **self._facts())
         sink, head, found = self._sink, self._head, self._verifier
         verified_by = verified_by or found.finish(sink.written, head, self.announced)
-        return sink, Received(sink.written, found.sha256, head, found.rows, verified_by, self._stats)
+        name = self.filename(head)
+        return sink, Received(name, sink.written, found.sha256, head, found.rows, verified_by, self._stats)
 
     def _facts(self) -> dict[str, Any]:
         return {"vendor": self.source.client.vendor.name, "job_id": self.source.job.id}

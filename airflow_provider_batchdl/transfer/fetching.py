@@ -12,10 +12,8 @@ from airflow_provider_batchdl.transfer.joining import PageJoin
 from airflow_provider_batchdl.transfer.pages import PageChain
 from airflow_provider_batchdl.transfer.parse import parse_result
 from airflow_provider_batchdl.transfer.progress import ProgressLines
-from airflow_provider_batchdl.transfer.received import Received
 from airflow_provider_batchdl.transfer.receiving import receive
 from airflow_provider_batchdl.transfer.sinks.spool import SpoolSink
-from airflow_provider_batchdl.transfer.source.naming import naming
 
 
 def fetched(
@@ -34,13 +32,24 @@ def fetched(
         file: ResultFile | None = first
         chain = PageChain(client.vendor, job, first)
         while file is not None:
-            sink, received = _received(client, job, file, options, max_bytes)
+
+            def spool(*_: object, in_memory: int = max_bytes) -> SpoolSink:
+                return SpoolSink(in_memory)
+
+            sink, received = receive(client, job, file, spool, options, max_bytes=max_bytes)
             try:
                 following = chain.after(file, received.head.headers)
                 if options.join_pages and following is not None:
-                    sink, received = _joined(client, job, file, sink, received, following, options, max_bytes)
+                    join = PageJoin(client, job, options, spool, ProgressLines(), max_bytes)
+                    sink, received = join.run(file, cast("SpoolSink", sink), received, following)
                     following = None
-                parsed = _parsed(client, job, file, sink, received, max_bytes)
+                parsed = parse_result(
+                    _content(cast("SpoolSink", sink)),
+                    content_type=received.head.headers.get("content-type"),
+                    filename=received.filename,
+                    max_bytes=max_bytes,
+                    expected=client.vendor.expected_format(job, file),
+                )
             finally:
                 sink.discard()
             yield parsed
@@ -48,41 +57,6 @@ def fetched(
             file = following
 
 
-def _received(
-    client: BatchClient, job: Job, file: ResultFile, options: DownloadOptions, max_bytes: int
-) -> tuple[SpoolSink, Received]:
-    """Receive one file into memory."""
-    name_of = naming(client.vendor, job, file)
-    sink, received = receive(
-        client, job, file, lambda head: SpoolSink(max_bytes), name_of, options, max_bytes=max_bytes
-    )
-    return cast("SpoolSink", sink), received
-
-
-def _joined(
-    client: BatchClient,
-    job: Job,
-    file: ResultFile,
-    page: SpoolSink,
-    received: Received,
-    following: ResultFile,
-    options: DownloadOptions,
-    max_bytes: int,
-) -> tuple[SpoolSink, Received]:
-    """Join the first page and those from ``following`` on, in memory."""
-    join = PageJoin(client, job, options, lambda name: SpoolSink(max_bytes), ProgressLines(), max_bytes)
-    sink, joined = join.run(file, page, received, following)
-    return cast("SpoolSink", sink), joined
-
-
-def _parsed(
-    client: BatchClient, job: Job, file: ResultFile, sink: SpoolSink, received: Received, max_bytes: int
-) -> object:
+def _content(sink: SpoolSink) -> bytes:
     sink.rewind()
-    return parse_result(
-        sink.read(),
-        content_type=received.head.headers.get("content-type"),
-        filename=naming(client.vendor, job, file)(received.head),
-        max_bytes=max_bytes,
-        expected=client.vendor.expected_format(job, file),
-    )
+    return sink.read()

@@ -25,7 +25,6 @@ from airflow_provider_batchdl.transfer.received import Received
 from airflow_provider_batchdl.transfer.receiving import receive
 from airflow_provider_batchdl.transfer.sinks.base import Sink
 from airflow_provider_batchdl.transfer.sinks.spool import SpoolSink
-from airflow_provider_batchdl.transfer.source.naming import naming
 
 log = get_logger(__name__)
 
@@ -76,7 +75,7 @@ class PageJoin:
         self.count = 0
 
     def run(
-        self, first: ResultFile, page: SpoolSink, received: Received, following: ResultFile | None
+        self, first: ResultFile, page: SpoolSink, received: Received, following: ResultFile
     ) -> tuple[Sink, Received]:
         """Join ``first``, which has been received into ``page``, and the pages from ``following`` on.
 
@@ -84,17 +83,14 @@ class PageJoin:
             JoinError: they cannot be joined.
             BatchDlError: what went wrong with one of them, typed; nothing is left.
         """
-        head, name_of = received.head, naming(self._client.vendor, self._job, first)
         chain = PageChain(self._client.vendor, self._job, first)
-        if following is not None:
-            chain.add(following)
+        file: ResultFile | None = chain.add(following)
         try:
             try:
-                self._sink = self._open_sink(name_of(head))
+                self._sink = self._open_sink(received.filename)
                 joined = self._append(None, first, page, received)
             finally:
                 page.discard()
-            file = following
             while file is not None:
                 joined, file = self._next(joined, file, chain)
         except BaseException as error:
@@ -103,19 +99,19 @@ class PageJoin:
             raise
         log.info("Joined %d pages of the result of job %s", self.count, self._job.id)
         digest = self._digest.hexdigest() if self._digest else None
-        return self._sink, replace(joined, bytes=self._sink.written, sha256=digest, head=head)
+        return self._sink, replace(
+            joined, filename=received.filename, bytes=self._sink.written, sha256=digest, head=received.head
+        )
 
     def _next(self, joined: Received, file: ResultFile, chain: PageChain) -> tuple[Received, ResultFile | None]:
         page = SpoolSink()
         try:
-            name_of = naming(self._client.vendor, self._job, file)
             self._progress.before = self._sink.written if self._sink else 0
             received = receive(
                 self._client,
                 self._job,
                 file,
-                lambda head: page,
-                name_of,
+                lambda *_: page,
                 self._options,
                 max_bytes=self._max_bytes,
                 progress=lambda: self._progress,
@@ -126,9 +122,7 @@ class PageJoin:
 
     def _append(self, joined: Received | None, file: ResultFile, page: SpoolSink, received: Received) -> Received:
         """Append a page; return what holds for all pages so far."""
-        vendor = self._client.vendor
-        filename = naming(vendor, self._job, file)(received.head)
-        self._pages.append(page, received, filename, vendor.expected_format(self._job, file))
+        self._pages.append(page, received, self._client.vendor.expected_format(self._job, file))
         self.count += 1
         received = replace(received, rows=received.rows if received.bytes else 0)
         if joined is None:

@@ -104,8 +104,7 @@ def _place_of(destination: Destination, file: LandedFile) -> Destination | None:
 
 def _is_unchanged(place: Destination, file: LandedFile, written: datetime | None) -> bool:
     """True if the object has the recorded size and is not newer than the record: newer ones are others'."""
-    info = object_info(place.fs, place.path)
-    if info is None or info.get("size") != file.bytes or written is None:
+    if written is None or not _has_size(place, file):
         return False
     try:
         return bool(place.fs.modified(place.path) <= written)
@@ -113,15 +112,24 @@ def _is_unchanged(place: Destination, file: LandedFile, written: datetime | None
         return False
 
 
+def _has_size(place: Destination, file: LandedFile) -> bool:
+    info = object_info(place.fs, place.path)
+    return info is not None and info.get("size") == file.bytes
+
+
 def remove_unchanged(place: Destination, file: LandedFile, written: datetime | None) -> bool:
-    """Remove a file of a replaced result, unless others have overwritten it. Returns whether it was removed."""
+    """Remove a file of an earlier result, unless others have overwritten it. Returns whether it was removed.
+
+    A result that was not completely published has no manifest, and so no time: its files are recognised by their names
+    and sizes.
+    """
     try:
-        unchanged = _is_unchanged(place, file, written)
+        unchanged = _has_size(place, file) if written is None else _is_unchanged(place, file, written)
     except Exception as error:  # noqa: BLE001  every store raises its own kinds
         raise destination_error(place.uri, "check whether it is unchanged", error) from None
     if unchanged:
         remove(place, "remove what the new result does not have")
-    else:
+    elif written is not None:
         log.info("Not removing %s: it is gone, or has changed since the replaced manifest was written", place.uri)
     return unchanged
 

@@ -24,11 +24,6 @@ log = get_logger(__name__)
 def listed_files(vendor: Vendor, job: Job, *, on_empty: str) -> tuple[ResultFile, ...]:
     """The numbered result files of a job that has results.
 
-    Args:
-        vendor: whose job it is.
-        job: the job.
-        on_empty: ``"fail"`` to require at least one.
-
     Raises:
         EmptyResultError: there is none.
         UnexpectedResponseError: the list contradicts itself, see `_distinct`.
@@ -84,9 +79,6 @@ def numbered(files: Sequence[ResultFile]) -> tuple[ResultFile, ...]:
     Files are published under their numbers, so two of the same number would be one object. The vendor's numbers count
     where they are 1, 2, 3 … without a gap; else a file's place in the vendor's list is its number, in every try. The
     results are first.
-
-    Args:
-        files: as the vendor lists them.
     """
     kinds = dict.fromkeys((RESULT, *(file.kind for file in files)))
     return tuple(file for kind in kinds for file in _numbered([file for file in files if file.kind == kind]))

@@ -55,13 +55,7 @@ def noted_page(vendor: Vendor, job: Job, file: ResultFile, headers: Mapping[str,
 
 
 class PageChain:
-    """The chain of the pages of one result file; it ends.
-
-    Args:
-        vendor: whose result it is.
-        job: the job.
-        first: the first page.
-    """
+    """The chain of the pages of one result file; it ends."""
 
     def __init__(self, vendor: Vendor, job: Job, first: ResultFile) -> None:
         self._vendor, self._job = vendor, job

@@ -21,12 +21,7 @@ Complete = tuple[Sink, Received, LandedFile]
 
 
 def received_files(receiver: Receiver, files: tuple[ResultFile, ...]) -> Iterator[Complete]:
-    """Receive all files of a result, each with its pages.
-
-    Args:
-        receiver: receives one file.
-        files: as the vendor lists them, numbered.
-    """
+    """Receive all files of a result, each with its pages."""
     if not receiver.client.vendor.has_pages:
         yield from map(receiver.receive, files)
     elif receiver.options.join_pages:
@@ -70,10 +65,10 @@ def _first(receiver: Receiver, file: ResultFile) -> Complete:
         opened[0] = numbered if _after(receiver, file, head) else file
         return receiver.open(opened[0], name, head.identity.total)
 
-    sink, received, name = receiver.transfer(file, open_for, resumable)
+    sink, received = receiver.transfer(file, open_for, resumable)
     has_more = _after(receiver, file, received.head) is not None
     _check_unchanged(sink, has_more is (opened[0].part is not None), receiver)
-    return sink, received, receiver.landed(opened[0], sink, received, name)
+    return sink, received, receiver.landed(opened[0], sink, received)
 
 
 def _joined(receiver: Receiver, file: ResultFile) -> Complete:
@@ -84,7 +79,7 @@ def _joined(receiver: Receiver, file: ResultFile) -> Complete:
             return receiver.open(file, name, head.identity.total)
         return SpoolSink()
 
-    sink, received, name = receiver.transfer(file, open_for, receiver.resumable(file))
+    sink, received = receiver.transfer(file, open_for, receiver.resumable(file))
     following = _after(receiver, file, received.head)
     _check_unchanged(sink, (following is not None) is isinstance(sink, SpoolSink), receiver)
     pages = 1
@@ -98,7 +93,7 @@ def _joined(receiver: Receiver, file: ResultFile) -> Complete:
         )
         sink, received = join.run(file, sink, received, following)
         pages = join.count
-    landed = receiver.landed(file, sink, received, name)
+    landed = receiver.landed(file, sink, received)
     return sink, received, replace(landed, pages=pages, etag=landed.etag if pages == 1 else None)
 
 

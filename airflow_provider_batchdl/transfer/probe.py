@@ -34,10 +34,6 @@ _INCONCLUSIVE_STATUSES = frozenset({403, 405, 501})
 def probe(place: Destination, options: DownloadOptions) -> None:
     """Check that a result can be written to ``place``, as far as that can be checked without writing.
 
-    Args:
-        place: the destination.
-        options: how the result will be downloaded.
-
     Raises:
         DestinationError: the bucket does not exist, the folder is not writable, a file is in a folder's place, the
             store rejects the credentials or cannot be reached; or an object exists, and ``if_exists`` is ``"error"``.

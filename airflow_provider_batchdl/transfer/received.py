@@ -13,6 +13,7 @@ class Received:
     """A complete and verified file in a sink.
 
     Args:
+        filename: the vendor's name for it, made safe.
         bytes: its size.
         sha256: hex digest; None where it was turned off, or another process read the first bytes.
         head: the response that fixed its identity.
@@ -21,6 +22,7 @@ class Received:
         stats: resumes, restarts and connections of the transfer.
     """
 
+    filename: str
     bytes: int
     sha256: str | None
     head: ResultStream

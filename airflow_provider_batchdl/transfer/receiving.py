@@ -31,8 +31,7 @@ def receive(
     client: BatchClient,
     job: Job,
     file: ResultFile,
-    sink_for: Callable[[ResultStream], Sink],
-    name_of: Callable[[ResultStream], str],
+    sink_for: Callable[[ResultStream, str], Sink],
     options: DownloadOptions,
     *,
     max_bytes: int | None = None,
@@ -49,7 +48,7 @@ def receive(
     return Transfer(
         Source(client, job, file),
         sink_for,
-        filename=name_of,
+        filename=naming(vendor, job, file),
         inspect=inspect,
         announced=file.size,
         expected=vendor.expected_format(job, file),
@@ -77,41 +76,21 @@ class Receiver:
 
     def receive(self, file: ResultFile) -> tuple[Sink, Received, LandedFile]:
         """Transfer one file into its sink, or resume what a killed try left of it."""
-        sink, received, name = self.transfer(
+        sink, received = self.transfer(
             file, lambda head, name: self.open(file, name, head.identity.total), self.resumable(file)
         )
-        return sink, received, self.landed(file, sink, received, name)
+        return sink, received, self.landed(file, sink, received)
 
     def transfer(
         self, file: ResultFile, open_for: Callable[[ResultStream, str], Sink], resumable: DurableSink | None
-    ) -> tuple[Sink, Received, str]:
-        """Transfer one file.
+    ) -> tuple[Sink, Received]:
+        """Transfer one file into the sink of ``open_for``, or resume what a killed try left of it; see `receive`."""
+        return receive(self.client, self.job, file, open_for, self.options, resumable=resumable, progress=self.progress)
 
-        Args:
-            file: which one.
-            open_for: opens its sink, given the first response and the vendor's name for the file.
-            resumable: what a killed try left of it.
-
-        Returns:
-            The sink, complete and not published, what is in it, and the vendor's name.
-        """
-        name_of = naming(self.client.vendor, self.job, file)
-        sink, received = receive(
-            self.client,
-            self.job,
-            file,
-            lambda head: open_for(head, name_of(head)),
-            name_of,
-            self.options,
-            resumable=resumable,
-            progress=self.progress,
-        )
-        return sink, received, name_of(received.head)
-
-    def landed(self, file: ResultFile, sink: Sink, received: Received, name: str) -> LandedFile:
-        """The record of a file that has been received, which the vendor calls ``name``."""
+    def landed(self, file: ResultFile, sink: Sink, received: Received) -> LandedFile:
+        """The record of a file that has been received."""
         self._taken.add(folded(sink.uri))
-        return landed_file(file, sink, received, name)
+        return landed_file(file, sink, received)
 
     def open(self, file: ResultFile, name: str, size: int | None) -> Sink:
         """Open the sink of a file called ``name``, of so many bytes; None for unknown."""

@@ -45,11 +45,6 @@ log = get_logger(__name__)
 def make_way(destination: Destination, landing: Landing, options: DownloadOptions) -> bool:
     """Prepare the destination before anything of a new result is visible.
 
-    Args:
-        destination: of the new result.
-        landing: the new result, verified and not yet visible.
-        options: how it is downloaded.
-
     Returns:
         Whether `remove_replaced` has something to do.
 
@@ -78,7 +73,7 @@ def remove_replaced(destination: Destination, landing: Landing, options: Downloa
     if not records:
         return
     for place, file, record in _surplus(destination, records, landing):
-        if _removed(place, file, record):
+        if remove_unchanged(place, file, record.written):
             log.info("Removed %s: job %s has the latest result", place.uri, landing.job_id)
     if not landing.results and not destination.is_folder:
         remove(destination, "remove the result that is replaced with nothing")
@@ -124,7 +119,7 @@ def retire(destination: Destination, landing: Landing, *, manifest: bool | None,
     if old is not None and (writes_manifest or old.landing is not None):
         remove(place, "remove the manifest of the result that is replaced")
     for there, file, record in surplus:
-        if _removed(there, file, record):
+        if remove_unchanged(there, file, record.written):
             log.warning(
                 "Removed %s: the result of job %s replaces the one that it was part of", there.uri, landing.job_id
             )
@@ -155,24 +150,6 @@ def _surplus(
         for there, file in own_files(destination, record.landing) if record.landing else ():
             if folded(there.path) not in names:
                 yield there, file, record
-
-
-def _removed(place: Destination, file: LandedFile, record: Record) -> bool:
-    """Remove a file of an earlier result, unless others have overwritten it. Returns whether it was removed.
-
-    A result that was not completely published has no manifest, and so no time: its files are recognised by their names
-    and sizes.
-    """
-    if record.written is not None:
-        return remove_unchanged(place, file, record.written)
-    try:
-        info = object_info(place.fs, place.path)
-    except Exception as error:  # noqa: BLE001  every store raises its own kinds
-        raise destination_error(place.uri, "check what a killed try left", error) from None
-    if info is None or info.get("size") != file.bytes:
-        return False
-    remove(place, "remove what a killed try left")
-    return True
 
 
 def _set_aside(destination: Destination, landing: Landing) -> None:

@@ -15,22 +15,15 @@ LONGEST_VALUE = 1_000
 """Characters of a header's value that is recorded; a longer one is none that anybody could use."""
 
 
-def landed_file(file: ResultFile, sink: Sink, received: Received, source_name: str) -> LandedFile:
-    """The record of one file.
-
-    Args:
-        file: as the vendor announced it.
-        sink: the sink that holds it.
-        received: its size, checksum and proofs.
-        source_name: the vendor's name for it, made safe.
-    """
+def landed_file(file: ResultFile, sink: Sink, received: Received) -> LandedFile:
+    """The record of one file."""
     return LandedFile(
         uri=sink.uri,
         bytes=received.bytes,
         sha256=received.sha256,
         etag=_usable(received.head.identity.etag),
         content_type=_usable(received.head.headers.get("content-type")),
-        source_name=source_name,
+        source_name=received.filename,
         part=file.part,
         rows=received.rows,
         verified_by=received.verified_by,

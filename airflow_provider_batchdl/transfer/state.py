@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -117,7 +117,6 @@ def boot_id() -> str:
         return ""
 
 
-@lru_cache(maxsize=16)  # the sink of a file is opened by the key that its partial was searched by
 def partial_key(*facts: object) -> str:
     """Short key of a partial: a hash of vendor, job and file."""
     return hashlib.sha256(json.dumps([str(fact) for fact in facts]).encode()).hexdigest()[:16]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airflow_provider_batchdl.transfer.sinks.local.sink import WORTH_RESUMING
-from airflow_provider_batchdl.transfer.source.connection import HEAD_READ
+from airflow_provider_batchdl.transfer.source.framing import HEAD_READ
 from airflow_provider_batchdl.transfer.source.stream import READ_SIZE
 from tests.chaos.downloads import Outcome
 from tests.chaos.fork_server import LOWERED, LOWERED_IN_PARALLEL

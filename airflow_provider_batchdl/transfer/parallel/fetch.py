@@ -169,7 +169,7 @@ class ParallelFetch:
         budget.run(lambda: self._attempt(span, next(streams, None)), lambda: span.at, log_retry, self._ended.wait)
 
     def _attempt(self, span: Span, stream: ResultStream | None) -> None:
-        if span.at >= span.end or self._plan.stopped:
+        if span.at >= span.end or self._ended.is_set():
             return
         opening, end = stream is None, self._plan.total if stream else span.end
         try:
@@ -195,7 +195,7 @@ class ParallelFetch:
                 if count:
                     self._buffer.put(span.at, chunk if count == len(chunk) else memoryview(chunk)[:count])
                     self._plan.put(span, count)
-                if self._plan.stopped or self._is_surplus(self._scaler.wanted):
+                if self._ended.is_set() or self._is_surplus(self._scaler.wanted):
                     return
                 if count < len(chunk):
                     break  # the rest was assigned to another connection

@@ -103,11 +103,6 @@ class Plan:
         with self.changed:
             return sum(span.at > span.start for span in self._active)
 
-    @property
-    def stopped(self) -> bool:
-        """True if the plan was stopped."""
-        return self._stopped
-
     def take(self, *, wait: bool = True) -> Span | None:
         """Assign the next range.
 

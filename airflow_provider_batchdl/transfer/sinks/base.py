@@ -79,14 +79,6 @@ class DurableSink(Sink, ABC):
         """End the sink; leave its bytes where the next try can resume them, else discard them. Never raises."""
 
 
-class ResumableSink(DurableSink):
-    """A durable sink whose bytes can be read back."""
-
-    @abstractmethod
-    def replay(self) -> Iterator[bytes]:
-        """Read back all bytes so far, in small pieces."""
-
-
 class CheckpointedSink(DurableSink):
     """A durable sink whose bytes cannot be read back: it stores their CRCs at checkpoints."""
 
@@ -103,11 +95,15 @@ class CheckpointedSink(DurableSink):
         """
 
 
-class ScatteredSink(ResumableSink):
-    """A resumable sink that takes bytes at any offset, from several threads."""
+class ScatteredSink(DurableSink):
+    """A durable sink whose bytes can be read back, and that takes bytes at any offset, from several threads."""
 
     landed: tuple[tuple[int, int], ...]
     """Intervals after the first `written` bytes that are present, too."""
+
+    @abstractmethod
+    def replay(self) -> Iterator[bytes]:
+        """Read back all bytes so far, in small pieces."""
 
     @abstractmethod
     def reorder_buffer(self) -> ReorderBuffer:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, Self, TypeVar
 from weakref import WeakSet
 
 from airflow_provider_batchdl.exceptions import DestinationError
-from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, ended
+from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, ended, no_object
 
 WORTH_KEEPING = 64 << 10
 """Bytes of a chunk that is held as it is; smaller ones are gathered, since each costs a trip to the socket."""
@@ -18,9 +18,13 @@ MOST_HELD = 16 << 20
 """Bytes that finalized sinks may hold in memory together: a result may have thousands of small parts."""
 GATHERED = 512 << 10
 """Bytes to which they are gathered."""
+SMALL = 256 << 10
+"""Bytes a finalized sink may hold in memory; a job can have hundreds of parts that wait for the last one."""
+ABORT_SECONDS = 60.0
+"""A dead store may hold a task that is being killed no longer than this."""
 
 
-_holding: WeakSet[BlockSink[Any]] = WeakSet()
+_holding: WeakSet[BlockSink[Any, Any]] = WeakSet()
 
 
 class Block:
@@ -106,27 +110,55 @@ class Upload(Protocol):
 
 
 B = TypeVar("B", bound=Block)
+U = TypeVar("U")
 
 
-class BlockSink(Generic[B], ABC):
+def object_at(fs: Any, path: str, uri: str) -> tuple[str, str]:
+    """The bucket, or container, of a path and the object's name in it.
+
+    Raises:
+        DestinationError: the path names no object.
+    """
+    bucket, name, _ = fs.split_path(path)
+    if not bucket or not name or path.endswith("/"):  # an older fsspec drops it from the name
+        raise no_object(uri)
+    return bucket, name
+
+
+class BlockSink(Generic[B, U], ABC):
     """A `Sink` that cuts the bytes into blocks and sends each when the next one begins.
 
-    The block being filled is None once nothing can be written any more.
+    Args:
+        uri: the object's address for people.
+        sizes: those of the blocks.
+        new_block: makes an empty block.
     """
 
-    uri: str
-    written: int
     attested: tuple[str, ...] = ()
-    _buffer: B | None
-    _finalized: bool
-    _size: int
-    """Bytes of the block being filled, once it is full."""
-    _room: int
-    """Bytes that it still takes."""
 
-    @abstractmethod
+    def __init__(self, uri: str, sizes: BlockSizes, new_block: Callable[[], B]) -> None:
+        self.uri = uri
+        self._sizes = sizes
+        self._new_block = new_block
+        self._begin()
+
     def _begin(self) -> None:
         """Reset everything to the state before the first byte."""
+        self.written = 0
+        self._upload: U | None = None
+        self._finalized = False
+        self._next_block(1)
+
+    def _next_block(self, number: int) -> None:
+        """Begin block `number`. There is none once nothing can be written any more."""
+        # Its bytes once it is full, and those that it still takes.
+        self._size = self._room = self._sizes.size(number)
+        self._buffer: B | None = self._new_block()
+
+    def _end(self) -> U | None:
+        """Release everything; return the upload, if one was begun."""
+        upload, self._upload, self._buffer, self._finalized = self._upload, None, None, False
+        return upload
 
     @abstractmethod
     def discard(self) -> None:
@@ -135,6 +167,14 @@ class BlockSink(Generic[B], ABC):
     @abstractmethod
     def _send(self, buffer: B) -> None:
         """Start uploading the full block and take another."""
+
+    @abstractmethod
+    def _send_last(self, buffer: B) -> None:
+        """Send what is left, but for what the request has to have that makes the object visible."""
+
+    @abstractmethod
+    def _complete(self, buffer: B | None) -> str | None:
+        """Make the object visible; `buffer` is what has not been sent. Returns its ETag."""
 
     @abstractmethod
     def _is_in_the_way(self, error: Exception) -> bool:
@@ -162,10 +202,24 @@ class BlockSink(Generic[B], ABC):
         self.discard()
         self._begin()
 
-    def _may_hold(self, most: int) -> bool:
-        """True if the sink, which is finalized, may hold its bytes in memory until `publish`: `most` at most."""
+    def finalize(self) -> None:
+        """Send what is left; at most `SMALL` bytes stay in memory for a single request, unless too many objects' do."""
+        buffer = self._open_buffer()
+        self._finalized = True
+        if self._upload is not None or not self._may_hold():
+            self._guard("upload", self._send_last, buffer)
+
+    def publish(self) -> str | None:
+        """Complete the upload: the object appears whole. Returns its ETag without quotes."""
+        buffer = self._buffer if self._finalized else self._open_buffer()
+        etag: str | None = self._guard("publish", self._complete, buffer)
+        self._end()
+        return etag
+
+    def _may_hold(self) -> bool:
+        """True if the sink, which is finalized, may hold its bytes in memory until `publish`: `SMALL` at most."""
         held = sum(sink.written for sink in tuple(_holding) if sink._finalized)
-        if self.written > most or held + self.written > MOST_HELD:
+        if self.written > SMALL or held + self.written > MOST_HELD:
             return False
         _holding.add(self)
         return True

@@ -100,13 +100,6 @@ def open_resumable(
 def write_small(fs: AbstractFileSystem, path: str, uri: str, data: bytes, *, create_only: bool = False) -> str | None:
     """Write one small object (a manifest) with the same all-or-nothing promise.
 
-    Args:
-        fs: the fsspec file system, synchronous face.
-        path: the object's path as `fs` names it.
-        uri: its address in messages.
-        data: its content.
-        create_only: as for `open_sink`.
-
     Returns:
         The store's ETag where there is one.
 

@@ -49,10 +49,6 @@ def local_path(fs: AbstractFileSystem, path: str) -> str:
 def remove_object(fs: AbstractFileSystem, path: str) -> None:
     """Remove one object, if it exists; on a local disk, durably.
 
-    Args:
-        fs: the fsspec file system, synchronous face.
-        path: the object's path as `fs` names it.
-
     Raises:
         Exception: what the store raises where it refuses.
     """

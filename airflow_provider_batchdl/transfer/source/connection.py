@@ -18,13 +18,10 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 from airflow_provider_batchdl.client.environment import Proxies, Proxy, ssl_context
 from airflow_provider_batchdl.client.targets import check_resolved
-from airflow_provider_batchdl.transfer.source.framing import HEAD_READ
 from airflow_provider_batchdl.transfer.source.pools import TO_ANYWHERE, TO_OTHERS, TO_PROXIES, to_socks_proxies
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.client import BatchClient
-
-__all__ = ["HEAD_READ", "Connections", "connections_of", "cut", "interrupt"]
 
 CONNECT_TIMEOUT = 10.0
 IDLE_TIMEOUT = 60.0

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import re
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -17,6 +18,7 @@ from http.client import HTTPException, HTTPMessage, HTTPResponse, IncompleteRead
 from typing import Any, Literal
 
 from airflow_provider_batchdl._redaction.redactor import excerpt
+from airflow_provider_batchdl.transfer.source.gathering import GatheredBytes
 
 MOST_BYTES = 1 << 62
 """Largest length that is accepted."""
@@ -77,20 +79,10 @@ def framing_of(transfer_codings: Sequence[str], lengths: Sequence[str]) -> Frami
     return Framing("content-length", length)
 
 
-class TimedBytes(io.RawIOBase):
-    """Source of a response's bytes, with one time-out for several reads."""
-
-    def hurry(self) -> None:
-        """From now on all reads together must finish within the time-out of one."""
-
-    def relax(self) -> None:
-        """From now on each read has its own time-out again."""
-
-
 class _Readable:
     """The part of a socket that ``http.client`` needs to read a response."""
 
-    def __init__(self, raw: TimedBytes) -> None:
+    def __init__(self, raw: io.RawIOBase) -> None:
         self._raw = raw
 
     def makefile(self, mode: str) -> io.BufferedReader:
@@ -101,7 +93,7 @@ class FramedResponse(HTTPResponse):
     """A response with a time-out for its head and chunk lines, and the framing of `framing_of`.
 
     Args:
-        raw: its bytes; of a body, large reads reach it as they are.
+        sock: the connection's socket; of a body, large reads reach it as they are.
         arguments: ``http.client``'s own.
 
     Attributes:
@@ -113,8 +105,8 @@ class FramedResponse(HTTPResponse):
     framing = Framing()
     fields: Sequence[tuple[str, str]] = ()
 
-    def __init__(self, raw: TimedBytes, *args: Any, **arguments: Any) -> None:
-        self._raw = raw
+    def __init__(self, sock: socket.socket, *args: Any, **arguments: Any) -> None:
+        self._raw = raw = GatheredBytes(sock)
         raw.hurry()  # until the head is read, after any number of interim responses
         super().__init__(_Readable(raw), *args, **arguments)  # type: ignore[arg-type]
 

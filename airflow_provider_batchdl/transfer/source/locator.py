@@ -30,11 +30,7 @@ class Source:
 
 
 class Locator:
-    """The vendor's request for a result file, which may hold a signed URL: it is stored nowhere else. Thread-safe.
-
-    Args:
-        source: the file.
-    """
+    """The vendor's request for a result file, which may hold a signed URL: it is stored nowhere else. Thread-safe."""
 
     def __init__(self, source: Source) -> None:
         self._source = source

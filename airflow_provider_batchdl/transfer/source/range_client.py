@@ -73,25 +73,18 @@ class RangeClient:
 
     The vendor is asked for the file once; the link that it names or redirects to is used until the store refuses it.
     Then one thread asks the vendor for a new one, for all threads. (Batch.com makes a new file for each such request.)
-
-    Args:
-        source: the file, and the client of its vendor.
     """
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._vendor = source.client.vendor
+        self.vendor = self._vendor.name
         self._host = self._vendor.account.origin[1]
         self._connections = connections_of(source.client, allow_loopback=is_loopback_host(self._host))
         self._locator = Locator(source)
         self._link: _Link | None = None
         self._asked_before = False
         self._asking = Lock()
-
-    @property
-    def vendor(self) -> str:
-        """The vendor's name."""
-        return self._vendor.name
 
     def open(self, offset: int = 0, identity: Identity | None = None, end: int | None = None) -> ResultStream | None:
         """Open the file at ``offset``, if it is still ``identity``; else where the server starts.

@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -206,11 +206,7 @@ class _Crc:
         return self.value.to_bytes(self._size, "big")
 
 
-class _CrcFunction(Protocol):
-    def __call__(self, data: bytes | memoryview, value: int, /) -> int: ...
-
-
-def _crc_function(algorithm: str) -> _CrcFunction:
+def _crc_function(algorithm: str) -> Callable[[bytes | memoryview, int], int]:
     if algorithm == "crc32":
         return zlib.crc32
     if algorithm == "crc32c" and _has("google_crc32c"):

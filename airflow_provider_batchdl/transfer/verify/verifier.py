@@ -86,7 +86,8 @@ class Verifier:
             count_gzip_rows=count_gzip_rows,
         )
         self._proven = proven
-        self._saw_start = not resumed_at
+        self.saw_start = not resumed_at
+        """True where it has seen the file from its first byte."""
         self._report = ContentReport()
         self._examined = resumed_at
         if resumed_at:
@@ -113,11 +114,6 @@ class Verifier:
         self._examined += len(chunk)
         self._digests.update(chunk)
         self._content.feed(chunk)
-
-    @property
-    def saw_start(self) -> bool:
-        """True where it has seen the file from its first byte."""
-        return self._saw_start
 
     def checkpoint(self) -> dict[str, int] | None:
         """The CRCs so far of those that are declared of the file: all that another process needs to continue.
@@ -148,11 +144,6 @@ class Verifier:
 
     def finish(self, size: int, head: ResultStream, announced: int | None = None) -> tuple[str, ...]:
         """Check that the bytes are whole; return the words for what proves it, which docs/downloads.md lists.
-
-        Args:
-            size: how many bytes there are.
-            head: the response that the file is identified by.
-            announced: how many the vendor announced.
 
         Raises:
             TruncatedDownloadError: they are too few or too many, or nothing proves them and the content is cut.

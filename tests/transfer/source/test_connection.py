@@ -14,23 +14,24 @@ import pytest
 
 from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.emulator import Emulator
-from airflow_provider_batchdl.transfer.source import pools, stream
+from airflow_provider_batchdl.transfer.source import gathering as gathering_module
+from airflow_provider_batchdl.transfer.source import stream
 from airflow_provider_batchdl.transfer.source.connection import Connections, connections_of
+from airflow_provider_batchdl.transfer.source.gathering import BODY_READ, GatheredBytes
 from airflow_provider_batchdl.transfer.source.head import read_head
-from airflow_provider_batchdl.transfer.source.pools import BODY_READ, _Gathering
 from airflow_provider_batchdl.transfer.source.stream import InterruptedTransferError, ResultStream
 from airflow_provider_batchdl.vendors import vendor_class
 from airflow_provider_batchdl.vendors.account import Account
 from tests.support.running import running
 
-Pair = tuple[socket.socket, _Gathering]
+Pair = tuple[socket.socket, GatheredBytes]
 
 
 @pytest.fixture
 def pair() -> Iterator[Pair]:
     ours, theirs = socket.socketpair()
     ours.settimeout(2)
-    with theirs, ours, _Gathering(ours) as gathering:
+    with theirs, ours, GatheredBytes(ours) as gathering:
         yield theirs, gathering
 
 
@@ -62,7 +63,7 @@ class TestGathering:
         assert gathering.readinto(bytearray(BODY_READ)) == 0
 
     def test_a_read_ends_in_time_however_slowly_it_drips(self, pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(pools, "GATHER_SECONDS", 0.05)
+        monkeypatch.setattr(gathering_module, "GATHER_SECONDS", 0.05)
         theirs, gathering = pair
         stop = threading.Event()
 
@@ -153,7 +154,7 @@ def opened(connections: Connections, server: CountingServer, path: str) -> Resul
 
 
 def test_a_drip_below_the_minimum_rate_is_given_up(server: CountingServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pools, "GATHER_SECONDS", 0.05)
+    monkeypatch.setattr(gathering_module, "GATHER_SECONDS", 0.05)
     monkeypatch.setattr(stream, "RATE_WINDOW", 0.2)
     connections = Connections(allow_loopback=True)
     drip = opened(connections, server, "/drip")

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_batchdl.transfer.sinks.buffered import ABORT_SECONDS
 from airflow_provider_batchdl.transfer.sinks.fsspec_loop import begin, cancel, wait
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ _CHECKED = {"validate_content": True}
 https://learn.microsoft.com/rest/api/storageservices/put-block#request-headers. CRC64 would cost less CPU, but needs the
 package azure-storage-extensions.
 """
-
-STOP_SECONDS = 60.0
-"""A dead store may hold a task that is being killed no longer than this."""
 
 # azure-core logs forty lines at INFO for every request, that is for every block.
 _REQUESTS = logging.getLogger(f"{__name__}.requests")
@@ -80,7 +78,7 @@ class AzureBlob:
     def stop(self) -> None:
         """Cancel all pending calls. Never raises."""
         try:
-            cancel(self._fs, list(self._under_way), timeout=STOP_SECONDS)
+            cancel(self._fs, list(self._under_way), timeout=ABORT_SECONDS)
         except Exception as error:  # noqa: BLE001  see the docstring: never raises
             log.debug("Could not cancel pending requests to the store: %s", type(error).__name__)
 

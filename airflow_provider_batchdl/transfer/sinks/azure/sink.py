@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl.transfer.sinks.azure.blocks import AzureBlob, BlockUpload
 from airflow_provider_batchdl.transfer.sinks.base import STORE_CHECKSUM
-from airflow_provider_batchdl.transfer.sinks.buffered import Block, BlockSink, BlockSizes
-from airflow_provider_batchdl.transfer.sinks.errors import ended, no_object, store_code
+from airflow_provider_batchdl.transfer.sinks.buffered import Block, BlockSink, BlockSizes, object_at
+from airflow_provider_batchdl.transfer.sinks.errors import ended, store_code
 
 if TYPE_CHECKING:
     from adlfs import AzureBlobFileSystem
@@ -26,8 +26,6 @@ BLOCK = 8 << 20
 """Bytes in a block where nothing asks for larger ones."""
 IN_FLIGHT_BYTES = 16 << 20
 """Bytes of all blocks in flight, beside the one being filled (one block at least)."""
-SMALL = 256 << 10
-"""Bytes that `publish` sends in a single request, and that a finalized sink may hold in memory."""
 PLANNED_BLOCKS = 45_000
 """Blocks a blob of known size is cut into at most: a tenth of the store's 50,000 is left for a wrong hint."""
 GROW_EVERY = 10_000
@@ -35,7 +33,7 @@ GROW_EVERY = 10_000
 MAX_BLOCKS = 50_000
 
 
-class AzureSink(BlockSink[Block]):
+class AzureSink(BlockSink[Block, BlockUpload]):
     """A `Sink` for one block blob.
 
     Up to `SMALL` bytes become one Put Blob at `publish` (also 0 bytes); more become blocks, which are sent while the
@@ -63,53 +61,26 @@ class AzureSink(BlockSink[Block]):
         block: int = BLOCK,
         grow_every: int = GROW_EVERY,
     ) -> None:
-        self.uri = uri
-        self.written = 0
-        container, name, _ = fs.split_path(path)
-        if not container or not name or path.endswith("/"):
-            raise no_object(uri)
-        self._blob = AzureBlob(fs, container, name, path, create_only=create_only)
-        self._sizes = BlockSizes.of(expected_bytes, smallest=block, most_planned=PLANNED_BLOCKS, grow_every=grow_every)
-        self._begin()
-
-    def _begin(self) -> None:
-        self.written = 0
-        self._upload: BlockUpload | None = None
-        self._finalized = False
-        self._room = self._size = self._sizes.size(1)
-        self._buffer: Block | None = Block()
-
-    def finalize(self) -> None:
-        """Send the rest and wait for all blocks; only the commit is left.
-
-        A blob of at most `SMALL` bytes stays in memory for its single request, unless too many do.
-        """
-        buffer = self._open_buffer()
-        self._finalized = True
-        if not self._may_hold(SMALL):
-            self._guard("upload", self._send_last, buffer)
+        self._blob = AzureBlob(fs, *object_at(fs, path, uri), path, create_only=create_only)
+        sizes = BlockSizes.of(expected_bytes, smallest=block, most_planned=PLANNED_BLOCKS, grow_every=grow_every)
+        super().__init__(uri, sizes, Block)
 
     def publish(self) -> str | None:
         """Commit the blocks: the blob appears whole. Returns its ETag without quotes."""
         if not self._finalized:
             self.finalize()
-        etag: str | None = self._guard("publish", self._complete)
-        self.attested = (STORE_CHECKSUM,)
-        self._upload, self._buffer, self._finalized = None, None, False
-        return etag
+        return super().publish()
 
     def discard(self) -> None:
         """Cancel pending requests. Never raises; may be called again. Uncommitted blocks stay, see the class."""
-        self._upload, self._buffer, self._finalized = None, None, False
+        self._end()
         self._blob.stop()
 
     def _send(self, buffer: Block) -> None:
-        """Start uploading the full block and take another."""
         upload = self._begun()
         self._wait_for_room(upload, IN_FLIGHT_BYTES)
         upload.send(buffer)
-        self._room = self._size = self._sizes.size(upload.blocks_begun + 1)
-        self._buffer = Block()
+        self._next_block(upload.blocks_begun + 1)
 
     def _send_last(self, buffer: Block) -> None:
         """Send the last block and wait for every block."""
@@ -128,12 +99,13 @@ class AzureSink(BlockSink[Block]):
             raise ValueError(f"the object has more than {MAX_BLOCKS} blocks; its size was announced too small")
         return self._upload
 
-    def _complete(self) -> str | None:
-        if self._upload is None and self._buffer is not None:
+    def _complete(self, buffer: Block | None) -> str | None:
+        self.attested = (STORE_CHECKSUM,)  # each request carries its MD5
+        if self._upload is None and buffer is not None:
             # To Azurite, for one, a Put Blob that is to create finds a blob where only unfinished blocks are.
             if not self._blob.create_only:
-                return self._blob.put(self._buffer.content())
-            self._send_last(self._buffer)
+                return self._blob.put(buffer.content())
+            self._send_last(buffer)
         if self._upload is None:
             raise ended(self.uri)
         return self._upload.commit()

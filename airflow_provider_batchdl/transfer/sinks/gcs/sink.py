@@ -6,8 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl.transfer.sinks.base import STORE_CHECKSUM
-from airflow_provider_batchdl.transfer.sinks.buffered import Block, BlockSink
-from airflow_provider_batchdl.transfer.sinks.errors import ended, no_object
+from airflow_provider_batchdl.transfer.sinks.buffered import Block, BlockSink, BlockSizes, object_at
+from airflow_provider_batchdl.transfer.sinks.errors import ended
 from airflow_provider_batchdl.transfer.sinks.gcs.upload import GRAIN, GcsError, GcsUpload
 
 if TYPE_CHECKING:
@@ -15,13 +15,11 @@ if TYPE_CHECKING:
 
 CHUNK = 32 * GRAIN
 """Bytes in a chunk: 8 MiB, what Google recommends at least."""
-SMALL = GRAIN
-"""Bytes a finalized sink keeps in memory at most; a job can have hundreds of parts that wait for the last one."""
 
 _PRECONDITION_FAILED = 412
 
 
-class GcsSink(BlockSink[Block]):
+class GcsSink(BlockSink[Block, GcsUpload]):
     """A `Sink` for one object of Google Cloud Storage.
 
     Each chunk is sent while the next one is being filled; `publish` sends the last bytes. Memory: two chunks. The
@@ -41,51 +39,23 @@ class GcsSink(BlockSink[Block]):
     """
 
     def __init__(self, fs: GCSFileSystem, path: str, uri: str, *, create_only: bool = False, retry: Any = None) -> None:
-        self.uri = uri
-        bucket, name, _ = fs.split_path(path)
-        if not bucket or not name or path.endswith("/"):
-            raise no_object(uri)
+        bucket, name = object_at(fs, path, uri)
         self._create_only = create_only
         self._new_upload = partial(GcsUpload, fs, bucket, name, create_only=create_only, retry=retry)
         self._forget_cached = partial(fs.invalidate_cache, path)
-        self._begin()
-
-    def _begin(self) -> None:
-        self.written = 0
-        self._upload: GcsUpload | None = None
-        self._finalized = False
-        self._room = self._size = CHUNK
-        self._buffer: Block | None = Block()
-
-    def finalize(self) -> None:
-        """Send all but the last bytes, at most `SMALL`; only the request that makes the object visible is left."""
-        buffer = self._open_buffer()
-        self._finalized = True
-        if self.written > SMALL:
-            self._guard("upload", self._send_most, buffer)
-
-    def publish(self) -> str | None:
-        """Send the last bytes: the object appears whole. Returns its ETag."""
-        buffer = self._buffer if self._finalized else self._open_buffer()
-        if buffer is None:
-            raise ended(self.uri)
-        etag: str | None = self._guard("publish", self._complete, buffer)
-        self.attested = (STORE_CHECKSUM,)
-        self._upload, self._buffer, self._finalized = None, None, False
-        self._forget_cached()
-        return etag
+        super().__init__(uri, BlockSizes(CHUNK, fixed=True, grow_every=1), Block)
 
     def discard(self) -> None:
         """Cancel the upload. Never raises; may be called again."""
-        upload, self._upload, self._buffer, self._finalized = self._upload, None, None, False
+        upload = self._end()
         if upload is not None:
             upload.abort()
 
     def _send(self, buffer: Block) -> None:
         self._begun().send(buffer.content())
-        self._buffer, self._room = Block(), CHUNK
+        self._next_block(2)
 
-    def _send_most(self, buffer: Block) -> None:
+    def _send_last(self, buffer: Block) -> None:
         content, upload = buffer.content(), self._begun()
         count = (len(content) - 1) // GRAIN * GRAIN
         if count:
@@ -94,8 +64,13 @@ class GcsSink(BlockSink[Block]):
         self._buffer.write(memoryview(content[count:]))  # a copy, which does not hold the rest
         upload.wait()
 
-    def _complete(self, buffer: Block) -> str | None:
-        return self._begun().finish(buffer.content())
+    def _complete(self, buffer: Block | None) -> str | None:
+        if buffer is None:
+            raise ended(self.uri)
+        etag = self._begun().finish(buffer.content())
+        self.attested = (STORE_CHECKSUM,)
+        self._forget_cached()
+        return etag
 
     def _begun(self) -> GcsUpload:
         if self._upload is None:

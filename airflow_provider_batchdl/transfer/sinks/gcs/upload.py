@@ -25,6 +25,7 @@ from urllib.parse import quote, urlencode
 from weakref import WeakKeyDictionary
 
 from airflow_provider_batchdl._redaction.redactor import excerpt
+from airflow_provider_batchdl.transfer.sinks.buffered import ABORT_SECONDS
 
 if TYPE_CHECKING:
     from gcsfs.core import GCSFileSystem
@@ -33,8 +34,6 @@ log = logging.getLogger(__name__)
 
 GRAIN = 256 << 10
 """Every chunk but the last has a multiple of this many bytes (the store's rule)."""
-ABORT_SECONDS = 60.0
-"""A dead store may hold a task that is being killed no longer than this."""
 TIMEOUT = (30.0, 300.0)
 """Seconds to connect, and to wait for an answer, where the file system says nothing else (`requests_timeout`)."""
 

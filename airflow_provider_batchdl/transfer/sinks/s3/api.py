@@ -25,8 +25,6 @@ log = get_logger(__name__)
 
 PRECONDITION_FAILED = "PreconditionFailed"
 """The code of a refusal because the object exists."""
-ABORT_SECONDS = 60.0
-"""A dead store may hold a task that is being killed no longer than this."""
 ATTEMPTS = 3
 """Tries of one body, each with botocore's own retries inside."""
 

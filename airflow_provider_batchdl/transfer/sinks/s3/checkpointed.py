@@ -39,17 +39,6 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
 
     A worker that is killed leaves the upload open, and the record. The next try asks the store for the upload's parts
     and resumes after those that come before the last checkpoint, or aborts the upload where it cannot be resumed.
-
-    Args:
-        fs: the file system.
-        path: the object's path.
-        uri: the same for people.
-        records: where the record is stored.
-        key: its key there.
-        expected_bytes: the object's size.
-        create_only: see `S3Sink`.
-        resumed: the record to resume from.
-        parts: its parts, as the store lists them.
     """
 
     def __init__(
@@ -85,7 +74,7 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
         self._upload = MultipartUpload(
             self._object, resumed=record.upload_id, parts=parts, is_attested=record.is_attested
         )
-        self._room = self._size = self._sizes.size(record.parts + 1)
+        self._next_block(record.parts + 1)
         self.written = self._recorded = record.offset
         self.partial_record, self.crcs = record.partial_record, record.crcs
         self.next_checkpoint = self._boundary()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from http.client import HTTPException
 from queue import SimpleQueue
@@ -15,6 +16,7 @@ from tenacity import Retrying
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.client.policy import BACKOFF_CAP, backoff
 from airflow_provider_batchdl.client.retrying import retry_options
+from airflow_provider_batchdl.transfer.sinks.buffered import ABORT_SECONDS
 from airflow_provider_batchdl.transfer.sinks.s3.connections import Answer, PartConnection, StoppedError
 from airflow_provider_batchdl.transfer.sinks.s3.crc32 import to_base64
 from airflow_provider_batchdl.transfer.sinks.s3.presign import CHECKSUM_HEADER, PartSigner
@@ -29,8 +31,6 @@ _PartTask: TypeAlias = "tuple[int, Part, Future[dict[str, Any]]]"
 
 TRIES = 6
 """Of one part, with the same bytes; the waits between them are up to 1, 2, 4, 8 and 16 s."""
-STOP_SECONDS = 60.0
-"""A thread that hangs in name resolution may hold a task that is being killed no longer than this."""
 _PASSING = frozenset({"BadDigest", "ExpiredToken", "InternalError", "OperationAborted", "RequestTimeout", "SlowDown"})
 """Codes of refusals that the same bytes with a new signature may not meet again, whatever their status."""
 
@@ -43,10 +43,6 @@ class DirectParts:
     """Sends the parts of one upload, in as many threads as parts are under way at once, each with its own connection.
 
     None is left after `stop`.
-
-    Args:
-        signer: signs for the object.
-        upload_id: the upload's.
     """
 
     def __init__(self, signer: PartSigner, upload_id: str) -> None:
@@ -57,11 +53,12 @@ class DirectParts:
         self._workers: list[tuple[threading.Thread, PartConnection]] = []
         self._free = threading.Semaphore(0)
 
-    def send(self, number: int, body: Part) -> Future[dict[str, Any]]:
+    def send(self, number: int, body: Part) -> Callable[[], dict[str, Any]]:
         """Start sending `body` as part `number`.
 
         Returns:
-            What is to be listed for it at the completion. Its errors: `RefusedError`, or what botocore would raise.
+            What waits for it, and returns what is to be listed for it at the completion. Raises `RefusedError`, or what
+            botocore would raise.
         """
         sent: Future[dict[str, Any]] = Future()
         if not self._free.acquire(blocking=False):
@@ -72,7 +69,7 @@ class DirectParts:
             self._workers.append((thread, connection))
             thread.start()
         self._waiting.put((number, body, sent))
-        return sent
+        return sent.result
 
     def stop(self) -> None:
         """End the parts under way and the threads."""
@@ -82,7 +79,7 @@ class DirectParts:
         self.close()
         for thread, _ in self._workers:
             if thread.ident is not None:
-                thread.join(STOP_SECONDS)
+                thread.join(ABORT_SECONDS)  # it may hang in name resolution
 
     def close(self) -> None:
         """Have the threads end, with their connections, once every part has been sent."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_batchdl.transfer.sinks.buffered import ABORT_SECONDS
 from airflow_provider_batchdl.transfer.sinks.errors import store_code
-from airflow_provider_batchdl.transfer.sinks.s3.api import ABORT_SECONDS, S3Object
-from airflow_provider_batchdl.transfer.sinks.s3.client_parts import ClientParts, Pending
+from airflow_provider_batchdl.transfer.sinks.s3.api import S3Object
+from airflow_provider_batchdl.transfer.sinks.s3.client_parts import ClientParts
 from airflow_provider_batchdl.transfer.sinks.s3.crc32 import combined, to_base64
 from airflow_provider_batchdl.transfer.sinks.s3.direct_parts import DirectParts, RefusedError
 from airflow_provider_batchdl.transfer.sinks.s3.part import Part, UploadedPart
@@ -79,9 +80,10 @@ class MultipartUpload:
         self._client: ClientParts | None = None
         self._direct: DirectParts | None = None
         self._refused = False
-        self._flying: deque[tuple[Pending, int, Part]] = deque()
-        self._parts = list(parts)
-        self.parts_begun = len(self._parts)
+        self._flying: deque[tuple[Callable[[], dict[str, Any]], int, Part]] = deque()
+        self.collected = list(parts)
+        """The parts that the store has."""
+        self.parts_begun = len(self.collected)
         self.attested = False
         """True where the store has compared the whole object with what was sent; known after `complete`."""
 
@@ -100,11 +102,6 @@ class MultipartUpload:
         """Parts sent and not yet collected."""
         return len(self._flying)
 
-    @property
-    def collected(self) -> Sequence[UploadedPart]:
-        """The parts that the store has."""
-        return self._parts
-
     def send(self, body: Part) -> None:
         """Start uploading `body` as the next part."""
         self.parts_begun += 1
@@ -117,16 +114,16 @@ class MultipartUpload:
 
     def collect(self) -> None:
         """Wait for the oldest part under way, and release its bytes. Raises what its upload raised."""
-        pending, number, body = self._flying[0]
+        wait, number, body = self._flying[0]
         try:
-            answer = pending.result()
+            answer = wait()
         except RefusedError as refusal:
             log.debug("Part %d was refused (%s); sending it and all later ones through s3fs", number, refusal)
             self._refused = True
-            answer = self._by_client().send(number, body).result()
+            answer = self._by_client().send(number, body)()
         self._flying.popleft()
         checked = self.is_attested or "ChecksumCRC32" in answer
-        self._parts.append(UploadedPart(number, body.size, answer, body.crc32 if checked else None))
+        self.collected.append(UploadedPart(number, body.size, answer, body.crc32 if checked else None))
 
     def finish(self) -> None:
         """Wait for all parts, and close the connections that carried them."""
@@ -149,16 +146,16 @@ class MultipartUpload:
 
     def _complete(self) -> str | None:
         wanted: dict[str, Any] = {"UploadId": self.upload_id, **self._object.condition}
-        wanted["MultipartUpload"] = {"Parts": [part.listed() for part in self._parts]}
+        wanted["MultipartUpload"] = {"Parts": [part.listed() for part in self.collected]}
         if self.is_attested:
-            crc = combined((part.crc32 or 0, part.size) for part in self._parts)
+            crc = combined((part.crc32 or 0, part.size) for part in self.collected)
             wanted |= {"ChecksumType": WHOLE, "ChecksumCRC32": to_base64(crc)}
-            wanted["MpuObjectSize"] = sum(part.size for part in self._parts)
+            wanted["MpuObjectSize"] = sum(part.size for part in self.collected)
         try:
             answer = self._object.call("complete_multipart_upload", **wanted)
         except Exception as error:  # noqa: BLE001  raised again there
             # A completion whose answer was lost is repeated by the client and then finds no such upload.
-            answer = self._object.mine_after_all(error, composite_etag([part.etag for part in self._parts]))
+            answer = self._object.mine_after_all(error, composite_etag([part.etag for part in self.collected]))
         etag = self._object.published(answer)
         self.attested = self._object.is_attested(answer, wanted)
         return etag

@@ -110,11 +110,6 @@ class PartSigner:
 async def signer_for(fs: S3FileSystem, names: dict[str, str], *, checksums: bool) -> PartSigner:
     """The signer for the parts of one object. A coroutine on the file system's loop.
 
-    Args:
-        fs: the file system.
-        names: the object's bucket and key.
-        checksums: whether to send the CRC-32 of every part.
-
     Raises:
         UnsignableError: the file system's client does something that a signed address cannot carry.
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
@@ -64,11 +66,13 @@ def resumable_upload(
     """
     records = state or SidecarRecordStore(fs, path)
     try:
-        text = _read(records, key)
+        text: str | None = None
+        with _if_allowed("read"):
+            text = records.get(key)
         record = UploadRecord.from_json(text) if text is not None else None
-        if text is not None and record is None:
-            _drop(records, key)
         if record is None:
+            if text is not None:
+                _drop(records, key)
             return None
         bucket, wanted, _ = fs.split_path(path + record.partial_record.target if path.endswith("/") else path)
         if (record.bucket, record.key) != (bucket, wanted):
@@ -93,25 +97,21 @@ def resumable_upload(
     )
 
 
-def _read(records: StateStore, key: str) -> str | None:
+@contextmanager
+def _if_allowed(doing: str) -> Iterator[None]:
+    """Continue where the store denies it, as it also does for what is not there, to a key that may only write."""
     try:
-        return records.get(key)
+        yield
     except Exception as error:
         if not is_forbidden(error):
             raise
-        # To a key that may only write, or not list, the store says so also where nothing is.
-        log.debug("No permission to read the record of a previous try; starting from byte 0")
-        return None
+        log.debug("No permission to %s the record of a previous try", doing)
 
 
 def _drop(records: StateStore, key: str) -> None:
     """Remove a record of no use. Where that is not allowed, it stays of no use."""
-    try:
+    with _if_allowed("remove"):
         records.delete(key)
-    except Exception as error:
-        if not is_forbidden(error):
-            raise
-        log.debug("No permission to remove the record of a previous try")
 
 
 def _resumed_parts(target: S3Object, record: UploadRecord) -> tuple[UploadedPart, ...] | None:

@@ -6,7 +6,7 @@ one block whose upload was begun by `close` is sent as a multipart of one; `disc
 that the later `__del__` → `close` → `flush` prints an AttributeError; and every body above 1 MiB is handed to aiohttp
 as raw bytes, which warns (ResourceWarning) and holds a second copy. Here the same file system object (credentials,
 endpoint, retries, extra arguments such as server-side encryption) is asked for the same S3 calls directly. The parts
-of larger objects it only signs: see `s3_direct`.
+of larger objects it only signs: see `direct_parts`.
 
 Sources: https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html (an upload is invisible until
 completed, aborted parts are not billed), https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html (5 MiB to
@@ -18,8 +18,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl.transfer.sinks.base import STORE_CHECKSUM
-from airflow_provider_batchdl.transfer.sinks.buffered import BlockSink, BlockSizes
-from airflow_provider_batchdl.transfer.sinks.errors import already_there, ended, no_object, store_code
+from airflow_provider_batchdl.transfer.sinks.buffered import BlockSink, BlockSizes, object_at
+from airflow_provider_batchdl.transfer.sinks.errors import already_there, ended, store_code
 from airflow_provider_batchdl.transfer.sinks.s3.api import PRECONDITION_FAILED, S3Object
 from airflow_provider_batchdl.transfer.sinks.s3.multipart import MultipartUpload
 from airflow_provider_batchdl.transfer.sinks.s3.part import Part
@@ -33,14 +33,12 @@ IN_FLIGHT_BYTES = 16 << 20
 """Parts under way at once, together, beside the one being filled (one part at least)."""
 PLANNED_PARTS = 9_000
 """Parts an object of known size is cut into at most: a tenth of the store's 10,000 is left for a wrong hint."""
-SMALL = 256 << 10
-"""Bytes a finalized sink may hold in memory; a job can have hundreds of parts that wait for the last one."""
 GROW_EVERY = 2_000
 """Parts after which the part size doubles: 8 MiB parts then end at 484 GiB instead of 78 GiB."""
 MAX_PARTS = 10_000
 
 
-class S3Sink(BlockSink[Part]):
+class S3Sink(BlockSink[Part, MultipartUpload]):
     """A `Sink` for one S3 object.
 
     Up to one block becomes one PUT at `publish` (also 0 bytes); more becomes a multipart upload whose parts are sent
@@ -63,47 +61,24 @@ class S3Sink(BlockSink[Part]):
         expected_bytes: int | None = None,
         create_only: bool = False,
     ) -> None:
-        self.uri = uri
-        self.written = 0
-        bucket, key, _ = fs.split_path(path)
-        if not bucket or not key or path.endswith("/"):  # an older fsspec drops it from the key
-            raise no_object(uri)
-        self._object = S3Object(fs, bucket, key, path, create_only=create_only)
-        self._sizes = BlockSizes.of(
+        self._object = S3Object(fs, *object_at(fs, path, uri), path, create_only=create_only)
+        sizes = BlockSizes.of(
             expected_bytes,
             smallest=BLOCK,
             most_planned=PLANNED_PARTS,
             grow_every=GROW_EVERY,
             fixed=bool(getattr(fs, "fixed_upload_size", False)),
         )
-        self._begin()
-
-    def _begin(self) -> None:
-        self.written = 0
-        self._upload: MultipartUpload | None = None
-        self._finalized = False
-        self._room = self._size = self._sizes.size(1)
-        self._buffer: Part | None = Part()
-
-    def finalize(self) -> None:
-        """Send what is left and wait for all parts; only the completion is left.
-
-        An object of at most `SMALL` bytes stays in memory for its single PUT, unless too many do.
-        """
-        buffer = self._open_buffer()
-        self._finalized = True
-        if self._upload is not None or not self._may_hold(SMALL):
-            self._guard("upload", self._send_last, buffer)
+        super().__init__(uri, sizes, Part)
 
     def publish(self) -> str | None:
         """Complete the upload: the object appears whole. Returns its ETag without quotes."""
-        buffer = self._buffer if self._finalized else self._open_buffer()
+        if not self._finalized:
+            self._open_buffer()
         if self._object.create_only and self._guard("see whether something is there", self._object.exists):
             self.discard()
             raise already_there(self.uri)
-        etag: str | None = self._guard("publish", self._complete, buffer)
-        self._end()
-        return etag
+        return super().publish()
 
     def discard(self) -> None:
         """Abort the upload and check that it is gone. Never raises; may be called again."""
@@ -111,13 +86,7 @@ class S3Sink(BlockSink[Part]):
         if upload is not None:
             upload.abort()
 
-    def _end(self) -> MultipartUpload | None:
-        """Release everything; return the upload, if one was begun."""
-        upload, self._upload, self._buffer, self._finalized = self._upload, None, None, False
-        return upload
-
     def _send(self, buffer: Part) -> None:
-        """Start uploading the full part and begin another."""
         if self._upload is None:
             self._upload = MultipartUpload(self._object)
         upload = self._upload
@@ -125,8 +94,7 @@ class S3Sink(BlockSink[Part]):
             raise ValueError(f"the object has more than {MAX_PARTS} parts; its size was announced too small")
         self._wait_for_room(upload, IN_FLIGHT_BYTES)
         upload.send(buffer)
-        self._room = self._size = self._sizes.size(upload.parts_begun + 1)
-        self._buffer = Part()
+        self._next_block(upload.parts_begun + 1)
 
     def _send_last(self, buffer: Part) -> None:
         """Send the last part and wait for every part."""

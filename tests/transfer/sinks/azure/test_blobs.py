@@ -10,7 +10,8 @@ import time
 import pytest
 
 from airflow_provider_batchdl.exceptions import DestinationError
-from airflow_provider_batchdl.transfer.sinks.azure.sink import BLOCK, SMALL, AzureSink
+from airflow_provider_batchdl.transfer.sinks.azure.sink import BLOCK, AzureSink
+from airflow_provider_batchdl.transfer.sinks.buffered import SMALL
 from airflow_provider_batchdl.transfer.sinks.factory import open_sink, write_small
 from tests.support.alarm import interrupted_after
 from tests.transfer.sinks.azure.containers import MIB, Container, written

@@ -8,8 +8,9 @@ import os
 import pytest
 
 from airflow_provider_batchdl.exceptions import DestinationError
+from airflow_provider_batchdl.transfer.sinks.buffered import SMALL
 from airflow_provider_batchdl.transfer.sinks.factory import open_sink, write_small
-from airflow_provider_batchdl.transfer.sinks.gcs.sink import CHUNK, SMALL, GcsSink
+from airflow_provider_batchdl.transfer.sinks.gcs.sink import CHUNK, GcsSink
 from airflow_provider_batchdl.transfer.sinks.gcs.upload import GRAIN
 from tests.support.gcs import GcsBucket
 from tests.support.gcs_store import GcsStore
