@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from airflow_provider_batchdl._redaction.redactor import excerpt
 from airflow_provider_batchdl._tasks.job_record import STATE_KEY
 from airflow_provider_batchdl._values.times import moment_of
 from airflow_provider_batchdl.ui import shapes
+from airflow_provider_batchdl.ui.access import may_read_asset, may_read_audit_log
 from airflow_provider_batchdl.ui.queries import xcom_of
 
 if TYPE_CHECKING:
@@ -32,12 +33,7 @@ MOST_ENTRIES = 100
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a job's history.
-
-    Args:
-        when: its time.
-        what: the words.
-    """
+    """One line of a job's history."""
 
     when: datetime
     what: str
@@ -52,6 +48,7 @@ class Detail:
         more_files: how many more it has.
         history: oldest first.
         rescheduled: when a sensor that gave up its slot polls again.
+        record: the task's record of its submit, as it is stored; None without one.
         wait: deadline and poll interval of a deferred wait.
         earlier: ids of the task's previous jobs.
         assets: URIs of the assets that have an event of this task instance.
@@ -61,23 +58,18 @@ class Detail:
     more_files: int
     history: list[Entry]
     rescheduled: datetime | None
+    record: Any
     wait: Mapping[str, Any]
     earlier: list[str]
     assets: list[str]
 
 
-def of(session: Session, row: Row, *, with_actions: bool, may_read_asset: Callable[[int], bool]) -> Detail:
-    """The details of one job.
-
-    Args:
-        session: of Airflow's database.
-        row: the job.
-        with_actions: whether the user may see what users did to the task.
-        may_read_asset: whether the user may see the asset with that id.
-    """
-    landing, files = landing_of(session, row)
-    record = shapes.RECORD(stored_task_state(session, row, STATE_KEY))
-    actions = _actions(session, row) if with_actions else ()
+def of(session: Session, row: Row, user: Any) -> Detail:
+    """The details of one job, as far as ``user`` may see them."""
+    landing, files = _landing(session, row)
+    stored = stored_task_state(session, row, STATE_KEY)
+    record = shapes.RECORD(stored)
+    actions = _actions(session, row) if may_read_audit_log(user, row.dag_id) else ()
     entries = (*_tries(session, row), *_submit(record), *actions, *_notes(row), *_polls(row))
     history = sorted(entries, key=lambda entry: entry.when)
     return Detail(
@@ -85,13 +77,14 @@ def of(session: Session, row: Row, *, with_actions: bool, may_read_asset: Callab
         more_files=files - len(landing.get("files", ())),
         history=history[-MOST_ENTRIES:],
         rescheduled=_rescheduled(session, row),
-        wait=wait_of(session, row),
+        record=stored,
+        wait=_wait(session, row),
         earlier=record.get("known_job_ids", []),
-        assets=_assets(session, row, may_read_asset),
+        assets=_assets(session, row, user),
     )
 
 
-def landing_of(session: Session, row: Row) -> tuple[Mapping[str, Any], int]:
+def _landing(session: Session, row: Row) -> tuple[Mapping[str, Any], int]:
     """The task's return value, and how many files it has; empty if it is no landing."""
     value = xcom_of(session, row, "return_value")
     found = shapes.LANDING(value)
@@ -134,7 +127,7 @@ def _actions(session: Session, row: Row) -> Iterator[Entry]:
             yield Entry(when, f"{event}{f' by {owner}' if owner else ''}")
 
 
-def wait_of(session: Session, row: Row) -> Mapping[str, Any]:
+def _wait(session: Session, row: Row) -> Mapping[str, Any]:
     """The arguments of a deferred wait's trigger; empty if there is none, or it cannot be decrypted."""
     wanted = select(Trigger).join(TaskInstance, TaskInstance.trigger_id == Trigger.id)
     found = session.scalars(wanted.where(Trigger.classpath == TRIGGER, *same_task_instance(TaskInstance, row))).first()
@@ -157,7 +150,7 @@ def _rescheduled(session: Session, row: Row) -> datetime | None:
     return found
 
 
-def _assets(session: Session, row: Row, may_read: Callable[[int], bool]) -> list[str]:
+def _assets(session: Session, row: Row, user: Any) -> list[str]:
     wanted = select(AssetModel.id, AssetModel.uri).distinct().join(AssetEvent, AssetEvent.asset_id == AssetModel.id)
     wanted = wanted.where(
         AssetEvent.source_dag_id == row.dag_id,
@@ -166,4 +159,4 @@ def _assets(session: Session, row: Row, may_read: Callable[[int], bool]) -> list
         AssetEvent.source_map_index == row.map_index,
     )
     found = session.execute(wanted.limit(MOST_ENTRIES))
-    return sorted(excerpt(uri, 500) for asset_id, uri in found if may_read(asset_id))
+    return sorted(excerpt(uri, 500) for asset_id, uri in found if may_read_asset(user, asset_id))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Any
 
 from airflow.api_fastapi.common.db.common import SessionDep
@@ -13,14 +12,7 @@ from pydantic import BeforeValidator
 
 from airflow_provider_batchdl._values.storable import is_storable_text
 from airflow_provider_batchdl.ui import actions, detail, forms, pages, queries
-from airflow_provider_batchdl.ui.access import (
-    Refused,
-    may_change,
-    may_read_asset,
-    may_read_audit_log,
-    require_change,
-    require_read,
-)
+from airflow_provider_batchdl.ui.access import Refused, may_change, require_change, require_read
 from airflow_provider_batchdl.ui.named_job import named_job
 from airflow_provider_batchdl.ui.queries import Row
 
@@ -54,7 +46,7 @@ def job(
     request: Request, _: Reading, user: GetUserDep, session: SessionDep, row: Annotated[Row, Depends(row_of)]
 ) -> Any:
     """One job's own page."""
-    return _page(request, user, session, row)
+    return _page(request, user, row, detail.of(session, row, user))
 
 
 @router.post("/ask")
@@ -67,9 +59,10 @@ def ask(
     form_token: Token = "",
 ) -> Any:
     """Ask the vendor now."""
-    named = named_job(session, row, user)
+    found = detail.of(session, row, user)
+    named = named_job(row, found, user)
     forms.require_own_form(request, form_token, "ask", *_facts(row))
-    return _page(request, user, session, row, actions.ask(named))
+    return _page(request, user, row, found, actions.ask(named))
 
 
 @router.get("/cancel")
@@ -77,7 +70,7 @@ def confirm(
     request: Request, _: Changing, user: GetUserDep, session: SessionDep, row: Annotated[Row, Depends(row_of)]
 ) -> Any:
     """Page that asks before a job is cancelled."""
-    named_job(session, row, user)
+    named_job(row, detail.of(session, row, user), user)
     return pages.render("cancel.html", row=row, form_token=forms.token(request, "cancel", *_facts(row)))
 
 
@@ -91,36 +84,31 @@ def cancel(
     form_token: Token = "",
 ) -> Any:
     """Cancel the job that the form has named: if the task has another by now, the token does not fit."""
-    named = named_job(session, row, user)
+    named = named_job(row, detail.of(session, row, user), user)
     forms.require_own_form(request, form_token, "cancel", *_facts(row))
     actions.record(session, user, "batchdl.cancel_job", row)
     session.commit()
-    return _page(request, user, session, row, actions.cancel(named))
+    answer = actions.cancel(named)
+    return _page(request, user, row, detail.of(session, row, user), answer)  # whose history has the cancel
 
 
 def _facts(row: Row) -> tuple[object, ...]:
     return (*row.place, row.note.get("conn_id"), row.job_id)
 
 
-def _page(request: Request, user: Any, session: Any, row: Row, answer: actions.Answer | None = None) -> HTMLResponse:
-    with_actions = may_read_audit_log(user, row.dag_id)
-    form_token, no_actions = _forms(request, user, session, row)
-    return pages.render(
-        "job.html",
-        row=row,
-        detail=detail.of(session, row, with_actions=with_actions, may_read_asset=partial(may_read_asset, user)),
-        answer=answer,
-        form_token=form_token,
-        no_actions=no_actions,
-    )
+def _page(
+    request: Request, user: Any, row: Row, found: detail.Detail, answer: actions.Answer | None = None
+) -> HTMLResponse:
+    form_token, no_actions = _forms(request, user, row, found)
+    return pages.render("job.html", row=row, detail=found, answer=answer, form_token=form_token, no_actions=no_actions)
 
 
-def _forms(request: Request, user: Any, session: Any, row: Row) -> tuple[str | None, str | None]:
+def _forms(request: Request, user: Any, row: Row, found: detail.Detail) -> tuple[str | None, str | None]:
     """The token of the page's forms, or why a user who may change the task gets none."""
     if row.job_id is None or not may_change(user, row.dag_id):
         return None, None
     try:
-        named_job(session, row, user)
+        named_job(row, found, user)
     except Refused as refusal:
         return None, refusal.detail
     return forms.token(request, "ask", *_facts(row)), None

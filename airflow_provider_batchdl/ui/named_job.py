@@ -10,16 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_batchdl._airflow.compat_database import stored_task_state
-from airflow_provider_batchdl._tasks.job_record import STATE_KEY, JobRecord
+from airflow_provider_batchdl._tasks.job_record import JobRecord
 from airflow_provider_batchdl.exceptions import InvalidRequestError
-from airflow_provider_batchdl.ui import detail, shapes
+from airflow_provider_batchdl.ui import shapes
 from airflow_provider_batchdl.ui.access import Refused, require_connection
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
     from airflow_provider_batchdl.hooks.base import BatchApiHook
+    from airflow_provider_batchdl.ui.detail import Detail
     from airflow_provider_batchdl.ui.queries import Row
 
 
@@ -53,13 +51,8 @@ class NamedJob:
             )
 
 
-def named_job(session: Session, row: Row, user: Any) -> NamedJob:
+def named_job(row: Row, found: Detail, user: Any) -> NamedJob:
     """The job that a task's note names.
-
-    Args:
-        session: of Airflow's database.
-        row: the task's.
-        user: who asks.
 
     Raises:
         Refused: 403, the user may not read the connection; 409, the note names no job, or another than the rest.
@@ -68,11 +61,11 @@ def named_job(session: Session, row: Row, user: Any) -> NamedJob:
     if conn_id is None or job_id is None:
         raise Refused(409, "The task has submitted no job.")
     require_connection(user, conn_id)
-    record, wait = _record(session, row), detail.wait_of(session, row)
+    record = _parsed(found.record)
     known = {
         "record": {"job_id": None if record is None else shapes.text(record.job_id)},
-        "wait": {name: wait.get(name) for name in ("conn_id", "job_id")},
-        "landing": {"job_id": detail.landing_of(session, row)[0].get("job_id")},
+        "wait": {name: found.wait.get(name) for name in ("conn_id", "job_id")},
+        "landing": {"job_id": found.landing.get("job_id")},
     }
     noted = {"conn_id": conn_id, "job_id": job_id}
     for where, facts in known.items():
@@ -85,8 +78,8 @@ def named_job(session: Session, row: Row, user: Any) -> NamedJob:
     return NamedJob(conn_id, job_id, record)
 
 
-def _record(session: Session, row: Row) -> JobRecord | None:
+def _parsed(record: object) -> JobRecord | None:
     try:
-        return JobRecord.parse(stored_task_state(session, row, STATE_KEY))
+        return JobRecord.parse(record)
     except ValueError:  # none, or one that the task itself will refuse
         return None
