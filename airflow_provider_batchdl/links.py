@@ -39,12 +39,6 @@ def push_link(operator: Any, context: Context, hook: BatchApiHook, job_id: objec
     """Push the operator's extra links, and the note of its job, while the task still runs.
 
     Airflow pushes links only at the end.
-
-    Args:
-        operator: the task.
-        context: its context.
-        hook: the account.
-        job_id: the job, where it is known.
     """
     url = _job_url(hook, job_id) or operator.vendor_url or hook.vendor.docs_url
     if operator.vendor_url != url:

@@ -164,64 +164,70 @@ def get_provider_info() -> dict[str, Any]:
             }
         },
         "connection-types": [
-            _connection(
-                "revenuebase",
-                "revenuebase.RevenuebaseHook",
-                "Revenuebase",
-                "API key",
-                "https://api.revenuebase.ai",
-                {"api_version": _text("API version", "Leave it empty for v2. v1 is retired; only mirrors have it.")},
-            ),
-            _connection("proofy", "proofy.ProofyHook", "Proofy", "API key", "https://apis.proofy.io/v1"),
-            _connection(
-                "batchcom",
-                "batchcom.BatchComHook",
-                "Batch.com",
-                "REST API key",
-                "https://api.batch.com",
-                {
-                    "project_key": _text(
-                        "Project key",
-                        "Which of your projects to export from. The Batch.com dashboard shows it beside the REST API "
-                        "key.",
-                        secret=True,
-                        section="Project (required)",
-                    ),
-                    "api_version": _text("API version", "Leave it empty for 2.11, or write another one, like 2.10."),
-                },
-            ),
-            _connection(
-                "apartmentiq",
-                "apartmentiq.ApartmentIQHook",
-                "ApartmentIQ",
-                "Client secret: or an access token, where there is no client id",
-                "https://data.apartmentiq.io/apartmentiq/api/v1",
-                {
-                    "token_url": _text(
-                        "Token URL",
-                        "Where access tokens are asked for. Leave it empty unless your Base URL is a proxy.",
-                    )
-                },
-                login="Client id",
-            ),
-            _connection(
-                "batchapi",
-                "batchapi.DeclaredVendorHook",
-                "Batch API",
-                "Secret: API key, client secret, token or password",
-                "the document's",
-                {
-                    "vendor": _text("Vendor", "Name of a vendor that comes with this package, like openai_batch."),
-                    "vendor_file": _text(
-                        "Vendor file",
-                        "Instead: path or URL of a vendor's document, like s3://aws_default@bucket/acme.toml.",
-                    ),
-                    "vendor_document": _text(
-                        "Document", "Instead: the vendor's document itself, TOML or JSON.", lines=True
-                    ),
-                },
-                login="Login",
-            ),
+            *_own_connections(),
             *(_InstalledVendor(name) for name in sorted(vendors.installed())),
         ],
     }
+
+
+def _own_connections() -> list[dict[str, Any]]:
+    """The connection types of the vendors of this package."""
+    return [
+        _connection(
+            "revenuebase",
+            "revenuebase.RevenuebaseHook",
+            "Revenuebase",
+            "API key",
+            "https://api.revenuebase.ai",
+            {"api_version": _text("API version", "Leave it empty for v2. v1 is retired; only mirrors have it.")},
+        ),
+        _connection("proofy", "proofy.ProofyHook", "Proofy", "API key", "https://apis.proofy.io/v1"),
+        _connection(
+            "batchcom",
+            "batchcom.BatchComHook",
+            "Batch.com",
+            "REST API key",
+            "https://api.batch.com",
+            {
+                "project_key": _text(
+                    "Project key",
+                    "Which of your projects to export from. The Batch.com dashboard shows it beside the REST API key.",
+                    secret=True,
+                    section="Project (required)",
+                ),
+                "api_version": _text("API version", "Leave it empty for 2.11, or write another one, like 2.10."),
+            },
+        ),
+        _connection(
+            "apartmentiq",
+            "apartmentiq.ApartmentIQHook",
+            "ApartmentIQ",
+            "Client secret: or an access token, where there is no client id",
+            "https://data.apartmentiq.io/apartmentiq/api/v1",
+            {
+                "token_url": _text(
+                    "Token URL",
+                    "Where access tokens are asked for. Leave it empty unless your Base URL is a proxy.",
+                )
+            },
+            login="Client id",
+        ),
+        _connection(
+            "batchapi",
+            "batchapi.DeclaredVendorHook",
+            "Batch API",
+            "Secret: API key, client secret, token or password",
+            "the document's",
+            {
+                "vendor": _text("Vendor", "Name of a vendor that comes with this package, like openai_batch."),
+                "vendor_file": _text(
+                    "Vendor file",
+                    "Instead: path or URL of a vendor's document, like s3://aws_default@bucket/acme.toml.",
+                ),
+                "vendor_document": _text(
+                    "Document", "Instead: the vendor's document itself, TOML or JSON.", lines=True
+                ),
+            },
+            login="Login",
+        ),
+    ]

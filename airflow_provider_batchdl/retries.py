@@ -119,11 +119,7 @@ def longest_pause(task: Any, context: Context) -> float:
 
 
 def left_to_policy(task: Any) -> tuple[type[BatchDlError], ...]:
-    """Errors that fail a task at once, unless its policy can reschedule it: a quota or credits used up.
-
-    Args:
-        task: the running task.
-    """
+    """Errors that fail a task at once, unless its policy can reschedule it: a quota or credits used up."""
     has_policy = isinstance(getattr(task, "retry_policy", None), BatchDlRetryPolicy)
     return _USED_UP if has_policy and reschedule_decision is not None else ()
 

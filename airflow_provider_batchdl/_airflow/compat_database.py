@@ -17,13 +17,7 @@ def same_task_instance(model: Any, task_instance: Any) -> list[Any]:
 
 
 def stored_task_state(session: Any, task_instance: Any, key: str) -> Any:
-    """A value of Airflow's task state store, read in the API server; None without one, and before Airflow 3.3.
-
-    Args:
-        session: of Airflow's database.
-        task_instance: what has the ids of one.
-        key: the value's key.
-    """
+    """A value of Airflow's task state store, read in the API server; None without one, and before Airflow 3.3."""
     import json
 
     from sqlalchemy import select
@@ -44,12 +38,7 @@ def stored_task_state(session: Any, task_instance: Any, key: str) -> Any:
 
 
 def tries_of(session: Any, task_instance: Any) -> Iterator[tuple[int, datetime | None, datetime | None, str | None]]:
-    """Number, start, end and state of each try of a task instance, read in the API server.
-
-    Args:
-        session: of Airflow's database.
-        task_instance: what has the ids of one.
-    """
+    """Number, start, end and state of each try of a task instance, read in the API server."""
     from airflow.models.taskinstance import TaskInstance
     from sqlalchemy import select
 

@@ -39,13 +39,7 @@ LONGEST_ERROR = 500
 
 
 def note(task: Any, context: Context, **facts: Any) -> None:
-    """Add facts to the note of a task's job, and push it if it has changed.
-
-    Args:
-        task: the operator or sensor.
-        context: the running task's.
-        **facts: members of the note, as plain JSON; they pass the redactor.
-    """
+    """Add facts to the note of a task's job, and push it if it has changed."""
     if not is_ui_enabled():
         return
     known: dict[str, Any] = task.__dict__.setdefault("_job_note", {})
@@ -67,13 +61,7 @@ def facts_of(job: Job) -> dict[str, Any]:
 
 
 def note_wait(task: Any, context: Context, job: Job) -> None:
-    """Note a poll of a task that waits itself, at most one a minute; what has changed is noted at once by `note_job`.
-
-    Args:
-        task: the operator or sensor.
-        context: the running task's.
-        job: as the vendor described it.
-    """
+    """Note a poll of a task that waits itself, at most one a minute; a change is noted at once by `note_job`."""
     at = time.monotonic()
     if at - task.__dict__.setdefault("_poll_noted_at", at) >= POLL_SECONDS and is_ui_enabled():
         task.__dict__["_poll_noted_at"] = at
@@ -102,12 +90,7 @@ async def note_poll(task_instance: Any, facts: dict[str, Any]) -> None:
 
 
 class noted_errors:  # noqa: N801 used like a function, as contextlib's are
-    """Note the error that ends a try, with the vendor's own words and the remedy.
-
-    Args:
-        task: the operator or sensor.
-        context: the running task's.
-    """
+    """Note the error that ends a try, with the vendor's own words and the remedy."""
 
     def __init__(self, task: Any, context: Context) -> None:
         self._task = task

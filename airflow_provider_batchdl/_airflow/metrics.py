@@ -23,11 +23,7 @@ _sending = threading.Lock()
 
 
 def count_landing(landing: Landing) -> None:
-    """Count a download that succeeded.
-
-    Args:
-        landing: its result.
-    """
+    """Count a download that succeeded."""
     stats, tags = stats_client(), {"vendor": landing.vendor}
     stats.incr("batchdl.downloads", tags=tags)
     stats.incr("batchdl.download.files", len(landing.files), tags=tags)

@@ -30,12 +30,6 @@ def emit_asset_events(context: Context, outlets: Iterable[Any], landing: Landing
 
     The event of an `Asset` has it. To an `AssetAlias`, the result is added as an asset: a single file under its
     own URI, several under the destination's, none for an empty result.
-
-    Args:
-        context: the running task's.
-        outlets: the task's outlets.
-        landing: the result of the download.
-        destination: the task's destination.
     """
     from airflow.sdk import Asset, AssetAlias
 
@@ -115,13 +109,7 @@ def _written(key: Any) -> Any:
 
 
 def add_partitions(context: Context, outlets: Iterable[Any], keys: Sequence[str]) -> None:
-    """Emit one asset event for each partition, instead of one for the partition of the run.
-
-    Args:
-        context: the running task's.
-        outlets: the task's outlets.
-        keys: as :func:`checked_partitions` returns them; none changes nothing.
-    """
+    """Emit one asset event for each partition, instead of one for the partition of the run."""
     events: Any = context["outlet_events"]
     for asset in assets_of(outlets) if keys else ():
         events[asset].add_partitions(list(keys))

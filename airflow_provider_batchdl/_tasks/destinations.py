@@ -118,10 +118,6 @@ def warn_of_members(destination: Any, options: DownloadOptions, context: Context
 def refuse_lost(destination: Any, *, given: bool) -> None:
     """Refuse a destination that rendered to None: the result would go into XCom.
 
-    Args:
-        destination: as Airflow rendered it.
-        given: whether the task was given one.
-
     Raises:
         InvalidRequestError: it rendered to None, as a native template or what another task returned may.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -79,20 +79,17 @@ class JobRecord:
         Raises:
             ValueError: it is not a record.
         """
-        known = {each.name for each in fields(cls)}
+        import msgspec
+
         try:
-            record = cls(**{name: value for name, value in dict(stored).items() if name in known})  # type: ignore[call-overload]
-            written = [record.submitted_at] if record.lost_at is None else [record.submitted_at, record.lost_at]
-            inputs = record.inputs or {}
-            words = [record.key, *record.known_job_ids, *inputs, *inputs.values()]
-        except (AttributeError, TypeError, ValueError):
+            record = msgspec.convert(stored, cls)
+        except msgspec.ValidationError:
             raise ValueError("a member is missing or of another type") from None
-        words += [each for each in (record.job_id, record.conn_id, record.account) if each is not None]
-        numbers = [record.generation, 0 if record.clear_number is None else record.clear_number]
-        if any(type(each) is not int for each in numbers) or not isinstance(record.given_up, bool):
-            raise ValueError("a member is of another type")
-        if not all(map(_is_word, words)):
-            raise ValueError("a member is of another type")
+        inputs = record.inputs or {}
+        words = (record.key, record.job_id, record.conn_id, record.account, *record.known_job_ids)
+        if not all(map(str.isprintable, filter(None, (*words, *inputs, *inputs.values())))):
+            raise ValueError("a member is no id, name or digest")
+        written = [each for each in (record.submitted_at, record.lost_at) if each is not None]
         if any(times.moment_of(each, zone=None) is None for each in written):
             raise ValueError("a time is invalid or has no time zone")
         return record
@@ -207,8 +204,3 @@ def final(message: str, remedy: str) -> StateStoreError:
     error = StateStoreError(message, remedy=remedy)
     error.retryable = False
     return error
-
-
-def _is_word(value: object) -> bool:
-    """True for text as in ids, names and digests."""
-    return isinstance(value, str) and value.isprintable()

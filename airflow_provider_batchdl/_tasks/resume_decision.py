@@ -41,7 +41,7 @@ class ResumeDecision:
             return
         self._attempted = True
         self._note(external_id=job_id)
-        self._count("reconnect_attempt")
+        count_resume("reconnect_attempt", self._context)
 
     def found(self, job: Job) -> None:
         """The vendor has a job of an earlier try."""
@@ -56,7 +56,7 @@ class ResumeDecision:
             self._decide("terminal_resubmit" if self._attempted else "fresh_submit")
         elif not job.state.is_terminal:
             self._note(decision="reconnect")
-            self._count("reconnect_success")
+            count_resume("reconnect_success", self._context)
         elif job.state is JobState.CANCELLED:
             self._note(decision="cancelled")  # Airflow's would submit again; here the task fails
         else:
@@ -64,28 +64,14 @@ class ResumeDecision:
 
     def _decide(self, decision: str) -> None:
         self._note(decision=decision)
-        self._count(decision)
-
-    def _count(self, what: str) -> None:
-        count_resume(what, self._context)
+        count_resume(decision, self._context)
 
 
 @contextmanager
 def deciding(context: Context, *, durable: bool, has_record: bool) -> Iterator[ResumeDecision]:
-    """Report the decision that is made in this block; nothing for a task that is not to be durable.
-
-    Args:
-        context: the task's context.
-        durable: the task's argument.
-        has_record: whether there is a place for its record.
-    """
+    """Report the decision that is made in this block; nothing for a task that is not to be durable."""
     if not durable:
-        yield _Unreported(context, lambda **_: None, has_record=False)
+        yield ResumeDecision(context, lambda **_: None, has_record=False)
         return
     with resume_decision_span(type(context["task"]).__name__, STATE_KEY) as note:
         yield ResumeDecision(context, note, has_record=has_record)
-
-
-class _Unreported(ResumeDecision):
-    def _count(self, what: str) -> None:
-        pass

@@ -33,10 +33,6 @@ class SidecarStore:
 
     It is replaced as a whole or not at all, and needs no permission to list or delete. Methods raise
     ``DestinationError``, and ``StateStoreError`` if the object is not a record.
-
-    Args:
-        destination: the task's, rendered.
-        context: the task's context.
     """
 
     def __init__(self, destination: Any, context: Context) -> None:

@@ -35,11 +35,6 @@ Check: TypeAlias = Callable[[str, Any], Any]
 def choice(name: str, value: object, allowed: Iterable[W]) -> W:
     """One of a few words.
 
-    Args:
-        name: the argument's.
-        value: as it was given.
-        allowed: the words.
-
     Raises:
         InvalidArgumentError: it is another.
     """

@@ -171,9 +171,6 @@ def _plain(value: Any) -> Any:
 def parse_file(value: Any) -> str | None:
     """A file's path or URL as text; None for None.
 
-    Args:
-        value: text, a ``pathlib.Path``, an ``ObjectStoragePath``.
-
     Raises:
         InvalidRequestError: it is another kind of value, or empty.
     """

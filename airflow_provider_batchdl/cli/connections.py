@@ -21,13 +21,7 @@ _VARIABLE = "AIRFLOW_CONN_"
 
 @dataclass(frozen=True)
 class Listed:
-    """Connection without its secrets.
-
-    Args:
-        conn_id: its id.
-        conn_type: the vendor's name.
-        source: where it is stored.
-    """
+    """Connection without its secrets."""
 
     conn_id: str
     conn_type: str

@@ -57,11 +57,7 @@ def shown_progress(text: str, *, quiet: bool) -> Iterator[MakeProgress | None]:
 
 
 class FileBar:
-    """Progress bar of one file, replacing the previous one.
-
-    Args:
-        bars: the display.
-    """
+    """Progress bar of one file, replacing the previous one."""
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars

@@ -22,11 +22,7 @@ MOST_VALUES = 20
 
 
 class Trial:
-    """A walk through a document's steps.
-
-    Args:
-        hook: with the account and the document's vendor.
-    """
+    """A walk through a document's steps."""
 
     def __init__(self, hook: BatchApiHook) -> None:
         self.hook = hook

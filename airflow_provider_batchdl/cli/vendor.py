@@ -10,8 +10,7 @@ from airflow_provider_batchdl._redaction.redactor import redact
 from airflow_provider_batchdl.cli.download import place
 from airflow_provider_batchdl.cli.session import FAILED, command, fail, print_note, show
 from airflow_provider_batchdl.cli.trial import Trial
-from airflow_provider_batchdl.hooks._account import fields_of, get_connection
-from airflow_provider_batchdl.hooks._documents import read_document
+from airflow_provider_batchdl.hooks._account import fields_of, get_connection, read_document
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.vendors.connections import vendor_by
 from airflow_provider_batchdl.vendors.declared import Declared

@@ -69,7 +69,7 @@ _REMEDIES = {
 
 
 def known_remedy(reason: str, url: str) -> str | None:
-    """What to do about a host that cannot be reached; None where ``reason`` says nothing more.
+    """Remedy for a host that cannot be reached; None where ``reason`` says nothing more.
 
     Args:
         reason: the words of the library's error.

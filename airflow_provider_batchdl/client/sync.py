@@ -20,9 +20,8 @@ from airflow_provider_batchdl.client.exchange import Exchange
 from airflow_provider_batchdl.client.limits import ANSWER_SECONDS
 from airflow_provider_batchdl.client.sending import Sending, SubmitJournal, journaled
 from airflow_provider_batchdl.client.throttle import throttle_for
-from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Upload, Vendor
-from airflow_provider_batchdl.vendors.flows import guarded
+from airflow_provider_batchdl.vendors.flows import guarded, value_of
 
 log = get_logger(__name__)
 
@@ -131,21 +130,7 @@ class BatchClient:
         Raises:
             BatchDlError: what went wrong, typed.
         """
-        driven = guarded(self.vendor, flow)
-        try:
-            request = next(driven)
-            while True:
-                try:
-                    response = self.send(journaled(request, journal))
-                except BatchDlError as error:
-                    request = driven.throw(error)
-                else:
-                    request = driven.send(response)
-        except StopIteration as done:
-            value: T = done.value
-            return value
-        finally:
-            driven.close()
+        return value_of(guarded(self.vendor, flow), lambda request: self.send(journaled(request, journal)))
 
     def send(self, request: ApiRequest) -> httpx.Response:
         """Send one request, with retries where that is safe; the response is a success and its body has been read."""

@@ -179,11 +179,7 @@ class _Cell:
 
 
 class PollQueue:
-    """Order of one event loop's polls of an account: first come, first served, and urgent ones before all others.
-
-    Args:
-        throttle: the account's.
-    """
+    """Order of one event loop's polls of an account: first come, first served, and urgent ones before all others."""
 
     def __init__(self, throttle: Throttle) -> None:
         self._throttle = throttle

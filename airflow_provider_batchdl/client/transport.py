@@ -20,12 +20,7 @@ T = TypeVar("T")
 
 
 class _Routes(Generic[T]):
-    """A transport for each proxy, and one for none, made when it is needed.
-
-    Args:
-        make: makes a transport.
-        base_url: the account's.
-    """
+    """A transport for each proxy, and one for none, made when it is needed."""
 
     def __init__(self, make: Callable[..., T], base_url: str) -> None:
         self._make, self._tls = make, ssl_context()

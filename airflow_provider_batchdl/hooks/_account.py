@@ -15,7 +15,6 @@ from airflow_provider_batchdl._redaction import redactor
 from airflow_provider_batchdl._redaction.redactor import excerpt, get_logger
 from airflow_provider_batchdl._values.arguments import text
 from airflow_provider_batchdl.exceptions import InvalidConnectionError
-from airflow_provider_batchdl.hooks._documents import read_document
 from airflow_provider_batchdl.hooks._missing import unreadable
 from airflow_provider_batchdl.vendors.connections import Fields, vendor_of
 
@@ -150,6 +149,18 @@ def open_source(source: str) -> BinaryIO:
         InvalidConnectionError: see :func:`source_path`.
     """
     return cast("BinaryIO", source_path(source).open("rb"))  # type: ignore[no-untyped-call]
+
+
+def read_document(source: str) -> bytes:
+    """The vendor's document at a path or URL, anything ``ObjectStoragePath`` takes; of too large a one, the start.
+
+    Raises:
+        Exception: it cannot be read.
+    """
+    from airflow_provider_batchdl.vendors.declared.reading import LARGEST
+
+    with open_source(source) as file:
+        return file.read(LARGEST + 1)
 
 
 def source_path(source: str) -> ObjectStoragePath:

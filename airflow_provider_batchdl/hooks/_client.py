@@ -41,9 +41,6 @@ TEST_SECONDS = 10.0
 class ClientHook(BaseHook):
     """Hook with a connection, its vendor, and a sync and an async client of its account.
 
-    Args:
-        conn_id: the connection.
-
     Attributes:
         single_try: set before the first request, each is sent once, with so many seconds for the answer, whatever the
             rate limit: for a person who waits.

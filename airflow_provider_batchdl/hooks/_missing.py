@@ -15,12 +15,7 @@ _MEMBERS = ("conn_type", "description", "host", "login", "password", "schema", "
 
 
 def unreadable(conn_id: str, error: Exception) -> InvalidConnectionError:
-    """The typed error for a connection that Airflow cannot read. Airflow's message is left out: it may quote secrets.
-
-    Args:
-        conn_id: the connection.
-        error: the exception from ``BaseHook.get_connection``.
-    """
+    """The typed error for a connection that Airflow cannot read, without its message, which may quote secrets."""
     name = f"{_VARIABLE}{conn_id.upper()}"
     text = os.environ.get(name, "").strip()
     problem = _problem_of(text) if text else None

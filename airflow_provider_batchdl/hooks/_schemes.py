@@ -74,7 +74,9 @@ def check_scheme(scheme: str) -> None:
     """
     need = _USUAL.get(scheme)
     if need is None:
-        if _is_served(scheme):
+        from airflow.sdk.io import has_fs
+
+        if has_fs(scheme):
             return
         near = get_close_matches(scheme, _USUAL, 1, cutoff=0.5)
         usual = f"Use one of {', '.join(_USUAL)}, or install the provider that serves it."
@@ -90,12 +92,6 @@ def check_scheme(scheme: str) -> None:
             remedy=f"On every machine that parses or runs DAGs: {need.install}",
             retryable=False,
         )
-
-
-def _is_served(scheme: str) -> bool:
-    from airflow.sdk.io import has_fs
-
-    return bool(has_fs(scheme))
 
 
 def is_attached(scheme: str, conn_id: str | None = None) -> bool:

@@ -58,9 +58,6 @@ def destination_at(destination: str | ObjectStoragePath) -> Destination:
 def check_written(destination: str | ObjectStoragePath) -> Written:
     """Check and parse the text of a destination, without its store and Airflow's database.
 
-    Args:
-        destination: as for :func:`destination_at`.
-
     Raises:
         InvalidRequestError: it is empty, or would lead elsewhere than where it seems to.
         DestinationError: no provider for its scheme is installed.

@@ -31,9 +31,6 @@ def content_identity(source: str) -> str | None:
 
     For a local file of up to 256 MiB, a digest: its time changes with each checkout or copy. For a larger one, size and
     time; for an object, the checksum or ETag that its store has.
-
-    Args:
-        source: path or URL of the file.
     """
     from fsspec.implementations.local import LocalFileSystem
 

@@ -41,18 +41,13 @@ class PollBackoff:
     ) -> None:
         self._young = young
         self.interval = interval
-        self._failures = failures
+        self.failures = failures
         self._longest = longest
         self._asked = 0.0
 
-    @property
-    def failures(self) -> int:
-        """Consecutive failures so far."""
-        return self._failures
-
     def reset(self) -> None:
         """Record a poll that succeeded."""
-        self._failures, self._asked = 0, 0.0
+        self.failures, self._asked = 0, 0.0
 
     def record_failure(self, error: BatchDlError) -> None:
         """Record a poll that failed. A job that is not found is retried as well, with longer and longer delays.
@@ -61,17 +56,17 @@ class PollBackoff:
             BatchDlError: ``error`` itself, where a retry will not help, it is one failure too many, or its
                 ``retry_after`` is too long.
         """
-        self._failures += 1
+        self.failures += 1
         self._asked = error.retry_after or 0.0
         missing = isinstance(error, JobNotFoundError)
         hopeless = not error.retryable and not missing
-        if hopeless or self._asked > self._longest or self._failures >= MAX_FAILURES:
+        if hopeless or self._asked > self._longest or self.failures >= MAX_FAILURES:
             raise error
         if missing:
-            delay = NOT_FOUND_DELAYS[min(self._failures, len(NOT_FOUND_DELAYS)) - 1]
+            delay = NOT_FOUND_DELAYS[min(self.failures, len(NOT_FOUND_DELAYS)) - 1]
             self._asked = max(self._asked, delay if self._young else delay * OLD_SHARE)
         allowed = MAX_FAILURES - 1
-        log.warning("Poll failed (%d of %d consecutive failures allowed), retrying: %s", self._failures, allowed, error)
+        log.warning("Poll failed (%d of %d consecutive failures allowed), retrying: %s", self.failures, allowed, error)
 
     def next_delay(self) -> float:
         """Seconds until the next poll: the interval, jittered, or the vendor's Retry-After if that is longer."""

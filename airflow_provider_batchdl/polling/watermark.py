@@ -71,10 +71,6 @@ class Watermark:
         self.active |= ids
         return gone
 
-    def left(self, job_id: str) -> None:
-        """A departed job has ended, or is gone."""
-        self.active.discard(job_id)
-
     def to_dict(self) -> dict[str, Any]:
         """The watermark as plain JSON."""
         horizon = self.horizon.isoformat() if self.horizon else None

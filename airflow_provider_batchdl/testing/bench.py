@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_batchdl.exceptions import UnsupportedOperationError
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.testing.driving import Answer, drive
 from airflow_provider_batchdl.vendors.account import Account
-from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, JobPage, Submission, Vendor, immediate
+from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, JobPage, Submission, Vendor
 
 # Requests of one flow, of which no test needs more.
 MOST_REQUESTS = 60
@@ -105,16 +105,6 @@ class Bench:
     def good(self, request: ApiRequest) -> Answer:
         """The good answer to a request; an empty object where none was given."""
         return self.answers.get(request.operation, (200, {}))
-
-    def with_job_id(self, job_id: str) -> Bench:
-        """The same with another id."""
-        return replace(self, job_id=job_id)
-
-
-def locate(vendor: Vendor, job: Job, file: ResultFile) -> Flow[ApiRequest]:
-    """The flow that ends with a result file's request."""
-    asked = getattr(vendor, "locate", None)
-    return asked(job, file) if asked is not None else immediate(vendor.result_request(job, file))
 
 
 def first_request(flow_of: Callable[[], Flow[Any]]) -> ApiRequest | None:

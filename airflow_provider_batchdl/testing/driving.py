@@ -10,7 +10,7 @@ import httpx
 
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Vendor
-from airflow_provider_batchdl.vendors.flows import guarded
+from airflow_provider_batchdl.vendors.flows import guarded, value_of
 
 T = TypeVar("T")
 
@@ -40,20 +40,16 @@ def drive(
     """
     requests: list[ApiRequest] = []
     given = None if callable(answers) else iter(answers)
-    driven = flow if vendor is None else guarded(vendor, flow)
-    try:
-        request = next(driven)
-        while True:
-            requests.append(request)
-            answer = answers(request) if callable(answers) else _next(given, requests)
-            reply = _reply(request, answer, vendor)
-            request = driven.throw(reply) if isinstance(reply, BatchDlError) else driven.send(reply)
-    except StopIteration as done:
-        left = 0 if given is None else sum(1 for _ in given)
-        if left:
-            raise AssertionError(f"The flow ended after {_told(requests)}; {left} more answers were given.") from None
-        value: T = done.value
-        return value, requests
+
+    def send(request: ApiRequest) -> httpx.Response:
+        requests.append(request)
+        return _reply(request, answers(request) if callable(answers) else _next(given, requests), vendor)
+
+    value = value_of(flow if vendor is None else guarded(vendor, flow), send)
+    left = 0 if given is None else sum(1 for _ in given)
+    if left:
+        raise AssertionError(f"The flow ended after {_told(requests)}; {left} more answers were given.")
+    return value, requests
 
 
 def response_of(answer: httpx.Response | tuple[int, Any], request: ApiRequest) -> httpx.Response:
@@ -69,13 +65,13 @@ def response_of(answer: httpx.Response | tuple[int, Any], request: ApiRequest) -
     return response
 
 
-def _reply(request: ApiRequest, answer: Answer, vendor: Vendor | None) -> httpx.Response | BatchDlError:
+def _reply(request: ApiRequest, answer: Answer, vendor: Vendor | None) -> httpx.Response:
     if isinstance(answer, BatchDlError):
-        return answer
+        raise answer
     response = response_of(answer, request)
-    if vendor is None:
-        return response
-    return vendor.refusal(request, response) or response
+    if vendor is not None and (refusal := vendor.refusal(request, response)) is not None:
+        raise refusal
+    return response
 
 
 def _next(given: Iterator[Answer] | None, requests: list[ApiRequest]) -> Answer:

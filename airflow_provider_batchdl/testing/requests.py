@@ -14,7 +14,7 @@ import httpx
 
 from airflow_provider_batchdl.exceptions import BatchDlError, UnexpectedResponseError, VendorUnavailableError
 from airflow_provider_batchdl.jobs import ResultFile
-from airflow_provider_batchdl.testing.bench import Bench, EndlessError, first_request, locate
+from airflow_provider_batchdl.testing.bench import Bench, EndlessError, first_request
 from airflow_provider_batchdl.testing.driving import Answer
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Vendor
 from airflow_provider_batchdl.vendors.extras import is_secret
@@ -55,8 +55,8 @@ def _by_id(bench: Bench) -> dict[str, Callable[[Vendor, str], Flow[Any]]]:
     flows: dict[str, Callable[[Vendor, str], Flow[Any]]] = {"get_job": lambda vendor, job_id: vendor.get_job(job_id)}
     if "cancel_job" in bench.flows():
         flows["cancel_job"] = lambda vendor, job_id: vendor.cancel_job(job_id)
-    flows["result_request"] = lambda vendor, job_id: locate(vendor, bench.job(job_id=job_id), ResultFile(job_id))
-    flows["a result file's id"] = lambda vendor, file_id: locate(vendor, bench.job(), ResultFile(file_id))
+    flows["result_request"] = lambda vendor, job_id: vendor.locate(bench.job(job_id=job_id), ResultFile(job_id))
+    flows["a result file's id"] = lambda vendor, file_id: vendor.locate(bench.job(), ResultFile(file_id))
     return flows
 
 
@@ -72,7 +72,7 @@ def _leaves(plain: ApiRequest, request: ApiRequest, plain_id: str, odd: str) -> 
     if here.host != there.host or here.port != there.port:
         return f"leads to the host {here.host!r}"
     segments, others = _segments(there), _segments(here)
-    if len(segments) != len(others) or here.fragment or _query(here) != _query(there):
+    if len(segments) != len(others) or here.fragment or here.query != there.query:
         return f"leads to {here.raw_path.decode()!r}"
     for segment, other in zip(segments, others, strict=True):
         if segment != other and unquote(segment).replace(plain_id, odd) != unquote(other):
@@ -82,10 +82,6 @@ def _leaves(plain: ApiRequest, request: ApiRequest, plain_id: str, odd: str) -> 
 
 def _segments(url: httpx.URL) -> list[str]:
     return url.raw_path.partition(b"?")[0].decode().split("/")
-
-
-def _query(url: httpx.URL) -> bytes:
-    return url.query
 
 
 def check_submit(bench: Bench) -> Iterator[str]:
@@ -141,7 +137,7 @@ def check_requests(bench: Bench) -> Iterator[str]:
                 yield f"{name} calls its operation {request.operation!r}, and there are only {known}"
             if any(secret in _text(request) for secret in secrets):
                 yield f"{name} has a secret in its request, which is logged: auth puts secrets on requests"
-            if not request.path.startswith("/") and not getattr(request, "url", None):
+            if not request.path.startswith("/") and not request.url:
                 yield f"{name} has the path {request.path!r}, which must begin with '/'"
 
 

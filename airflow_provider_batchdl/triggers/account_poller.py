@@ -43,11 +43,7 @@ CRASH_WINDOW = 3600.0
 
 
 class AccountPoller:
-    """Polls one account's jobs for all waiters.
-
-    Args:
-        vendor: the vendor, with the account.
-    """
+    """Polls one account's jobs for all waiters."""
 
     def __init__(self, vendor: Vendor) -> None:
         self.vendor = vendor

@@ -152,12 +152,12 @@ class CompletedJobsTrigger(BaseEventTrigger):
                 try:
                     job = await poller.requests.ask(client, poller.vendor.get_job(job_id))
                 except JobNotFoundError:
-                    mark.left(job_id)
+                    mark.active.discard(job_id)
                 except BatchDlError as error:
                     log.warning("Polling job %s failed, retrying later: %s", job_id, error)
                 else:
                     if job.state.is_terminal:
-                        mark.left(job_id)
+                        mark.active.discard(job_id)
                     if job.state is JobState.SUCCEEDED:
                         succeeded.append(job)
         return succeeded

@@ -44,12 +44,7 @@ _pace = _Pace()
 
 
 class PollNotes:
-    """Pushes the notes of one account's waits, where their triggers take them.
-
-    Args:
-        waiters: the account's.
-        throttle: the account's.
-    """
+    """Pushes the notes of one account's waits, where their triggers take them."""
 
     def __init__(self, waiters: Waiters, throttle: Throttle) -> None:
         self._waiters = waiters

@@ -15,11 +15,7 @@ MOST = 500
 
 
 class PollStats:
-    """Counts for one account.
-
-    Args:
-        vendor: the vendor's name.
-    """
+    """Counts for one account."""
 
     _all: ClassVar[WeakSet[PollStats]] = WeakSet()
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,8 +19,6 @@ __all__ = ["Account"]
 
 Origin = tuple[str, str, int]
 _PORTS = {"https": 443, "http": 80}
-# Origin of most URLs; one with anything else in it (a user, an escape, an address of IPv6) does not match.
-_PLAIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?=[/?#]|\Z)")
 
 
 def origin(url: str) -> Origin:
@@ -29,13 +26,6 @@ def origin(url: str) -> Origin:
 
     Something that is no URL has an origin that equals no account's.
     """
-    plain = _PLAIN.match(url)
-    return _origin(plain[0]) if plain else _origin.__wrapped__(url)
-
-
-@lru_cache(maxsize=256)
-def _origin(url: str) -> Origin:
-    """Cached for each host; not for URLs that may hold a secret."""
     try:
         parts = urlsplit(url)
         scheme = parts.scheme.lower()

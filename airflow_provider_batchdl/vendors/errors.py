@@ -122,10 +122,6 @@ def store_error(response: httpx.Response, **facts: Any) -> exc.BatchDlError:
     """The error for a status of 400 or above from another host than the vendor's: a store that a link leads to.
 
     Stores return 403 for an expired link, and 404 or 410 where the file is gone.
-
-    Args:
-        response: the response, its body read.
-        facts: the vendor and the job.
     """
     status = response.status_code
     kind: type[exc.BatchDlError] = exc.UnexpectedResponseError

@@ -96,12 +96,7 @@ def check_presence(vendor: Vendor, file: str | None) -> None:
 
 
 def doubts_about(rules: FileRules, facts: FileFacts) -> Iterator[tuple[bool, str]]:
-    """Problems of a file, in words that follow its name, each with whether that is sure.
-
-    Args:
-        rules: what the vendor takes.
-        facts: what was seen of the file.
-    """
+    """Problems of a file, in words that follow its name, each with whether that is sure."""
     if not facts.head:
         yield True, "is empty"
         return

@@ -42,6 +42,24 @@ def immediate(value: T) -> Flow[T]:
     return value
 
 
+def value_of(flow: Flow[T], send: Callable[[ApiRequest], httpx.Response]) -> T:
+    """The value of ``flow``; ``send`` answers its requests, or raises a `BatchDlError`, which the flow then gets."""
+    try:
+        request = next(flow)
+        while True:
+            try:
+                response = send(request)
+            except BatchDlError as error:
+                request = flow.throw(error)
+            else:
+                request = flow.send(response)
+    except StopIteration as done:
+        value: T = done.value
+        return value
+    finally:
+        flow.close()
+
+
 def observed(flow: Flow[T], note: Callable[[ApiRequest, httpx.Response | BatchDlError], object]) -> Flow[T]:
     """``flow``; ``note`` is called with each request and its answer, or the error that it was. Closed at the end."""
     try:
@@ -64,10 +82,6 @@ def observed(flow: Flow[T], note: Callable[[ApiRequest, httpx.Response | BatchDl
 
 def guarded(vendor: Vendor, flow: Flow[T]) -> Flow[T]:
     """``flow``, which ends with its value or with a typed error about its job, for any answers.
-
-    Args:
-        vendor: whose flow it is.
-        flow: the flow; it is closed at the end.
 
     Raises:
         UnexpectedResponseError: an answer cannot be read, is about another job, or there are more of them than

@@ -44,11 +44,7 @@ class SubmitAttempt:
             self._lost = answer
 
     def doubt(self, error: BatchDlError) -> BatchDlError | None:
-        """The error that leaves open whether a job was made; None if none was.
-
-        Args:
-            error: what the flow ended with.
-        """
+        """The error that leaves open whether a job was made; None if none was."""
         if self._lost is not None or self._went_on:
             return self._lost or error
         return error if self._answered and _leaves_it_open(error) else None

@@ -81,7 +81,7 @@ def test_departed_jobs_are_looked_for_until_they_have_left() -> None:
     mark = stored(mark)
     assert mark.departed([listed("b", JobState.RUNNING), listed("c", JobState.RUNNING)]) == {"a"}
     assert mark.departed([listed("b", JobState.RUNNING), listed("c", JobState.RUNNING)]) == {"a"}
-    mark.left("a")
+    mark.active.discard("a")
     assert mark.departed([]) == {"b", "c"}
 
 

@@ -40,7 +40,7 @@ def need(document: Any, pointers: Pointers, what: str) -> Any:
     return value
 
 
-def read_job(vendor: Described, operation: str, item: Any, *, job_id: str | None = None, files: bool = True) -> Job:
+def read_job(vendor: Described, operation: str, item: Any, *, job_id: str | None = None) -> Job:
     """The job that an item of an answer shows.
 
     Args:
@@ -48,7 +48,6 @@ def read_job(vendor: Described, operation: str, item: Any, *, job_id: str | None
         operation: the answer is to this.
         item: where the job's pointers start.
         job_id: the job asked for.
-        files: whether the item has the job's files, too.
 
     Raises:
         TypeError, ValueError: it shows none.
@@ -75,7 +74,7 @@ def read_job(vendor: Described, operation: str, item: Any, *, job_id: str | None
         records=records,
         name=as_text(find(item, shape.name)),
     )
-    if not files or not vendor.has_results(job):
+    if not vendor.has_results(job):
         return job
     return with_files(vendor, job, item, {})
 

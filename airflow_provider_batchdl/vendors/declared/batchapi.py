@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from threading import Lock
 from typing import Any, ClassVar
 
 import msgspec
@@ -24,10 +23,6 @@ from airflow_provider_batchdl.vendors.words import stripped
 ReadFile = Callable[[str], bytes]
 
 MEMBERS = ("vendor", "vendor_file", "vendor_document")
-# Classes by their document's digest: a triggerer makes a hook for each of thousands of waits.
-MOST_CLASSES = 100
-_classes: dict[str, type[BatchApi]] = {}
-_lock = Lock()
 
 
 class BatchApi(Declared):
@@ -67,7 +62,7 @@ class BatchApi(Declared):
             raise InvalidConnectionError.of_field("extra", problem, conn_id=conn_id, vendor=cls.name, remedy=remedy)
         [member] = given
         try:
-            document = _document(member, extra[member], read_file or read_local)
+            document = _document(member, extra[member], read_file or (lambda source: Path(source).read_bytes()))
             _check_trust(member, document)
         except DocumentError as error:
             raise InvalidConnectionError.of_field(
@@ -81,24 +76,10 @@ class BatchApi(Declared):
 
     @classmethod
     def _class_of(cls, document: Document) -> type[BatchApi]:
-        """The class of a document, the same one each time."""
+        """The class of a document; ``scope`` tells its accounts from those of another document of that name."""
         digest = hashlib.blake2b(msgspec.json.encode(document, order="deterministic"), digest_size=16).hexdigest()
-        with _lock:
-            if digest not in _classes:
-                if len(_classes) >= MOST_CLASSES:
-                    _classes.clear()
-                members = {"__module__": __name__, "scope": digest, **facts_of(document)}
-                _classes[digest] = type(f"BatchApi_{document.name}", (cls,), members)
-            return _classes[digest]
-
-
-def read_local(source: str) -> bytes:
-    """The file at a local path.
-
-    Raises:
-        OSError: there is none.
-    """
-    return Path(source).read_bytes()
+        members = {"__module__": __name__, "scope": digest, **facts_of(document)}
+        return type(f"BatchApi_{document.name}", (cls,), members)
 
 
 def _document(member: str, value: Any, read_file: ReadFile) -> Document:
