@@ -73,13 +73,11 @@ class AirflowApi:
 
     def add_connection(self, conn_id: str, fields: Mapping[str, object]) -> None:
         """Store a connection, as a person would in the UI; its extra may be a dict."""
-        extra = fields.get("extra")
-        text = json.dumps(extra) if isinstance(extra, Mapping) else extra
-        self._post("/connections", {"connection_id": conn_id, **fields, "extra": text})
+        self._post("/connections", _connection(conn_id, fields))
 
     def set_connection(self, conn_id: str, fields: Mapping[str, object]) -> None:
         """Store a connection in place of the one of that id, where there is one."""
-        answer = self._http.patch(f"/api/v2/connections/{conn_id}", json={"connection_id": conn_id, **fields})
+        answer = self._http.patch(f"/api/v2/connections/{conn_id}", json=_connection(conn_id, fields))
         if answer.status_code == 404:
             self.add_connection(conn_id, fields)
         else:
@@ -181,6 +179,12 @@ class AirflowApi:
         answer.raise_for_status()
         value: object = answer.json()["value"]
         return value
+
+
+def _connection(conn_id: str, fields: Mapping[str, object]) -> dict[str, object]:
+    extra = fields.get("extra")
+    text = json.dumps(extra) if isinstance(extra, Mapping) else extra
+    return {"connection_id": conn_id, **fields, "extra": text}
 
 
 def _time(text: str | None) -> datetime | None:
