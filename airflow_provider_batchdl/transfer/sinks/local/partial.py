@@ -62,6 +62,8 @@ def make_work_folder(folder: str) -> str:
         if not os.access(folder or ".", os.W_OK | os.X_OK):  # publishing would fail
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder) from None
         return work_folder(folder)
+    if not os.access(path, os.W_OK | os.X_OK):  # the umask is one for files: 0137
+        os.chmod(path, stat.S_IRWXU)
     return path
 
 

@@ -128,6 +128,17 @@ def test_many_writers_that_come_and_go_do_not_take_it_from_each_other(tmp_path: 
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_umask_for_files_takes_no_right_to_the_folder(tmp_path: Path) -> None:
+    before = os.umask(0o137)
+    try:
+        publish(tmp_path / "x.csv")
+    finally:
+        os.umask(before)
+    assert left_in(tmp_path) == ["x.csv"]
+    assert (tmp_path / "x.csv").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_became_read_only_is_refused_before_a_byte_is_written(tmp_path: Path) -> None:
     begun(tmp_path / "x.csv").suspend()
     tmp_path.chmod(0o500)
