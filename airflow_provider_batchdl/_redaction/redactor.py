@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_batchdl._redaction.escapes import levels, without_blanks
-from airflow_provider_batchdl._redaction.secret_places import MASK, Finding, in_places
+from airflow_provider_batchdl._redaction.secret_places import MASK, Finding, in_places, signatures
 from airflow_provider_batchdl._redaction.spellings import SHORTEST_SECRET, folded, forms
 from airflow_provider_batchdl._values.storable import storable_text, words_of
 
@@ -109,6 +109,12 @@ def remember_recent(token: str) -> None:
         oldest = _recent.popitem(last=False)[0] if len(_recent) > MOST_RECENT else None
     if oldest is not None:
         forget(oldest)
+
+
+def remember_link(url: str) -> None:
+    """Mask the signature and the tokens of a signed link, as :func:`remember_recent` does, where they stand alone."""
+    for secret in signatures(url):
+        remember_recent(secret)
 
 
 def _every_form() -> list[_Form]:

@@ -235,7 +235,7 @@ class RangeClient:
                 url = following
                 continue
             if head.status >= 400 and head.status != 416:
-                raise self._refusal(response, head, request if at_home else None)
+                raise self._refusal(response, head, url, request if at_home else None)
             return url, response, head
         raise UnsafeRedirectError(f"The download is redirected more than {MOST_HOPS} times.", **self._facts())
 
@@ -264,10 +264,10 @@ class RangeClient:
             ) from None
 
     def _refusal(
-        self, response: urllib3.BaseHTTPResponse, head: ResponseHead, request: ApiRequest | None
+        self, response: urllib3.BaseHTTPResponse, head: ResponseHead, url: str, request: ApiRequest | None
     ) -> BatchDlError:
         """The error for a status of 400 or above: the vendor's own to its ``request``, the store's elsewhere."""
-        answer = error_answer(response, head)
+        answer = error_answer(response, head, url)
         if request is None:
             return store_error(answer, **self._facts())
         return self._vendor.refusal(request, answer) or self._vendor.error(request, answer)

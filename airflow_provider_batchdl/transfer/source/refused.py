@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from airflow_provider_batchdl._redaction.redactor import remember_link
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.transfer.source.decoding import decoded
 from airflow_provider_batchdl.transfer.source.stream import read_small
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
 LARGEST_ERROR_BODY = 64 * 1024
 
 
-def error_answer(response: urllib3.BaseHTTPResponse, head: ResponseHead) -> httpx.Response:
-    """The response with its body, which is read, decoded and may be incomplete."""
+def error_answer(response: urllib3.BaseHTTPResponse, head: ResponseHead, url: str) -> httpx.Response:
+    """The response with its body, which is read, decoded and may be incomplete.
+
+    Stores and gateways repeat a link's signature or token in the words of their refusal: from now on, those are hidden.
+    """
+    remember_link(url)
     body = read_small(response, LARGEST_ERROR_BODY)
     headers = [(name.encode(), value.encode("latin-1")) for name, value in _readable(head.headers).items()]
     return httpx.Response(head.status, headers=headers, content=_unpacked(body, head))
