@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from airflow_provider_batchdl._redaction.redactor import get_logger
+from airflow_provider_batchdl._redaction.redactor import get_logger, remember_link
 from airflow_provider_batchdl.exceptions import ChecksumMismatchError, TruncatedDownloadError
 from airflow_provider_batchdl.transfer.content import Content, ContentReport
 from airflow_provider_batchdl.transfer.content.head import SMALL
@@ -157,6 +157,8 @@ class Verifier:
         if total is not None and size != total and not is_coded(head.coding):
             raise TruncatedDownloadError(f"Received {size} bytes of a file of {total}.", **self._facts)
         self._report = self._content.finish()
+        if self._report.members:
+            remember_link(head.url)  # an error may repeat its signature
         self._inspect(self._report.members)  # first: an error in the result's place has another size than the result
         proofs = []
         for declared in self._declared:

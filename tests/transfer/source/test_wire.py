@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import time
 import zlib
 from collections.abc import Callable
@@ -348,14 +349,16 @@ class TestStatus:
         land.refused(answer(CUT, *lines), error=TransferError)
 
     @pytest.mark.parametrize(
-        "said", ['{"error": "bad signature {}"}', "<html><title>No {}</title>", "No {}", "?x={}&y"]
-    )
-    def test_a_refusal_that_repeats_the_links_signature(self, land: Landed, said: str) -> None:
+        ("said", "status"),
+        [('{"error": "bad signature {}"}', "403 Forbidden"), ('{"error": "bad signature {}"}', "200 OK"),
+         ("<html><title>No {}</title>", "403 Forbidden"), ("No {}", "500 No"), ("?x={}&y", "400 No")],
+    )  # fmt: skip
+    def test_an_error_that_repeats_the_links_signature(self, land: Landed, said: str, status: str) -> None:
         """As gateways do that show what they were asked for; by itself, nobody could know it for one."""
-        signature, token = "5ca1ab1e" * 8, "IQoJb3JpZ2luX2VjEJr%2F%2F" + "Zz09" * 30
+        signature, token = os.urandom(32).hex(), f"IQoJb3JpZ2luX2VjEJr%2F{os.urandom(50).hex()}"
         land.tail = f"b/x.csv?X-Amz-Signature={signature}&X-Amz-Security-Token={token}"
         for secret in (signature, token, token.replace("%2F", "/")):
-            error = land.refused(answer(said.replace("{}", secret).encode(), status="403 Forbidden", media="text/html"))
+            error = land.refused(answer(said.replace("{}", secret).encode(), status=status, media="text/html"))
             assert secret[:20] not in f"{error} {error.__dict__}"
 
     def test_a_part_of_nobody_knows_what(self, land: Landed) -> None:
