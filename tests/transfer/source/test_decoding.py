@@ -126,6 +126,7 @@ def test_deflate_without_its_envelope_is_undone(data: bytes, size: int) -> None:
 def test_codings_are_undone_from_the_last_to_the_first(data: bytes, size: int) -> None:
     packed = zlib.compress(gzip.compress(data))
     assert b"".join(decoded(chunked(packed, size), "x-gzip, identity, deflate")) == data
+    assert b"".join(decoded(chunked(packed, size), "gzip;q=1.0, deflate ; q=0.5")) == data
 
 
 def test_a_packed_block_may_be_filled_up() -> None:
