@@ -206,8 +206,7 @@ def _own_connections() -> list[dict[str, Any]]:
             "https://data.apartmentiq.io/apartmentiq/api/v1",
             {
                 "token_url": _text(
-                    "Token URL",
-                    "Where access tokens are asked for. Leave it empty unless your Base URL is a proxy.",
+                    "Token URL", "Where access tokens are asked for. Leave it empty unless your Base URL is a proxy."
                 )
             },
             login="Client id",

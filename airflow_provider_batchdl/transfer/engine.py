@@ -274,8 +274,7 @@ class Transfer:
             if identity.modified:
                 noted["last-modified"] = identity.modified
             sink.remember(PartialRecord(etag, total, filename, noted))
-        arguments = self._expected(self._first.headers, filename, framed=head.framing is not None)
-        self._verifier = Verifier(**arguments)
+        self._verifier = Verifier(**self._expected(self._first.headers, filename, framed=head.framing is not None))
 
     def _expected(self, headers: Mapping[str, str], filename: str, *, framed: bool) -> dict[str, Any]:
         """The arguments of the file's `Verifier`."""

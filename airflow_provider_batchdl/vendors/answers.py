@@ -19,7 +19,7 @@ from airflow_provider_batchdl.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_batchdl.jobs import JobState
-from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, kind_of, words_of
+from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, kind_of, words_in
 from airflow_provider_batchdl.vendors.reading import as_word, parsed, unwrapped
 from airflow_provider_batchdl.vendors.refusals import (
     enclosed_error,
@@ -145,7 +145,7 @@ class Answers(ABC):
         self, operation: str, response: httpx.Response, kind: type[BatchDlError], what: str, **facts: Any
     ) -> BatchDlError:
         body = json_of(response)
-        words, code = words_of(body) if isinstance(body, dict) else (None, None)
+        words, code = words_in(body) if isinstance(body, dict) else (None, None)
         said = f"{self.label} answered the {operation} request with {what}."
         return kind(
             said, vendor=self.name, status=response.status_code, vendor_message=words, vendor_code=code, **facts
@@ -262,7 +262,7 @@ class Answers(ABC):
         kind = self.kind_within("download", job_id, found) or (UnexpectedResponseError if only_tells(found) else None)
         if kind is None:
             return
-        words, code = words_of(lowered(found))
+        words, code = words_in(lowered(found))
         early = kind is UnexpectedResponseError and says_not_yet(words, code)
         raise (ResultNotReadyError if early else kind)(
             f"{self.label} answered the download with an error instead of results.",

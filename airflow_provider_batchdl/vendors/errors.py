@@ -180,7 +180,7 @@ def vendor_words(response: httpx.Response) -> tuple[str | None, str | None]:
     return legible(message), legible(code)
 
 
-def words_of(body: Any) -> tuple[str | None, str | None]:
+def words_in(body: Any) -> tuple[str | None, str | None]:
     """The message and the error code in parsed JSON, each None where there is none that differs from data."""
     message, code = _from_json(body)
     return legible(message), legible(code)

@@ -37,7 +37,7 @@ _TABLES: dict[str, Any] = {
 }
 
 
-def words_of(error: str, raw: Any) -> str:
+def in_words(error: str, raw: Any) -> str:
     """The words of msgspec's ``error`` about ``raw``, for people.
 
     Args:

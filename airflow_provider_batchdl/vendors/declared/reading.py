@@ -12,7 +12,7 @@ import msgspec
 from airflow_provider_batchdl._redaction.redactor import excerpt
 from airflow_provider_batchdl._values.storable import half_character_in
 from airflow_provider_batchdl.vendors.declared.document import Document
-from airflow_provider_batchdl.vendors.declared.mistakes import words_of
+from airflow_provider_batchdl.vendors.declared.mistakes import in_words
 from airflow_provider_batchdl.vendors.declared.problems import problems_of
 
 __all__ = ["DocumentError", "parse", "read"]
@@ -70,7 +70,7 @@ def parse(source: str | bytes | Mapping[str, Any], name: str) -> Document:
     try:
         return msgspec.convert(raw, Document)
     except msgspec.ValidationError as error:
-        raise DocumentError(words_of(str(error), raw), name) from None
+        raise DocumentError(in_words(str(error), raw), name) from None
 
 
 def _loaded(source: str | bytes | Mapping[str, Any], name: str) -> Any:
