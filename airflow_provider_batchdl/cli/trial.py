@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_batchdl._redaction.redactor import excerpt
 from airflow_provider_batchdl._tasks.destinations import check_place
-from airflow_provider_batchdl.exceptions import BatchDlError
+from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.jobs import Job
 from airflow_provider_batchdl.options import DEFAULTS
@@ -38,7 +38,8 @@ class Trial:
     ) -> None:
         """Walk through: check, submit or the job's status, list, wait, files, and download.
 
-        The destination is checked first: a job may cost something.
+        The destination and the credentials are checked first, and nothing is submitted if they fail: a job may cost
+        something.
 
         Raises:
             BatchDlError: a step failed; the rows before it are there.
@@ -47,6 +48,12 @@ class Trial:
             check_place(destination, DEFAULTS)
         good, words = self.hook.test_connection()
         self._add("check", "", words if good else f"failed: {words}")
+        if not good and job_id is None:
+            raise InvalidRequestError(
+                "The check failed, so nothing was submitted.",
+                vendor=self.hook.vendor.name,
+                remedy="Correct the connection, or what the document has for the check, and try again.",
+            )
         job = self.hook.get_job(job_id) if job_id else self.hook.submit_job(request, file)
         self._add("status" if job_id else "submit", "", f"job {job.id}, {job.vendor_state or 'no state yet'}")
         if self.hook.vendor.listing is not None:

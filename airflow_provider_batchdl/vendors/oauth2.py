@@ -23,7 +23,7 @@ from airflow_provider_batchdl.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_batchdl.vendors import signed_in
-from airflow_provider_batchdl.vendors.errors import error_from_response, json_of
+from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, vendor_words
 from airflow_provider_batchdl.vendors.pointers import value_at
 from airflow_provider_batchdl.vendors.sign_in import checked_base_url, move
 
@@ -33,6 +33,8 @@ RENEW_AT_MOST = 300.0
 
 _TRY_ADDRESS = "Check the connection's host, and its extra token_url where it is set."
 
+# Beginnings of the codes of RFC 6749, section 5.2, which some endpoints send with status 200.
+_REFUSALS = ("invalid_", "unauthorized_", "unsupported_")
 # RFC 6749 only recommends that the answer has a lifetime.
 UNSTATED_LIFE = 600.0
 # Servers take headers of 8 to 16 KiB altogether.
@@ -164,6 +166,14 @@ class OAuth2ClientCredentials(httpx.Auth):
             if not 0 < len(token) <= LONGEST_TOKEN or not expires_in > 0:
                 raise ValueError("no header holds the token, or it has ended already")
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
+            found = json_of(answer)
+            if isinstance(found, dict) and str(found.get("error")).startswith(_REFUSALS):
+                raise AuthenticationError(
+                    "The token request was refused.",
+                    vendor=self._vendor,
+                    status=answer.status_code,
+                    vendor_message=vendor_words(answer)[0],
+                ) from None
             # Not "unexpected response", which to a submit would mean that it may have been taken: it was never sent.
             raise VendorUnavailableError(
                 "The token endpoint's answer holds no access token.",

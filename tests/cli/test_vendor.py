@@ -132,6 +132,19 @@ def test_try_shows_how_far_it_came(batchdl: Batchdl, connections: Emulator, tmp_
     assert "there is no id at '/id'" in ended.err
 
 
+def test_try_submits_nothing_where_the_check_fails(batchdl: Batchdl, connections: Emulator, tmp_path: Path) -> None:
+    path = tmp_path / "acme.toml"
+    path.write_text(Path(twin("proofy")).read_text().replace('path = "/credits"', 'path = "/creditz"'))
+    assert path.read_text() != Path(twin("proofy")).read_text()
+    request = json.dumps({"emails": ["ada@example.com"]})
+    ended = batchdl("vendor", "try", str(path), "-c", "proofy_default", "-r", request, "--output", "json")
+    assert ended.code == 1
+    assert "The check failed, so nothing was submitted." in ended.err
+    [row] = rows(ended)
+    assert row["found"].startswith("failed: ")
+    assert connections.jobs("proofy") == []
+
+
 def try_proofy(batchdl: Batchdl, *more: str) -> Ended:
     request = json.dumps({"emails": ["ada@example.com"]})
     return batchdl("vendor", "try", twin("proofy"), "-c", "proofy_default", "-r", request, "-o", "json", *more)

@@ -206,6 +206,11 @@ def test_a_stumbling_token_endpoint_is_asked_again(emulator: Emulator, face: Fac
         (Fault("status", operation="token", status=401, shape="empty"), AuthenticationError),
         (Fault("redirect", operation="token", location="http://127.0.0.1:9/"), InvalidRequestError),
         (Fault("status", operation="token", status=400, body='{"error": "invalid_scope"}'), AuthenticationError),
+        (Fault("status", operation="token", status=200, body='{"error": "invalid_client"}'), AuthenticationError),
+        (
+            Fault("status", operation="token", status=200, body='{"error": "server_error"}', times=99),
+            VendorUnavailableError,
+        ),
     ],
     ids=lambda value: getattr(value, "kind", value.__name__ if isinstance(value, type) else "?"),
 )
