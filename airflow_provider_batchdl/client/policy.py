@@ -62,7 +62,7 @@ _REMEDIES = {
     "CERTIFICATE_VERIFY_FAILED": "The certificate of {} is not trusted here. If a proxy or firewall signs for it, set "
     "REQUESTS_CA_BUNDLE on this machine to a PEM file that has its authority, too.",
     r"\b407\b": "The proxy on the way to {} asks for a user and password: set HTTPS_PROXY on this machine to "
-    "http://USER:PASSWORD@HOST:PORT.",
+    "http://HOST:PORT with USER:PASSWORD and '@' before HOST.",
     "(?i)resolution|resolve|not known|no address associated|getaddrinfo": "Check {} for a misspelt host, and that this "
     "machine can resolve it (DNS, or a proxy in HTTPS_PROXY).",
 }

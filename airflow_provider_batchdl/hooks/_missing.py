@@ -73,5 +73,5 @@ def _problem_of_uri(text: str) -> str | None:
     if "://" in text.partition("?")[2]:
         return "is a URI with '://' in its query, where that is written %3A%2F%2F"
     if text.count("://") > 2 or ("://" in text.partition("://")[2].partition("@")[2]):
-        return "is a URI whose host has a scheme in it, which belongs before the '@': proofy://https://:KEY@host"
+        return "is a URI whose host has a scheme in it, which belongs behind the type: proofy://https://, then the rest"
     return None

@@ -172,8 +172,8 @@ def refuse_links(vendor: Vendor, files: Sequence[ResultFile], job_id: str) -> Se
     """
     if any(_URL.match(file.id) or has_secret(file.id) for file in files):
         raise InvalidRequestError(
-            f"The class of the vendor {vendor.name} has a URL as the id of a result file, which may hold a signature: "
-            "its method locate has to ask for the URL instead, and a document has the pointer 'link' for it.",
+            f"The class of the vendor {vendor.name} has a URL as the id of a result file, and URLs may be signed. "
+            "Its method locate has to ask for the URL instead, and a document has the pointer 'link' for it.",
             vendor=vendor.name,
             conn_id=vendor.account.conn_id,
             job_id=job_id,
