@@ -26,6 +26,7 @@ for _name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_pro
 pytest_plugins = [
     "tests.support.leaks",
     "tests.support.garbage",
+    "tests.support.scheduling",
     "tests.support.fixtures",
     "tests.support.airflow_fixtures",
     "tests.support.airflow_stats",
