@@ -154,17 +154,22 @@ def write_private(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def provide_database(home: Home) -> None:
-    """Put a migrated database into the home: a copy of an earlier run's, or a new one that later runs may copy."""
+def provide_database(home: Home, cache: Path | None = None) -> None:
+    """Put a migrated database into the home: a copy of an earlier run's, or a new one that later runs may copy.
+
+    Args:
+        home: the home.
+        cache: the folder of what may be copied, in place of the one beside the home.
+    """
     requirements = ROOT / "requirements" / "dev.txt"
     key = f"{version('apache-airflow-core')}-{hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]}"
-    template, database = home.folder.parent / "cache" / f"airflow-{key}.db", home.airflow / "airflow.db"
+    template, database = (cache or home.folder.parent / "cache") / f"airflow-{key}.db", home.airflow / "airflow.db"
     if template.exists():
         shutil.copyfile(template, database)
         return
     print("          preparing Airflow's database (once) …", flush=True)
     migrate(home)
-    template.parent.mkdir(exist_ok=True)
+    template.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=template.parent) as scratch:
         copy = Path(scratch) / template.name
         # Not a file copy: SQLite may keep part of a database in a journal beside it.

@@ -21,6 +21,7 @@ from demo.processes import AirflowProcesses
 from demo.runner import Runner
 from tests.support.airflow_jobs import VENDORS, work
 from tests.support.seaweedfs import S3Store
+from tests.support.stack.local import DATABASES
 
 # The whole DAG run is one fixture, which the first test pays for.
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
@@ -92,7 +93,7 @@ def outcome(vendors: Emulator, s3_store: S3Store, tmp_path_factory: pytest.TempP
             write_dag(dags, home.landed)
             with contextlib.closing(s3_store.client()) as client:
                 client.create_bucket(Bucket=BUCKET)
-            provide_database(home)
+            provide_database(home, DATABASES)
             with AirflowProcesses(home) as processes, contextlib.closing(AirflowApi(home)) as api:
                 yield run(home, processes, api, connections(vendors, s3_store))
 

@@ -15,6 +15,7 @@ from demo.api import AirflowApi
 from demo.home import new_home, provide_database
 from demo.processes import AirflowProcesses
 from demo.runner import Runner
+from tests.support.stack.local import DATABASES
 
 pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(420)]
 
@@ -61,7 +62,7 @@ def test_no_task_is_failed_that_is_woken_soon(tmp_path: Path, monkeypatch: pytes
         Emulator(port=0, queue_seconds=0.5, run_seconds=0.5, rate_limits=False) as vendors,
         new_home(tmp_path / "runs", settings=stock) as home,
     ):
-        provide_database(home)
+        provide_database(home, DATABASES)
         with AirflowProcesses(home) as processes, contextlib.closing(AirflowApi(home)) as api:
             connections = vendors.connections()
             connections["proofy_default"]["extra"]["rate_limit"] = "1000/1"  # Proofy's own would put the events off

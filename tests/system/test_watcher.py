@@ -16,6 +16,7 @@ from demo.api import AirflowApi
 from demo.home import new_home, provide_database
 from demo.processes import AirflowProcesses
 from demo.runner import Runner
+from tests.support.stack.local import DATABASES
 
 pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(420)]
 
@@ -68,7 +69,7 @@ def test_a_run_for_every_job_whoever_submitted_it(
     with Emulator(port=0, rate_limits=False) as vendors, new_home(tmp_path_factory.mktemp("runs")) as home:
         vendors.add_job("batchcom")
         by_hand, later = [vendors.add_job("batchcom", state="running") for _ in range(2)]
-        provide_database(home)
+        provide_database(home, DATABASES)
         with AirflowProcesses(home) as processes, contextlib.closing(AirflowApi(home)) as api:
             Runner(home, processes, api, lambda line: None).prepare({})
             api.add_connection("batchcom_default", vendors.connections()["batchcom_default"])
