@@ -98,9 +98,11 @@ def test_a_try_that_airflow_gave_up_leaves_its_job_to_the_next(
 
 
 @needs_task_state_store
-@pytest.mark.parametrize("clears", [1, 0], ids=["cleared", "at the vendor"])
+@pytest.mark.parametrize(
+    ("clears", "word"), [(1, "CANCELLED"), (1, "CANCELLING"), (0, "CANCELLED")], ids=["", "not yet", "at the vendor"]
+)
 def test_a_clear_that_the_executor_reports_as_a_failure_means_a_new_job(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, clears: int
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, clears: int, word: str
 ) -> None:
     """Airflow then retries the task and leaves ``max_tries`` alone; only the run's number of clears tells.
 
@@ -111,7 +113,9 @@ def test_a_clear_that_the_executor_reports_as_a_failure_means_a_new_job(
     polls.before_next(partial(end_and_wait, api, "restarting"))
     arguments = {**work("revenuebase", tmp_path), "deferrable": False}
     api.run(lambda: run(**arguments))
-    assert connections.jobs("revenuebase")[0].cancelled
+    [job] = connections.jobs("revenuebase")
+    assert job.cancelled
+    job.hold(word)
     api.run_facts["clear_number"] += clears
     connections.world.run_seconds = 0.5
     assert api.run(lambda: run(**arguments), try_number=2).state == ("success" if clears else "failed")
