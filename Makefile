@@ -10,15 +10,12 @@ PYTEST_ARGS ?=
 # file after file, in the order of the folders: the slow ones (tests/transfer) are followed by quick ones, so that all
 # processes end at about the same time, and a module's fixtures, such as Airflow's API server, are made once. The usual
 # distribution hands out hundreds of tests at once, and leaves one process alone with the slow ones; `worksteal`
-# interleaves the tests of modules, whose fixtures then create their buckets twice. tests/support/scheduling.py has two
-# processes take the modules that start Airflow first.
+# interleaves the tests of modules, whose fixtures then create their buckets twice. tests/support/scheduling.py has one
+# process take the modules that share a server.
 PROCESSES ?= 4
-FILES = --dist loadfile --no-loadscope-reorder
-PARALLEL = -n $(PROCESSES) $(FILES)
+PARALLEL = -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 UNIT = -m "not system and not long" $(PARALLEL)
 SYSTEM = -m "system and not long and not distributed"
-# Both, beside each other: the latter mostly wait.
-BOTH = -m "not long and not distributed" -n 5 $(FILES)
 
 # Containers often set it. Without compiled modules each of the test processes compiles all tests, and each process of
 # Airflow this package.
@@ -46,9 +43,7 @@ demo: env ## run the DAGs of all four vendors in a real Airflow, check what land
 up: env ## the same, and leave the UI running until Ctrl-C
 	@$(PY) -m demo --keep
 
-test: lint types ## everything that must hold: these, and the tests of `make unit` and `make system` in one run
-	@$(PY) -m tests.support.azurite
-	$(PY) -m pytest $(BOTH) $(PYTEST_ARGS)
+test: lint types unit system ## everything that must hold
 
 lint: env ## ruff: rules and format; zizmor: the workflows; pins of what is installed, and licences of that and of what users get
 	$(PY) -m ruff check .

@@ -1,4 +1,4 @@
-"""Which process runs which modules: those that start Airflow beside the others, those that share a server in one."""
+"""Which process runs which modules: those that share a server go to one, which starts it once."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ from typing import Any
 
 import pytest
 
-# So many processes take the modules of tests/system first: these mostly wait, and of more Airflows at once each would
-# wait for the others.
-WITH_AIRFLOW = 2
-# Their modules go to one process, which starts their server once.
 TOGETHER = ("tests/system/matrix/", "tests/transfer/sinks/azure/", "tests/ui/")
 
 
@@ -24,12 +20,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | Non
         def _split_scope(self, nodeid: str) -> str:
             file: str = super()._split_scope(nodeid)
             return next((folder for folder in TOGETHER if file.startswith(folder)), file)
-
-        def _assign_work_unit(self, node: Any) -> None:
-            with_airflow = node in self.nodes[:WITH_AIRFLOW]
-            fitting = (each for each in self.workqueue if each.startswith("tests/system/") == with_airflow)
-            if (scope := next(fitting, None)) is not None:
-                self.workqueue.move_to_end(scope, last=False)
-            super()._assign_work_unit(node)
 
     return ByServer(config, log)
