@@ -30,7 +30,7 @@ def test_the_connection_s_credentials_go_with_every_request(
     sink = sink_to(bucket, "dropped", fs)
     sink.write(b"x" * LARGE)
     sink.discard()
-    assert server.calls[-1] == "cancel"
+    assert "cancel" in server.calls  # before or after the chunk that was under way
     assert server.authorizations == {"Bearer made-up-token"}
 
 
