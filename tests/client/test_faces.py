@@ -14,7 +14,7 @@ from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.vendors.base import Flow, Vendor
 from tests.client.helpers import REQUESTS, Face, submission, vendor_at
 from tests.support.fixtures import forget_process_state
-from tests.support.raw_server import Answer, serving
+from tests.support.raw_server import Answer, serving, take_all
 
 BODY = b'{"id": "7", "status": "ready"}'
 JSON = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
@@ -111,16 +111,6 @@ def get(vendor: Vendor) -> Flow[Any]:
 
 def submit(vendor: Vendor) -> Flow[Any]:
     return vendor.submit_once(submission(REQUESTS["proofy"]))
-
-
-def take_all(connection: socket.socket, began: bytes) -> None:
-    """Receive the rest of a request: what is answered before is surely not accepted, and may be sent again."""
-    while b"\r\n\r\n" not in began:
-        began += connection.recv(65536)
-    head, _, body = began.partition(b"\r\n\r\n")
-    length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
-    while length is not None and len(body) < int(length[1]):
-        body += connection.recv(65536)
 
 
 def heard(kind: Any, answer: Answer, flow: Callable[[Vendor], Flow[Any]]) -> tuple[Any, list[bytes]]:

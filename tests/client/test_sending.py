@@ -113,7 +113,7 @@ def test_an_answer_before_the_whole_file_was_sent_is_no_uncertainty(face: Face, 
     """The vendor has no whole request, so it has no job."""
     large = tmp_path / "large.csv"
     large.write_bytes(b"a@b.example\n" * 2_000_000)
-    with serving(ANSWER) as url, pytest.raises(VendorUnavailableError) as caught:
+    with serving(lambda connection: connection.sendall(ANSWER)) as url, pytest.raises(VendorUnavailableError) as caught:
         submit(face, vendor_at(url.rstrip("/"), "revenuebase"), Journal(), large)
     assert not caught.value.maybe_processed
 
