@@ -11,7 +11,8 @@ import time
 import tracemalloc
 import uuid
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -33,6 +34,15 @@ from tests.support.raw_server import serving
 
 SECONDS = 0.4
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+class Clock:
+    """Time that passes only where somebody says so."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
 
 
 def drip(head: bytes, piece: bytes) -> Callable[[socket.socket], None]:
@@ -78,19 +88,19 @@ def test_an_answer_that_drips_is_given_up(face: Face, kind: str) -> None:
     began = time.monotonic()
     with serving(DRIPS[kind]) as url, pytest.raises(UnexpectedResponseError, match=r"did not end within 0\.4 s"):
         run(face, vendor_at(url.rstrip("/"), "proofy"), lambda each: each.get_job("7"))
-    assert time.monotonic() - began < SECONDS + 3
+    assert time.monotonic() - began < SECONDS + 15
 
 
 @pytest.mark.parametrize("kind", DRIPS)
 def test_a_tokens_answer_that_drips_is_given_up_and_nothing_was_submitted(face: Face, kind: str) -> None:
     what = submission(REQUESTS["apartmentiq"])
-    began = time.monotonic()
-    with serving(DRIPS[kind]) as url:
+    received: list[bytes] = []
+    with serving(DRIPS[kind], received=received) as url:
         vendor = vendor_at(url.rstrip("/"), "apartmentiq", login="client")
         with pytest.raises(VendorUnavailableError, match="not sent") as caught:
-            run(face, vendor, lambda each: each.submit_once(what), 3 * SECONDS)
+            run(face, vendor, lambda each: each.submit_once(what))
     assert caught.value.maybe_processed is False
-    assert time.monotonic() - began < 6 * SECONDS  # what took so long is not asked for again at once
+    assert len(received) == 1  # what took so long is not asked for again at once
 
 
 def test_a_submit_whose_answer_drips_is_uncertain(face: Face) -> None:
@@ -101,12 +111,20 @@ def test_a_submit_whose_answer_drips_is_uncertain(face: Face) -> None:
             run(face, vendor, lambda each: each.submit_once(what))
 
 
-def test_each_answer_on_a_connection_has_its_own_time(face: Face) -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    """The time that answers take, by which nothing is late because the machine is busy."""
+    clock = Clock()
+    monkeypatch.setattr(limits, "time", SimpleNamespace(monotonic=clock.monotonic))
+    return clock  # type: ignore[return-value]
+
+
+def test_each_answer_on_a_connection_has_its_own_time(face: Face, clock: Clock) -> None:
     """And an upload is not counted, however long it takes."""
 
     def answer(connection: socket.socket) -> None:
         for _ in range(3):
-            time.sleep(SECONDS / 2)
+            clock.now += 40
             connection.sendall(HEAD + b'Content-Length: 13\r\n\r\n{"credits":5}')
             connection.recv(65536)
 
@@ -116,26 +134,28 @@ def test_each_answer_on_a_connection_has_its_own_time(face: Face) -> None:
         return [one, two, (yield from vendor.get_balance())]
 
     with serving(answer) as url:
-        assert run(face, vendor_at(url.rstrip("/"), "proofy"), balances) == [5, 5, 5]
+        assert run(face, vendor_at(url.rstrip("/"), "proofy"), balances, 60) == [5, 5, 5]
 
 
-def test_a_slow_upload_is_not_limited(face: Face, tmp_path: Any) -> None:
+def test_a_slow_upload_is_not_limited(face: Face, clock: Clock, tmp_path: Any) -> None:
     path = tmp_path / "large.csv"
     path.write_bytes(b"a@b.example\n" * 2_000_000)
 
     def answer(connection: socket.socket) -> None:
-        deadline, received = time.monotonic() + 3 * SECONDS, b""
+        received, count = b"", 0
         while not received.endswith(b"--\r\n"):
-            received = received[-4:] + connection.recv(1 << 16)
-            if time.monotonic() < deadline:
-                time.sleep(0.05)
+            piece = connection.recv(1 << 16)
+            received, count = received[-4:] + piece, count + len(piece)
+            if count < 4 << 20:  # there is more than the sockets hold: the client writes still
+                clock.now += 1
         body = b'{"process_id": 9, "status": "QUEUED"}'
         connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
 
     what = submission(file=path)
     with serving(answer) as url:
-        job = run(face, vendor_at(url.rstrip("/"), "revenuebase"), lambda each: each.submit(what))
+        job = run(face, vendor_at(url.rstrip("/"), "revenuebase"), lambda each: each.submit(what), 60)
     assert job.id == "9"
+    assert clock.now > Clock.now + 60
 
 
 def test_a_single_try_is_as_short_as_it_says(face: Face) -> None:
@@ -148,7 +168,7 @@ def test_a_single_try_is_as_short_as_it_says(face: Face) -> None:
         pytest.raises(BatchDlError),
     ):
         client.run(client.vendor.get_job("7"))
-    assert time.monotonic() - began < SECONDS + 3
+    assert time.monotonic() - began < SECONDS + 15
 
 
 def test_interim_answers_at_full_speed_end_by_their_bytes(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,9 @@ def test_each_reason_has_its_word(
         monkeypatch.setattr(policy, "TIMEOUT", httpx.Timeout(10.0, read=2.0))
     emulator.add_fault(fault)
     assert face.run(vendor_of(emulator, "proofy"), lambda each: each.get_balance()) is not None
-    assert retries == [Retry("proofy", "balance", reason)]  # type: ignore[arg-type]
+    told = Retry("proofy", "balance", reason)  # type: ignore[arg-type]
+    # A machine that stands still for longer than the time-out is one more that does not answer.
+    assert set(retries) == {told} if reason == "timeout" else retries == [told]
 
 
 def test_a_host_that_does_not_answer_is_a_connection_that_could_not_be_made(face: Face, retries: list[Retry]) -> None:

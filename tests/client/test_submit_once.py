@@ -57,6 +57,7 @@ LOST = [
 def test_a_lost_answer_is_mended_by_adopting_the_job(
     emulator: Emulator, face: Face, name: str, contacts: Path, fault: Fault, caplog: pytest.LogCaptureFixture
 ) -> None:
+    emulator.world.run_seconds = 600  # Revenuebase lists active jobs only, whenever it is asked
     emulator.add_fault(fault)
     with caplog.at_level(logging.WARNING):
         job = submit(emulator, face, name, contacts)
