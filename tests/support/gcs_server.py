@@ -30,10 +30,18 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing."""
 
     def answer(self) -> None:
-        self.store.authorizations.add(self.headers.get("Authorization"))
         url = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True
+            return
+        if "upload_id" in query and query["upload_id"] not in self.store.sessions:
+            # Gone, or of a test before: what its client sends again is nothing that happens in this test.
+            self._json(404, {"error": {"code": 404, "message": "No such upload session."}})
+            return
+        self.store.authorizations.add(self.headers.get("Authorization"))
         try:
             if url.path.startswith("/upload/"):
                 self._upload(url.path.split("/")[5], query, body)
@@ -76,6 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self.store.strikes(call)
         if fault and fault.stalls:
             time.sleep(fault.stalls)
+        if fault and fault.until:
+            fault.until.wait(60)
         if self.store.flips and call == "last":
             body = bytes([body[0] ^ 1]) + body[1:]
         if fault and fault.keeps:

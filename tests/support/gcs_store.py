@@ -33,6 +33,7 @@ class Fault:
         done: the store has done what was asked and only the answer is lost.
         keeps: how many bytes of a chunk the session keeps all the same, rounded down to 256 KiB.
         stalls: seconds before the answer.
+        until: what it waits for before the answer, for a minute at most.
         lies: with 308, the session says that it has what it has not.
         struck: how often it has.
     """
@@ -44,6 +45,7 @@ class Fault:
     done: bool = False
     keeps: int = 0
     stalls: float = 0
+    until: threading.Event | None = None
     lies: bool = False
     struck: int = 0
 
@@ -108,7 +110,7 @@ class GcsStore:
 
     def open_sessions(self) -> list[str]:
         """The names of the objects that unfinished uploads would become."""
-        return [session.name for session in self.sessions.values() if session.resource is None]
+        return [session.name for session in list(self.sessions.values()) if session.resource is None]
 
     def insert(
         self, bucket: str, name: str, content: bytes | bytearray, condition: str | None, checksum: str | None

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import time
+from threading import Event
 
 import pytest
 
@@ -13,7 +14,7 @@ from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.sinks.azure.sink import BLOCK, AzureSink
 from airflow_provider_batchdl.transfer.sinks.buffered import SMALL
 from airflow_provider_batchdl.transfer.sinks.factory import open_sink, write_small
-from tests.support.alarm import interrupted_after
+from tests.support.alarm import interrupted_once
 from tests.transfer.sinks.azure.containers import MIB, Container, written
 
 
@@ -105,10 +106,12 @@ class Stalls:
 
     def __init__(self, call: str) -> None:
         self.call = call
+        self.reached, self.ended = Event(), Event()
 
     def before(self, call: str) -> None:
         if call == self.call:
-            time.sleep(20)
+            self.reached.set()
+            self.ended.wait(60)
 
     def after(self, call: str) -> None:
         return None
@@ -117,16 +120,17 @@ class Stalls:
 @pytest.mark.parametrize("call", ["part", "complete"])
 def test_a_signal_while_requests_are_under_way(container: Container, call: str) -> None:
     """Airflow's time-outs and SIGTERM raise in the main thread, wherever it is; `discard` then cleans up."""
-    with container.behind(Stalls(call)) as fs:
+    stalls = Stalls(call)
+    with container.behind(stalls) as fs:
         sink = container.sink(fs=fs)
         assert isinstance(sink, AzureSink)
-        began = time.monotonic()
-        with interrupted_after(1):
+        with interrupted_once(stalls.reached.is_set) as sent:
             written(sink, b"x" * (2 * BLOCK + 1)).publish()
         assert sink._blob._under_way
         sink.discard()
         assert not sink._blob._under_way
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - sent[0] < 30  # of a minute
+        stalls.ended.set()
     if call == "part":  # a commit that is under way may still arrive
         assert container.names() == []
 
