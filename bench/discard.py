@@ -1,7 +1,7 @@
 """An S3 store that takes every object and keeps none, for less CPU than any client spends on sending.
 
-Run as ``python discard.py PORT [CERTIFICATE KEY]``. On plain connections Linux drops a body in the kernel (MSG_TRUNC
-on TCP), without a copy; over TLS it is decrypted and forgotten.
+Run as ``python discard.py LISTENER [CERTIFICATE KEY]``: LISTENER is the number of a descriptor that listens. On plain
+connections Linux drops a body in the kernel (MSG_TRUNC on TCP), without a copy; over TLS it is decrypted and forgotten.
 """
 
 from __future__ import annotations
@@ -110,12 +110,12 @@ def _xml(name: str, inside: str) -> str:
 class Server(socketserver.ThreadingTCPServer):
     """A thread for each connection; the client's pool keeps few."""
 
-    allow_reuse_address = True
     daemon_threads = True
-    request_queue_size = 64
 
-    def __init__(self, port: int, tls: tuple[str, str] | None) -> None:
-        super().__init__(("127.0.0.1", port), Store)
+    def __init__(self, listening: int, tls: tuple[str, str] | None) -> None:
+        super().__init__(("127.0.0.1", 0), Store, bind_and_activate=False)
+        self.socket.close()
+        self.socket = socket.socket(fileno=listening)
         self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if tls else None
         if self._context and tls:
             self._context.load_cert_chain(*tls)

@@ -1,10 +1,11 @@
 """A shaped link in user space: between a client and a server on loopback, for kernels without ``netem``.
 
-Run as ``python relay.py PORT SERVER_PORT RATE DELAY``: RATE is in bytes a second, for each connection's answers; DELAY
-is in seconds, one way. A connection is a serial line with a delay behind it: a piece leaves when the line is free and
-arrives DELAY later. The line may not save up more than `BURST_S` of unused time, and holds at most `QUEUE_S` of data
-that is not on its way yet, as a router's buffer does. Opening a connection costs its round trip. On SIGTERM it prints
-what it counted, as JSON: connections, most at once, bytes of answers, own CPU seconds.
+Run as ``python relay.py LISTENER SERVER_PORT RATE DELAY``: LISTENER is the number of a descriptor that listens; RATE is
+in bytes a second, for each connection's answers; DELAY is in seconds, one way. A connection is a serial line with a
+delay behind it: a piece leaves when the line is free and arrives DELAY later. The line may not save up more than
+`BURST_S` of unused time, and holds at most `QUEUE_S` of data that is not on its way yet, as a router's buffer does.
+Opening a connection costs its round trip. On SIGTERM it prints what it counted, as JSON: connections, most at once,
+bytes of answers, own CPU seconds.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ async def _carry(client: socket.socket, port: int, rate: float, delay: float, co
         counts.now -= answer_line.begun
 
 
-async def serve(port: int, server_port: int, rate: float, delay: float) -> Counts:
+async def serve(listening: int, server_port: int, rate: float, delay: float) -> Counts:
     """Relay until SIGTERM."""
     loop, counts = asyncio.get_running_loop(), Counts()
     ended = asyncio.Event()
@@ -143,7 +144,7 @@ async def serve(port: int, server_port: int, rate: float, delay: float) -> Count
             carried.add(task)
             task.add_done_callback(carried.discard)
 
-    with socket.create_server(("127.0.0.1", port), backlog=64) as listener:
+    with socket.socket(fileno=listening) as listener:
         listener.setblocking(False)
         accepting = asyncio.create_task(accept(listener))
         await ended.wait()
@@ -153,8 +154,8 @@ async def serve(port: int, server_port: int, rate: float, delay: float) -> Count
 
 def main() -> None:
     """Relay as the arguments say, then tell."""
-    port, server_port, rate, delay = sys.argv[1:]
-    counts = asyncio.run(serve(int(port), int(server_port), float(rate), float(delay)))
+    listening, server_port, rate, delay = sys.argv[1:]
+    counts = asyncio.run(serve(int(listening), int(server_port), float(rate), float(delay)))
     usage = resource.getrusage(resource.RUSAGE_SELF)
     told = {
         "connections": counts.connections,

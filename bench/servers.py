@@ -110,13 +110,8 @@ def nginx(folder: Path, data: Path) -> Iterator[Source]:
 @contextlib.contextmanager
 def discarding_store(folder: Path) -> Iterator[Store]:
     """The S3 store of ``discard.py``, plain and over TLS. Needs the certificate that `nginx` made."""
-    http, https = free_port(), free_port()
-    script = Path(__file__).with_name("discard.py")
     key = [str(folder / "cert.pem"), str(folder / "key.pem")]
-    with (
-        running([sys.executable, str(script), str(http)], http) as plain,
-        running([sys.executable, str(script), str(https), *key], https) as secured,
-    ):
+    with listening("discard.py") as (plain, http), listening("discard.py", *key) as (secured, https):
         yield Store(f"http://127.0.0.1:{http}", f"https://127.0.0.1:{https}", (plain, secured))
 
 
@@ -131,21 +126,35 @@ class Link:
 @contextlib.contextmanager
 def shaped(source: str, rate: int, delay_s: float) -> Iterator[Link]:
     """A relay in front of ``source``, a process of its own: so many bytes/s a connection, so many seconds one way."""
-    port = free_port()
-    command = [sys.executable, str(Path(__file__).with_name("relay.py"))]
-    command += [str(port), source.rpartition(":")[2], str(rate), str(delay_s)]
-    link = Link(f"http://127.0.0.1:{port}")
     with tempfile.TemporaryFile() as said:
-        with running(command, port, stdout=said):
+        with listening("relay.py", source.rpartition(":")[2], str(rate), str(delay_s), stdout=said) as (_, port):
+            link = Link(f"http://127.0.0.1:{port}")
             yield link
         said.seek(0)
         link.counted = json.load(said)
 
 
 @contextlib.contextmanager
-def running(command: list[str], *ports: int, stdout: IO[bytes] | None = None) -> Iterator[int]:
+def listening(script: str, *arguments: str, stdout: IO[bytes] | None = None) -> Iterator[tuple[int, int]]:
+    """A program of this folder while it runs; its process id and its port.
+
+    It is given a socket that listens already: a port that was chosen before could be another's when it is bound.
+    """
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        command = [sys.executable, str(Path(__file__).with_name(script)), str(listener.fileno()), *arguments]
+        port = int(listener.getsockname()[1])
+        process = subprocess.Popen(command, stdout=stdout, pass_fds=[listener.fileno()])
+    with process:
+        try:
+            yield process.pid, port
+        finally:
+            process.terminate()
+
+
+@contextlib.contextmanager
+def running(command: list[str], *ports: int) -> Iterator[int]:
     """``command`` while it runs, from when it listens on ``ports``; its process id."""
-    with subprocess.Popen(command, stdout=stdout) as process:
+    with subprocess.Popen(command) as process:
         try:
             for port in ports:
                 _wait(process, port)

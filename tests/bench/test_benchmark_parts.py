@@ -23,7 +23,6 @@ from bench.ballast import Ballast
 from bench.contenders import contender
 from bench.measure import Contender, Cost, in_turn, programs, python
 from bench.profiles import of
-from bench.settings import ROOT
 
 BODY = os.urandom(1 << 20)
 
@@ -91,8 +90,7 @@ def test_a_client_that_hangs_up_leaves_the_link_in_order(source: str) -> None:
 
 
 def test_the_store_takes_objects_and_keeps_none() -> None:
-    port = servers.free_port()
-    with servers.running([sys.executable, str(ROOT / "bench/discard.py"), str(port)], port):
+    with servers.listening("discard.py") as (_, port):
         client = boto3.client(
             "s3", endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1", aws_access_key_id="k",
             aws_secret_access_key="s",

@@ -20,8 +20,8 @@ SPECS = Path(__file__).parents[2].parent / "shared" / "specs"
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Never used, as everything here is plain HTTP: httpx would read the system's certificates for each client."""
 
-get = partial(httpx.get, verify=TLS)
-post = partial(httpx.post, verify=TLS)
+get = partial(httpx.get, verify=TLS, timeout=60)
+post = partial(httpx.post, verify=TLS, timeout=60)
 
 
 def client(emulator: Emulator, vendor: str) -> httpx.Client:
@@ -31,7 +31,7 @@ def client(emulator: Emulator, vendor: str) -> httpx.Client:
     base_url = emulator.urls[vendor] + suffix
     if vendor == "salesforce_bulk_query":
         base_url = token_of(emulator)["instance_url"]
-    return httpx.Client(base_url=base_url, headers=headers, params=params, timeout=10, verify=TLS)
+    return httpx.Client(base_url=base_url, headers=headers, params=params, timeout=60, verify=TLS)
 
 
 def credentials_of(emulator: Emulator, vendor: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -88,7 +88,7 @@ class RawAnswer:
     reset: bool
 
 
-def raw_get(url: str, headers: dict[str, str] | None = None, timeout: float = 10.0) -> RawAnswer:
+def raw_get(url: str, headers: dict[str, str] | None = None, timeout: float = 60.0) -> RawAnswer:
     """GET over a bare socket and read until the other side ends the connection."""
     parts = urlsplit(url)
     lines = [f"GET {parts.path}?{parts.query} HTTP/1.1", f"Host: {parts.netloc}", "Connection: close"]
