@@ -90,7 +90,7 @@ PLAN: dict[str, tuple[str, ...]] = {
     "transfer.csv_pages": ("exceptions", "client", "transfer.content", "transfer.received", "transfer.sinks.spool"),
     "transfer.destination": ("jobs", "transfer.source", "transfer.state"),
     "transfer.destination_text": (
-        "exceptions", "transfer.destination", "transfer.state", "transfer.sinks.errors", *STORES,
+        "exceptions", "_values.inputs", "transfer.destination", "transfer.state", "transfer.sinks.errors", *STORES,
     ),
     "transfer.overwrite": (*ERRORS, "jobs", "transfer.destination", "transfer.sinks.errors", "transfer.sinks.stores"),
     "transfer.manifest": (

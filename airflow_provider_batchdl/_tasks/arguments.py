@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from airflow.sdk import BaseOperator, XComArg
@@ -36,6 +37,7 @@ from airflow_provider_batchdl._values.inputs import (
     parse_job_id,
     parse_request,
     refuse_half_characters,
+    refuse_lost,
 )
 from airflow_provider_batchdl.exceptions import BatchDlError, InvalidArgumentError
 from airflow_provider_batchdl.options import NAMES, DownloadOptions
@@ -146,6 +148,8 @@ class ChecksArguments(BaseOperator):
     """
 
     argument_checks: ClassVar[Mapping[str, Check]] = CHECKS
+    _written: Mapping[str, Any] = MappingProxyType({})
+    """Arguments as the author of the DAG wrote them, once they are rendered."""
 
     @classmethod
     def partial(cls, **arguments: Any) -> OperatorPartial:
@@ -184,11 +188,18 @@ class ChecksArguments(BaseOperator):
         self, parent: Any, template_fields: Iterable[str], *args: Any, **kwargs: Any
     ) -> None:
         """Render as Airflow does; refuse half a character, which Airflow would fail to store without a clear error."""
+        if parent is self:
+            self._written = {field: getattr(self, field) for field in template_fields}
         super()._do_render_template_fields(parent, template_fields, *args, **kwargs)
         if parent is self:
             with fail_fast():
                 for field in template_fields:
                     refuse_half_characters(field, getattr(self, field))
+
+    def _refuse_lost(self, *names: str) -> None:
+        """Refuse arguments that were rendered to nothing; see `refuse_lost`."""
+        for name in names:
+            refuse_lost(name, self._written.get(name), getattr(self, name))
 
     def pre_execute(self, context: Context) -> None:
         """Turn a connection's id back into text: native rendering may have made a number of it."""

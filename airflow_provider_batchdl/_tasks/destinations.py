@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
-from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError
+from airflow_provider_batchdl.exceptions import BatchDlError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -113,19 +113,6 @@ def warn_of_members(destination: Any, options: DownloadOptions, context: Context
                 place.uri,
                 f" (job {landing.job_id})" if landing else "",
             )
-
-
-def refuse_lost(destination: Any, *, given: bool) -> None:
-    """Refuse a destination that rendered to None: the result would go into XCom.
-
-    Raises:
-        InvalidRequestError: it rendered to None, as a native template or what another task returned may.
-    """
-    if destination is None and given:
-        raise InvalidRequestError(
-            "The destination rendered to None.",
-            remedy="Check what its template or the upstream task returns; leave it out for XCom.",
-        )
 
 
 def as_given(destination: Any) -> Any:

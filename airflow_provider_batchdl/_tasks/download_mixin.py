@@ -11,7 +11,7 @@ from airflow_provider_batchdl._airflow.compat import AirflowSkipException, mappe
 from airflow_provider_batchdl._airflow.job_note import note_landing
 from airflow_provider_batchdl._tasks.arguments import ChecksArguments
 from airflow_provider_batchdl._tasks.assets import add_partitions, checked_partitions, emit_asset_events
-from airflow_provider_batchdl._tasks.destinations import as_given, check_place, refuse_lost, warn_of_members
+from airflow_provider_batchdl._tasks.destinations import as_given, check_place, warn_of_members
 from airflow_provider_batchdl._tasks.lineage import JobLineage, LineageMixin
 from airflow_provider_batchdl._tasks.shared_destinations import refuse_repeated, refuse_shared
 from airflow_provider_batchdl._tasks.xcom import storable_result
@@ -59,8 +59,7 @@ class LandsResults(LineageMixin, ChecksArguments):
         super().__init__(**kwargs)
         # Airflow resolves the first two before execute.
         self.destination: str | None = self._checked("destination", as_given(destination))
-        self._has_destination = destination is not None
-        if self.multiple_outputs and not self._has_destination:
+        if self.multiple_outputs and destination is None:
             with self._refusing():
                 raise InvalidArgumentError(
                     "multiple_outputs unrolls the landing of a result, and without a destination there is none.",
@@ -103,7 +102,7 @@ class LandsResults(LineageMixin, ChecksArguments):
             InvalidRequestError: the task's ``destination`` or ``partition_key`` cannot be used.
             DestinationError: the destination cannot be used, or would refuse a result.
         """
-        refuse_lost(self.destination, given=self._has_destination)
+        self._refuse_lost("destination", "partition_key")
         if self.destination is not None:
             check_place(self.destination, self.options if submits else None)
         checked_partitions(context, self.outlets, self.partition_key)
@@ -116,7 +115,7 @@ class LandsResults(LineageMixin, ChecksArguments):
         """Download a job's results; the landing as a dict, or the parsed result where there is no destination."""
         self._note_lineage(hook, job_id)
         partitions = checked_partitions(context, self.outlets, self.partition_key)
-        refuse_lost(self.destination, given=self._has_destination)
+        self._refuse_lost("destination")
         if self.destination is None:
             value = until_found(partial(self._fetch, hook, job_id), partial(hook.is_listed, job_id))
             value = storable_result(value, vendor=hook.vendor.name, job_id=job_id)

@@ -23,9 +23,17 @@ class RetriesWarning(UserWarning):
 class SubmitsJobs(ChecksArguments):
     """Operator that submits or resumes a job: without retries, a failure costs a job."""
 
+    request: dict[str, Any] | str | None
+    file: str | None
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         warn_without_retries(self.task_id, self.retries)
+
+    def _refuse_no_input(self) -> None:
+        """Refuse to submit where request and file rendered to None: the vendor has a default for all that it takes."""
+        if (self.request, self.file) == (None, None):
+            self._refuse_lost("request", "file")
 
     @classmethod
     def partial(cls, **kwargs: Any) -> OperatorPartial:

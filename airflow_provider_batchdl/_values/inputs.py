@@ -21,10 +21,13 @@ from airflow_provider_batchdl.exceptions import InvalidRequestError
 SHOWN = 60
 # Of a job's id and of a file's address; signed URLs are the longest.
 LONGEST = 4096
-_EMPTY = ("", "none", "null")
+EMPTY = ("", "none", "null")
+"""What None, or nothing, is rendered to."""
+# A destination's connection, bucket, folders and name.
+_PART = re.compile("[/@]")
 # A list, a dict or a tuple that was rendered to text; a UUID may stand in braces.
 _LISTED = re.compile(r"\[.*\]|\{.*:.*\}|\(.*,.*\)", re.DOTALL)
-_UPSTREAM = (
+UPSTREAM = (
     "Check what its template renders to, or what the task returned whose output it is: one that was skipped, or that "
     "returns nothing, gives None."
 )
@@ -50,6 +53,44 @@ def refuse_half_characters(name: str, value: Any) -> None:
         )
 
 
+def refuse_lost(name: str, written: Any, rendered: Any) -> None:
+    """Refuse an argument whose template, or upstream task, gave nothing, or None for a part of a text.
+
+    Args:
+        name: the argument's.
+        written: as the author of the DAG wrote it.
+        rendered: as Airflow has rendered it.
+
+    Raises:
+        InvalidRequestError: the task would do something else without the argument, or lead elsewhere.
+    """
+    is_text = isinstance(rendered, str)
+    if rendered == written:
+        return
+    if rendered is None:
+        what = "None"
+    elif is_text and rendered.strip().lower() in EMPTY:
+        what = f"the text {rendered.strip()!r}" if rendered.strip() else "an empty text"
+    elif is_text and _PART.split(rendered).count("None") > _PART.split(str(written)).count("None"):
+        what = f"{excerpt(rendered, SHOWN)!r}, with None for a part of it"
+    else:
+        return
+    raise InvalidRequestError(f"The {name} rendered to {what}.", remedy=UPSTREAM)
+
+
+def refuse_template(name: str, text: str) -> None:
+    """Refuse a template in what was rendered, or is not rendered: a variable or XCom may have given one.
+
+    Raises:
+        InvalidRequestError: there is one.
+    """
+    if "{{" in text:
+        raise InvalidRequestError(
+            f"The {name} has a template in it, {excerpt(text, SHOWN)!r}, which is not rendered there.",
+            remedy="Airflow renders the task's own arguments, once: check the variable or XCom that the text is from.",
+        )
+
+
 def parse_job_id(value: Any) -> str:
     """A job's id as text: numbers are written out, blanks around it dropped.
 
@@ -60,9 +101,10 @@ def parse_job_id(value: Any) -> str:
         return str(value)
     if not isinstance(value, str):
         raise _no_job_id(value)
+    refuse_template("job_id", value)
     text = _whole("job_id", value.strip())
-    if text.lower() in _EMPTY:
-        raise InvalidRequestError(f"The job_id is {value!r}, which is no job's.", remedy=_UPSTREAM)
+    if text.lower() in EMPTY:
+        raise InvalidRequestError(f"The job_id is {value!r}, which is no job's.", remedy=UPSTREAM)
     if _LISTED.fullmatch(text):
         raise InvalidRequestError(
             f"The job_id is the text {excerpt(text, SHOWN)!r} of a list or a dict, and an id is one text.",
@@ -77,7 +119,7 @@ def parse_job_id(value: Any) -> str:
 def _no_job_id(value: Any) -> InvalidRequestError:
     what = excerpt(repr(value), SHOWN)
     if value is None:
-        return InvalidRequestError("The job_id is None, which is no job's.", remedy=_UPSTREAM)
+        return InvalidRequestError("The job_id is None, which is no job's.", remedy=UPSTREAM)
     if isinstance(value, Mapping):
         name = next((name for name in ("id", "job_id") if name in value), "id")
         return InvalidRequestError(
@@ -93,7 +135,7 @@ def _no_job_id(value: Any) -> InvalidRequestError:
             f"The job_id is the number {what}: native rendering has read the id as one, and it is lost.",
             remedy="Take it as the other task's .output, or render this task without render_template_as_native_obj.",
         )
-    return InvalidRequestError(f"The job_id is {kind_of(value)}, {what}, and an id is one text.", remedy=_UPSTREAM)
+    return InvalidRequestError(f"The job_id is {kind_of(value)}, {what}, and an id is one text.", remedy=UPSTREAM)
 
 
 def parse_conn_id(value: Any) -> str:
@@ -104,10 +146,11 @@ def parse_conn_id(value: Any) -> str:
     """
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    if isinstance(value, str) and value.strip().lower() not in _EMPTY:
+    if isinstance(value, str) and value.strip().lower() not in EMPTY:
+        refuse_template("conn_id", value)
         return value
     shown = excerpt(repr(value), SHOWN)
-    raise InvalidRequestError(f"The conn_id is {shown}, which is no connection's.", remedy=_UPSTREAM)
+    raise InvalidRequestError(f"The conn_id is {shown}, which is no connection's.", remedy=UPSTREAM)
 
 
 def parse_request(value: Any) -> dict[str, Any]:
@@ -134,8 +177,8 @@ def parse_request(value: Any) -> dict[str, Any]:
 
 
 def _read_request(text: str) -> Any:
-    if text.strip().lower() in _EMPTY:
-        raise InvalidRequestError(f"The request is the text {text!r}.", remedy=_UPSTREAM)
+    if text.strip().lower() in EMPTY:
+        raise InvalidRequestError(f"The request is the text {text!r}.", remedy=UPSTREAM)
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -179,8 +222,9 @@ def parse_file(value: Any) -> str | None:
     if is_path(value):
         return str(value)
     if isinstance(value, str):
-        if value.strip().lower() in _EMPTY:
-            raise InvalidRequestError(f"The file is the text {value!r}, which is no path.", remedy=_UPSTREAM)
+        if value.strip().lower() in EMPTY:
+            raise InvalidRequestError(f"The file is the text {value!r}, which is no path.", remedy=UPSTREAM)
+        refuse_template("file", value)
         return _whole("file", value)
     remedy = "Give a path or a URL, as text, pathlib.Path or ObjectStoragePath."
     if isinstance(value, Mapping) and "files" in value:
@@ -196,7 +240,7 @@ def _whole(name: str, text: str) -> str:
     raise InvalidRequestError(
         f"The {name} is a text of {len(text):,} characters, {excerpt(repr(text), SHOWN)}, which is longer than "
         f"{LONGEST:,} or has half a character or a zero in it.",
-        remedy=_UPSTREAM,
+        remedy=UPSTREAM,
     )
 
 

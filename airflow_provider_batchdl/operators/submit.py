@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_batchdl._airflow.fail_fast import fail_fast
 from airflow_provider_batchdl._airflow.job_note import noted_errors
 from airflow_provider_batchdl._tasks.choices import OnChangedInput, OnUncertainSubmit
-from airflow_provider_batchdl._tasks.destinations import as_given, check_place, refuse_lost, warn_of_replacing
+from airflow_provider_batchdl._tasks.destinations import as_given, check_place, warn_of_replacing
 from airflow_provider_batchdl._tasks.lineage import JobLineage, LineageMixin
 from airflow_provider_batchdl._tasks.rendering import HidesSignatures
 from airflow_provider_batchdl._tasks.submit_once import SubmitOnce
@@ -90,7 +90,6 @@ class SubmitBatchJobOperator(HidesSignatures, LineageMixin, SubmitsJobs):
         self.request: dict[str, Any] | str | None = self._checked("request", request)  # Airflow resolves it
         self.file: str | None = self._checked("file", file)  # before execute
         self.destination: str | None = self._checked("destination", as_given(destination))
-        self._has_destination = destination is not None
         with self._refusing():
             self.options = DownloadOptions(if_exists=if_exists, keep=keep, manifest=manifest)
         self.durable: bool = self._checked("durable", durable)
@@ -109,7 +108,8 @@ class SubmitBatchJobOperator(HidesSignatures, LineageMixin, SubmitsJobs):
         failing = fail_fast(*left_to_policy(self))
         with failing, noted_errors(self, context), BatchApiHook.for_connection(self.conn_id) as hook:
             push_link(self, context, hook)
-            refuse_lost(self.destination, given=self._has_destination)
+            self._refuse_lost("destination")
+            self._refuse_no_input()
             if self.destination is not None:
                 check_place(self.destination, self.options)
             submission = SubmitOnce(

@@ -11,6 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
+from airflow_provider_batchdl._values.inputs import EMPTY, UPSTREAM, refuse_template
 from airflow_provider_batchdl.exceptions import InvalidRequestError
 from airflow_provider_batchdl.transfer.sinks.errors import clean
 from airflow_provider_batchdl.transfer.sinks.local.partial import PARTIAL
@@ -65,6 +66,9 @@ def parse_destination(text: str) -> Written:
         raise InvalidRequestError(
             "The destination is empty.", remedy="See what its template renders to; leave it out for XCom."
         )
+    if text.strip().lower() in EMPTY:
+        _refuse(text, "is no place", UPSTREAM)
+    refuse_template("destination", text)
     if any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
         _refuse(text, "has a line break, another control character or half a character in it")
     if text != text.strip():

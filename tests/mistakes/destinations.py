@@ -48,8 +48,16 @@ MISTAKES: list[Mistake] = [
         lambda desk: desk.run(destination="{{ '' }}"),
         BEFORE_SUBMIT,
         InvalidRequestError,
-        "The destination is empty.",
-        "See what its template renders to; leave it out for XCom.",
+        "The destination rendered to an empty text.",
+        "Check what its template renders to, …",
+    ),
+    Mistake(
+        "gives a destination of which a part renders to None",
+        lambda desk: desk.run(destination="s3://{{ none }}/out.csv"),
+        BEFORE_SUBMIT,
+        InvalidRequestError,
+        "The destination rendered to 's3://None/out.csv', with None for a part of it.",
+        "Check what its template renders to, …",
     ),
     Mistake(
         "gives a destination below a file",

@@ -162,8 +162,8 @@ MISTAKES: list[Mistake] = [
         lambda desk: desk.run_mapped({"destination": ["{{ '' }}", f"{desk.folder}/out.csv"]}),
         BEFORE_SUBMIT,
         InvalidRequestError,
-        "The destination is empty.",
-        "See what its template renders to; leave it out for XCom.",
+        "The destination rendered to an empty text.",
+        "Check what its template renders to, …",
     ),
     Mistake(
         "names a file that does not exist in one dict of expand_kwargs()",

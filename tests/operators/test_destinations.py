@@ -26,7 +26,7 @@ REFUSED = {
     "{folder}/x.csv\n\n": "has a line break",
     "out/": "is relative to a folder that each worker has another of",
     "": "The destination is empty.",
-    "None": "is relative to a folder",
+    "None": "The destination 'None' is no place.",
     "s4://bucket/x.csv": 'No installed provider serves s4:// destinations. Did you mean "s3://"?',
     "nowhere://bucket/x.csv": "or install the provider that serves it",
 }

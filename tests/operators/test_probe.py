@@ -109,25 +109,45 @@ def test_a_key_that_may_only_write_lands_a_result(
     assert count(connections, "submit") == 1, outcome.error
 
 
-@pytest.mark.parametrize("value", ["", " ", "None", "s4://x/y", "results/"])
+@pytest.mark.parametrize(
+    ("destination", "says"),
+    [
+        ("{{ '' }}", "The destination rendered to an empty text."),
+        ("{{ ' ' }}", "The destination rendered to an empty text."),
+        ("{{ none }}", "The destination rendered to the text 'None'."),
+        ("{{ none }}/x.csv", "The destination rendered to 'None/x.csv', with None for a part of it."),
+        ("s3://{{ none }}/x.csv", "The destination rendered to 's3://None/x.csv', with None for a part of it."),
+        ("/None/{{ none }}", "The destination rendered to '/None/None', with None for a part of it."),
+        ("/{{ '{{ ds }}' }}/", "The destination has a template in it, '/{{ ds }}/', which is not rendered there."),
+        ("{{ 's4://x/y' }}", "No installed provider serves s4:// destinations."),
+        ("{{ 'results/' }}", "The destination 'results/' is relative to a folder"),
+    ],
+)
 def test_a_template_that_renders_to_what_is_no_destination(
-    submitting: Submitting, connections: Emulator, value: str
+    submitting: Submitting, connections: Emulator, destination: str, says: str
 ) -> None:
-    error = refused(submitting(destination=f"{{{{ {value!r} }}}}"), connections)
+    error = refused(submitting(destination=destination), connections)
+    assert says in str(error)
     assert not error.retryable
 
 
-def test_a_template_that_renders_to_none(connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["destination", "partition_key", "request", "file"])
+def test_a_template_that_renders_to_none(connections: Emulator, api: ExecutionApi, tmp_path: Path, name: str) -> None:
+    """Without the argument, the task would land in XCom, or submit what the vendor takes for default."""
     for make in (MAKERS["run"], MAKERS["submit"]):
+        if name == "partition_key" and make is MAKERS["submit"]:
+            continue
 
         def native(make: Callable[..., Any] = make) -> Any:
-            task = make(destination="{{ none }}", **work("proofy", tmp_path))
+            task = make(
+                **{**work("proofy", tmp_path), **({"request": None} if name == "file" else {}), name: "{{ none }}"}
+            )
             task.dag.render_template_as_native_obj = True
             return task
 
         error = refused(api.run(native), connections)
         assert isinstance(error, InvalidRequestError)
-        assert "The destination rendered to None." in str(error)
+        assert f"The {name} rendered to None." in str(error)
 
 
 def test_the_group_leaves_out_what_only_exists_after_the_submit() -> None:
