@@ -56,7 +56,7 @@ def parse_result(
     _refuse_binary(data, declared, content_type, filename)
     if declared is None and expected in ("csv", "json") and not suffix_of(filename):
         declared = by_suffix(expected)
-    head.refuse_page(data)
+    head.refuse_page(data[: head.SMALL], declared)
     text = _text(data)
     if declared is not None and not head.fits(declared, data[: head.HEAD]):
         raise UnexpectedResponseError("The result was declared as CSV but is JSON or XML.", remedy=_DESTINATION)

@@ -67,6 +67,8 @@ class Content:
             self._check.feed(data)
         elif self._size >= head.HEAD:
             self._begin().feed(self._all_so_far(data))
+        if before <= head.SMALL < self._size:
+            self._check_again()
         if before <= head.SMALL < self._size and self._begins_as_object():
             self._object, data = _json_check(), self._all_so_far(data)
         if self._object is not None:
@@ -91,6 +93,8 @@ class Content:
         if check is None:
             check = self._begin()
             check.feed(bytes(self._head))
+        elif self._size <= head.SMALL:
+            self._check_again()
         report = check.finish()
         members: Mapping[str, object] = {}
         if self._size <= head.SMALL:
@@ -110,10 +114,18 @@ class Content:
     def _begin(self) -> ContentCheck:
         """Choose the check by the first bytes; `feed` has them."""
         start = bytes(self._head[: head.HEAD])
-        if not {"html", "htm"}.intersection(self._filename.lower().split(".")[-2:]):  # `x.html.gz`, too
-            head.refuse_page(start)
+        self._refuse_page(start)
         self._check = self._proven_check(start) if self._proven else self._exact_check(start)
         return self._check
+
+    def _check_again(self) -> None:
+        """Refuse a page behind a comment that was longer than the first bytes."""
+        if head.ends_in_comment(bytes(self._head[: head.HEAD])):
+            self._refuse_page(bytes(self._head))
+
+    def _refuse_page(self, start: bytes) -> None:
+        if not {"html", "htm"}.intersection(self._filename.lower().split(".")[-2:]):  # `x.html.gz`, too
+            head.refuse_page(start, self._declared)
 
     def _proven_check(self, start: bytes) -> ContentCheck:
         """The check of proven bytes; where the first ones contradict the format, none: they land, without `rows`."""

@@ -20,8 +20,8 @@ SMALL = 64 << 10
 _PROLOGUE = rb"(?is)\s*+(?:<\?xml[^>]*+>\s*+)?+(?:<!--(?:(?!-->).)*+-->\s*+)*+"
 # `<headline>` may be the header of a CSV, and `<body>` or `<p>` too: a page has more of them.
 _PAGE = re.compile(
-    _PROLOGUE + rb"<(?:!doctype\s+html\b|html(?=[\s>])|head(?:\s[^>]*)?>\s*<|body(?:\s[^>]*)?>\s*[^\s,;\t|]"
-    rb"|(?:title|h1|center)(?:\s[^>]*)?>[^,;\t|]{0,200}?<"
+    _PROLOGUE + rb"<(?:!doctype\s+html\b|html(?=\s|>(?![,;|]|\t[^\s<]))|head(?:\s[^>]*)?>\s*<"
+    rb"|body(?:\s[^>]*)?>\s*[^\s,;\t|]|(?:title|h1|center)(?:\s[^>]*)?>[^,;\t|]{0,200}?<"
     rb"|(?:h[2-6]|p|pre|div|br)(?:\s[^>]*)?>[^,;\t|<][^\r\n<]{0,200}<|div(?:\s[^>]*)?>\s*<"
     rb"|br\s*/?>\s*<|(?:meta|link|script|iframe|img|font|a\s+href|form\s[^>]*action)[\s=]"
     rb"|(?:b|strong|em|span|label)(?:\s[^>]*)?>[^,;\t|<][^\r\n<]{0,200}</\w+>(?!\s*[,;\t|])"
@@ -40,12 +40,21 @@ _SHORT_ERROR = re.compile(
 )
 # What gateways, routers and frameworks say without any mark-up, as the whole file.
 _PLAIN_ERROR = re.compile(
-    rb"(?i)\s*+(?:(?:http\s+)?(?:error:?\s+)?(?:[45]\d\d[\s:-]+)?(?:bad request|unauthorized|forbidden|access denied"
+    rb"(?i)\s*+\"?(?:(?:http\s+)?(?:error:?\s+)?(?:[45]\d\d[\s:-]+)?(?:bad request|unauthorized|forbidden|access denied"
     rb"|(?:page |file )?not found|method not allowed|too many requests|internal server error|not implemented"
     rb"|bad gateway|service (?:temporarily )?unavailable|gateway time-?out)|rbac: access denied|no healthy upstream"
     rb"|upstream (?:connect error|request timeout)[^\r\n]{0,300}|stream timeout|error code: \d{3,4}"
-    rb"|default backend - 404)[.!]?\s*\Z"
+    rb"|default backend - 404)[.!]?\"?\s*\Z"
 )
+# What a web server has instead of a table or JSON: a picture, a feed, a site map. Reports have roots of their own.
+_OTHER_XML = re.compile(
+    _PROLOGUE + rb"<(?:!doctype\s+(?:svg|rss|plist)\b"
+    rb"|(?:\w+:)?(?:svg|rss|feed|urlset|sitemapindex|rdf|plist|kml|opml)\s+[\w:.-]+\s*=\s*[\"'])"
+)
+# A framework's answer of nothing; as JSON it may be a result.
+_NO_TABLE = re.compile(rb"\s*+(?:null|false|true)\s*\Z")
+_OPEN_COMMENT = re.compile(_PROLOGUE + rb"<!--(?:(?!-->).)*+\Z")
+_WIDER = ("utf-16", "utf-32")
 # The browsers' names for text of two or four bytes a character.
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 _BLANK = b"\xff\xfe\0 \t\r\n"  # also in such text
@@ -53,15 +62,36 @@ _JSON = re.compile(rb'\s*(?:\{\s*["}]|\[\s*[\[{"\]])')
 _OBJECT = re.compile(rb'\s*\{\s*"')
 
 
-def refuse_page(head: bytes) -> None:
-    """Raise `UnexpectedResponseError` where a file that begins with `head` is a page or a store's error message."""
-    start = _unpacked(head[:HEAD], HEAD).removeprefix(BOM)
-    if start.startswith(_WIDE):
-        start = start.decode("utf-16", "replace").encode("utf-8", "replace")
-    if any(kind.match(start) for kind in (_PAGE, _STORE_ERROR, _SHORT_ERROR, _PLAIN_ERROR)):
+def refuse_page(head: bytes, declared: Format | None = None) -> None:
+    """Refuse a page or a store's error message in a file's place.
+
+    Args:
+        head: the file's first bytes.
+        declared: the format that it is declared to be.
+
+    Raises:
+        UnexpectedResponseError: it is one.
+    """
+    start = _text_of(head)
+    kinds = [_PAGE, _STORE_ERROR, _SHORT_ERROR, _PLAIN_ERROR]
+    if declared is not None and declared.text is not None:
+        kinds += [_OTHER_XML, _NO_TABLE] if declared.text == "table" else [_OTHER_XML]
+    if any(kind.match(start) for kind in kinds):
         raise UnexpectedResponseError(
             "The download is an HTML page or an error message of the store (an error or login page?), no result."
         )
+
+
+def ends_in_comment(head: bytes) -> bool:
+    """True where the first bytes are not enough to tell a page, whose first element comes behind a long comment."""
+    return _OPEN_COMMENT.match(_text_of(head)) is not None
+
+
+def _text_of(head: bytes) -> bytes:
+    """The first bytes as text of one byte a character, without the byte order mark."""
+    start = _unpacked(head, SMALL).removeprefix(BOM)
+    encoding = json.detect_encoding(start)  # by the zero bytes among the first four
+    return start.decode(encoding, "replace").encode("utf-8", "replace") if encoding.startswith(_WIDER) else start
 
 
 def small_object(whole: bytes) -> dict[str, object]:

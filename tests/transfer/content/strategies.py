@@ -61,7 +61,22 @@ PAGES = [
     b"no healthy upstream",
     b"upstream connect error or disconnect/reset before headers. reset reason: overflow",
     b"error code: 1020",
+    b"<!-- " + b"a comment " * 500 + b"-->\n<html>",
+    "<!doctype html><p>Sign in".encode("utf-16-le"),
+    "\r\n<html><p>Sign in".encode("utf-16-be"),
+    "<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>".encode("utf-16-be"),
+    b'"Not found"',
+    b'"Internal Server Error"\n',
+    b"<html>\n\t<p>",
 ]
+OTHER_XML = [
+    b'<svg xmlns="http://www.w3.org/2000/svg"/>',
+    b"<?xml version='1.0'?>\n<!-- Made by hand -->\n<svg:svg width='1'>",
+    b'<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN">',
+    b"<rss version='2.0'><channel>",
+    b"<?xml version='1.0'?><feed xmlns='http://www.w3.org/2005/Atom'>",
+]
+"""In the place of text that is no XML, a page, too."""
 NO_PAGES = [
     b"",
     b"<",
@@ -78,6 +93,13 @@ NO_PAGES = [
     b"<title>,<author>\n1,2\n",
     b"<body>,<head>\n1,2\n",
     b"<html5>\n1\n",
+    b"<html>,b\n1,2\n",
+    b"<html>\tb\n1\t2\n",
+    b'"<html>",b\n1,2\n',
+    b"<svg>,<rss>\n1,2\n",
+    b"<!-- ,b\n1,2\n",
+    b"<!-- " + b"a comment " * 500 + b"-->\n<report/>",
+    b'"not found"\n"x"\n',
     b"<p>,<div>\n1,2\n",
     b"<p>;<b>\n1;2\n",
     b"<script>\n1\n",

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_batchdl.exceptions import UnexpectedResponseError
 from airflow_provider_batchdl.transfer.content.formats import format_of
 from airflow_provider_batchdl.transfer.content.head import SMALL
-from tests.transfer.content.strategies import NO_PAGES, PAGES
+from tests.transfer.content.strategies import NO_PAGES, OTHER_XML, PAGES
 from tests.transfer.content.verdicts import judged, report_on
 
 NAMES = ["x.csv", "x.json", "x.jsonl", "x.parquet", "x.zip", "x.csv.gz", "x.xml", "x.txt", "x.bin", None]
@@ -52,11 +52,36 @@ def test_a_page_or_a_stores_error_is_refused_whatever_it_is_called(page: bytes, 
             report_on(name, page, proven=proven, step=step)
 
 
+@pytest.mark.parametrize("proven", [True, False])
+@pytest.mark.parametrize("other", OTHER_XML)
+def test_a_picture_or_a_feed_is_refused_where_it_is_no_xml_that_is_wanted(other: bytes, proven: bool) -> None:
+    for name in ("x.csv", "x.json", "x.jsonl"):
+        with pytest.raises(UnexpectedResponseError, match="login page"):
+            report_on(name, other, proven=proven)
+    for wanted in ("x.xml", "x.svg", None):
+        report_on(wanted, other, proven=proven)
+
+
+@pytest.mark.parametrize("proven", [True, False])
+@pytest.mark.parametrize("nothing", [b"null", b"false\n", b"\ntrue"])
+def test_nothing_in_json_is_no_table(nothing: bytes, proven: bool) -> None:
+    with pytest.raises(UnexpectedResponseError, match="login page"):
+        report_on("x.csv", nothing, proven=proven)
+    for name in ("x.json", "x.jsonl", "x.txt", None):
+        report_on(name, nothing, proven=proven)
+    assert report_on("x.csv", nothing.strip() + b",b\n1,2\n", proven=proven).rows == 1
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("other", NO_PAGES)
 def test_nothing_else_is_refused_where_the_bytes_are_proven(other: bytes, name: str | None) -> None:
     for step in (1, 1000, None):
         report_on(name, other, proven=True, step=step)
+
+
+def test_a_page_behind_a_long_comment_is_refused_before_it_is_all_there() -> None:
+    with pytest.raises(UnexpectedResponseError, match="login page"):
+        report_on("x.csv", b"<!--" + b" " * 50_000 + b"--><html>" + b" " * 20_000, proven=True)
 
 
 def test_many_comments_are_read_in_no_time() -> None:
