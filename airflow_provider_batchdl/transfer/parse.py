@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Callable
+from contextlib import suppress
 
 from airflow_provider_batchdl.client.inflating import Decompressor, Inflater
 from airflow_provider_batchdl.exceptions import ResultTooLargeError, UnexpectedResponseError, UnstorableResultError
@@ -19,6 +22,9 @@ from airflow_provider_batchdl.transfer.content.formats import (
 )
 from airflow_provider_batchdl.transfer.content.values import json_value, lines_or_array, rows
 
+_CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([^\s;\"']+)", re.IGNORECASE)
+# What servers declare of text by default, be it UTF-8 or not.
+_BY_DEFAULT = ("iso8859-1", "cp1252")
 _DESTINATION = "Set a destination, so that the file goes to storage as it is."
 
 
@@ -28,7 +34,8 @@ def parse_result(
     """Parse a whole, small result.
 
     Args:
-        data: the file's bytes. UTF-8, with or without a byte order mark; a compressed file is unpacked first.
+        data: the file's bytes. UTF-8, with or without a byte order mark, or in the declared charset; a compressed file
+            is unpacked first.
         content_type: the response's Content-Type.
         filename: the file's name; its suffix goes before the type.
         max_bytes: the most that a compressed file may unpack to; packed, it may have had a thousandth of that.
@@ -50,9 +57,10 @@ def parse_result(
         stem = declared.without_suffix(filename or "")
         name = (filename or "") if stem is None else stem
         says = "." in name or by_type(content_type) is declared  # what is inside, its name says, if anything
-        inner = None if says else content_type
+        inner = "".join((content_type or "").partition(";")[1:]) if says else content_type
         unpacked = _unpacked(data, declared.name, declared.decompressor, max_bytes)
         return parse_result(unpacked, content_type=inner, filename=name, max_bytes=max_bytes, expected=expected)
+    data = _as_utf8(data, content_type)
     _refuse_binary(data, declared, content_type, filename)
     if declared is None and expected in ("csv", "json") and not suffix_of(filename):
         declared = by_suffix(expected)
@@ -99,6 +107,22 @@ def _unpacked(data: bytes, name: str, decompressor: Callable[[], Decompressor], 
     if data and not inflater.ended:
         raise UnexpectedResponseError(f"The file was declared as {name} but ends early.")
     return bytes(unpacked)
+
+
+def _as_utf8(data: bytes, content_type: str | None) -> bytes:
+    """The data in UTF-8, if it is of another declared charset; what is not stays, and is refused if it is no UTF-8."""
+    declared = _CHARSET.search(content_type or "")
+    if declared is None or by_magic(data) is not None:
+        return data
+    try:
+        charset = codecs.lookup(declared[1]).name
+        if charset in _BY_DEFAULT:
+            with suppress(UnicodeDecodeError):
+                data.decode("utf-8")
+                return data
+        return data.decode(charset).removeprefix("\ufeff").encode()
+    except (LookupError, ValueError):
+        return data
 
 
 def _text(data: bytes) -> str:

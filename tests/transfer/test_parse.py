@@ -195,6 +195,34 @@ def test_what_no_retry_turns_into_values(data: bytes, filename: str | None) -> N
     assert not caught.value.retryable
 
 
+@pytest.mark.parametrize("charset", ["latin-1", "ISO-8859-15", "windows-1252", "utf-16", "utf-16-be", "UTF-8"])
+def test_text_is_decoded_as_it_is_declared(charset: str) -> None:
+    data = "name;città\nZoë;Forlì\n".encode(charset)
+    expected = [{"name": "Zoë", "città": "Forlì"}]
+    assert parsed(data, "x.csv", f"text/csv; header=present; charset={charset}") == expected
+    assert parsed(data, None, f'text/csv;charset="{charset}"') == expected
+    assert parsed(gzip.compress(data), "x.csv.gz", f"text/csv; charset={charset}") == expected
+    assert parsed('["é"]'.encode(charset), "x.json", f"application/json; charset={charset}") == ["é"]
+
+
+@pytest.mark.parametrize("charset", ["latin-1", "windows-1252", "no-such-charset", "base64", "ascii"])
+def test_utf_8_is_read_as_such_where_another_charset_is_declared_by_default(charset: str) -> None:
+    assert parsed("città\nForlì\n", "x.csv", f"text/csv; charset={charset}") == [{"città": "Forlì"}]
+
+
+@pytest.mark.parametrize("data", [b"PK\x03\x04", b"%PDF-1.4", b"a,b\n1\0,2\n"])
+def test_a_declared_charset_makes_no_text_of_a_binary(data: bytes) -> None:
+    with pytest.raises(UnstorableResultError):
+        parsed(data, "x.csv", "text/csv; charset=latin-1")
+
+
+@pytest.mark.parametrize("first", ["sep=;\n", "SEP=;\r\n", '"sep=;"\r\n', "\ufeffsep=;\n"])
+def test_excels_first_line_names_the_delimiter(first: str) -> None:
+    assert parsed(first + "a,b,c;d\n1,2;3\n", "x.csv") == [{"a,b,c": "1,2", "d": "3"}]
+    assert parsed(first, "x.csv") == []
+    assert parsed("sep=,b\n1,2\n", "x.csv") == [{"sep=": "1", "b": "2"}]
+
+
 def test_a_small_bomb() -> None:
     assert parsed(gzip.compress(b"[" + b" " * (MOST - 2) + b"]"), "x.json.gz") == []
     with pytest.raises(ResultTooLargeError, match="1,048,576 bytes"):

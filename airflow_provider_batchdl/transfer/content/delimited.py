@@ -21,6 +21,8 @@ SMALL = 32 << 10
 HEADER = 64 << 10
 """Bytes in which the header is searched for."""
 
+# Excel's first line, which names the delimiter.
+_SEP_LINE = re.compile(rb'(?i)\A"?sep=([!#-/:-@[-`{-~\t])"?(?:\r\n?|\n)')
 _QUOTED = re.compile(rb'"[^"]*(?:"|$)')
 _RETURNS = bytes.maketrans(b"\r", b"\n")
 
@@ -50,9 +52,13 @@ class CsvCheck(Blocks):
     def _begin(self, first: bytes) -> None:
         self._returns = b"\n" not in first and b"\r" in first
         self._delimiter = delimiter_of(first[:HEADER])
+        self._records = -int(begins_with_sep(first))
+        self._before = (b"", self._records, False)
         self._drop = bytes(range(256)).translate(None, b'"\r\n' + self._delimiter.encode())
         try:
-            header = next((record for record in _reader(first[:HEADER], self._delimiter) if record), [])
+            header = next(
+                (record for record in _reader(_SEP_LINE.sub(b"", first[:HEADER]), self._delimiter) if record), []
+            )
         except csv.Error:
             header = []
         self._fields = len(header)
@@ -82,7 +88,9 @@ class CsvCheck(Blocks):
             return ContentReport(
                 error=TruncatedDownloadError("The download ends inside a quoted CSV field, or one is broken.")
             )
-        report = ContentReport("csv-end" if self._records and whole else None, max(0, self._records - 1), end="open")
+        report = ContentReport(
+            "csv-end" if self._records > 0 and whole else None, max(0, self._records - 1), end="open"
+        )
         if whole:
             return report
         error = TruncatedDownloadError("The last CSV record has no line break and not as many fields as the header.")
@@ -199,8 +207,15 @@ class CsvCheck(Blocks):
             self._records += found
 
 
+def begins_with_sep(start: bytes) -> bool:
+    """True where the first line names the delimiter, as Excel has it: ``sep=;``. The header is the second line."""
+    return _SEP_LINE.match(start) is not None
+
+
 def delimiter_of(start: bytes) -> str:
-    """The delimiter of a table that begins so: the one that its header has most of, outside of quotes."""
+    """The delimiter of a table that begins so: that of `begins_with_sep`, else what its header has most of."""
+    if (named := _SEP_LINE.match(start)) is not None:
+        return named[1].decode()
     header = _QUOTED.sub(b"0", start).lstrip(b"\r\n").replace(b"\r", b"\n").partition(b"\n")[0]
     most = max(DELIMITERS, key=header.count)
     return chr(most)

@@ -7,7 +7,7 @@ import io
 import json
 
 from airflow_provider_batchdl.exceptions import UnexpectedResponseError, UnstorableResultError
-from airflow_provider_batchdl.transfer.content.delimited import HEADER, delimiter_of
+from airflow_provider_batchdl.transfer.content.delimited import HEADER, begins_with_sep, delimiter_of
 
 REST = "_rest"
 """Key under which the fields beyond the header of a CSV row stand, as a list."""
@@ -62,12 +62,14 @@ def _not_json(error: ValueError) -> UnexpectedResponseError:
 
 def rows(text: str) -> list[dict[str, object]]:
     """The records of a CSV as dicts of strings, by its header."""
-    delimiter = delimiter_of(text[:HEADER].encode("utf-8", "replace"))
+    start = text[:HEADER].encode("utf-8", "replace")
+    delimiter = delimiter_of(start)
     try:
         # Python's limit of 128 KiB a field stands: raising it is global to the process.
         records = [record for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if record]
     except csv.Error as error:
         raise UnstorableResultError(f"The CSV does not parse: {error}.") from None
+    records = records[begins_with_sep(start) :]
     header = _header(records[0]) if records else []
     return [_row(header, record) for record in records[1:]]
 

@@ -139,6 +139,18 @@ def test_blank_lines_are_no_records(step: int | None) -> None:
     assert counted(b"\r\n" * 300 + b"a,b\r\n1,2\r\n\r\n\r\n3,4\r\n\r\n", step=step) == 2
 
 
+@pytest.mark.parametrize("step", [1, None])
+@pytest.mark.parametrize("first", [b"sep=;\n", b'"sep=;"\r\n', b"sep=;\r"])
+def test_excels_first_line_is_no_record(first: bytes, step: int | None) -> None:
+    end = b"\r" if first.endswith(b"\r") else b"\n"
+    body = end.join([b"a,b;c;d", b'"1;";2;3', b"", b'"3' + end + b'";4;5', b""])
+    for rows in (body, body * 10_000 if step is None else body):
+        assert counted(first + rows, step=step) == counted(rows)
+    assert counted(first, step=step) == 0
+    assert judged("x.csv", first + b"a;b" + end + b"1;2", step=step) == "read-twice"
+    assert judged("x.csv", first + b"a;b" + end + b"1", step=step) == "TruncatedDownloadError"
+
+
 def test_header_alone() -> None:
     assert counted(b"a,b\n") == 0
     assert counted(b"a,b") == 0
