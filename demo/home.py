@@ -14,6 +14,7 @@ import fcntl
 import hashlib
 import json
 import os
+import random
 import secrets
 import shutil
 import socket
@@ -30,7 +31,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 DAGS = ROOT / "example_dags"
 KEPT_RUNS = 5
-MIGRATE_SECONDS = 180
+MIGRATE_SECONDS = 600
+PORTS = range(20_000, 32_768)
 
 # airflow.cfg: options by section.
 Settings = Mapping[str, Mapping[str, object]]
@@ -80,11 +82,11 @@ def new_home(runs: Path, settings: Settings | None = None) -> Iterator[Home]:
     runs.mkdir(parents=True, exist_ok=True)
     prune(runs)
     folder = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=runs))
-    home = Home(folder, free_port(), "admin", secrets.token_urlsafe(12))
-    home.airflow.mkdir()
-    home.landed.mkdir()
-    with (folder / "lock").open("w") as lock:
+    with (folder / "lock").open("w") as lock, reserved_port() as port:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        home = Home(folder, port, "admin", secrets.token_urlsafe(12))
+        home.airflow.mkdir()
+        home.landed.mkdir()
         configure(home, settings or {})
         yield home
 
@@ -98,12 +100,24 @@ def prune(runs: Path) -> None:
             shutil.rmtree(run)
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@contextlib.contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port that nobody listens on, and that nobody else gets while it is reserved.
+
+    Airflow binds it only when it has started, seconds later. Systems give ports from 32768 on to whoever asks for any;
+    the UDP port of the same number, which nobody needs, tells other runs that it is taken.
+    """
+    for port in random.sample(PORTS, 100):
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(socket.socket(type=socket.SOCK_DGRAM)).bind(("127.0.0.1", port))
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            yield port
+            return
+    raise RuntimeError(f"a hundred ports between {PORTS.start} and {PORTS.stop} are taken")
 
 
 def configure(home: Home, settings: Settings) -> None:
@@ -127,7 +141,10 @@ def configure(home: Home, settings: Settings) -> None:
         },
         # How long a worker may take to notice that its task has ended; five seconds by default. A trigger that fires
         # before the scheduler knows that gets its task marked as failed ("state changed externally").
-        "workers": {"min_heartbeat_interval": 1},
+        #
+        # A request that is not answered in time is sent again; a state that the task has reported already is then
+        # refused, and the task fails. Five seconds by default, which a busy machine takes.
+        "workers": {"min_heartbeat_interval": 1, "execution_api_timeout": 60},
         "database": {"sql_alchemy_conn": f"sqlite:///{home.airflow}/airflow.db"},
         "logging": {"base_log_folder": home.airflow / "logs"},
         "dag_processor": {"dag_bundle_storage_path": home.airflow / "bundles"},

