@@ -20,7 +20,7 @@ def _run(folder: Path, fails: str = "") -> subprocess.CompletedProcess[str]:
         env={"PATH": f"{folder}:/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
 

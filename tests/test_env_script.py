@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -140,12 +141,16 @@ def test_second_one_waits_and_finds_it_built(
         fcntl.flock(lock, fcntl.LOCK_EX)
         second = threading.Thread(target=env.main)
         second.start()
-        second.join(0.3)
+        said = ""
+        while "waiting" not in said:
+            assert second.is_alive()
+            time.sleep(0.01)
+            said += capsys.readouterr().out
+        second.join(0.1)
         assert second.is_alive()
         env.build({}, env.wanted(), lock.fileno())
-    second.join(10)
+    second.join()
     assert installs == ["venv", "dev.txt", "."]
-    assert "waiting" in capsys.readouterr().out
 
 
 def test_a_python_too_old_is_refused_in_words(tmp_path: Path) -> None:
