@@ -24,10 +24,13 @@ settings.load_profile("untimed")
 @pytest.fixture(autouse=True)
 def secrets_of_its_own() -> Iterator[None]:
     """What a test makes a secret is none in the next: a property test may have drawn any word of the code as one."""
-    known = dict(redactor._known)
+    known, recent = dict(redactor._known), set(redactor._recent)
     yield
     redactor._known.clear()
     redactor._known.update(known)
+    for token in set(redactor._recent) - recent:
+        del redactor._recent[token]
+        redactor.forget(token)
     masker = sys.modules.get("airflow.sdk._shared.secrets_masker")  # `airflow.sdk.log` has its name since Airflow 3.3
     if masker is not None:
         masker._secrets_masker().reset_masker()
