@@ -15,6 +15,7 @@ from airflow_provider_batchdl.sensors.job import BatchJobSensor
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import download, work
+from tests.support.alarm import ring
 
 
 def about(job_id: str, out: str) -> list[str]:
@@ -155,12 +156,13 @@ class TestGroups:
         told(caplog)
 
     def test_what_becomes_of_a_job_whose_time_is_up_is_in_sight(
-        self, connections: Emulator, api: ExecutionApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
+        self, connections: Emulator, api: ExecutionApi, polls: Polls, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         connections.world.run_seconds = 3600
+        polls.before_next(ring)
         outcome = api.run(
             lambda: BatchJobOperator(
-                task_id="run", execution_timeout=timedelta(seconds=1.5), **work("revenuebase", tmp_path)
+                task_id="run", execution_timeout=timedelta(hours=1), **work("revenuebase", tmp_path)
             )
         )
         assert outcome.kind == ("up_for_retry", "AirflowTaskTimeout")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +18,7 @@ from tests.support.airflow_answers import Deferral
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import work
+from tests.support.alarm import ring
 
 LONG = timedelta(hours=1)
 
@@ -27,13 +27,6 @@ def is_over(deferral: Deferral) -> None:
     """Let the trigger's deadline, which is to be the task's ``execution_timeout``, come now."""
     assert deferral.kwargs["deadline"] <= time.time() + LONG.total_seconds()
     deferral.run_out()
-
-
-def ring() -> None:
-    """Let ``execution_timeout`` come now."""
-    signal.setitimer(signal.ITIMER_REAL, 0.001)
-    for _ in range(6_000):  # not `signal.pause`, which waits for ever if the signal has just arrived
-        time.sleep(0.01)
 
 
 def test_an_operator_has_a_limit_of_a_day_unless_it_has_another(tmp_path: Path) -> None:
