@@ -47,9 +47,15 @@ class Polls:
 
 @pytest.fixture
 def polls(monkeypatch: pytest.MonkeyPatch) -> Polls:
-    """Between two polls a test acts, instead of time passing; requests are retried without a pause."""
+    """Between two polls a test acts, instead of time passing; requests are retried without a pause.
+
+    And the end of a killed task has as long for its cancel as a busy machine needs.
+    """
+    from airflow_provider_batchdl._tasks import cancel
+
     controlled = Polls()
     real = PollBackoff.next_delay
     monkeypatch.setattr(PollBackoff, "next_delay", lambda backoff: controlled.pause(real(backoff)))
     monkeypatch.setattr(policy, "BACKOFF_CAP", 0.0)
+    monkeypatch.setattr(cancel, "KILL_SECONDS", 60.0)
     return controlled
