@@ -8,7 +8,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -25,9 +25,9 @@ from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob
 from tests.support.airflow_features import needs_asset_state_store, needs_shared_streams
 from tests.support.airflow_jobs import count
 from tests.support.leaks import find_secrets
+from tests.triggers.waiting import PATIENCE, until
 
 SHARED = ["batchcom", "apartmentiq", "revenuebase"]
-PATIENCE = 30.0
 
 
 class Store:
@@ -84,11 +84,6 @@ async def watching(trigger: CompletedJobsTrigger) -> AsyncIterator[Watcher]:
     finally:
         task.cancel()
         await asyncio.wait([task])
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 the emulator runs in another thread
-        await asyncio.sleep(0.02)
 
 
 async def polls(connections: Emulator, more: int = 2) -> None:
@@ -311,7 +306,7 @@ def test_a_dag_file_with_a_watcher_loads_no_client() -> None:
         "print([name for name in sys.modules if name.startswith('airflow_provider_batchdl.client')])"
     )
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", probe], capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-W", "ignore", "-c", probe], capture_output=True, text=True, timeout=240, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
 
@@ -360,9 +355,11 @@ def test_a_list_without_an_end_is_read_to_a_limit(connections: Emulator, monkeyp
     """One whose pages show the same jobs under ever new cursors, and one that goes on with other jobs."""
     monkeypatch.setattr(completed, "MOST_PAGES", 20)
     job = connections.add_job("batchcom", state="running")
-    numbers = iter(range(10**6))
+    numbers, begun = iter(range(10**6)), 0
 
     def page(cursor: str | None, *, same: bool) -> JobPage:
+        nonlocal begun
+        begun += cursor is None
         name = "same" if same else f"job {next(numbers)}"
         shown = ListedJob(Job(name, JobState.RUNNING, "RUNNING"))
         mine = ListedJob(Job(job.id, JobState.SUCCEEDED if job.phase.is_terminal else JobState.RUNNING, "SUCCESS"))
@@ -373,7 +370,8 @@ def test_a_list_without_an_end_is_read_to_a_limit(connections: Emulator, monkeyp
         async def story(same: bool = same) -> None:
             monkeypatch.setattr(BatchCom, "list_page", lambda _, cursor=None: immediate(page(cursor, same=same)))
             async with watching(trigger_for("batchcom", Store())) as watcher:
-                await asyncio.sleep(0.3)
+                first = begun
+                await until(lambda: begun > first + 1)  # one has ended, which has seen the job run
                 job.finish()
                 await until(lambda: watcher.ids == [job.id])
             job.hold("RUNNING")

@@ -20,7 +20,7 @@ from airflow_provider_batchdl.triggers import job as job_trigger
 from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 from tests.support.airflow_jobs import VENDORS, count
 from tests.support.leaks import find_secrets
-from tests.triggers.waiting import errors, patience, payload_of, statuses, until, waits_for
+from tests.triggers.waiting import PATIENCE, errors, patience, payload_of, statuses, until, waits_for
 
 
 def refusals(emulator: Emulator) -> list[RequestRecord]:
@@ -154,14 +154,22 @@ def test_a_deadline_holds_while_the_connection_is_read_again(
     connections: Emulator, change: Change, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = connections.add_job("revenuebase", state="running")
-    monkeypatch.setattr(job_trigger, "LAST_POLL_SECONDS", 0.1)
+    read: list[str] = []
+
+    async def for_ever(conn_id: str) -> None:
+        read.append(conn_id)
+        await asyncio.Event().wait()
 
     async def story() -> list[dict[str, Any]]:
         async with patience():
-            waits = waits_for([job], deadline=time.time() + 1.5)
-            await until(lambda: bool(connections.requests))
-            monkeypatch.setattr(account_registry, "_read", lambda conn_id: asyncio.sleep(60))
+            waits = waits_for([job], deadline=time.time() + PATIENCE / 2 - job_trigger.LAST_POLL_SECONDS)
+            await until(lambda: any(record.status == 200 for record in connections.requests))
+            monkeypatch.setattr(account_registry, "_read", for_ever)
             connections.world.accounts.rotate("revenuebase")
+            await until(lambda: bool(read))
+            loop = asyncio.get_running_loop()
+            now = loop.time
+            monkeypatch.setattr(loop, "time", lambda: now() + PATIENCE / 2)
             events = await asyncio.gather(*waits)
             reading = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
             for each in reading:

@@ -20,8 +20,7 @@ from airflow_provider_batchdl.triggers.poll_stats import PollStats
 from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import count
 from tests.support.airflow_stats import Stats
-
-PATIENCE = 30.0
+from tests.triggers.waiting import PATIENCE
 
 
 async def wait_for_all(triggers: list[BatchJobTrigger], emulator: Emulator, polls: int) -> list[Any]:

@@ -16,6 +16,7 @@ from airflow_provider_batchdl._redaction import redactor
 from airflow_provider_batchdl.emulator import Emulator
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from tests.support.airflow_features import MASKS_ON_THE_LOOP, SUPERVISOR_BEARS_THREADS
+from tests.triggers.waiting import patience, until
 
 
 class TriggerCommsDecoder:
@@ -66,10 +67,8 @@ def test_secrets_are_told(connections: Emulator, supervisor: TriggerCommsDecoder
     async def poll() -> None:
         async with BatchApiHook("apartmentiq_default") as hook:
             await hook.atest_connection()
-        for _ in range(100):
-            if set(redactor._known) <= supervisor.masked:
-                break
-            await asyncio.sleep(0.05)
+        async with patience():
+            await until(lambda: set(redactor._known) <= supervisor.masked)
 
     asyncio.run(poll())
     assert key in supervisor.masked

@@ -11,8 +11,7 @@ import pytest
 from airflow_provider_batchdl.emulator import Emulator
 from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 from tests.support.airflow_jobs import count
-
-PATIENCE = 30.0
+from tests.triggers.waiting import PATIENCE, until
 
 
 def test_jobs_that_left_the_list_are_looked_up_before_the_next_list(
@@ -32,8 +31,7 @@ def test_jobs_that_left_the_list_are_looked_up_before_the_next_list(
             while lists != count(connections, "list"):  # until those that the limit lets through at once are over
                 lists = count(connections, "list")
                 await asyncio.sleep(0.5)
-            while lists == count(connections, "list"):  # noqa: ASYNC110 the emulator runs in another thread
-                await asyncio.sleep(0.02)
+            await until(lambda: count(connections, "list") > lists and connections.requests[-1].ended > 0)
             for job in jobs[:4]:
                 job.finish()
             await asyncio.gather(*waits[:4])
