@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
 from tests.support.airflow_api import ExecutionApi
+from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import work
 
 MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["waiting", "deferred"])
@@ -95,19 +96,27 @@ def test_none_where_the_page_is_turned_off(
 
 @pytest.mark.parametrize("task", ["operator", "sensor"])
 def test_polls_of_a_task_that_waits_itself(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str
+    connections: Emulator,
+    api: ExecutionApi,
+    polls: Polls,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    task: str,
 ) -> None:
     monkeypatch.setattr(job_note, "POLL_SECONDS", 0.05)
     connections.set_result("proofy", ResultSpec(bytes=30_000))
-    connections.world.run_seconds = 1.0
+    connections.world.run_seconds = 3600
+
+    def finish() -> None:
+        connections.jobs("proofy")[0].finish()
+
+    polls.before_next(lambda: None, lambda: time.sleep(0.1), finish)  # the poll after the pause is noted
     if task == "operator":
-        arguments = work("proofy", tmp_path) | {"destination": f"{tmp_path}/out/", "poll_interval": 0.2}
+        arguments = work("proofy", tmp_path) | {"destination": f"{tmp_path}/out/"}
         outcome = api.run(lambda: BatchJobOperator(task_id="run", deferrable=False, **arguments))
     else:
         job = connections.add_job("proofy", state="running")
-        threading.Timer(1.0, job.finish).start()
-        waits: dict[str, Any] = {"conn_id": "proofy_default", "job_id": job.id, "poll_interval": 0.2}
-        outcome = api.run(lambda: BatchJobSensor(task_id="run", **waits))
+        outcome = api.run(lambda: BatchJobSensor(task_id="run", conn_id="proofy_default", job_id=job.id))
     assert outcome.state == "success", outcome.error
     poll = api.pushed("run", "batchdl_poll")
     assert poll["polled_at"]
