@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from airflow_provider_batchdl.emulator.protocol import FaultableProtocol
 
 _TICK_SECONDS = 0.1
-_START_SECONDS = 15.0
+_START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
 
 

@@ -146,7 +146,7 @@ def test_no_package_is_imported_for_the_table(packages: Path) -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join((str(Path(__file__).parents[2]), str(packages)))},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=True,
     )
     known, loaded = json.loads(done.stdout.splitlines()[-1])

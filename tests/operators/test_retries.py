@@ -67,7 +67,7 @@ def caused_by(error: BaseException, depth: int = 1) -> BaseException:
 
 
 def given_back_for(api: ExecutionApi) -> float | None:
-    """The delay that the last retry or reschedule was asked for with."""
+    """The delay that the last retry or reschedule was asked for with; of a reschedule, what is left of it by now."""
     bodies = [json.loads(body) for body in api.sent]
     [*_, last] = [body for body in bodies if isinstance(body, dict) and body.get("state") == GIVEN_BACK]
     if RESCHEDULES:
@@ -239,7 +239,7 @@ def test_a_quota_that_is_renewed(
     assert (type(error).__name__, error.retry_after) == ("QuotaExceededError", 1800)
     assert count(connections, "submit") == 1
     if waits:
-        assert given_back_for(api) == pytest.approx(1800, abs=5)
+        assert given_back_for(api) == pytest.approx(1800, abs=60)
         forget_process_state()
         assert api.run_to_end(make).state == "success"
         assert len(connections.jobs("apartmentiq")) == 1
@@ -257,7 +257,7 @@ def test_a_long_wait_is_handed_back_to_airflow(
         lambda: SubmitBatchJobOperator(task_id="task", retry_policy=BatchDlRetryPolicy(), retries=1, **arguments)
     )
     assert outcome.kind == (GIVEN_BACK, "RateLimitedError")
-    assert given_back_for(api) == pytest.approx(1800, abs=2)
+    assert given_back_for(api) == pytest.approx(1800, abs=60)
     assert count(connections, "submit") == 1  # nothing was slept for, nor asked again
 
 
@@ -280,7 +280,7 @@ def test_a_long_wait_of_a_poll_gives_the_worker_back(
     polls.before_next(lambda: long_wait(connections, status))
     make = waiting(tmp_path)
     assert api.run(make).kind == (GIVEN_BACK, error)
-    assert given_back_for(api) == pytest.approx(1800, abs=2)
+    assert given_back_for(api) == pytest.approx(1800, abs=60)
     assert max(polls.first_waits) < 120
     [job] = connections.jobs("revenuebase")
     job.finish()
@@ -335,7 +335,7 @@ def test_a_vendors_delay_reaches_airflow_from_a_wait_that_gave_up(
         api.resume_with(fire(api.deferral.trigger()).payload)
         outcome = api.run(make)
     assert outcome.kind == (GIVEN_BACK, "VendorUnavailableError")
-    assert given_back_for(api) == pytest.approx(900, abs=2)
+    assert given_back_for(api) == pytest.approx(900, abs=60)
 
 
 @MODES

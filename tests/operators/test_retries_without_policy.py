@@ -46,7 +46,7 @@ def test_it_can_be_imported_and_made() -> None:
         "assert BatchDlRetryPolicy.__mro__ == (BatchDlRetryPolicy, object)\n"
         "BatchDlRetryPolicy()\n"
     )
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=240)
 
 
 @without_policies

@@ -39,7 +39,7 @@ def api_server(home: Path, *installed: Path) -> Iterator[httpx.Client]:
     settings = {**_SETTINGS, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, *installed)))}
     with server_process(home, ["-m", "tests.support.api_server"], settings) as told:
         headers = {"Authorization": f"Bearer {told['token']}"}
-        with httpx.Client(base_url=told["url"], headers=headers, trust_env=False, timeout=60) as client:
+        with httpx.Client(base_url=told["url"], headers=headers, trust_env=False, timeout=240) as client:
             yield client
 
 
@@ -62,7 +62,7 @@ def main() -> None:
         server = uvicorn.Server(config)
         threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True).start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        token = httpx.get(f"{url}/auth/token", trust_env=False, timeout=60).json()["access_token"]
+        token = httpx.get(f"{url}/auth/token", trust_env=False, timeout=240).json()["access_token"]
         sys.stdout.write(json.dumps({"url": url, "token": token}) + "\n")
         sys.stdout.flush()
         sys.stdin.read()

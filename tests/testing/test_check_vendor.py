@@ -392,5 +392,5 @@ def test_neither_airflow_nor_pytest_is_needed() -> None:
     probe = (
         "import sys, airflow_provider_batchdl.testing; print([m for m in ('airflow', 'pytest') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=240, check=True)
     assert done.stdout.strip() == "[]"
