@@ -31,6 +31,8 @@ def wire_bound(schedule: Schedule, tries: Sequence[Outcome]) -> int:
       rest asked for. Else one file: the server has another file (`changed_file`, a new link at Batch.com), does not
       serve the rest alone (the vendors without ranges; `ignore_range`, `wrong_range`), or what came was worth nothing
       (`bitflip`, `html`, an end that nobody saw; a length or a validator that no later answer agrees with);
+    * for each time that the machine stood still for longer than the time-out, the same as for a fault that breaks a
+      connection;
     * for each kill with a byte in its hands, what was in hand, where the next try can go on (see `_goes_on`); else one
       file. In hand is one read; of several connections one each, and what came since it was last noted which bytes
       are there. On the way to S3 it is also all that came since the last checkpoint, which is noted when the store has
@@ -40,10 +42,13 @@ def wire_bound(schedule: Schedule, tries: Sequence[Outcome]) -> int:
     * for each request, its headers: a try makes one, each fault and each new beginning one more; several connections
       make one for each piece or share, and may have read a little of what has meanwhile become another's.
     """
-    again = sum(_begins_again(schedule, harm) for harm in schedule.faults)
+    stalls = [harm for harm in schedule.faults if harm.kind == "stall"]
+    silences = max(0, sum(outcome.silences for outcome in tries) - len(stalls))
+    faults = (*schedule.faults, *[Harm("stall")] * silences)
+    again = sum(_begins_again(schedule, harm) for harm in faults)
     killed = [kill.where for kill, outcome in zip(schedule.kills, tries, strict=False) if outcome.killed]
     errors = sum(bool(outcome.error) for outcome in tries)
-    requests = len(tries) + 2 * len(schedule.faults) + again
+    requests = len(tries) + 2 * len(faults) + again
     in_hand, per_request = READ_SIZE, HEADERS
     if schedule.connections > 1:
         read = int(LOWERED_IN_PARALLEL["source.stream.READ_SIZE"])

@@ -28,6 +28,7 @@ class Outcome:
         code: the process's exit code; negative for a signal.
         wire: bytes of results that it took from its sockets, headers included.
         landing: what it landed; None where it did not.
+        silences: how often nothing came for longer than the time-out.
         error: the type and the message of what it raised; empty where it did not.
         typed: the error is one of ours.
     """
@@ -35,6 +36,7 @@ class Outcome:
     code: int
     wire: int
     landing: Landing | None = None
+    silences: int = 0
     error: str = ""
     typed: bool = True
 
@@ -91,7 +93,9 @@ class Downloads:
             raise TimeoutError(f"the download has not ended after {patience:.0f} s")
         landing = Landing.from_dict(ended["landing"]) if "landing" in ended else None
         error = f"{ended['error']}: {ended['message']}" if "error" in ended else ""
-        return Outcome(ended["code"], ended["wire"], landing, error, ended.get("typed", True))
+        return Outcome(
+            ended["code"], ended["wire"], landing, ended["silences"], error=error, typed=ended.get("typed", True)
+        )
 
     @property
     def log(self) -> str:

@@ -22,8 +22,9 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from airflow_provider_batchdl.client import BatchClient, policy
+from airflow_provider_batchdl.client import BatchClient, policy, retry_events
 from airflow_provider_batchdl.client.environment import ssl_context
+from airflow_provider_batchdl.client.retry_events import Retry
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.transfer.job_download import Destination, download
 from airflow_provider_batchdl.vendors import vendor_class
@@ -63,12 +64,13 @@ class Wire:
 
     The engine reads results with ``recv_into``, the API's client does not. The count is in memory shared with the
     process that forked this one, so a kill does not lose it. No more is asked for than the fatal byte, so the kill
-    comes at the same place every time.
+    comes at the same place every time. Beside it is how often the source was given up for its silence.
     """
 
     def __init__(self) -> None:
         self._page = mmap.mmap(-1, mmap.PAGESIZE)
         self._count = ctypes.c_int64.from_buffer(self._page)
+        self._silences = ctypes.c_int64.from_buffer(self._page, ctypes.sizeof(ctypes.c_int64))
         self._lock = threading.Lock()
         self._fatal: int | None = None
         self._receive: Callable[..., int] = socket.socket.recv_into
@@ -78,9 +80,18 @@ class Wire:
         """How many there were since `reset`."""
         return self._count.value
 
+    @property
+    def silences(self) -> int:
+        """How often nothing came for longer than the time-out since `reset`."""
+        return self._silences.value
+
+    def note(self, retry: Retry) -> None:
+        """Count a retry that has to do with time."""
+        self._silences.value += retry.reason in ("stalled", "timeout")
+
     def reset(self) -> None:
         """Count from zero."""
-        self._count.value = 0
+        self._count.value = self._silences.value = 0
 
     def watch(self, ports: list[int], fatal: int | None) -> None:
         """Count what comes from these ports; die with the byte number ``fatal``."""
@@ -129,6 +140,7 @@ def perform(order: Order, wire: Wire, session: Any) -> dict[str, Any]:
     fatal = order["kill"] or {}
     account = Account(order["url"], order["password"], order["login"], order["extra"])
     place = Destination(_filesystem(order["s3"], session), order["path"], order["path"])
+    retry_events.on_retry.append(wire.note)
     with BatchClient(vendor_class(order["vendor"])(account)) as client:
         if order["options"]["max_connections"] > 1:
             lower(LOWERED_IN_PARALLEL)
@@ -211,7 +223,7 @@ def main() -> None:
             outcome = told.read()  # ends with the fork
         _, status = os.waitpid(child, 0)
         code = os.waitstatus_to_exitcode(status)
-        say({"code": code, "wire": wire.bytes, **(json.loads(outcome) if code == 0 else {})})
+        say({"code": code, "wire": wire.bytes, "silences": wire.silences, **(json.loads(outcome) if code == 0 else {})})
 
 
 if __name__ == "__main__":
