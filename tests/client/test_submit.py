@@ -71,6 +71,7 @@ def test_proofy_takes_ten_thousand_and_no_more(emulator: Emulator, face: Face) -
 def test_proofy_submits_a_file(emulator: Emulator, face: Face, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"list{suffix}"
     path.write_text("email\na@b.example\n")
+    emulator.world.run_seconds = 600  # so that there is something to cancel, however busy the machine is
     vendor = vendor_of(emulator, "proofy")
     job = face.submit(vendor, None, path)
     assert job.id == f"file:{emulator.jobs('proofy')[0].id}"

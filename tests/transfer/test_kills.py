@@ -24,7 +24,7 @@ SIZE = 24 * MIB
 # A reader may hold so much in its hands before it writes.
 IN_HAND = 2 * MIB
 SLACK = 64 << 10
-WAIT = 60.0
+WAIT = 100.0
 # More changes of names than replacing a result takes.
 STEPS = 20
 CHILD = "tests.transfer.kill_child"

@@ -23,7 +23,7 @@ EVERY = 10 * MIB
 SIZE = 45 * MIB
 # Parts are noted once the store has them: two can be under way, one is being filled, and a reader holds some more.
 BEHIND = EVERY + 3 * BLOCK + 2 * MIB
-WAIT = 60.0
+WAIT = 100.0
 CHILD = "tests.transfer.s3_kill_child"
 
 pytestmark = pytest.mark.timeout(240)

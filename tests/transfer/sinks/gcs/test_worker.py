@@ -28,7 +28,7 @@ def test_a_killed_worker_leaves_nothing_visible(emulator: Emulator, bucket: GcsB
     job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=24 * MIB, format="csv"), state="succeeded")
     emulator.add_fault(VendorFault(operation="store", kind="stall", after_bytes=20 * MIB, seconds=60, times=9))
     with running(CHILD, order_to_land(emulator, job.id, bucket)) as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while server.calls.count("chunk") < 2 and time.monotonic() < deadline:
             assert process.poll() is None
             time.sleep(0.02)

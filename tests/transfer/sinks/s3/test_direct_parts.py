@@ -60,8 +60,10 @@ class Sent:
     def __exit__(self, *_: object) -> None:
         self.sink.discard()
         close_fs(self.fs)
-        left = set(threading.enumerate()) - self.of_others
-        assert not [each.name for each in left if each.name.startswith("batchdl-s3-part")]
+        left = [each for each in threading.enumerate() if each.name.startswith("batchdl-s3-part")]
+        for each in set(left) - self.of_others:
+            each.join(30)  # after a publication they end by themselves
+            assert not each.is_alive()
         assert self.bucket.open_uploads() == []
 
     def write(self) -> None:
@@ -237,7 +239,7 @@ def test_a_signal_while_a_part_travels(bucket: Bucket, proxy: S3Proxy, monkeypat
     proxy.faults.append(PartFault(2, "stall"))
     with Sent(bucket, proxy) as sent:
         sent.sink.write(DATA[: 2 * BLOCK + 1])
-        assert proxy.stalled.wait(20)
+        assert proxy.stalled.wait(60)
         with monkeypatch.context() as patched:
             patched.setattr("concurrent.futures.Future.result", interrupted)
             with pytest.raises(KeyboardInterrupt):
@@ -251,7 +253,7 @@ def test_a_part_under_way_is_ended_by_discard(bucket: Bucket, proxy: S3Proxy) ->
     proxy.faults.append(PartFault(None, "stall", 9))
     with Sent(bucket, proxy) as sent:
         sent.sink.write(DATA[: 3 * BLOCK])
-        assert proxy.stalled.wait(20)
+        assert proxy.stalled.wait(60)
     assert bucket.keys() == []
 
 
