@@ -116,6 +116,8 @@ class BatchClient:
         self._single_try = single_try is not None
         self._answer_seconds = answer_seconds if single_try is None else single_try
         self._http = httpx.Client(**policy.client_options(vendor.account.base_url, is_async=False))
+        self._closing = ExitStack()
+        self._closing.callback(self._http.close)
         if single_try is not None:
             self._http.timeout = httpx.Timeout(single_try)
 
@@ -255,7 +257,11 @@ class BatchClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._closing.close()
+
+    def at_close(self, close: Callable[[], object]) -> None:
+        """Have ``close`` called by :meth:`close`, too: it closes another library's connections to the account."""
+        self._closing.callback(close)
 
     def __enter__(self) -> Self:
         return self

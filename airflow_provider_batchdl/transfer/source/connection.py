@@ -145,11 +145,12 @@ _of_client: WeakKeyDictionary[BatchClient, Connections] = WeakKeyDictionary()
 def connections_of(client: BatchClient, *, allow_loopback: bool) -> Connections:
     """The connections for all result files of one client: a new connection costs more than a small file.
 
-    They are closed when the client is garbage-collected.
+    They are closed with the client, or when it is garbage-collected.
     """
     connections = _of_client.get(client)
     if connections is None:
         connections = _of_client[client] = Connections(allow_loopback=allow_loopback)
+        client.at_close(connections.close)
         finalize(client, connections.close)
     return connections
 

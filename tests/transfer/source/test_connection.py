@@ -242,7 +242,7 @@ def test_two_hosts_in_turn_each_keep_their_connection(server: CountingServer) ->
     connections.close()
 
 
-def test_a_client_keeps_its_connections_to_itself_and_takes_them_along(
+def test_a_client_keeps_its_connections_to_itself_and_closes_them(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed: list[Connections] = []
@@ -259,8 +259,12 @@ def test_a_client_keeps_its_connections_to_itself_and_takes_them_along(
     with client() as one, client() as other:
         first = connections_of(one, allow_loopback=True)
         assert connections_of(one, allow_loopback=True) is first
-        assert connections_of(other, allow_loopback=True) is not first
+        second = connections_of(other, allow_loopback=True)
+        assert second is not first
         assert closed == []
-    del one
+    assert closed == [second, first]
+    left = client()
+    unclosed = connections_of(left, allow_loopback=True)
+    del left
     gc.collect()
-    assert closed == [first]
+    assert closed == [second, first, unclosed]
