@@ -44,6 +44,14 @@ def smallest_parts_and_no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(direct_parts, "backoff", lambda attempt, retry_after: 0.0)
 
 
+def await_end(of_others: set[threading.Thread]) -> None:
+    """Once every part is sent, the threads that sent them end by themselves."""
+    for each in set(threading.enumerate()) - of_others:
+        if each.name.startswith("batchdl-s3-part"):
+            each.join(30)
+            assert not each.is_alive()
+
+
 class Sent:
     """One object sent through the proxy."""
 
@@ -60,10 +68,7 @@ class Sent:
     def __exit__(self, *_: object) -> None:
         self.sink.discard()
         close_fs(self.fs)
-        left = [each for each in threading.enumerate() if each.name.startswith("batchdl-s3-part")]
-        for each in set(left) - self.of_others:
-            each.join(30)  # after a publication they end by themselves
-            assert not each.is_alive()
+        await_end(self.of_others)
         assert self.bucket.open_uploads() == []
 
     def write(self) -> None:
@@ -258,11 +263,13 @@ def test_a_part_under_way_is_ended_by_discard(bucket: Bucket, proxy: S3Proxy) ->
 
 
 def test_sealed_sinks_hold_no_threads_and_no_connections(bucket: Bucket) -> None:
+    of_others = set(threading.enumerate())
     before = threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
     sinks = [bucket.sink(f"x{n}") for n in range(12)]
     for sink in sinks:
         sink.write(DATA[: BLOCK + 5])
         sink.finalize()
+    await_end(of_others)
     # The file system's own loop and its pool of connections may have come in the meantime.
     assert threading.active_count() <= before[0] + 2
     assert len(list(Path("/proc/self/fd").iterdir())) <= before[1] + 12
