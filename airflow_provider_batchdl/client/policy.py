@@ -68,15 +68,15 @@ _REMEDIES = {
 }
 
 
-def known_remedy(reason: str, url: str) -> str | None:
-    """Remedy for a host that cannot be reached; None where ``reason`` says nothing more.
+def unreachable_remedy(reason: str, host: str) -> str:
+    """Remedy for a host that cannot be reached.
 
     Args:
         reason: the words of the library's error.
-        url: the host's.
+        host: the host, as it may be shown.
     """
     known = (text for pattern, text in _REMEDIES.items() if re.search(pattern, reason))
-    return next((text.format(redact_url(url)) for text in known), None)
+    return next((text.format(host) for text in known), f"Check that {host} can be reached from here.")
 
 
 def may_repeat(request: ApiRequest, error: BaseException) -> bool:
@@ -191,8 +191,7 @@ def transport_error(
         vendor=vendor.name,
         job_id=request.job_id,
         maybe_processed=sent and not before and not isinstance(error, _NEVER_SENT),
-        remedy=known_remedy(reason, vendor.base_url)
-        or f"Check that {redact_url(vendor.base_url)} can be reached from here.",
+        remedy=unreachable_remedy(reason, redact_url(vendor.base_url)),
     )
 
 

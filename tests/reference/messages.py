@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from airflow_provider_batchdl import exceptions
+from airflow_provider_batchdl.client.policy import unreachable_remedy
 from tests.reference import DOCS, ROOT
 from tests.reference.docstrings import cell
 from tests.reference.errors import remedy_of, tree
@@ -25,6 +26,8 @@ OTHERS = {
     "AirflowException": "Repeat the command as it says.",
     "RuntimeError": "A retry of a durable task reconnects to its job, and a clear submits a new one.",
 }
+RETURNED = {unreachable_remedy.__name__: unreachable_remedy("", "…")}
+"""By functions that make a text."""
 RAISED_IN = {"operators", "sensors", "_tasks", "cli", "windows.py"}
 
 HEAD = """\
@@ -46,6 +49,8 @@ def text_of(message: ast.expr) -> str | None:
         return "".join(map(str, parts))
     if isinstance(message, ast.BoolOp):
         return text_of(message.values[-1])  # the one for want of a better
+    if isinstance(message, ast.Call):
+        return RETURNED.get(ast.unparse(message.func))
     return None
 
 

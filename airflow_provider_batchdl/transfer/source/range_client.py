@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl._values.storable import words_of
-from airflow_provider_batchdl.client.policy import known_remedy, user_agent
+from airflow_provider_batchdl.client.policy import unreachable_remedy, user_agent
 from airflow_provider_batchdl.client.reached import TARGET_CHECK
 from airflow_provider_batchdl.client.retry_events import emit_retry
 from airflow_provider_batchdl.client.targets import is_loopback_host
@@ -258,8 +258,7 @@ class RangeClient:
             scheme, host, _ = origin(url)
             raise VendorUnavailableError(
                 f"{host} cannot be reached for the download: {type(error).__name__}.",
-                remedy=known_remedy(words_of(error), f"{scheme}://{host}")
-                or f"Check that {host} can be reached from here.",
+                remedy=unreachable_remedy(words_of(error), f"{scheme}://{host}"),
                 **self._facts(),
             ) from None
 
