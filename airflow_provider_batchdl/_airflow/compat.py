@@ -183,6 +183,15 @@ def mapped_input(group: Any) -> Any:
     return group._expand_input.value
 
 
+def mapped_values(argument: Any) -> Any:
+    """The values that an argument of a mapped task group stands for, as in the DAG; None for any other argument."""
+    values, key = getattr(getattr(argument, "_input", None), "value", None), getattr(argument, "_key", None)
+    if isinstance(values, Mapping):
+        return values.get(key)
+    members = values if isinstance(values, list | tuple) else ()
+    return [member[key] for member in members if isinstance(member, Mapping) and key in member] or None
+
+
 def stores_in_use() -> Iterable[Any]:
     """Object stores that were attached to Airflow in this process, or used through it."""
     from airflow.sdk.io import store

@@ -16,7 +16,7 @@ from airflow.sdk import BaseOperator, XComArg
 from airflow.sdk.bases.xcom import BaseXCom
 from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
-from airflow_provider_batchdl._airflow.compat import is_from_mapped, mark_as_mapped
+from airflow_provider_batchdl._airflow.compat import is_from_mapped, mapped_values, mark_as_mapped
 from airflow_provider_batchdl._airflow.fail_fast import fail_fast
 from airflow_provider_batchdl._tasks.assets import refuse_unusable_partitions, written_partitions
 from airflow_provider_batchdl._tasks.choices import OnChangedInput, OnUncertainSubmit
@@ -117,6 +117,8 @@ def checked(name: str, value: Any, checks: Mapping[str, Check] = CHECKS, *, dag:
     _as_argument(refuse_half_characters, value, name, value)
     if name in TEMPLATED:
         _refuse_unpushed(name, value)
+        if (values := mapped_values(value)) is not None:
+            _check_mapped(name, values, checks, dag)
     if name in TEMPLATED and is_placeholder(value, _marks_of(dag)):
         if name == "destination" and not is_xcom_arg(value):
             from airflow_provider_batchdl.transfer.destination_text import refuse_credentials

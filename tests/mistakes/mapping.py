@@ -157,6 +157,22 @@ MISTAKES: list[Mistake] = [
         "The destination '/data/out.csv' is the same for each member of a mapped task, …",
         _SHARED,
     ),
+    _group(
+        "maps batch_job over a dict",
+        {},
+        {"request": {"emails": ["a@b.example"]}},
+        InvalidArgumentError,
+        "request is mapped over a dict, which makes a task of each pair of a name and a value.",
+        "Map it over a list: .expand(request=[…]).",
+    ),
+    _group(
+        "maps batch_job over requests of which one is a list",
+        {},
+        {"request": [{"emails": ["a@b.example"]}, ["a@b.example"]]},
+        InvalidArgumentError,
+        "The request is of type list, and a request is a dict.",
+        "Map the task over a list of requests: …",
+    ),
     Mistake(
         "maps a task over destinations of which one's template renders to nothing",
         lambda desk: desk.run_mapped({"destination": ["{{ '' }}", f"{desk.folder}/out.csv"]}),
