@@ -28,8 +28,11 @@ def secrets_of_its_own() -> Iterator[None]:
     yield
     redactor._known.clear()
     redactor._known.update(known)
-    for token in set(redactor._recent) - recent:
-        del redactor._recent[token]
+    with redactor._recent_lock:  # a server's thread may remember others
+        new = [token for token in redactor._recent if token not in recent]
+        for token in new:
+            del redactor._recent[token]
+    for token in new:
         redactor.forget(token)
     masker = sys.modules.get("airflow.sdk._shared.secrets_masker")  # `airflow.sdk.log` has its name since Airflow 3.3
     if masker is not None:
