@@ -38,7 +38,7 @@ class AirflowApi:
     def __init__(self, home: Home) -> None:
         self._home = home
         # The caller's proxy has no business with loopback.
-        self._http = httpx.Client(base_url=home.url, timeout=15.0, trust_env=False)
+        self._http = httpx.Client(base_url=home.url, timeout=60.0, trust_env=False)
 
     def close(self) -> None:
         """Close the connections."""
@@ -59,7 +59,7 @@ class AirflowApi:
 
         It takes seconds; tasks wait five and then ask again, so that the first ones would take ten.
         """
-        self._http.get("/execution/health", timeout=60.0)
+        self._http.get("/execution/health", timeout=600.0)
 
     def _get(self, path: str, **params: str | int | bool) -> Any:
         answer = self._http.get(f"/api/v2{path}", params=params)

@@ -12,8 +12,8 @@ from demo.processes import AirflowProcesses, tail
 from demo.report import Landed
 
 # Generous: a loaded machine is slow, and a demo that hangs is worse than one that says what it waits for.
-START_SECONDS = 180.0
-RUN_SECONDS = 240.0
+START_SECONDS = 600.0
+RUN_SECONDS = 600.0
 POLL_SECONDS = 0.3
 # For this long a DAG waits at least: for the eye, and for Airflow to have noticed it everywhere (`home.configure`).
 SEEN_SECONDS = 3.0

@@ -21,14 +21,14 @@ from tests.support.leaks import find_secrets
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
-pytestmark = [pytest.mark.system, needs_provider_commands]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1000), needs_provider_commands]
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An Airflow home with a migrated database."""
     folder = tmp_path_factory.mktemp("home")
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=environment(folder), check=True, timeout=180)
+    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=environment(folder), check=True, timeout=600)
     return folder
 
 
@@ -45,7 +45,7 @@ def airflow(home: Path) -> Program:
             env=environment(home) | variables,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
 
@@ -102,7 +102,7 @@ def test_on_a_terminal_something_moves(home: Path, emulator: Emulator, tmp_path:
         with open(ours, "rb", buffering=0) as screen:  # noqa: PTH123 a descriptor
             while chunk := read(screen.fileno()):
                 shown += chunk
-        assert process.wait(120) == 0
+        assert process.wait(300) == 0
     assert f"Job {job.id}".encode() in shown
     assert b"1 file, " in shown
 
@@ -131,12 +131,12 @@ def test_stopped_it_leaves_nothing_to_see_and_goes_on_when_called_again(
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        for _ in range(600):
+        for _ in range(3000):
             if any(path.stat().st_size > 1_000_000 for path in tmp_path.rglob("*.part")):
                 break
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=240)
     assert (process.returncode, out, err) == (130, "", "airflow batchdl: stopped.\n")
     assert all(path.name.startswith(".") for path in tmp_path.iterdir())
 

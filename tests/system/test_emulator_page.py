@@ -13,7 +13,7 @@ import pytest
 from tests.system.test_quickstart import blocks, commands
 
 PAGE = Path(__file__).parents[2] / "docs" / "emulator.md"
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1000)]
 DAG = """
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def test_a_reader_tests_their_own_dag(tmp_path: Path) -> None:
         env={"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}", "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=900,
         check=False,
     )
     assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-4000:]

@@ -13,7 +13,7 @@ import pytest
 from tests.support.airflow_features import needs_provider_commands
 
 PAGE = Path(__file__).parents[2] / "docs" / "quickstart.md"
-pytestmark = [pytest.mark.system, needs_provider_commands]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1000), needs_provider_commands]
 
 
 def blocks(language: str, text: str) -> list[str]:
@@ -43,7 +43,7 @@ def test_a_reader_lands_a_file_by_the_quickstart_alone(tmp_path: Path) -> None:
         env={"PATH": path, "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=900,
         check=False,
     )
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-4000:]

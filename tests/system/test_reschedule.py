@@ -33,7 +33,7 @@ with DAG("later", schedule=None):
 
 
 @pytest.mark.system
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @pytest.mark.skipif(
     not hasattr(getattr(airflow.sdk, "RetryDecision", None), "reschedule"),
     reason="this Airflow's policies cannot reschedule (3.4 and later)",

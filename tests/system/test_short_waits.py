@@ -17,10 +17,10 @@ from demo.processes import AirflowProcesses
 from demo.runner import Runner
 from tests.support.stack.local import DATABASES
 
-pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(1800)]
 
 DAG_ID = "example_short_waits"  # the demo's runner waits for DAGs that are named so
-PATIENCE = 120.0
+PATIENCE = 480.0
 TASKS = 4
 # The first one finds a triggerer that has loaded nothing yet, so its events come late by themselves.
 RUNS = 2

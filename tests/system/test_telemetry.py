@@ -24,7 +24,7 @@ from tests.support.statsd_server import Metric, StatsdServer
 
 pytest.importorskip("statsd", reason="Airflow's metrics need its extra statsd")
 # The whole DAG run is one fixture, which the first test pays for.
-pytestmark = [pytest.mark.system, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1800)]
 
 DAG_ID = "telemetry"
 # Jobs end when they were polled so often, a second apart, so that Airflow has noticed the deferral everywhere.
@@ -106,7 +106,9 @@ def received(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Received]:
         environment.setenv("OTEL_TRACES_EXPORTER", "otlp_proto_http")
         environment.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", otlp.url)
         environment.setenv("OTEL_BSP_SCHEDULE_DELAY", "500")  # milliseconds
+        # A datagram that the server has no room for is lost, and Airflow's own come by the hundred.
         metrics = {"statsd_on": True, "statsd_host": "127.0.0.1", "statsd_port": statsd.port}
+        metrics["metrics_allow_list"] = "^batchdl"
         settings: Settings = {"metrics": {**metrics, "statsd_influxdb_enabled": True}, "traces": {"otel_on": True}}
         with LocalStack(tmp_path_factory.mktemp("telemetry"), settings) as stack:
             landings = run(stack, vendors, tmp_path_factory.mktemp("dags"))
@@ -115,7 +117,9 @@ def received(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Received]:
                 for process in stack.processes("triggerer")
                 for connection in process.net_connections("udp")
             }
-        # Airflow has ended by now, and sent what it had kept.
+            # Both send what they have kept when they end, and are not killed for taking their time.
+            stack.wait("the tasks' processes to end", lambda: not stack.task_processes())
+            stack.terminate("triggerer")
         yield Received(statsd, otlp, vendors, landings, ports)
 
 

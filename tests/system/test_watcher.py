@@ -18,9 +18,9 @@ from demo.processes import AirflowProcesses
 from demo.runner import Runner
 from tests.support.stack.local import DATABASES
 
-pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(1800)]
 
-PATIENCE = 150.0
+PATIENCE = 480.0
 DAGS = ("example_first", "example_second")  # the demo's runner waits for DAGs that are named so
 _DAG = """
 from airflow.sdk import DAG, Asset, AssetWatcher, task
