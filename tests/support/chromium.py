@@ -20,7 +20,7 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--remote-debugging-port=0", "--hide-scrollbars",
 )  # fmt: skip
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SECONDS = 40.0
+SECONDS = 240.0
 
 
 class Page:

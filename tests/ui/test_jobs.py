@@ -40,6 +40,8 @@ def test_what_a_row_says(server: UiServer) -> None:
     assert "s3://aws_default@lake/october/" in page
     assert "attribute $email_adress is unknown" in page
     assert 'href="/dags/nightly/runs/scheduled__2026-11-28T22%3A00%3A00%2B00%3A00/tasks/land"' in page
+    # As Airflow's page writes it in its own address, or it would load the frame again.
+    assert 'href="/batchdl/job/nightly/scheduled__2026-11-28T22:00:00+00:00/land/-1"' in page
 
 
 @pytest.mark.parametrize(
