@@ -265,8 +265,7 @@ class Transfer:
         before, self._head = self._first, head
         filename = self.filename(head)
         identity = head.identity
-        same = before is not None and identity.etag is not None and before.identity == identity
-        self._first = before if same and before else head
+        self._first = before if before and identity.etag is not None and before.identity == identity else head
         # A checksum declared once for this version holds, even where another response for it lacks it.
         sink, etag, total = self._sink, identity.etag, identity.total
         if isinstance(sink, DurableSink) and etag and total and not head.coding and sink.is_worth_resuming(total):
@@ -274,7 +273,8 @@ class Transfer:
             if identity.modified:
                 noted["last-modified"] = identity.modified
             sink.remember(PartialRecord(etag, total, filename, noted))
-        self._verifier = Verifier(**self._expected(self._first.headers, filename, framed=head.framing is not None))
+        headers = head.headers | self._first.headers
+        self._verifier = Verifier(**self._expected(headers, filename, framed=head.framing is not None))
 
     def _expected(self, headers: Mapping[str, str], filename: str, *, framed: bool) -> dict[str, Any]:
         """The arguments of the file's `Verifier`."""

@@ -140,6 +140,17 @@ def test_a_flipped_bit_is_found_by_a_declared_checksum(
         assert left_in(tmp_path) == []
 
 
+@pytest.mark.parametrize("at", [0, SIZE - 1])
+def test_a_checksum_that_only_the_response_with_all_bytes_declares_holds(
+    emulator: Emulator, client_for: ClientFor, tmp_path: Path, at: int
+) -> None:
+    """The one before it, of the same file, was cut before its first byte, and declared none."""
+    flip = Fault("bitflip", operation="store", at_byte=at, declare_checksum=True)
+    result = run(emulator, client_for, tmp_path, Fault("cut", operation="store", after_bytes=0), flip)
+    assert result.whole
+    assert result.landing.restarted == 1
+
+
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
