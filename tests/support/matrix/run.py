@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,10 @@ from tests.support.matrix.stops import Stops
 from tests.support.stack.base import Stack
 
 # Generous: a loaded machine is slow, and Airflow takes its time to miss a worker.
-PATIENCE = 180.0
-# For this long a task has been deferred before its job ends, so that Airflow has noticed everywhere.
-NOTICED_SECONDS = 4.0
+PATIENCE = 480.0
+# So long at least a task has been deferred before its job ends, so that Airflow has noticed everywhere; and at most,
+# where the scheduler's log does not say so.
+NOTICED_SECONDS, UNNOTICED_SECONDS = 4.0, 120.0
 # Lines of a task's log that a failure tells.
 LAST_WORDS = 30
 
@@ -97,8 +100,7 @@ class Run:
     def until_waiting(self, *task_ids: str) -> None:
         """Wait until tasks wait: deferred, and all of Airflow knows; or on a worker, past their first polls."""
         self.until(f"{task_ids} to wait", lambda: all(self._waits(task_id) for task_id in task_ids))
-        if "deferred" in (self.states()[task_id] for task_id in task_ids):
-            time.sleep(NOTICED_SECONDS)
+        self._until_noticed(task_ids)
 
     def _waits(self, task_id: str) -> bool:
         task = self.tasks()[task_id]
@@ -125,7 +127,36 @@ class Run:
     def until_noticed(self, *task_ids: str) -> None:
         """Wait until tasks are deferred and all of Airflow knows."""
         self.until_state("deferred", *task_ids)
-        time.sleep(NOTICED_SECONDS)
+        self._until_noticed(task_ids)
+
+    def _until_noticed(self, task_ids: Iterable[str]) -> None:
+        """Wait until the scheduler knows that workers have let go of deferred tasks, and triggerers have these."""
+        deferred = [task for name, task in self.tasks().items() if name in task_ids and task.state == "deferred"]
+        if not deferred:
+            return
+        began = time.monotonic()
+        self.until(
+            "the scheduler and the triggerers to notice",
+            lambda: time.monotonic() > began + UNNOTICED_SECONDS or self._are_noticed(deferred),
+        )
+        time.sleep(max(0.0, began + NOTICED_SECONDS - time.monotonic()))
+        # At its first wait a triggerer builds its task API, and hears of nothing in the meantime.
+        since = datetime.now(UTC)
+        self.until("the triggerers to report", lambda: self.stack.have_triggerers_reported(since))
+
+    def _are_noticed(self, tasks: Iterable[Task]) -> bool:
+        home = self.stack.home
+        logs = home.airflow / "logs" / f"dag_id={self.dag_id}" / f"run_id={self.run_id}"
+        ended = re.findall(
+            rf"executor event with state success for task instance .*dag_id='{self.dag_id}', "
+            rf"task_id='(\w+)', run_id='{re.escape(self.run_id)}', try_number=(\d+),",
+            (home.folder / "scheduler.log").read_text(errors="replace"),
+        )
+        return all(
+            (task.task_id, str(task.try_number)) in ended
+            and any((logs / f"task_id={task.task_id}").glob(f"attempt={task.try_number}.log.trigger.*.log"))
+            for task in tasks
+        )
 
     def until_ended(self) -> None:
         """Wait until every task has ended, whichever way."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 # Far longer than a test waits; a task that nobody kills ends by itself.
-STOP_SECONDS = 300
+STOP_SECONDS = 1500
 
 
 class Stops:

@@ -22,8 +22,8 @@ from demo.processes import AirflowProcesses
 from tests.support.stack.settings import IMPATIENT, merged
 
 # Generous, as everywhere where real processes start on a busy machine.
-START_SECONDS = 240.0
-STOP_SECONDS = 90.0
+START_SECONDS = 600.0
+STOP_SECONDS = 300.0
 POLL_SECONDS = 0.3
 # What a task's process calls itself; the one that started it and reports for it is its parent.
 _TASK = re.compile(r"airflow worker -- [0-9a-f]{8}-[0-9a-f-]{27}")
@@ -209,10 +209,14 @@ class Stack:
         """Wait until every component has reported to the database since the last one was started."""
         self.wait("scheduler, DAG processor and triggerers to report", self._is_whole)
 
-    def _is_whole(self) -> bool:
+    def have_triggerers_reported(self, since: datetime) -> bool:
+        """Whether every triggerer has reported to the database since a moment."""
         reported = "SELECT count(*) FROM job WHERE job_type = 'TriggererJob' AND latest_heartbeat > :since"
-        [(triggerers,)] = self.query(reported, since=self._changed.isoformat(" "))
+        [(triggerers,)] = self.query(reported, since=since.isoformat(" "))
+        return bool(triggerers >= len(self.triggerers))
+
+    def _is_whole(self) -> bool:
         try:
-            return triggerers >= len(self.triggerers) and not self.api.unhealthy()
+            return self.have_triggerers_reported(self._changed) and not self.api.unhealthy()
         except httpx.HTTPError:  # it is on its way, or has not noticed yet that the database is
             return False

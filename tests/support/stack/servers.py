@@ -18,8 +18,8 @@ import psutil
 from demo.processes import guarded, tail
 from tests.support.stack.programs import program
 
-START_SECONDS = 60.0
-STOP_SECONDS = 60.0
+START_SECONDS = 240.0
+STOP_SECONDS = 240.0
 
 
 class Server:

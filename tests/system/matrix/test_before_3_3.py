@@ -15,7 +15,7 @@ from tests.support.matrix.marked import VENDORS
 
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1800),
     lacks_task_state_store,
     pytest.mark.parametrize("stack", ["local"], indirect=True),
 ]
