@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow_provider_batchdl.exceptions import BatchDlError, UnexpectedResponseError
 from airflow_provider_batchdl.transfer.content.base import BOM
+from airflow_provider_batchdl.transfer.content.delimited import sep_line
 from airflow_provider_batchdl.transfer.content.formats import format_of
 from airflow_provider_batchdl.transfer.received import Received
 from airflow_provider_batchdl.transfer.sinks.spool import SpoolSink
@@ -91,8 +92,12 @@ class CsvPages:
 
 
 def _header_end(start: bytes) -> int | None:
-    """The end of the first record, behind its line break, with the blank lines before it; None if it is not there."""
+    """The end of the header, behind its line break, with what stands before it; None if it is not there.
+
+    Before it may stand a byte order mark, Excel's line that names the delimiter, and blank lines.
+    """
     at = len(BOM) if start.startswith(BOM) else 0
+    at += len(sep_line(start[at:]))
     while start[at : at + 1] in (b"\r", b"\n"):
         at += 1
     searched, quotes = at, 0

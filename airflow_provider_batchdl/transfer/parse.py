@@ -25,6 +25,8 @@ from airflow_provider_batchdl.transfer.content.values import json_value, lines_o
 _CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([^\s;\"']+)", re.IGNORECASE)
 # What servers declare of text by default, be it UTF-8 or not.
 _BY_DEFAULT = ("iso8859-1", "cp1252")
+# Python's encodings that no text is served in; a megabyte of the first two takes a minute to decode.
+_NO_CHARSETS = ("idna", "punycode", "raw-unicode-escape", "unicode-escape", "utf-7")
 _DESTINATION = "Set a destination, so that the file goes to storage as it is."
 
 
@@ -116,6 +118,8 @@ def _as_utf8(data: bytes, content_type: str | None) -> bytes:
         return data
     try:
         charset = codecs.lookup(declared[1]).name
+        if charset in _NO_CHARSETS:
+            return data
         if charset in _BY_DEFAULT:
             with suppress(UnicodeDecodeError):
                 data.decode("utf-8")

@@ -109,6 +109,7 @@ LARGE = b"a,b\n" + b"5,6\n" * 600_000
         ((b"", b""), b"", 0),
         ((b"a,b\n", b"a,b\n"), b"a,b\n", 0),
         ((BOM + b"a,b\n1,2\n", BOM + b"a,b\n3,4\n"), BOM + b"a,b\n1,2\n3,4\n", 2),
+        ((b"sep=;\r\na;b\r\n1;2\r\n", b"sep=;\r\na;b\r\n3;4\r\n"), b"sep=;\r\na;b\r\n1;2\r\n3;4\r\n", 2),
         ((b'"a\nx",b\n1,2\n', b'"a\nx",b\n3,4\n'), b'"a\nx",b\n1,2\n3,4\n', 2),
         ((LARGE + b"1,2", LARGE + b"3,4"), LARGE + b"1,2\n" + LARGE[4:] + b"3,4", 1_200_002),
         ((b'a,b\n1,"2\n2"\n', b'a,b\n"3\n",4\n'), b'a,b\n1,"2\n2"\n"3\n",4\n', 2),

@@ -210,6 +210,15 @@ def test_utf_8_is_read_as_such_where_another_charset_is_declared_by_default(char
     assert parsed("città\nForlì\n", "x.csv", f"text/csv; charset={charset}") == [{"città": "Forlì"}]
 
 
+@pytest.mark.parametrize("charset", ["punycode", "idna", "unicode_escape", "utf-7", "hex"])
+def test_what_no_text_is_served_in_is_not_decoded(charset: str) -> None:
+    """A megabyte of Punycode takes Python more than a minute."""
+    text = "a\\u0041,+AGE-,xn--bcher-kva"
+    assert parsed(text + "\n1,2,3\n", "x.csv", f"text/csv; charset={charset}") == [
+        dict(zip(text.split(","), "123", strict=True))
+    ]
+
+
 @pytest.mark.parametrize("data", [b"PK\x03\x04", b"%PDF-1.4", b"a,b\n1\0,2\n"])
 def test_a_declared_charset_makes_no_text_of_a_binary(data: bytes) -> None:
     with pytest.raises(UnstorableResultError):

@@ -52,7 +52,7 @@ class CsvCheck(Blocks):
     def _begin(self, first: bytes) -> None:
         self._returns = b"\n" not in first and b"\r" in first
         self._delimiter = delimiter_of(first[:HEADER])
-        self._records = -int(begins_with_sep(first))
+        self._records = -bool(sep_line(first))
         self._before = (b"", self._records, False)
         self._drop = bytes(range(256)).translate(None, b'"\r\n' + self._delimiter.encode())
         try:
@@ -207,13 +207,14 @@ class CsvCheck(Blocks):
             self._records += found
 
 
-def begins_with_sep(start: bytes) -> bool:
-    """True where the first line names the delimiter, as Excel has it: ``sep=;``. The header is the second line."""
-    return _SEP_LINE.match(start) is not None
+def sep_line(start: bytes) -> bytes:
+    """The first line where it names the delimiter, as Excel has it: ``sep=;``; else empty. The header follows it."""
+    named = _SEP_LINE.match(start)
+    return named[0] if named else b""
 
 
 def delimiter_of(start: bytes) -> str:
-    """The delimiter of a table that begins so: that of `begins_with_sep`, else what its header has most of."""
+    """The delimiter of a table that begins so: that of `sep_line`, else what its header has most of."""
     if (named := _SEP_LINE.match(start)) is not None:
         return named[1].decode()
     header = _QUOTED.sub(b"0", start).lstrip(b"\r\n").replace(b"\r", b"\n").partition(b"\n")[0]

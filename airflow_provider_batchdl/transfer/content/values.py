@@ -7,7 +7,7 @@ import io
 import json
 
 from airflow_provider_batchdl.exceptions import UnexpectedResponseError, UnstorableResultError
-from airflow_provider_batchdl.transfer.content.delimited import HEADER, begins_with_sep, delimiter_of
+from airflow_provider_batchdl.transfer.content.delimited import HEADER, delimiter_of, sep_line
 
 REST = "_rest"
 """Key under which the fields beyond the header of a CSV row stand, as a list."""
@@ -69,7 +69,7 @@ def rows(text: str) -> list[dict[str, object]]:
         records = [record for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if record]
     except csv.Error as error:
         raise UnstorableResultError(f"The CSV does not parse: {error}.") from None
-    records = records[begins_with_sep(start) :]
+    records = records[bool(sep_line(start)) :]
     header = _header(records[0]) if records else []
     return [_row(header, record) for record in records[1:]]
 
