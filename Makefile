@@ -23,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env demo up test lint types unit system long distributed compat compat-newest compat-others compat-core compat-min audit bench faults comparison mistakes log-lines declared-page scale chaos docs reference format lock dist clean
+.PHONY: help env demo up test lint types unit system long distributed compat compat-newest compat-others compat-core compat-min audit bench faults comparison mistakes log-lines declared-page scale properties chaos docs reference format lock dist clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -138,6 +138,10 @@ bench: .venv-bench/stamp ## this engine and its rivals on loopback, into docs/be
 	$(PY) -m venv --clear .venv-bench
 	.venv-bench/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@
+
+# `make test` has the same examples each time. What fails here becomes an `@example` of its test.
+properties: env ## the property tests with other examples each time, as often as you like (two minutes)
+	$(PY) -m pytest -m "hypothesis and not system and not long" $(PARALLEL) --hypothesis-profile=drawn $(PYTEST_ARGS)
 
 # Other schedules each time; CHAOS_SEED repeats a run, and each test's id has the seed of its ten schedules.
 CHAOS_EXAMPLES ?= 3000

@@ -218,24 +218,29 @@ def test_the_day_before_where_nothing_says_how_often(schedule: Any, begin: datet
 
 @needs_asset_partitions
 @runs_of_it
-@given(zones, begins, st.sampled_from(["0 0 * * *", "0 0 * * 1", "0 4 * * *"]), st.sampled_from([-2, -1]))
+@given(zones, begins, st.sampled_from(["0 0 * * *", "0 0 * * 1", "0 4 * * *"]), st.sampled_from([-2, -1, 0]))
+@example("America/Sao_Paulo", datetime(2012, 10, 15), "0 0 * * *", 0)  # noqa: DTZ001
 def test_partitions(zone: str, begin: datetime, cron: str, offset: int) -> None:
     from airflow.sdk import CronPartitionTimetable
 
     timetable = CronPartitionTimetable(cron, timezone=zone, run_offset=offset)
-    core, info, contexts = to_core(timetable), None, []
+    core, info, contexts, hours = to_core(timetable), None, [], set()
     for _ in range(20):
         info = core.next_dagrun_info_v2(
             last_dagrun_info=info, restriction=TimeRestriction(pendulum.instance(begin, tz="UTC"), None, catchup=True)
         )
         assert info is not None
+        hours |= {moment.in_timezone(zone).hour for moment in (info.run_after, info.partition_date)}
         contexts.append(context_of(timetable, run_of(info), zone, partition_date=info.partition_date))
-    found = [inclusive_days(each) for each in contexts]
+    # Where a midnight does not exist (Havana, 2012-04-01), Airflow's offset gives one date to several runs.
+    assume(offset == 0 or len(hours) == 1)
+    lag = 0 if offset else 1
+    found = [inclusive_days(each, lag=lag) for each in contexts]
     assert_they_tile(found)
     # A backfill makes the run of a partition with another time to run after.
     again = [{**each, "dag_run": by_hand(each["partition_date"])} for each in contexts]
-    assert [inclusive_days(each) for each in again] == found
-    assert found[0].first == contexts[0]["partition_date"].in_timezone(zone).date()
+    assert [inclusive_days(each, lag=lag) for each in again] == found
+    assert found[0].first == contexts[0]["partition_date"].in_timezone(zone).date().subtract(days=lag)
 
 
 @needs_asset_partitions

@@ -49,14 +49,8 @@ def due_interval(timetable: Any, due: DateTime) -> Interval:
 
 def partition_interval(timetable: Any, begin: DateTime, zone: Any) -> Interval:
     """Interval of the partition that starts at ``begin``: up to the next one, or a day if that is unknown."""
-    from airflow.timetables.base import TimeRestriction
-
-    ends: list[Any] = [
-        each.next_dagrun_info(last_automated_data_interval=None, restriction=TimeRestriction(begin, None, True))
-        for each in _crons(_of_time(timetable))
-    ]
-    end = min((each.data_interval.end for each in ends), default=begin.in_timezone(zone).add(days=1))
-    return Interval(begin, end.in_timezone("UTC"))
+    ticks = (_next_tick(each, begin) for each in _crons(_of_time(timetable)))
+    return Interval(begin, min(ticks, default=begin.in_timezone(zone).add(days=1)).in_timezone("UTC"))
 
 
 def with_length(timetable: Any, start: DateTime, end: DateTime, zone: Any) -> Interval:
@@ -92,6 +86,20 @@ def _last_tick(cron: Any, moment: DateTime) -> DateTime:
     while (found := cron.infer_manual_data_interval(run_after=earlier).end) > moment:
         earlier -= timedelta(hours=1)
     return found  # type: ignore[no-any-return]
+
+
+def _next_tick(cron: Any, moment: DateTime) -> DateTime:
+    """The first moment after ``moment`` that a cron expression names.
+
+    Where the clock skips a time that it names, Airflow's answer may be the moment after that.
+    """
+    from airflow.timetables.base import TimeRestriction
+
+    info = cron.next_dagrun_info(last_automated_data_interval=None, restriction=TimeRestriction(moment, None, True))
+    found: DateTime = info.data_interval.end
+    while (earlier := _last_tick(cron, found - timedelta(seconds=1))) > moment:
+        found = earlier
+    return found
 
 
 def _of_time(timetable: Any) -> Any:
