@@ -140,7 +140,7 @@ bench: .venv-bench/stamp ## this engine and its rivals on loopback, into docs/be
 	@touch $@
 
 # `make test` has the same examples each time. What fails here becomes an `@example` of its test.
-properties: env ## the property tests with other examples each time, as often as you like (two minutes)
+properties: env ## the property tests with other examples each time, as often as you like (a minute)
 	$(PY) -m pytest -m "hypothesis and not system and not long" $(PARALLEL) --hypothesis-profile=drawn $(PYTEST_ARGS)
 
 # Other schedules each time; CHAOS_SEED repeats a run, and each test's id has the seed of its ten schedules.
