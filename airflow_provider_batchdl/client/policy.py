@@ -203,7 +203,7 @@ def _reason_of(error: BaseException) -> str:
             break
         if words := words_of(each):
             return words
-        each = each.__cause__ or each.__context__
+        each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
     return type(error).__name__
 
 

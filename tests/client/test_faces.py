@@ -131,7 +131,9 @@ def heard(kind: Any, answer: Answer, flow: Callable[[Vendor], Flow[Any]]) -> tup
         except BatchDlError as error:
             outcome = error.to_dict() | {"retryable": error.retryable}
             for name in ("message", "vendor_message", "remedy"):
-                outcome[name] = re.sub(r":\d{4,5}\b|within [\d.]+ s|[\d-]+ [\d:]+ UTC", "…", outcome[name] or "")
+                text = re.sub(r":\d{4,5}\b|within [\d.]+ s|[\d-]+ [\d:]+ UTC", "…", outcome[name] or "")
+                # Up to anyio 4.11 the async client's error of a reset has no words, only a name.
+                outcome[name] = text.replace("[Errno 104] Connection reset by peer", "ReadError")
     return outcome, [each.partition(b"\r\n")[0] for each in received]
 
 
