@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from demo.home import reserved_port
+
 PROGRAMS = {"nginx": "nginx-light", "curl": "curl", "wget": "wget", "aria2c": "aria2", "openssl": "openssl"}
 # The workers are root's where root runs this: the default user may not read our folder.
 NGINX = """
@@ -56,13 +58,6 @@ class Store:
     processes: tuple[int, int]
 
 
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def missing() -> list[str]:
     """Programs that the benchmark needs and that are not here, with Debian's name of the package."""
     path = os.environ.get("PATH", "") + ":/usr/sbin"
@@ -98,13 +93,13 @@ def certify(folder: Path) -> Path:
 def nginx(folder: Path, data: Path) -> Iterator[Source]:
     """nginx serving ``data``, plain and over TLS 1.3."""
     certificate = certify(folder)
-    http, https = free_port(), free_port()
     user = "user root;" if os.geteuid() == 0 else ""
     config = folder / "nginx.conf"
-    config.write_text(NGINX.format(folder=folder, data=data, http=http, https=https, user=user))
     program = shutil.which("nginx") or "/usr/sbin/nginx"
-    with running([program, "-c", str(config), "-p", str(folder)], http, https):
-        yield Source(f"http://127.0.0.1:{http}", f"https://127.0.0.1:{https}", certificate)
+    with reserved_port() as http, reserved_port() as https:
+        config.write_text(NGINX.format(folder=folder, data=data, http=http, https=https, user=user))
+        with running([program, "-c", str(config), "-p", str(folder)], http, https):
+            yield Source(f"http://127.0.0.1:{http}", f"https://127.0.0.1:{https}", certificate)
 
 
 @contextlib.contextmanager

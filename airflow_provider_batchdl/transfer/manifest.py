@@ -108,7 +108,7 @@ def _is_unchanged(place: Destination, file: LandedFile, written: datetime | None
         return False
     try:
         return bool(place.fs.modified(place.path) <= written)
-    except NotImplementedError:
+    except NotImplementedError:  # fsspec's answer where a file system does not tell times
         return False
 
 
@@ -149,7 +149,7 @@ def read_manifest(place: Destination) -> Record | None:
     landing = parsed_landing(place.fs.cat_file(place.path))
     try:
         return Record(landing, place.fs.modified(place.path))
-    except NotImplementedError:
+    except NotImplementedError:  # fsspec's answer where a file system does not tell times
         return Record(landing, None)
 
 

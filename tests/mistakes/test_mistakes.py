@@ -20,9 +20,6 @@ from tests.support.leaks import find_secrets
 
 __all__ = ["batchdl"]
 
-# Of Airflow, of a group whose mapping was refused.
-pytestmark = pytest.mark.filterwarnings("ignore:.*was never mapped:UserWarning")
-
 MISTAKES = [
     pytest.param(
         each,

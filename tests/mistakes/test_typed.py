@@ -37,9 +37,6 @@ from tests.support.airflow_jobs import VENDORS
 
 __all__ = ["batchdl", "desk"]
 
-# Of Airflow, of a task or group whose mapping was refused.
-pytestmark = pytest.mark.filterwarnings("ignore:.*was never mapped:UserWarning")
-
 ODD_TEXTS = [
     "", " ", "a\nb", "\t", "../..", "//", "://", "https://", "é" * 300, "x" * 5000, "[::1", "%zz", "a b", "-1",
 ]  # fmt: skip

@@ -54,7 +54,6 @@ _OTHER_XML = re.compile(
 # A framework's answer of nothing; as JSON it may be a result.
 _NO_TABLE = re.compile(rb"\s*+(?:null|false|true)\s*\Z")
 _OPEN_COMMENT = re.compile(_PROLOGUE + rb"<!--(?:(?!-->).)*+\Z")
-_WIDER = ("utf-16", "utf-32")
 # The browsers' names for text of two or four bytes a character.
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 _BLANK = b"\xff\xfe\0 \t\r\n"  # also in such text
@@ -91,7 +90,9 @@ def _text_of(head: bytes) -> bytes:
     """The first bytes as text of one byte a character, without the byte order mark."""
     start = _unpacked(head, SMALL).removeprefix(BOM)
     encoding = json.detect_encoding(start)  # by the zero bytes among the first four
-    return start.decode(encoding, "replace").encode("utf-8", "replace") if encoding.startswith(_WIDER) else start
+    if not encoding.startswith(("utf-16", "utf-32")):
+        return start
+    return start.decode(encoding, "replace").encode("utf-8", "replace")
 
 
 def small_object(whole: bytes) -> dict[str, object]:

@@ -177,7 +177,7 @@ class Verifier:
         report = self._report
         if proofs:
             if report.error is not None:
-                log.warning("Verified by %s, but the content looks wrong: %s", ", ".join(proofs), report.error.message)
+                log.warning("Verified by %s, but the content check failed: %s", ", ".join(proofs), report.error.message)
             return True
         if report.error is not None:
             raise report.error
