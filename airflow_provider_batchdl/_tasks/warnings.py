@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 from airflow_provider_batchdl._tasks.arguments import ChecksArguments
+from airflow_provider_batchdl._values.inputs import refuse_lost_members
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
@@ -31,9 +32,10 @@ class SubmitsJobs(ChecksArguments):
         warn_without_retries(self.task_id, self.retries)
 
     def _refuse_no_input(self) -> None:
-        """Refuse to submit where request and file rendered to None: the vendor has a default for all that it takes."""
+        """Refuse to submit what a template lost: both rendered to None, or a member of the request to its text."""
         if (self.request, self.file) == (None, None):
             self._refuse_lost("request", "file")
+        refuse_lost_members("request", self._written.get("request"), self.request)
 
     @classmethod
     def partial(cls, **kwargs: Any) -> OperatorPartial:

@@ -78,6 +78,28 @@ def refuse_lost(name: str, written: Any, rendered: Any) -> None:
     raise InvalidRequestError(f"The {name} rendered to {what}.", remedy=UPSTREAM)
 
 
+def refuse_lost_members(name: str, written: Any, rendered: Any) -> None:
+    """Refuse an argument in which a template gave the text ``None``, which a vendor would take for a name or an id.
+
+    Args:
+        name: the argument's, with the steps to a member: ``request['name']``.
+        written: as the author of the DAG wrote it.
+        rendered: as Airflow has rendered it.
+
+    Raises:
+        InvalidRequestError: there is one; it says where.
+    """
+    if isinstance(written, str) and isinstance(rendered, str):
+        if "{" in written and rendered.strip() == "None":
+            raise InvalidRequestError(f"The {name} rendered to the text 'None'.", remedy=UPSTREAM)
+    elif isinstance(written, Mapping) and isinstance(rendered, Mapping):
+        for key in written.keys() & rendered.keys():
+            refuse_lost_members(f"{name}[{excerpt(repr(key), SHOWN)}]", written[key], rendered[key])
+    elif isinstance(written, list | tuple) and isinstance(rendered, list | tuple):
+        for number, (before, after) in enumerate(zip(written, rendered, strict=False)):
+            refuse_lost_members(f"{name}[{number}]", before, after)
+
+
 def refuse_template(name: str, text: str) -> None:
     """Refuse a template in what was rendered, or is not rendered: a variable or XCom may have given one.
 

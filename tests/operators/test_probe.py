@@ -150,6 +150,36 @@ def test_a_template_that_renders_to_none(connections: Emulator, api: ExecutionAp
         assert f"The {name} rendered to None." in str(error)
 
 
+@pytest.mark.parametrize(
+    ("request_", "where"),
+    [
+        ({"file_name": "{{ none }}", "emails": ["a@example.com"]}, "request['file_name']"),
+        ({"file_name": "x", "emails": ["a@example.com", " {{ none }} "]}, "request['emails'][1]"),
+        ({"options": [{"name": "{% if false %}x{% else %}None{% endif %}"}]}, "request['options'][0]['name']"),
+    ],
+)
+@pytest.mark.parametrize("operator", ["run", "submit"])
+def test_a_member_of_a_request_that_renders_to_the_text_none(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, request_: dict[str, Any], where: str, operator: str
+) -> None:
+    def make() -> Any:
+        return MAKERS[operator](**{**work("proofy", tmp_path), "request": request_})
+
+    error = refused(api.run(make), connections)
+    assert isinstance(error, InvalidRequestError)
+    assert f"The {where} rendered to the text 'None'." in str(error)
+
+
+def test_the_word_none_that_no_template_gave_is_sent(connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:
+    given = work("proofy", tmp_path)
+
+    def make() -> Any:
+        return MAKERS["submit"](**{**given, "request": {**given["request"], "file_name": "None"}})
+
+    assert api.run(make).error is None
+    assert count(connections, "submit") == 1
+
+
 def test_the_group_leaves_out_what_only_exists_after_the_submit() -> None:
     with DAG("dag", schedule=None) as dag:
         found = XComArg(BatchJobOperator(task_id="before", conn_id="proofy_default", request={}))
