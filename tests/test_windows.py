@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_batchdl._airflow.compat import AirflowSkipException
 from airflow_provider_batchdl._airflow.fail_fast import BatchTaskFailedError
+from airflow_provider_batchdl._values import times
 from airflow_provider_batchdl.exceptions import InvalidRequestError
 from airflow_provider_batchdl.windows import Days, inclusive_days, period
 from tests.support.airflow_features import needs_asset_partitions
@@ -244,10 +245,12 @@ def test_partitions(zone: str, begin: datetime, cron: str, offset: int) -> None:
 
 
 @needs_asset_partitions
-def test_a_partition_that_has_just_begun() -> None:
+def test_a_partition_that_has_just_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk import CronPartitionTimetable
 
-    today = pendulum.now("UTC").start_of("day")
+    today = pendulum.datetime(2026, 3, 30)
+    # Not by the real clock: by that, the day has as good as ended from 23:58 on.
+    monkeypatch.setattr(times, "now", lambda: today.add(minutes=1))
     timetable = CronPartitionTimetable("0 0 * * *", timezone="UTC")
     context = context_of(timetable, by_hand(today), partition_date=today)
     with pytest.raises(BatchTaskFailedError, match=r"has not ended.*lag .*run_offset=-1") as caught:

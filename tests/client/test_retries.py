@@ -31,8 +31,8 @@ from tests.client.helpers import VENDORS, Face, Waits, operations, vendor_at, ve
 POLL = ApiRequest("status", "GET", "/jobs/1", job_id="1")
 
 
-def in_two_hours() -> str:
-    return format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True)
+# Of when the tests are collected, which may be hours before one of them runs.
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
 
 
 def balance(emulator: Emulator, face: Face, name: str = "revenuebase") -> int | None:
@@ -114,9 +114,9 @@ def test_a_reset_header_does_not_delay_the_retry_of_a_5xx(emulator: Emulator, fa
     [
         (429, {"Retry-After": "121"}, RateLimitedError),
         (429, {"X-RateLimit-Reset-After": "3600"}, RateLimitedError),
-        (429, {"X-RateLimit-Reset": str(int(time.time()) + 7200)}, RateLimitedError),
+        (429, {"X-RateLimit-Reset": str(int(TOMORROW.timestamp()))}, RateLimitedError),
         (503, {"Retry-After": "86400"}, VendorUnavailableError),
-        (503, {"Retry-After": in_two_hours()}, VendorUnavailableError),
+        (503, {"Retry-After": format_datetime(TOMORROW, usegmt=True)}, VendorUnavailableError),
     ],
 )  # fmt: skip
 def test_a_long_wait_is_handed_back(
