@@ -102,6 +102,7 @@ def test_batchcom_submits_an_export(emulator: Emulator, face: Face, version: str
 @pytest.mark.parametrize("pasted", [False, True])
 def test_apartmentiq_submits_a_report(emulator: Emulator, face: Face, pasted: bool) -> None:
     changes = {"secret": emulator.access_token, "login": None} if pasted else {}
+    emulator.world.run_seconds = 600  # the response to the submit has its state
     job = face.submit(vendor_of(emulator, "apartmentiq", **changes), REPORT)
     assert (job.state, job.vendor_state) == (JobState.RUNNING, "submitted")
     assert emulator.jobs("apartmentiq")[0].input == REPORT

@@ -57,7 +57,7 @@ def state_of(face: Face, vendor: Vendor, job_id: str) -> JobState:
 
 @EACH
 def test_a_job_from_submit_to_end(emulator: Emulator, face: Face, tmp_path: Path, name: str) -> None:
-    emulator.world.run_seconds = 3600
+    emulator.world.queue_seconds = 3600  # the response to the submit has its state
     vendor = vendor_at(emulator, name)
     job = submitted(face, vendor, tmp_path)
     [made] = emulator.jobs(name)
