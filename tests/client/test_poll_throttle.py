@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_batchdl.client import AsyncBatchClient
+from airflow_provider_batchdl.client import AsyncBatchClient, throttle
 from airflow_provider_batchdl.client.throttle import KEPT_BACK, SHARE, PollQueue, Priority, Throttle
 from airflow_provider_batchdl.emulator import Emulator
 from airflow_provider_batchdl.exceptions import RateLimitedError
@@ -61,7 +62,35 @@ def test_an_urgent_request_goes_at_once_however_busy_the_account_is_and_routine_
     assert throttle.wait(now, Priority.POLL) == pytest.approx(every * (1 + spare))
 
 
-def test_turns_are_taken_in_the_order_of_arrival_and_the_urgent_go_first() -> None:
+class Turns:
+    """A clock that each turn of the event loop moves by a millisecond, however long a busy machine takes for it."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        until = self.now + seconds
+        while self.now < until:  # noqa: ASYNC110  turns are what is waited for
+            await asyncio.sleep(0)
+
+    async def run(self) -> None:
+        while True:
+            self.now += 0.001
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+def turns(monkeypatch: pytest.MonkeyPatch) -> Turns:
+    turns = Turns()
+    monkeypatch.setattr(throttle, "time", turns)
+    monkeypatch.setattr(throttle, "asyncio", SimpleNamespace(sleep=turns.sleep, Lock=asyncio.Lock, Event=asyncio.Event))
+    return turns
+
+
+def test_turns_are_taken_in_the_order_of_arrival_and_the_urgent_go_first(turns: Turns) -> None:
     went: list[str] = []
 
     async def take(queue: PollQueue, name: str, *, urgent: bool = False) -> None:
@@ -69,13 +98,14 @@ def test_turns_are_taken_in_the_order_of_arrival_and_the_urgent_go_first() -> No
             went.append(name)
 
     async def take_them() -> None:
-        queue = PollQueue(Throttle([RateLimit(30, 6.0)]))
+        queue, running = PollQueue(Throttle([RateLimit(30, 6.0)])), asyncio.create_task(turns.run())
         async with queue.turn():
             pass
         async with asyncio.TaskGroup() as group:
             for name in "abcd":
                 group.create_task(take(queue, name))
             group.create_task(take(queue, "urgent", urgent=True))
+        running.cancel()
 
     asyncio.run(take_them())
     assert went == ["urgent", "a", "b", "c", "d"]

@@ -243,7 +243,7 @@ def test_a_stalled_answer_does_not_hold_up_the_end() -> None:
     emulator.start()
     link = link_of(emulator, emulator.add_job("apartmentiq", ResultSpec(bytes=100_000_000)))
     emulator.add_fault(Fault("stall", operation="store", seconds=60))
-    with httpx.stream("GET", link, verify=TLS) as answer:
+    with httpx.stream("GET", link, verify=TLS, timeout=60) as answer:
         assert answer.status_code == 200
         begin = time.monotonic()
         emulator.stop()
@@ -252,7 +252,7 @@ def test_a_stalled_answer_does_not_hold_up_the_end() -> None:
 
 def test_a_client_that_leaves_or_dawdles_costs_nothing(emulator: Emulator) -> None:
     job = emulator.add_job("apartmentiq", ResultSpec(bytes=1 << 30))
-    with httpx.stream("GET", link_of(emulator, job), verify=TLS) as answer:
+    with httpx.stream("GET", link_of(emulator, job), verify=TLS, timeout=60) as answer:
         next(answer.iter_raw())
         time.sleep(0.3)
         buffered = emulator.requests[-1].bytes_sent

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import pytest
 
 from airflow_provider_batchdl.emulator import Emulator, ResultSpec
 
+from .helpers import client
+
 
 def export(emulator: Emulator, spec: ResultSpec) -> dict[str, Any]:
     job = emulator.add_job("batchcom", result=spec)
-    credentials = emulator.credentials["batchcom"]
-    answer = httpx.get(
-        f"{emulator.urls['batchcom']}/2.10/exports/view?id={job.id}",
-        headers={
-            "Authorization": f"Bearer {credentials.password}",
-            "X-Batch-Project": credentials.extra["project_key"],
-        },
-    )
+    with client(emulator, "batchcom") as api:
+        answer = api.get("/exports/view", params={"id": job.id})
     found: dict[str, Any] = answer.raise_for_status().json()
     return found
 

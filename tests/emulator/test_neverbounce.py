@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_batchdl.emulator import Emulator, Fault, ManualClock, ResultSpec
 
-from .helpers import client
+from .helpers import client, post
 
 INPUT: dict[str, Any] = {
     "input_location": "supplied",
@@ -64,7 +64,7 @@ def test_a_job_waits_to_be_started(neverbounce: httpx.Client, clock: ManualClock
 def test_a_file_at_a_url(emulator: Emulator, neverbounce: httpx.Client, clock: ManualClock) -> None:
     key = emulator.credentials["neverbounce"].password
     fields = {"key": key, "input_location": "remote_url", "input": "https://x.example/a.csv", "auto_start": "1"}
-    made = httpx.post(f"{emulator.urls['neverbounce']}/v4.2/jobs/create", data=fields).json()
+    made = post(f"{emulator.urls['neverbounce']}/v4.2/jobs/create", data=fields).json()
     clock.advance(30)
     assert status_of(neverbounce, str(made["job_id"]))["total"]["records"] == 10
 

@@ -96,8 +96,8 @@ def test_links_cannot_be_forged(emulator: Emulator, link: str) -> None:
         assert answer.status_code == 403
         assert f"<Code>{code}" in answer.text
     # A presigned link is good for the method it was signed for.
-    assert httpx.head(link, verify=TLS).status_code == 403
-    assert httpx.put(link, verify=TLS).status_code == 405
+    assert httpx.head(link, verify=TLS, timeout=60).status_code == 403
+    assert httpx.put(link, verify=TLS, timeout=60).status_code == 405
 
 
 def test_links_can_be_expired(emulator: Emulator, job: EmulatedJob, link: str) -> None:

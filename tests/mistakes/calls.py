@@ -32,7 +32,7 @@ def _found_by_trigger(desk: Desk) -> Shown:
     job = desk.emulator.add_job("revenuebase", state="running")
 
     def make() -> Any:
-        return BatchJobSensor(task_id="task", conn_id="revenuebase_default", job_id=job.id, deferrable=True, timeout=9)
+        return BatchJobSensor(task_id="task", conn_id="revenuebase_default", job_id=job.id, deferrable=True, timeout=90)
 
     def break_it(_: object) -> None:
         desk.environment(REQUESTS_CA_BUNDLE="/no/such.pem")
