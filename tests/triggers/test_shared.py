@@ -12,7 +12,7 @@ from airflow_provider_batchdl.emulator import Emulator
 from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import VENDORS, count
-from tests.triggers.waiting import patience, payload_of, statuses, until, waits_for
+from tests.triggers.waiting import TOGETHER, patience, payload_of, statuses, until, waits_for
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -39,7 +39,7 @@ def test_a_paged_list_answers_for_a_hundred_at_a_time(connections: Emulator, ven
 
     async def story() -> list[dict[str, Any]]:
         async with patience():
-            waits = waits_for(jobs)
+            waits = waits_for(jobs, **TOGETHER)
             await until(lambda: count(connections, "list") >= 3)
             for job in jobs:
                 job.finish()
@@ -55,7 +55,7 @@ def test_a_job_that_left_the_list_of_active_ones_is_looked_up_once(connections: 
 
     async def story() -> list[dict[str, Any]]:
         async with patience():
-            waits = waits_for(jobs)
+            waits = waits_for(jobs, **TOGETHER)
             await until(lambda: count(connections, "list") >= 2)
             for job in jobs[:10]:
                 job.finish()
@@ -171,11 +171,13 @@ def test_a_wait_that_comes_while_the_loop_ends_is_served(connections: Emulator) 
 def test_polls_become_rarer_as_a_job_ages(connections: Emulator, polls: Polls) -> None:
     job = connections.add_job("proofy", state="running")
     polls.before_next(*[lambda: None] * 3, job.finish)
-    trigger = BatchJobTrigger("proofy_default", job.id, poll_interval=7, max_poll_interval=60, since=time.time() - 400)
+    since = time.time() - 400
+    trigger = BatchJobTrigger("proofy_default", job.id, poll_interval=7, max_poll_interval=60, since=since)
     assert asyncio.run(payload_of(trigger))["status"] == "ended"
+    age = time.time() - since
     first, *others = polls.first_waits
     assert 6.2 < first < 7.8  # it may have ended while nobody polled
-    assert all(35 < wait < 45 for wait in others)
+    assert all(35 < wait < age / 10 * 1.15 for wait in others)
 
 
 def test_polls_are_frequent_again_when_jobs_usually_end(connections: Emulator, polls: Polls) -> None:

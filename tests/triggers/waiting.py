@@ -14,6 +14,9 @@ from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 # No test waits longer for what must happen, on however busy a machine.
 PATIENCE = 120.0
 _WAIT = "a test's wait"
+# Jobs that are due together are polled by one list request. The older a job is, the longer its interval, and the wider
+# its jitter: on a machine that takes seconds, some are polled alone. With this maximum they stay together.
+TOGETHER: dict[str, Any] = {"max_poll_interval": 0.1}
 
 
 async def payload_of(trigger: BatchJobTrigger) -> dict[str, Any]:
