@@ -13,6 +13,7 @@ from airflow_provider_batchdl.client import policy, throttle
 from airflow_provider_batchdl.client.throttle import PollQueue, Throttle
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.exceptions import VendorUnavailableError
+from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.triggers import account_poller, requests
 from airflow_provider_batchdl.vendors.base import RateLimit
 from tests.triggers.waiting import patience, statuses, until, waits_for
@@ -107,9 +108,10 @@ def test_answers_that_drip_hold_up_no_other_job(connections: Emulator, monkeypat
 def test_a_list_that_drips_is_replaced_by_single_polls_at_once(
     connections: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(requests, "POLL_SECONDS", 1.0)
+    monkeypatch.setattr(requests, "POLL_SECONDS", 3.0)
     monkeypatch.setattr(account_poller, "LONGEST_LIST", 0.5)
     jobs = [connections.add_job("apartmentiq", state="running") for _ in range(8)]
+    BatchApiHook.for_connection("apartmentiq_default").get_job(jobs[0].id)  # fetches the token, which takes time too
     connections.add_fault(Fault("stall", operation="list", before_headers=True, seconds=30, times=99))
 
     async def story() -> list[dict[str, Any]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import time
 from itertools import pairwise
 from types import SimpleNamespace
@@ -59,6 +61,10 @@ def waits(jobs: list[EmulatedJob]) -> list[asyncio.Task[dict[str, Any]]]:
 def test_what_is_noted(connections: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     supervisor = TriggerCommsDecoder()
     connect(monkeypatch, supervisor, job=0.3, write=0.0)
+    name = "AIRFLOW_CONN_PROOFY_DEFAULT"
+    connection = json.loads(os.environ[name])
+    # Within its window there is the poll that the note is about, however long its response took.
+    monkeypatch.setenv(name, json.dumps({**connection, "extra": {**connection["extra"], "rate_limit": "10000/3600"}}))
     connections.world.run_seconds = 3600
     job = connections.add_job("proofy", state="running")
 
