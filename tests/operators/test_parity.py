@@ -117,7 +117,7 @@ def test_a_submit_that_fails(connections: Emulator, polls: Polls, tmp_path: Path
             )
         )
         assert api.deferral is None
-        traces.append(Trace(outcome.kind, re.sub(r"\d+:\d+:\d+", "TIME", str(outcome.error)), {}, []))
+        traces.append(Trace(outcome.kind, re.sub(r"[\d-]+ \d+:\d+:\d+", "TIME", str(outcome.error)), {}, []))
         forget_process_state()
     assert traces[0] == traces[1]
     assert traces[0].kind == ends
