@@ -39,14 +39,14 @@ class Metric:
     port: int
 
 
-class StatsdServer(socketserver.ThreadingUDPServer):
+class StatsdServer(socketserver.UDPServer):
     """Listens on loopback while it is a context manager's.
+
+    One thread takes what comes, so that it stays in order.
 
     Attributes:
         datagrams: all that came, each with the port that it came from.
     """
-
-    daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
