@@ -135,6 +135,8 @@ OLD = SeededJob(
     run_id="old",
     hours_ago=24 * 5,
     note={"vendor": "proofy", "conn_id": "proofy_default", "job_id": "p-0"},
+    poll={"conn_id": "proofy_default", "poller": "d", "requests": [{"requests": 5, "limit": 60, "seconds": 60.0}]},
+    poll_stored_in=-0.1,  # too long ago to be added up
 )
 OTHERS = SeededJob(dag_id="contacts", run_id="other", xcoms={"return_value": {"bytes": 1}, "job_id": "not-ours"})
 JOBS = [LANDED, FAILED, WAITING, ALSO_WAITING, HIDDEN, REFUSED, ELSEWHERE, OLD, OTHERS]
