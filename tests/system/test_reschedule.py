@@ -26,6 +26,7 @@ with DAG("later", schedule=None):
         request={"emails": ["ada@example.com"]},
         deferrable=True,
         poll_interval=1,
+        max_poll_interval=1,
         retries=0,
         retry_policy=BatchDlRetryPolicy(),
     )
@@ -43,7 +44,7 @@ def test_the_scheduler_wakes_a_task_whose_vendor_said_later(tmp_path: Path) -> N
     files.mkdir()
     (files / "later.py").write_text(_DAG)
     with (
-        Emulator(port=0, queue_seconds=1.0, run_seconds=4.0, rate_limits=False) as vendors,
+        Emulator(port=0, queue_seconds=0.0, run_seconds=24 * 3600.0, rate_limits=False) as vendors,
         LocalStack(tmp_path / "runs") as stack,
     ):
         vendors.add_fault(Fault("status", operation="submit", status=429, retry_after=LATER.total_seconds()))
@@ -63,7 +64,11 @@ def test_the_scheduler_wakes_a_task_whose_vendor_said_later(tmp_path: Path) -> N
 
         now = datetime.now(UTC).replace(tzinfo=None)
         stack.query("UPDATE task_reschedule SET reschedule_date = :now", now=now.isoformat(" "))  # half an hour later
+        stack.wait("the task to defer", lambda: state() == "deferred")
+        stack.wait_until_noticed("later", run_id, "verify", times=2)  # once when it ended until then
+        [job] = vendors.jobs("proofy")
+        job.finish()
         stack.wait("the run to end", lambda: stack.api.run("later", run_id)[0] in ("success", "failed"))
         [task] = stack.api.tasks("later", run_id)
         assert (task.state, task.try_number) == ("success", 1)
-        assert (count(vendors, "submit"), len(vendors.jobs("proofy"))) == (2, 1)
+        assert (count(vendors, "submit"), vendors.jobs("proofy")) == (2, [job])

@@ -22,6 +22,7 @@ from demo.runner import Runner
 from tests.support.airflow_jobs import VENDORS, work
 from tests.support.seaweedfs import S3Store
 from tests.support.stack.local import DATABASES
+from tests.support.stack.noticed import UNNOTICED_SECONDS, has_trigger, releases
 
 # The whole DAG run is one fixture, which the first test pays for.
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1800)]
@@ -31,6 +32,9 @@ DAG_ID = "example_every_vendor"  # the demo's runner waits for DAGs that are nam
 DESTINATIONS = ("folder", "s3", "xcom")
 MODES = {"deferred": True, "waiting": False}
 RUN_SECONDS = 1200.0
+FOREVER = 24 * 3600.0
+# For so long at least a task waits on its worker.
+WAIT_SECONDS = 3.0
 
 _DAG = """
 import json
@@ -76,8 +80,7 @@ class Outcome:
 
 @pytest.fixture(scope="module")
 def vendors() -> Iterator[Emulator]:
-    # Long enough that Airflow has noticed a deferral everywhere before its trigger fires (see `demo.home.configure`).
-    with Emulator(port=0, queue_seconds=2.0, run_seconds=6.0, rate_limits=False) as emulator:
+    with Emulator(port=0, queue_seconds=0.0, run_seconds=FOREVER, rate_limits=False) as emulator:
         emulator.set_result("batchcom", ResultSpec(bytes=20_000))  # small enough for XCom
         yield emulator
 
@@ -95,14 +98,15 @@ def outcome(vendors: Emulator, s3_store: S3Store, tmp_path_factory: pytest.TempP
                 client.create_bucket(Bucket=BUCKET)
             provide_database(home, DATABASES)
             with AirflowProcesses(home) as processes, contextlib.closing(AirflowApi(home)) as api:
-                yield run(home, processes, api, connections(vendors, s3_store))
+                yield run(home, processes, api, vendors, connections(vendors, s3_store))
 
 
 def connections(vendors: Emulator, store: S3Store) -> dict[str, dict[str, Any]]:
     found = {}
     for conn_id, fields in vendors.connections().items():
         extra = fields["extra"] if isinstance(fields["extra"], dict) else json.loads(fields["extra"] or "{}")
-        found[conn_id] = {**fields, "extra": json.dumps({**extra, "poll_interval": 1, "rate_limit": "1000/1"})}
+        pace = {"poll_interval": 1, "max_poll_interval": 1, "rate_limit": "1000/1"}
+        found[conn_id] = {**fields, "extra": json.dumps({**extra, **pace})}
     found["aws_test"] = {
         "conn_type": "aws",
         "login": store.access_key,
@@ -112,19 +116,47 @@ def connections(vendors: Emulator, store: S3Store) -> dict[str, dict[str, Any]]:
     return found
 
 
-def run(home: Home, processes: AirflowProcesses, api: AirflowApi, known: dict[str, dict[str, Any]]) -> Outcome:
+def run(
+    home: Home, processes: AirflowProcesses, api: AirflowApi, vendors: Emulator, known: dict[str, dict[str, Any]]
+) -> Outcome:
     runner = Runner(home, processes, api, lambda line: None)
     runner.prepare({})
     for conn_id, fields in known.items():
         api.add_connection(conn_id, fields)
     run_id = api.trigger(DAG_ID)
     api.unpause_all()
-    wait_until(processes, lambda: api.run(DAG_ID, run_id)[0] in ("success", "failed"))
+    ended: set[str] = set()
+
+    def over() -> bool:
+        end_jobs(home, api, vendors, run_id, ended)
+        return api.run(DAG_ID, run_id)[0] in ("success", "failed")
+
+    wait_until(processes, over)
     tasks = {task.task_id: task for task in api.tasks()}
     # A wait may be too short to be seen from outside; its log in the triggerer stays.
     logs = (home.airflow / "logs" / f"dag_id={DAG_ID}").rglob("*.trigger.*.log")
     deferred = {log.parent.name.removeprefix("task_id=") for log in logs}
     return Outcome(home, tasks, {name: api.returned(task) for name, task in tasks.items()}, deferred)
+
+
+def end_jobs(home: Home, api: AirflowApi, vendors: Emulator, run_id: str, ended: set[str]) -> None:
+    """End the jobs of the tasks that wait, of deferred ones once Airflow has noticed that everywhere."""
+    known, now = releases(home, DAG_ID, run_id), time.time()
+    for task in api.tasks(DAG_ID, run_id):
+        if task.state not in ("running", "deferred") or task.task_id in ended:
+            continue
+        job_id = api.returned(task, "job_id")
+        for job in vendors.jobs(task.task_id.partition("_")[0]):
+            if job.id != job_id:
+                continue
+            if task.task_id.endswith("_waiting"):
+                due = now > job.submitted_at + WAIT_SECONDS
+            else:
+                noticed = (task.task_id, 1) in known and has_trigger(home, DAG_ID, run_id, task.task_id)
+                due = noticed or now > job.submitted_at + UNNOTICED_SECONDS
+            if due:
+                job.finish()
+                ended.add(task.task_id)
 
 
 def wait_until(processes: AirflowProcesses, true: Any) -> None:

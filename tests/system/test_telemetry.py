@@ -27,7 +27,7 @@ pytest.importorskip("statsd", reason="Airflow's metrics need its extra statsd")
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1800)]
 
 DAG_ID = "telemetry"
-# Jobs end when they were polled so often, a second apart, so that Airflow has noticed the deferral everywhere.
+# Jobs end when they were polled so often, a second apart, and Airflow has noticed the deferral everywhere.
 POLLS = 5
 FOREVER = 24 * 3600.0
 SIGNATURE = "0123456789abcdef"
@@ -130,6 +130,7 @@ def run(stack: LocalStack, vendors: Emulator, folder: Path) -> dict[str, Any]:
     run_id = stack.api.trigger(DAG_ID)
     jobs = ("apartmentiq", "proofy")
     stack.wait("polls of both jobs", lambda: all(polls_of(vendors, vendor) >= POLLS for vendor in jobs))
+    stack.wait_until_noticed(DAG_ID, run_id, "deferred")
     for vendor in jobs:
         [job] = vendors.jobs(vendor)
         job.finish()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import time
 from collections.abc import Callable, Iterable
@@ -18,12 +17,12 @@ from demo.api import Task
 from tests.support.matrix.marked import has_mark, mark_of
 from tests.support.matrix.stops import Stops
 from tests.support.stack.base import Stack
+from tests.support.stack.noticed import UNNOTICED_SECONDS, has_trigger, releases
 
 # Generous: a loaded machine is slow, and Airflow takes its time to miss a worker.
 PATIENCE = 480.0
-# So long at least a task has been deferred before its job ends, so that Airflow has noticed everywhere; and at most,
-# where the scheduler's log does not say so.
-NOTICED_SECONDS, UNNOTICED_SECONDS = 4.0, 120.0
+# So long at least a task has been deferred before its job ends, so that Airflow has noticed everywhere.
+NOTICED_SECONDS = 4.0
 # Lines of a task's log that a failure tells.
 LAST_WORDS = 30
 
@@ -145,18 +144,17 @@ class Run:
         self.until("the triggerers to report", lambda: self.stack.have_triggerers_reported(since))
 
     def _are_noticed(self, tasks: Iterable[Task]) -> bool:
-        home = self.stack.home
-        logs = home.airflow / "logs" / f"dag_id={self.dag_id}" / f"run_id={self.run_id}"
-        ended = re.findall(
-            rf"executor event with state success for task instance .*dag_id='{self.dag_id}', "
-            rf"task_id='(\w+)', run_id='{re.escape(self.run_id)}', try_number=(\d+),",
-            (home.folder / "scheduler.log").read_text(errors="replace"),
-        )
+        where = (self.stack.home, self.dag_id, self.run_id)
+        ended = releases(*where)
         return all(
-            (task.task_id, str(task.try_number)) in ended
-            and any((logs / f"task_id={task.task_id}").glob(f"attempt={task.try_number}.log.trigger.*.log"))
+            (task.task_id, task.try_number) in ended and has_trigger(*where, task.task_id, task.try_number)
             for task in tasks
         )
+
+    def until_in_triggerer(self, *task_ids: str) -> None:
+        """Wait until a triggerer has begun to wait for tasks in their first try; they may have ended since."""
+        where = (self.stack.home, self.dag_id, self.run_id)
+        self.until(f"{task_ids} to defer", lambda: all(has_trigger(*where, task_id) for task_id in task_ids))
 
     def until_ended(self) -> None:
         """Wait until every task has ended, whichever way."""

@@ -19,6 +19,7 @@ import sqlalchemy
 from demo.api import AirflowApi
 from demo.home import Home, Settings, new_home
 from demo.processes import AirflowProcesses
+from tests.support.stack.noticed import UNNOTICED_SECONDS, has_trigger, releases
 from tests.support.stack.settings import IMPATIENT, merged
 
 # Generous, as everywhere where real processes start on a busy machine.
@@ -208,6 +209,21 @@ class Stack:
     def wait_until_whole(self) -> None:
         """Wait until every component has reported to the database since the last one was started."""
         self.wait("scheduler, DAG processor and triggerers to report", self._is_whole)
+
+    def wait_until_noticed(self, dag_id: str, run_id: str, task_id: str, times: int = 1) -> None:
+        """Wait until all of Airflow knows that a task has deferred in its first try: its trigger may fire from then on.
+
+        Args:
+            dag_id, run_id, task_id: which task.
+            times: how often the try has let go of a worker by then.
+        """
+        where, began = (self.home, dag_id, run_id), time.monotonic()
+
+        def noticed() -> bool:
+            known = releases(*where)[task_id, 1] >= times and has_trigger(*where, task_id)
+            return known or time.monotonic() > began + UNNOTICED_SECONDS
+
+        self.wait(f"Airflow to notice that {task_id} has deferred", noticed)
 
     def have_triggerers_reported(self, since: datetime) -> bool:
         """Whether every triggerer has reported to the database since a moment."""

@@ -24,4 +24,5 @@ class LocalStack(Stack):
         provide_database(self.home, DATABASES)
 
     def _database_url(self) -> str:
-        return f"sqlite:///{self.home.airflow}/airflow.db"
+        # Airflow's processes write all the time: five seconds, as by default, may pass before it is a test's turn.
+        return f"sqlite:///{self.home.airflow}/airflow.db?timeout=60"
