@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import demo.home
 import demo.runner
 from airflow_provider_batchdl.emulator import Emulator
 from demo.api import AirflowApi
-from demo.home import new_home, provide_database
+from demo.home import Home, new_home, provide_database
 from demo.processes import AirflowProcesses
 from demo.runner import Runner
 from tests.support.stack.local import DATABASES
@@ -59,6 +60,12 @@ def reported(api: AirflowApi) -> dict[str, list[object]]:
     return found
 
 
+def known(home: Home) -> set[tuple[int, str]]:
+    """What the watchers have recorded for their assets."""
+    with contextlib.closing(sqlite3.connect(home.airflow / "airflow.db", timeout=60)) as database:
+        return set(database.execute("SELECT asset_id, value FROM asset_state_store"))
+
+
 def test_a_run_for_every_job_whoever_submitted_it(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,11 +81,13 @@ def test_a_run_for_every_job_whoever_submitted_it(
             Runner(home, processes, api, lambda line: None).prepare({})
             api.add_connection("batchcom_default", vendors.connections()["batchcom_default"])
             api.unpause_all()
-            wait_until(lambda: len(vendors.requests) >= 4, "the watchers poll")
+            wait_until(lambda: len(known(home)) == len(DAGS), "the watchers know what there is")
+            before = known(home)
             by_hand.finish()
             first = {"vendor": "batchcom", "job_id": by_hand.id, "state": "succeeded"}
             wait_until(lambda: reported(api) == {name: [first] for name in DAGS}, "a run for the first job")
-            time.sleep(8)  # what is known is recorded some seconds after an event
+            # Some seconds after an event.
+            wait_until(lambda: known(home).isdisjoint(before), "what is known is recorded")
 
             processes.kill("triggerer")
             later.finish()
