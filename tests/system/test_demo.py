@@ -94,14 +94,14 @@ def test_side_by_side_in_a_path_with_spaces(runs: Path) -> None:
 
     kept.wait_for("Ctrl-C stops everything")
     port, password = said(kept, r"UI: http://127\.0\.0\.1:(\d+)"), said(kept, r"password: +(\S+)")
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as browser:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as browser:
         assert "<html" in browser.get("/", follow_redirects=True).text
         login = {"username": "admin", "password": password}
         assert browser.post("/auth/token", json=login).status_code == 201
         assert browser.post("/auth/token", json={**login, "password": "guess"}).status_code == 401
     with contextlib.closing(AirflowApi(Home(kept.runs, int(port), "admin", password))) as api:
         run_every_example(api)
-    jobs = httpx.get(said(kept, r"jobs: +(\S+)"), trust_env=False).json()["jobs"]
+    jobs = httpx.get(said(kept, r"jobs: +(\S+)"), trust_env=False, timeout=60).json()["jobs"]
     assert {job["vendor"] for job in jobs} == VENDORS
     landed = Path(ROOT, said(kept, r"Landed files: (.+)"))
     assert {path.name for path in landed.iterdir()} == {*VENDORS, "decorator", "files", "group"}
