@@ -26,9 +26,10 @@ from demo.runner import DemoFailed, Runner
 if TYPE_CHECKING:
     from airflow_provider_batchdl.emulator import Emulator
 
-# Jobs take a while, as the vendors' do, so that all tasks wait in the triggerer, however slow the machine is.
-# As soon as a DAG is seen waiting, the demo ends its job; those that a person starts in the UI take their time.
+# Jobs take a while, as the vendors' do. Those of the demo itself go on until their DAG is seen waiting, so that all
+# tasks wait in the triggerer, however slow the machine is; those that a person starts in the UI end by themselves.
 QUEUE_SECONDS, RUN_SECONDS = 5.0, 25.0
+UNTIL_SEEN = 24 * 3600.0
 
 
 class Interrupted(BaseException):
@@ -79,7 +80,7 @@ def demo(home: Home, *, keep: bool) -> int:
         print(f"{time.monotonic() - started:6.1f} s  {line}", flush=True)
 
     say("starting the vendors' emulator and Airflow")
-    with Emulator(port=0, queue_seconds=QUEUE_SECONDS, run_seconds=RUN_SECONDS) as emulator:
+    with Emulator(port=0, queue_seconds=QUEUE_SECONDS, run_seconds=UNTIL_SEEN) as emulator:
         # The other vendors' results follow from what the DAGs submit; a profile export is as long as the customer base.
         emulator.set_result("batchcom", ResultSpec(bytes=6_000_000, parts=3))
         provide_database(home)
@@ -95,6 +96,7 @@ def demo(home: Home, *, keep: bool) -> int:
             if not wrong:
                 print(f"{len(landed)} files landed; each is byte for byte what the emulator served.", flush=True)
             if keep:
+                emulator.world.run_seconds = RUN_SECONDS
                 stay(home, processes, emulator)
     where(home)
     return 1 if wrong else 0

@@ -37,7 +37,7 @@ class Runner:
         self._api = api
         self._say = say
         self._states: dict[tuple[str, str, int], str | None] = {}
-        self._deferred: dict[str, float] = {}  # since when
+        self._deferred: dict[tuple[str, str, int], float] = {}  # since when
 
     def prepare(self, connections: Mapping[str, Mapping[str, Any]]) -> list[str]:
         """Wait until Airflow is up and knows connections and DAGs; the DAGs' ids."""
@@ -68,7 +68,7 @@ class Runner:
             time.sleep(POLL_SECONDS)
 
     def run(self, dag_ids: Iterable[str], on_deferred: Callable[[str], None]) -> list[Landed]:
-        """Trigger all DAGs at once and follow them to their end; `on_deferred` is called for each deferred one."""
+        """Trigger all DAGs at once and follow them to their end; `on_deferred` is called for each whose tasks wait."""
         # All before any starts: on SQLite, Airflow's API server blocks itself for five seconds, and then fails, where
         # it is asked to write while a task reports.
         runs = {dag_id: self._api.trigger(dag_id) for dag_id in dag_ids}
@@ -82,9 +82,8 @@ class Runner:
             tasks = self._api.tasks()
             self._show(tasks)
             self._check_failed(tasks)
-            for dag_id in {task.dag_id for task in tasks if task.state == "deferred"}:
-                if time.monotonic() - self._deferred.setdefault(dag_id, time.monotonic()) > SEEN_SECONDS:
-                    on_deferred(dag_id)
+            for dag_id in self._waiting(tasks):
+                on_deferred(dag_id)
             if set(states.values()) == {"success"}:
                 break
             if time.monotonic() > deadline:
@@ -92,6 +91,16 @@ class Runner:
             time.sleep(POLL_SECONDS)
         self._check_deferred(runs)
         return [landed for task in tasks for landed in self._landed(task, runs)]
+
+    def _waiting(self, tasks: Iterable[Task]) -> list[str]:
+        """The DAGs that only wait: each task that they have started has been deferred for long enough."""
+        now, last = time.monotonic(), dict[str, float]()
+        for task in tasks:
+            if task.state == "deferred":
+                since = self._deferred.setdefault((task.dag_id, task.task_id, task.map_index), now)
+                last[task.dag_id] = max(since, last.get(task.dag_id, since))
+        busy = {task.dag_id for task in tasks if task.state in {"scheduled", "queued", "running"}}
+        return [dag_id for dag_id, since in last.items() if dag_id not in busy and now - since > SEEN_SECONDS]
 
     def _check_failed(self, tasks: Iterable[Task]) -> None:
         failed = [task for task in tasks if task.state in {"failed", "upstream_failed"}]
@@ -109,10 +118,11 @@ class Runner:
             self._say(f"{task.dag_id:<20} {task.name:<12} {task.state}{again}")
 
     def _check_deferred(self, dag_ids: Iterable[str]) -> None:
+        seen = {dag_id for dag_id, *_ in self._deferred}
         for dag_id in dag_ids:
             # A short wait may fall between two polls of the API; its log in the triggerer stays.
             logs = (self._home.airflow / "logs").glob(f"dag_id={dag_id}/**/*.trigger.*.log")
-            if dag_id not in self._deferred and not any(logs):
+            if dag_id not in seen and not any(logs):
                 raise DemoFailed(f"{dag_id} succeeded without ever waiting in the triggerer")
 
     def _landed(self, task: Task, runs: Mapping[str, str]) -> list[Landed]:
