@@ -153,11 +153,11 @@ class AirflowApi:
         path = f"/api/v2/dags/{task.dag_id}/dagRuns/{task.run_id}/taskInstances/{task.task_id}{index}"
         self._http.patch(path, json={"new_state": state}).raise_for_status()
 
-    def clear(self, task: Task) -> None:
-        """Clear a task, whatever its state, as a person does in the UI."""
-        chosen = task.task_id if task.map_index < 0 else [task.task_id, task.map_index]
-        body = {"dry_run": False, "only_failed": False, "dag_run_id": task.run_id, "task_ids": [chosen]}
-        self._post(f"/dags/{task.dag_id}/clearTaskInstances", body)
+    def clear(self, first: Task, *others: Task) -> None:
+        """Clear tasks of one run, whatever their states, as a person does in the UI."""
+        chosen = [task.task_id if task.map_index < 0 else [task.task_id, task.map_index] for task in (first, *others)]
+        body = {"dry_run": False, "only_failed": False, "dag_run_id": first.run_id, "task_ids": chosen}
+        self._post(f"/dags/{first.dag_id}/clearTaskInstances", body)
 
     def log(self, task: Task, try_number: int | None = None) -> str:
         """The log of a task's try, the last one by default: one line an event, as JSON."""

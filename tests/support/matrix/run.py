@@ -192,9 +192,10 @@ class Run:
         """Mark a task, as a user does."""
         self.stack.api.set_state(self.tasks()[task_id], state)
 
-    def clear(self, task_id: str) -> None:
-        """Clear a task, as a user does."""
-        self.stack.api.clear(self.tasks()[task_id])
+    def clear(self, *task_ids: str) -> None:
+        """Clear tasks, as a user does."""
+        tasks = self.tasks()
+        self.stack.api.clear(*(tasks[task_id] for task_id in task_ids))
 
     # --- the vendors
 

@@ -47,8 +47,8 @@ def test_a_user_ends_or_clears_a_task(trigger: Trigger, mode: str, tmp_path: Pat
     run.set_state("mark_success", "success")
     # On SQLite no task may defer before the triggers have been told: docs/durability.md, at its end.
     assert_cancelled_once(run, old["mark_failed"], old["mark_success"])
-    run.clear("clear")
-    run.clear("watch")
+    # By one request: on SQLite the API server blocks itself where it is to write while a cleared task reports already.
+    run.clear("clear", "watch")
     run.until("a new job", lambda: len(run.jobs("clear")) == 2)
     run.until_try(2, "clear", "watch")
     run.until_waiting("clear", "watch")
