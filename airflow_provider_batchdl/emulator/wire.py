@@ -128,7 +128,7 @@ async def _interim(wire: RawWire, seconds: float) -> bool:
 
 
 class _Pace:
-    """Keeps a body to its speed.
+    """Keeps a body to its speed, also after a pause: what was not sent in time is not sent in one piece then.
 
     Args:
         bytes_per_second: the speed; None is no limit.
@@ -140,13 +140,13 @@ class _Pace:
     def __init__(self, bytes_per_second: int | None) -> None:
         self._speed = bytes_per_second
         self.step = max(1, int(bytes_per_second * _STEP_SECONDS)) if bytes_per_second else None
-        self._began, self._sent = time.monotonic(), 0
+        self._due = time.monotonic()
 
     async def keep(self, count: int) -> None:
         """Wait until ``count`` more bytes may have been sent."""
         if self._speed:
-            self._sent += count
-            await asyncio.sleep(max(0.0, self._began + self._sent / self._speed - time.monotonic()))
+            self._due = max(self._due, time.monotonic() - _STEP_SECONDS) + count / self._speed
+            await asyncio.sleep(max(0.0, self._due - time.monotonic()))
 
 
 async def _body(wire: RawWire, reply: Reply, record: RequestRecord, fault: Fault, *, chunked: bool) -> None:

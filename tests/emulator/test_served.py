@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, Fault, ResultSpec
+from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, Fault, ResultSpec, wire
 
 from .helpers import link_of, raw_get
 
@@ -27,6 +29,25 @@ def test_each_connection_keeps_to_its_speed(emulator: Emulator, job: EmulatedJob
         raw_get(link)
         assert time.monotonic() - began >= 0.9 * (SIZE / speed)  # a busy machine makes it longer, nothing shorter
         assert emulator.requests[-1].bytes_sent == SIZE
+
+
+def test_a_pause_is_not_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stands still for a second, or a client that does not read, is sent no second's bytes at once."""
+    now, waits = 100.0, list[float]()
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        waits.append(seconds)
+        now += seconds
+
+    monkeypatch.setattr(wire, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(wire, "asyncio", SimpleNamespace(sleep=sleep))
+    pace = wire._Pace(1000)
+    for pause in (0, 0, 10, 0, 0):
+        now += pause
+        with contextlib.suppress(StopIteration):
+            pace.keep(50).send(None)
+    assert waits == pytest.approx([0.05, 0.05, 0.0, 0.05, 0.05])
 
 
 def test_the_record_tells_when_an_answer_was_over(emulator: Emulator, job: EmulatedJob) -> None:
