@@ -96,6 +96,7 @@ def test_several_connections_share_a_link(
     monkeypatch.setattr(division, "WORTH_DIVIDING", 100_000)
     monkeypatch.setattr(plan, "SMALLEST_SHARE", 100_000)
     monkeypatch.setattr(scaling, "SOURCE_BOUND", 0.0)  # on a busy machine the source is not what is waited for
+    monkeypatch.setattr(division, "WORTH_SECONDS", 0.0)  # a burst after a pause of the machine looks like a fast source
     monkeypatch.setattr(retry_budget, "backoff", lambda failures, retry_after=None: 0.01)
     service.speed = 2_000_000
     service.files["x.csv"] = Served(ROWS, expires_after=[2_000_000] if expires else [])
