@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -49,7 +50,11 @@ def note(bucket: Bucket) -> Any:
 
 
 def killed(emulator: Emulator, bucket: Bucket, job_id: str, path: str, *, after: int, noted: int) -> int:
-    """Kill a download while the source is silent after `after` bytes of its answer; the byte that was noted."""
+    """Kill a download while the source is silent after `after` bytes of its answer.
+
+    Returns:
+        The byte that was noted, at least: the store may still get the next note, which was on its way.
+    """
     emulator.add_fault(Fault("stall", operation="store", after_bytes=after, seconds=600))
     with running(CHILD, told(emulator, bucket, job_id, path)) as process:
         deadline = time.monotonic() + WAIT
@@ -85,20 +90,22 @@ def test_the_next_try_goes_on_after_the_last_checkpoint(
 ) -> None:
     job = emulator.add_job("apartmentiq", result=ResultSpec(bytes=SIZE, format="csv"), state="succeeded")
     path = "landed/" if folder else "landed/result.csv"
-    offset = killed(emulator, bucket, job.id, path, after=at, noted=at - BEHIND)
-    [noted] = bucket.keys()  # nothing that looks like a result
-    assert noted.startswith("landed/.result.csv.") == (not folder)
+    noted = killed(emulator, bucket, job.id, path, after=at, noted=at - BEHIND)
+    [note_key] = bucket.keys()  # nothing that looks like a result
+    assert note_key.startswith("landed/.result.csv.") == (not folder)
     since = len(emulator.requests)
     landing, log = finished(emulator, bucket, job.id, path)
     [landed] = landing.files
     content = bucket.read(landed.uri.split("/", 3)[3])
     assert hashlib.sha256(content).hexdigest() == job.files()[0].sha256
     assert (landed.sha256, landed.rows) == (None, None)
+    [resumed_at] = re.findall(r"Resuming the previous try's download at byte (\d+)", log)
+    offset = int(resumed_at)
+    assert noted <= offset <= at
     assert f"No sha256 and no rows of this file: another process read its first {offset} bytes" in log
     assert landed.verified_by == ("content-length", "store-checksum")
     assert landing.resumed == 1
     assert SIZE - offset <= wire(emulator, since) <= SIZE - offset + 64 * 1024
-    assert f"Resuming the previous try's download at byte {offset}" in log
     assert bucket.keys() == [landed.uri.split("/", 3)[3]]
     assert bucket.open_uploads() == []
 
