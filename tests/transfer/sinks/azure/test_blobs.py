@@ -140,4 +140,5 @@ def test_no_request_is_logged(container: Container, caplog: pytest.LogCaptureFix
     with caplog.at_level(logging.INFO):
         for size in (1000, 2 * BLOCK):
             written(container.sink(), b"x" * size).publish()
-    assert caplog.records == []
+    # asyncio may tell of connections that another test left to the garbage collector.
+    assert [record for record in caplog.records if record.name != "asyncio"] == []
