@@ -31,7 +31,7 @@ class SubmitsJobs(ChecksArguments):
         super().__init__(**kwargs)
         warn_without_retries(self.task_id, self.retries)
 
-    def _refuse_no_input(self) -> None:
+    def _refuse_lost_input(self) -> None:
         """Refuse to submit what a template lost: both rendered to None, or a member of the request to its text."""
         if (self.request, self.file) == (None, None):
             self._refuse_lost("request", "file")

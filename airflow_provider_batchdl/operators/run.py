@@ -137,7 +137,7 @@ class BatchJobOperator(HidesSignatures, LandsResults, SubmitsJobs):
         with failing, noted_errors(self, context), BatchApiHook.for_connection(self.conn_id) as hook:
             push_link(self, context, hook)
             self._prepare(context, submits=True)
-            self._refuse_no_input()
+            self._refuse_lost_input()
             submission = self._submission(context)
             try:
                 before_submit = partial(self._before_submit, context, hook)

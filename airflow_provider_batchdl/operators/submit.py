@@ -109,7 +109,7 @@ class SubmitBatchJobOperator(HidesSignatures, LineageMixin, SubmitsJobs):
         with failing, noted_errors(self, context), BatchApiHook.for_connection(self.conn_id) as hook:
             push_link(self, context, hook)
             self._refuse_lost("destination")
-            self._refuse_no_input()
+            self._refuse_lost_input()
             if self.destination is not None:
                 check_place(self.destination, self.options)
             submission = SubmitOnce(

@@ -28,6 +28,7 @@ from tests.support.airflow_features import needs_task_state_store
 from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import VENDORS, count, work
 from tests.support.alarm import ring
+from tests.support.fixtures import set_extra
 from tests.support.leaks import find_secrets
 
 HOUR = timedelta(hours=1)
@@ -339,9 +340,7 @@ def test_a_job_that_someone_cancelled_fails_the_task_at_once(
 def test_a_poll_interval_that_is_none(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    value = json.loads(os.environ["AIRFLOW_CONN_PROOFY_DEFAULT"])
-    value["extra"]["poll_interval"] = "0"
-    monkeypatch.setenv("AIRFLOW_CONN_PROOFY_DEFAULT", json.dumps(value))
+    set_extra(monkeypatch, "proofy", poll_interval="0")
     hold(connections)
     outcome = api.run(lambda: run(**work("proofy", tmp_path), deferrable=False))
     assert outcome.error is not None

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_features import serialize
 from tests.support.airflow_jobs import VENDORS, count, work
+from tests.support.fixtures import set_extra
 
 
 def submit(**arguments: Any) -> SubmitBatchJobOperator:
@@ -134,10 +133,8 @@ def test_the_connection_may_name_what_the_vendor_has_learnt(
     connections: Emulator, api: ExecutionApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A name that looks like a slip of the pen, and is none."""
-    connection = json.loads(os.environ["AIRFLOW_CONN_PROOFY_DEFAULT"])
-    connection["extra"] = {**connection["extra"], "new_members": {"fileUrls": []}}
+    set_extra(monkeypatch, "proofy", new_members={"fileUrls": []})
     request = {"emails": ["ada@example.com"], "fileUrls": ["https://files.example/a.csv"]}
-    monkeypatch.setenv("AIRFLOW_CONN_PROOFY_DEFAULT", json.dumps(connection))
     outcome = api.run(lambda: submit(conn_id="proofy_default", request=request))
     assert outcome.state == "success", outcome.error
     assert "fileUrls" not in caplog.text

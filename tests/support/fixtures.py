@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -95,6 +97,13 @@ def connections(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator
         value = {**connection, "extra": {**extra, "poll_interval": 0.1, "rate_limit": "1000/1"}}
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(value))
     return emulator
+
+
+def set_extra(monkeypatch: pytest.MonkeyPatch, vendor: str, **members: Any) -> None:
+    """Set members of the extra of a vendor's connection, one of `connections`."""
+    name = f"AIRFLOW_CONN_{vendor.upper()}_DEFAULT"
+    connection = json.loads(os.environ[name])
+    monkeypatch.setenv(name, json.dumps({**connection, "extra": {**connection["extra"], **members}}))
 
 
 def forget_process_state() -> None:

@@ -145,18 +145,14 @@ def end_jobs(home: Home, api: AirflowApi, vendors: Emulator, run_id: str, ended:
     for task in api.tasks(DAG_ID, run_id):
         if task.state not in ("running", "deferred") or task.task_id in ended:
             continue
-        job_id = api.returned(task, "job_id")
-        for job in vendors.jobs(task.task_id.partition("_")[0]):
-            if job.id != job_id:
-                continue
-            if task.task_id.endswith("_waiting"):
-                due = now > job.submitted_at + WAIT_SECONDS
-            else:
-                noticed = (task.task_id, 1) in known and has_trigger(home, DAG_ID, run_id, task.task_id)
-                due = noticed or now > job.submitted_at + UNNOTICED_SECONDS
-            if due:
-                job.finish()
-                ended.add(task.task_id)
+        job = vendors.world.job(task.task_id.partition("_")[0], str(api.returned(task, "job_id")))
+        if job is None:
+            continue
+        waiting = task.task_id.endswith("_waiting")
+        noticed = (task.task_id, 1) in known and has_trigger(home, DAG_ID, run_id, task.task_id)
+        if noticed or now > job.submitted_at + (WAIT_SECONDS if waiting else UNNOTICED_SECONDS):
+            job.finish()
+            ended.add(task.task_id)
 
 
 def wait_until(processes: AirflowProcesses, true: Any) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import time
 from itertools import pairwise
 from types import SimpleNamespace
@@ -19,6 +17,7 @@ from airflow_provider_batchdl.emulator.jobs import EmulatedJob
 from airflow_provider_batchdl.triggers import poll_notes
 from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 from tests.support.airflow_features import SUPERVISOR_BEARS_THREADS
+from tests.support.fixtures import set_extra
 from tests.triggers.waiting import patience, payload_of, until
 
 pytestmark = pytest.mark.skipif(not SUPERVISOR_BEARS_THREADS, reason="before Airflow 3.2.2, triggers note nothing")
@@ -61,10 +60,8 @@ def waits(jobs: list[EmulatedJob]) -> list[asyncio.Task[dict[str, Any]]]:
 def test_what_is_noted(connections: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     supervisor = TriggerCommsDecoder()
     connect(monkeypatch, supervisor, job=0.3, write=0.0)
-    name = "AIRFLOW_CONN_PROOFY_DEFAULT"
-    connection = json.loads(os.environ[name])
     # Within its window there is the poll that the note is about, however long its response took.
-    monkeypatch.setenv(name, json.dumps({**connection, "extra": {**connection["extra"], "rate_limit": "10000/3600"}}))
+    set_extra(monkeypatch, "proofy", rate_limit="10000/3600")
     connections.world.run_seconds = 3600
     job = connections.add_job("proofy", state="running")
 

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 
 import pytest
 
 from airflow_provider_batchdl.emulator import Emulator
 from airflow_provider_batchdl.triggers.job import BatchJobTrigger
 from tests.support.airflow_jobs import count
-from tests.triggers.waiting import PATIENCE, until
+from tests.support.fixtures import set_extra
+from tests.triggers.waiting import PATIENCE, TOGETHER, until
 
 
 def test_jobs_that_left_the_list_are_looked_up_before_the_next_list(
     connections: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The list is asked for as often as the limit lets it, every five seconds; polls that wait their turn, too."""
-    name = "AIRFLOW_CONN_REVENUEBASE_DEFAULT"
-    connection = json.loads(os.environ[name])
-    monkeypatch.setenv(name, json.dumps({**connection, "extra": {**connection["extra"], "rate_limit": "60/300"}}))
+    set_extra(monkeypatch, "revenuebase", rate_limit="60/300")
     jobs = [connections.add_job("revenuebase", state="running") for _ in range(10)]
 
     async def story() -> int:
         async with asyncio.timeout(PATIENCE):
-            # Polls that are due together are one list request: their interval stays as short as its jitter is small.
-            triggers = [BatchJobTrigger("revenuebase_default", job.id, max_poll_interval=0.1) for job in jobs]
+            triggers = [BatchJobTrigger("revenuebase_default", job.id, **TOGETHER) for job in jobs]
             waits = [asyncio.ensure_future(anext(aiter(trigger.run()))) for trigger in triggers]
             lists = -1
             while lists != count(connections, "list"):  # until those that the limit lets through at once are over
