@@ -31,9 +31,9 @@ class PollBackoff:
 
     Args:
         interval: seconds between two polls; it may be changed in between.
-        failures: consecutive failures so far, where a wait continues in another process.
+        failures: so far, where a wait continues in another process.
         longest: maximum Retry-After in seconds; if the vendor requests more, the wait fails.
-        young: whether the job may be new, so that the vendor may not show it everywhere yet.
+        young: the job may be so new that the vendor does not show it everywhere yet.
     """
 
     def __init__(
@@ -50,11 +50,9 @@ class PollBackoff:
         self.failures, self._asked = 0, 0.0
 
     def record_failure(self, error: BatchDlError) -> None:
-        """Record a poll that failed. A job that is not found is retried as well, with longer and longer delays.
+        """Record a poll that failed; raise ``error`` where waiting cannot help, or it is one too many.
 
-        Raises:
-            BatchDlError: ``error`` itself, where a retry will not help, it is one failure too many, or its
-                ``retry_after`` is too long.
+        A job that is not found is retried as well, with longer and longer delays.
         """
         self.failures += 1
         self._asked = error.retry_after or 0.0
@@ -76,15 +74,7 @@ class PollBackoff:
 def until_found(ask: Callable[[], T], is_listed: Callable[[], bool], *, young: bool = False) -> T:
     """The value of ``ask``, retried a few times where the vendor does not find the job it is about.
 
-    Args:
-        ask: asks about one job.
-        is_listed: tells whether the vendor lists it.
-        young: whether the job may be new; then it takes two minutes until it counts as gone, else some seconds.
-
-    Raises:
-        JobNotFoundError: the job is gone.
-        UnexpectedResponseError: it is not found, and listed all the same.
-        BatchDlError: what else ``ask`` raises.
+    A job that may be new (``young``) counts as gone after two minutes, another one after some seconds.
     """
     backoff = PollBackoff(0.0, young=young)
     while True:

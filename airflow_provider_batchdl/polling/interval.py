@@ -20,13 +20,7 @@ def interval(age: float, usual: float | None, shortest: float, longest: float) -
     """Seconds until the next poll of a job.
 
     Short while the job is young, longer as it ages, and short again around the time that the account's jobs usually
-    take: always a share of the distance to the nearer of these two moments, so no poll skips the usual end.
-
-    Args:
-        age: seconds since the job was submitted.
-        usual: seconds that this account's jobs usually take, where that is known.
-        shortest: never less than this, ``poll_interval``.
-        longest: never more than this, ``max_poll_interval``, unless ``shortest`` is.
+    take (``usual``): always a share of the distance to the nearer of these two moments, so no poll skips the usual end.
     """
     distance = age if usual is None else min(age, abs(age - usual))
     return max(shortest, min(longest, distance * SHARE_OF_AGE))

@@ -21,6 +21,7 @@ class Waiter(ScheduledPoll):
     Args:
         ended: done when the job has ended, or after the last poll.
         backoff: counts the failed polls, and jitters.
+        shortest: minimum seconds between two polls of this job alone.
         longest: maximum seconds between two polls.
         since: when the job was submitted.
         deadline: time of the last poll.
@@ -33,6 +34,7 @@ class Waiter(ScheduledPoll):
 
     ended: asyncio.Future[None]
     backoff: PollBackoff
+    shortest: float
     longest: float
     since: float
     deadline: float = NEVER
@@ -164,7 +166,8 @@ class Waiters:
             self._plan(waiter, now, alone=alone)
 
     def _plan(self, waiter: Waiter, now: float, *, alone: bool) -> None:
-        waiter.backoff.interval = interval(now - waiter.since, self._usual.median, waiter.shortest, waiter.longest)
+        waiter.interval = interval(now - waiter.since, self._usual.median, waiter.shortest, waiter.longest)
+        waiter.backoff.interval = waiter.interval
         self.schedule.plan(waiter, min(now + waiter.backoff.next_delay(), waiter.deadline), alone=alone)
 
     def _end(self, waiter: Waiter) -> None:

@@ -48,12 +48,7 @@ class Watermark:
     astray: bool = False
 
     def news(self, listed: Iterable[ListedJob], now: datetime | None = None) -> list[Job]:
-        """The jobs that have succeeded since the last poll (at the first one: all).
-
-        Args:
-            listed: all jobs.
-            now: the time, by which dates are believed or not; the clock's where left out.
-        """
+        """The jobs that have succeeded since the last poll (at the first one: all)."""
         now = now or times.now()
         listed = [ListedJob(each.job, believable(each.created, now)) for each in listed]
         fresh = [each.job for each in listed if each.job.state.is_terminal and not self._known(each)]

