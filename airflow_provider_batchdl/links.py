@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperatorLink
 
-from airflow_provider_batchdl._airflow.job_note import note
-from airflow_provider_batchdl._airflow.pushing import try_push
+from airflow_provider_batchdl._airflow.job_note import note, try_push
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl._redaction.secret_places import signatures
 from airflow_provider_batchdl._values.inputs import parse_job_id

@@ -25,9 +25,8 @@ from airflow.sdk import BaseOperator, XComArg, task_group
 from airflow.sdk.definitions.xcom_arg import PlainXComArg
 
 from airflow_provider_batchdl._airflow.compat import accepts_retry_policy
-from airflow_provider_batchdl._tasks.arguments import checked
+from airflow_provider_batchdl._tasks.arguments import OnChangedInput, OnUncertainSubmit, checked
 from airflow_provider_batchdl._tasks.assets import assets_of
-from airflow_provider_batchdl._tasks.choices import OnChangedInput, OnUncertainSubmit
 from airflow_provider_batchdl._tasks.deferral import LONGEST_WAIT
 from airflow_provider_batchdl._tasks.warnings import RetriesWarning, warn_without_retries
 from airflow_provider_batchdl._values.arguments import is_placeholder, is_xcom_arg, text, whole_number

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from airflow.sdk import XComArg
 from airflow.sdk.bases.decorator import _TaskDecorator as TaskDecoratorBase
 
 try:
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.plugins_manager import AirflowPlugin
 
+# Imported here for all others.
 __all__ = [
-    "TASK_INSTANCE_IDS",
     "AirflowException",
     "AirflowFailException",
     "AirflowSensorTimeout",
@@ -49,29 +50,7 @@ __all__ = [
     "AirflowTaskTimeout",
     "RetryPolicy",
     "TaskDecoratorBase",
-    "accepts_partitions",
-    "accepts_retry_policy",
-    "airflow_version",
-    "default_deferrable",
     "determine_kwargs",
-    "has_page_sessions",
-    "has_provider_commands",
-    "has_scoped_views",
-    "is_from_mapped",
-    "is_ui_enabled",
-    "mapped_input",
-    "mark_as_mapped",
-    "plugin_class",
-    "push_from_triggerer",
-    "reschedule_decision",
-    "send_secret_to_supervisor",
-    "stats_client",
-    "stores_in_use",
-    "supervisor_allows_threads",
-    "task_states",
-    "timetable_attribute",
-    "ui_origin",
-    "ui_path",
 ]
 
 
@@ -183,6 +162,18 @@ def mapped_input(group: Any) -> Any:
     return group._expand_input.value
 
 
+def mapped_outputs(operator: BaseOperator) -> dict[str, Any]:
+    """The arguments of an instance of a mapped task that upstream tasks gave, by name, each as in the DAG."""
+    if not is_from_mapped(operator):
+        return {}
+    mapped: Any = operator.dag.task_dict[operator.task_id]
+    source = mapped.expand_input.value
+    if not isinstance(source, Mapping):  # of `expand_kwargs`: what this instance got beside the constants
+        given: Mapping[str, Any] = getattr(operator, "_BaseOperator__init_kwargs", {})
+        source = dict.fromkeys(given.keys() - mapped.partial_kwargs.keys(), source)
+    return {name: value for name, value in source.items() if isinstance(value, XComArg)}
+
+
 def mapped_values(argument: Any) -> Any:
     """The values that an argument of a mapped task group stands for, as in the DAG; None for any other argument."""
     values, key = getattr(getattr(argument, "_input", None), "value", None), getattr(argument, "_key", None)
@@ -205,15 +196,18 @@ def timetable_attribute(timetable: Any, name: str) -> Any:
     return getattr(timetable, name, None) or getattr(timetable, f"_{name}", None)
 
 
-def task_states(dag_id: str, task_id: str, run_id: str, map_index: int) -> Mapping[str, Any]:
-    """Current states of one task instance, by its name. Blocks."""
+def task_state(ti: Any) -> str | None:
+    """Current state of a task instance; None if it is gone. Blocks."""
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
-    states = RuntimeTaskInstance.get_task_states(
-        dag_id=dag_id, task_ids=[task_id], run_ids=[run_id], map_index=map_index
+    map_index = -1 if ti.map_index is None else ti.map_index
+    states: Mapping[str, Any] = RuntimeTaskInstance.get_task_states(
+        dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=map_index
     )
-    found: Mapping[str, Any] = states.get(run_id, {})
-    return found
+    # A mapped task's instance goes by another name in the answer.
+    name = ti.task_id if map_index < 0 else f"{ti.task_id}_{map_index}"
+    state = states.get(ti.run_id, {}).get(name)
+    return None if state is None else str(getattr(state, "value", state))
 
 
 @cache

@@ -8,7 +8,6 @@ Airflow removes both when the task is tried again or cleared, and with the task 
 from __future__ import annotations
 
 import time
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl._airflow.compat import (
@@ -17,7 +16,6 @@ from airflow_provider_batchdl._airflow.compat import (
     is_ui_enabled,
     push_from_triggerer,
 )
-from airflow_provider_batchdl._airflow.pushing import try_push
 from airflow_provider_batchdl._redaction.redactor import excerpt, get_logger, redact_value
 from airflow_provider_batchdl._values.storable import storable
 from airflow_provider_batchdl._values.times import now, rfc3339
@@ -75,12 +73,7 @@ def note_landing(task: Any, context: Context, landing: Landing, destination: str
 
 
 async def note_poll(task_instance: Any, facts: dict[str, Any]) -> None:
-    """Note, in a triggerer, what a poll of a deferred task's job saw. It never raises.
-
-    Args:
-        task_instance: the trigger's.
-        facts: members of the note, as plain JSON; they pass the redactor.
-    """
+    """Note, in a triggerer, what a poll of a deferred task's job saw. It never raises."""
     if not is_ui_enabled():
         return
     try:
@@ -89,23 +82,25 @@ async def note_poll(task_instance: Any, facts: dict[str, Any]) -> None:
         log.debug("Cannot push XCom %s: %s", POLL_KEY, error)
 
 
-class noted_errors:  # noqa: N801 used like a function, as contextlib's are
+def note_error(task: Any, context: Context, error: BaseException) -> None:
     """Note the error that ends a try, with the vendor's own words and the remedy."""
+    if isinstance(error, BatchDlError):
+        facts = error.to_dict()
+        known = {name: facts[name] for name in ("conn_id", "vendor", "job_id") if facts[name] is not None}
+        note(task, context, **known, error=facts)
+    elif isinstance(error, AirflowException | AirflowTaskTimeout):
+        facts = {"type": type(error).__name__, "message": excerpt(str(error), LONGEST_ERROR)}
+        note(task, context, error=facts)
 
-    def __init__(self, task: Any, context: Context) -> None:
-        self._task = task
-        self._context = context
 
-    def __enter__(self) -> None:
-        pass
+def try_push(context: Context, key: str, value: Any) -> bool:
+    """Push an XCom; return whether Airflow accepted it.
 
-    # No generator with contextlib.contextmanager: that restores the traceback.
-    def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
-        if isinstance(error, BatchDlError):
-            facts = error.to_dict()
-            known = {name: facts[name] for name in ("conn_id", "vendor", "job_id") if facts[name] is not None}
-        elif isinstance(error, AirflowException | AirflowTaskTimeout):
-            facts, known = {"type": type(error).__name__, "message": excerpt(str(error), LONGEST_ERROR)}, {}
-        else:
-            return
-        note(self._task, self._context, **known, error=facts)
+    An API server that is down must not fail a try that has paid for a job and can resume it.
+    """
+    try:
+        context["ti"].xcom_push(key=key, value=value)
+    except Exception as error:  # noqa: BLE001  whatever stands between a task and Airflow's database
+        log.warning("Cannot push XCom %s: %s", key, error)
+        return False
+    return True

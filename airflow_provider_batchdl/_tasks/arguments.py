@@ -6,20 +6,21 @@ checked as far as it has no template in it, and again by the task before it subm
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, get_args
 
 from airflow.sdk import BaseOperator, XComArg
 from airflow.sdk.bases.xcom import BaseXCom
 from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
-from airflow_provider_batchdl._airflow.compat import is_from_mapped, mapped_values, mark_as_mapped
+from airflow_provider_batchdl._airflow.compat import is_from_mapped, mapped_outputs, mapped_values, mark_as_mapped
 from airflow_provider_batchdl._airflow.fail_fast import fail_fast
+from airflow_provider_batchdl._redaction.redactor import redact_value
+from airflow_provider_batchdl._redaction.secret_places import signatures
 from airflow_provider_batchdl._tasks.assets import refuse_unusable_partitions, written_partitions
-from airflow_provider_batchdl._tasks.choices import OnChangedInput, OnUncertainSubmit
 from airflow_provider_batchdl._values.arguments import (
     PLAIN_CHECKS,
     Check,
@@ -40,11 +41,15 @@ from airflow_provider_batchdl._values.inputs import (
     refuse_lost,
 )
 from airflow_provider_batchdl.exceptions import BatchDlError, InvalidArgumentError
+from airflow_provider_batchdl.hooks._account import mask
 from airflow_provider_batchdl.options import NAMES, DownloadOptions
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG, Context
     from airflow.sdk.definitions.mappedoperator import MappedOperator
+
+OnUncertainSubmit: TypeAlias = Literal["fail", "resubmit"]
+OnChangedInput: TypeAlias = Literal["fail", "resubmit"]
 
 TEMPLATED = frozenset({"conn_id", "job_id", "request", "file", "destination", "partition_key"})
 _DELIMITERS = {"variable_start_string": "{{", "block_start_string": "{%", "comment_start_string": "{#"}
@@ -103,17 +108,7 @@ CHECKS: Mapping[str, Check] = {
 
 
 def checked(name: str, value: Any, checks: Mapping[str, Check] = CHECKS, *, dag: DAG | None = None) -> Any:
-    """Check an argument; return it with spans of time in seconds.
-
-    Args:
-        name: the argument's name.
-        value: its value.
-        checks: the check of each argument.
-        dag: the task's DAG, which may use other template delimiters than ``{{``.
-
-    Raises:
-        InvalidArgumentError: it cannot be used; a ``ValueError``, too.
-    """
+    """Check an argument; return it with spans of time in seconds."""
     _as_argument(refuse_half_characters, value, name, value)
     if name in TEMPLATED:
         _refuse_unpushed(name, value)
@@ -150,64 +145,80 @@ class ChecksArguments(BaseOperator):
     """
 
     argument_checks: ClassVar[Mapping[str, Check]] = CHECKS
+    vendor_url: str | None = None
+    """What the extra link leads to, once it is known."""
     _written: Mapping[str, Any] = MappingProxyType({})
     """Arguments as the author of the DAG wrote them, once they are rendered."""
+    _rendered: Mapping[str, Any] = MappingProxyType({})
 
     @classmethod
     def partial(cls, **arguments: Any) -> OperatorPartial:
         """As ``BaseOperator.partial``, with the constant arguments checked."""
         made = super().partial(**arguments)
-        try:
-            for name in arguments.keys() & cls.argument_checks.keys():
-                checked(name, arguments[name], cls.argument_checks, dag=made.kwargs.get("dag"))
-        except ValueError:
-            mark_as_mapped(made)
-            raise
+        with _refusing_to_map(made):
+            cls.check_partial({"dag": made.kwargs.get("dag"), **arguments})
         made.__class__ = _CheckedPartial
         return made
 
     @classmethod
+    def check_partial(cls, constants: Mapping[str, Any]) -> None:
+        """Check the arguments that all instances of a mapped task have."""
+        cls._check(constants, constants.get("dag"))
+
+    @classmethod
     def check_mapped(cls, mapped: Mapping[str, Any] | Sequence[Any], constants: Mapping[str, Any]) -> None:
-        """Check the values that a task is mapped over, as far as they are literals in the DAG.
-
-        Args:
-            mapped: what ``expand(…)`` takes, by name, or the list of dicts that ``expand_kwargs(…)`` takes.
-            constants: the arguments of ``partial(…)``.
-
-        Raises:
-            InvalidArgumentError: a value cannot be used; a ``ValueError``, too.
-        """
+        """Check the values that a task is mapped over, as far as they are literals in the DAG."""
         dag = constants.get("dag")
         if isinstance(mapped, Mapping):
             for name in mapped.keys() & cls.argument_checks.keys():
                 _check_mapped(name, mapped[name], cls.argument_checks, dag)
             return
         for member in mapped:
-            for name in member.keys() & cls.argument_checks.keys() if isinstance(member, Mapping) else ():
-                checked(name, member[name], cls.argument_checks, dag=dag)
+            if isinstance(member, Mapping):
+                cls._check(member, dag)
+
+    @classmethod
+    def _check(cls, given: Mapping[str, Any], dag: DAG | None) -> None:
+        for name in given.keys() & cls.argument_checks.keys():
+            checked(name, given[name], cls.argument_checks, dag=dag)
 
     def _do_render_template_fields(
         self, parent: Any, template_fields: Iterable[str], *args: Any, **kwargs: Any
     ) -> None:
-        """Render as Airflow does; refuse half a character, which Airflow would fail to store without a clear error."""
+        """Render as Airflow does; leave the arguments redacted until :meth:`pre_execute`.
+
+        In between, Airflow copies them into its database for the view of rendered templates. Before 3.3 it redacts them
+        in a process that does not know the task's secrets. With half a character it would fail, and not say why.
+        """
         if parent is self:
-            self._written = {field: getattr(self, field) for field in template_fields}
+            self._written = {field: getattr(self, field) for field in template_fields} | mapped_outputs(self)
         super()._do_render_template_fields(parent, template_fields, *args, **kwargs)
-        if parent is self:
-            with fail_fast():
-                for field in template_fields:
-                    refuse_half_characters(field, getattr(self, field))
+        if parent is not self:
+            return
+        self._rendered = {field: getattr(self, field) for field in template_fields}
+        with fail_fast():
+            for field, value in self._rendered.items():
+                refuse_half_characters(field, value)
+        mask_signatures(self._rendered)
+        for field, value in self._rendered.items():
+            setattr(self, field, redact_value(value))
+
+    def pre_execute(self, context: Context) -> None:
+        """Restore the rendered arguments, then run the DAG author's own ``pre_execute``.
+
+        A connection's id becomes text again: native rendering may have made a number of it.
+        """
+        for field, value in self._rendered.items():
+            setattr(self, field, value)
+        self._rendered = {}
+        with fail_fast():
+            self.conn_id: str = parse_conn_id(self.conn_id)
+        super().pre_execute(context)
 
     def _refuse_lost(self, *names: str) -> None:
         """Refuse arguments that were rendered to nothing; see `refuse_lost`."""
         for name in names:
             refuse_lost(name, self._written.get(name), getattr(self, name))
-
-    def pre_execute(self, context: Context) -> None:
-        """Turn a connection's id back into text: native rendering may have made a number of it."""
-        with fail_fast():
-            self.conn_id: str = parse_conn_id(self.conn_id)
-        super().pre_execute(context)
 
     def _checked(self, name: str, value: Any) -> Any:
         with self._refusing():
@@ -235,11 +246,30 @@ class _CheckedPartial(OperatorPartial):
         return super().expand_kwargs(kwargs, strict=strict)
 
     def _check(self, mapped: Mapping[str, Any] | Sequence[Any]) -> None:
-        try:
+        with _refusing_to_map(self):
             self.operator_class.check_mapped(mapped, self.kwargs)  # type: ignore[attr-defined] # of `ChecksArguments`
-        except ValueError:
-            mark_as_mapped(self)
-            raise
+
+
+@contextmanager
+def _refusing_to_map(partial: OperatorPartial) -> Iterator[None]:
+    try:
+        yield
+    except ValueError:
+        mark_as_mapped(partial)
+        raise
+
+
+def mask_signatures(value: Any) -> None:
+    """Have the signatures of all URLs in ``value`` masked, here and in Airflow."""
+    mask(*(signature for text in _texts(value) for signature in signatures(text)))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for member in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(member)
 
 
 def _check_mapped(name: str, values: Any, checks: Mapping[str, Check], dag: DAG | None) -> None:

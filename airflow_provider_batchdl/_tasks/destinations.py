@@ -1,13 +1,16 @@
-"""Checks of a task's rendered destination before a job is paid for."""
+"""Checks of destinations: in the DAG file, and rendered, before a job is paid for."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
-from airflow_provider_batchdl.exceptions import BatchDlError
+from airflow_provider_batchdl._values.arguments import is_placeholder
+from airflow_provider_batchdl._values.inputs import is_path
+from airflow_provider_batchdl.exceptions import BatchDlError, InvalidArgumentError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -16,14 +19,15 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+# Template variables with one value for all mapped task instances of a run.
+_OF_THE_RUN = frozenset(
+    {"conn", "conf", "dag", "dag_run", "data_interval_end", "data_interval_start", "ds", "ds_nodash", "logical_date"}
+    | {"params", "run_id", "ts", "ts_nodash", "ts_nodash_with_tz", "var"}
+)
+
 
 def check_place(destination: Any, options: DownloadOptions | None = None) -> None:
-    """Refuse a destination that cannot be used; with ``options``, check at the store, too.
-
-    Raises:
-        InvalidRequestError: it would lead elsewhere than where it seems to.
-        DestinationError: no provider serves it, its connection cannot be read, or the store would refuse a result.
-    """
+    """Refuse a destination that cannot be used; with ``options``, check at the store, too."""
     from airflow_provider_batchdl.hooks._storage import destination_at
 
     place = destination_at(destination)
@@ -40,13 +44,6 @@ def warn_of_replacing(
 
     With ``keep="latest"`` the user wants that, unless the result was written after the run started: then it is another
     task's, or another mapped task instance's. No error here keeps the job from being submitted.
-
-    Args:
-        destination: as Airflow rendered it; None for a result that goes into XCom.
-        options: how the new result is to be downloaded.
-        context: the running task's.
-        vendor: the name of the new job's vendor.
-        own_jobs: ids of the jobs that the task submitted before: a cleared task may replace its own.
     """
     if destination is None:
         return
@@ -81,13 +78,6 @@ def warn_of_members(destination: Any, options: DownloadOptions, context: Context
 
     :func:`warn_of_replacing` before the submit, and the check of the DAG file, cannot see it: mapped instances that run
     at once only see of each other what has landed. With ``if_exists="error"`` the download refuses it.
-
-    Args:
-        destination: as Airflow rendered it; None for a result that goes into XCom.
-        options: how the result is downloaded.
-        context: the running task's.
-        vendor: the name of the job's vendor.
-        job_id: the job whose result lands now.
     """
     ti: Any = context["ti"]
     # A later try may replace what an earlier one of its own has published.
@@ -124,3 +114,80 @@ def as_given(destination: Any) -> Any:
         text = str(destination)
         return f"{text.rstrip('/')}/" if was_written_as_folder(destination) else destination
     return destination
+
+
+def refuse_shared(destination: Any, *, keep: str, by: str = "each member") -> None:
+    """Refuse a destination where each mapped task instance would replace the result of the others.
+
+    A folder can be shared: the names in it are the vendor's, one for each job.
+    """
+    place = _as_text(destination)
+    if place is not None and (keep == "latest" or not place.endswith("/")) and _is_same(place):
+        raise InvalidArgumentError(
+            f"The destination {place!r} is the same for {by} of a mapped task, and each would replace the "
+            "result of the one before.",
+            remedy="Put {{ ti.map_index }} into it, or map over the destination, too, with one for each member.",
+        )
+
+
+def refuse_repeated(mapped: Mapping[str, Any] | Sequence[Any], *, keep: str) -> None:
+    """Refuse a destination that occurs twice among those that a task is mapped over, if literals in the DAG."""
+    if isinstance(mapped, Mapping):
+        _refuse_repeats((place, keep) for place in _crossed(mapped))
+    else:
+        members = [member for member in mapped if isinstance(member, Mapping)]
+        _refuse_repeats((member.get("destination"), member.get("keep", keep)) for member in members)
+
+
+def _refuse_repeats(places: Iterable[tuple[Any, str]]) -> None:
+    seen = set()
+    for each, keep in places:
+        place = _as_text(each)
+        if place is None:
+            continue
+        same = _spelled_alike(place)
+        if same in seen:
+            refuse_shared(place, keep=keep, by="several members")
+        seen.add(same)
+
+
+def _spelled_alike(place: str) -> str:
+    """A destination in one spelling: a scheme has any case, and a local path and S3 have more than one."""
+    scheme, is_url, rest = place.partition("://")
+    scheme = scheme.lower() if is_url else "file"
+    if scheme in ("file", "local"):
+        return rest or place
+    return f"{'s3' if scheme in ('s3a', 's3n') else scheme}://{rest}"
+
+
+def _as_text(destination: Any) -> str | None:
+    """A destination, or path object, as text; None if only the task's run has it."""
+    if isinstance(destination, str):
+        return destination
+    if not is_path(destination):
+        return None
+    given = as_given(destination)
+    return given if isinstance(given, str) else str(given)
+
+
+def _crossed(mapped: Mapping[str, Any]) -> list[Any]:
+    """The destinations, each twice where each goes with more than one value of another argument."""
+    places = mapped.get("destination")
+    if not isinstance(places, list | tuple):
+        return []
+    others = [
+        len(values) for name, values in mapped.items() if name != "destination" and isinstance(values, list | tuple)
+    ]
+    return [*places] * min(2, prod(others))
+
+
+def _is_same(text: str) -> bool:
+    if not is_placeholder(text):
+        return True
+    from jinja2 import Environment, TemplateSyntaxError, meta
+
+    try:
+        tree = Environment(autoescape=False).parse(text)  # noqa: S701  parsed only
+    except TemplateSyntaxError:
+        return False  # the task reports it when it runs
+    return meta.find_undeclared_variables(tree) <= _OF_THE_RUN and "random" not in text

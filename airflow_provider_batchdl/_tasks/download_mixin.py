@@ -7,13 +7,18 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_batchdl._airflow.compat import AirflowSkipException, mapped_input, mark_as_mapped
+from airflow_provider_batchdl._airflow.compat import AirflowSkipException, mapped_input
 from airflow_provider_batchdl._airflow.job_note import note_landing
 from airflow_provider_batchdl._tasks.arguments import ChecksArguments
 from airflow_provider_batchdl._tasks.assets import add_partitions, checked_partitions, emit_asset_events
-from airflow_provider_batchdl._tasks.destinations import as_given, check_place, warn_of_members
+from airflow_provider_batchdl._tasks.destinations import (
+    as_given,
+    check_place,
+    refuse_repeated,
+    refuse_shared,
+    warn_of_members,
+)
 from airflow_provider_batchdl._tasks.lineage import JobLineage, LineageMixin
-from airflow_provider_batchdl._tasks.shared_destinations import refuse_repeated, refuse_shared
 from airflow_provider_batchdl._tasks.xcom import storable_result
 from airflow_provider_batchdl._values.arguments import is_xcom_arg
 from airflow_provider_batchdl.exceptions import EmptyResultError, InvalidArgumentError
@@ -22,7 +27,6 @@ from airflow_provider_batchdl.polling.backoff import until_found
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath, XComArg
-    from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
     from airflow_provider_batchdl.hooks.base import BatchApiHook
     from airflow_provider_batchdl.jobs import Landing
@@ -75,15 +79,10 @@ class LandsResults(LineageMixin, ChecksArguments):
                 refuse_repeated(mapped, keep=self.options.keep)
 
     @classmethod
-    def partial(cls, **arguments: Any) -> OperatorPartial:
-        """A mapped task."""
-        made = super().partial(**arguments)
-        try:
-            refuse_shared(arguments.get("destination"), keep=arguments.get("keep", "all"))
-        except ValueError:
-            mark_as_mapped(made)
-            raise
-        return made
+    def check_partial(cls, constants: Mapping[str, Any]) -> None:
+        """Check the constants of a mapped task; refuse one destination for all its instances."""
+        super().check_partial(constants)
+        refuse_shared(constants.get("destination"), keep=constants.get("keep", "all"))
 
     @classmethod
     def check_mapped(cls, mapped: Mapping[str, Any] | Sequence[Any], constants: Mapping[str, Any]) -> None:
@@ -92,16 +91,7 @@ class LandsResults(LineageMixin, ChecksArguments):
         refuse_repeated(mapped, keep=constants.get("keep", "all"))
 
     def _prepare(self, context: Context, *, submits: bool = False) -> None:
-        """Refuse, before any download, what would otherwise fail after it.
-
-        Args:
-            context: the running task's.
-            submits: whether a job will be submitted and paid for; then the destination is checked at its store, too.
-
-        Raises:
-            InvalidRequestError: the task's ``destination`` or ``partition_key`` cannot be used.
-            DestinationError: the destination cannot be used, or would refuse a result.
-        """
+        """Refuse, before any download, what would otherwise fail after it."""
         self._refuse_lost("destination", "partition_key")
         if self.destination is not None:
             check_place(self.destination, self.options if submits else None)

@@ -10,9 +10,8 @@ from airflow.sdk.bases.decorator import DecoratedOperator, task_decorator_factor
 
 from airflow_provider_batchdl._airflow.compat import TaskDecoratorBase, determine_kwargs, mark_as_mapped
 from airflow_provider_batchdl._airflow.fail_fast import fail_fast
-from airflow_provider_batchdl._airflow.job_note import noted_errors
 from airflow_provider_batchdl._redaction.redactor import redact_value
-from airflow_provider_batchdl._tasks.rendering import mask_signatures
+from airflow_provider_batchdl._tasks.arguments import mask_signatures
 from airflow_provider_batchdl._values.inputs import is_path, kind_of, parse_file, parse_request, refuse_half_characters
 from airflow_provider_batchdl.exceptions import InvalidArgumentError, InvalidRequestError
 from airflow_provider_batchdl.operators.run import BatchJobOperator
@@ -76,7 +75,7 @@ class _BatchJobDecoratedOperator(DecoratedOperator, BatchJobOperator):
         """
         arguments = determine_kwargs(self.python_callable, self.op_args, {**context, **self.op_kwargs})
         returned = self.python_callable(*self.op_args, **arguments)
-        with fail_fast(), noted_errors(self, context):
+        with fail_fast(task=self, context=context):
             self._take(returned)
         try:
             return super().execute(context)

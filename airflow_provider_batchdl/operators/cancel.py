@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl._airflow.fail_fast import fail_fast
-from airflow_provider_batchdl._airflow.job_note import noted_errors
 from airflow_provider_batchdl._tasks.arguments import ChecksArguments
 from airflow_provider_batchdl._tasks.cancel import cancel_unless_ended
 from airflow_provider_batchdl._values.inputs import parse_job_id
@@ -36,7 +35,6 @@ class CancelBatchJobOperator(ChecksArguments):
         super().__init__(**kwargs)
         self.conn_id: str = self._checked("conn_id", conn_id)
         self.job_id: str = self._checked("job_id", job_id)  # Airflow resolves it before execute
-        self.vendor_url: str | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Cancel the job, and return it as a dict: ``Job.to_dict()`` without URLs.
@@ -45,6 +43,6 @@ class CancelBatchJobOperator(ChecksArguments):
             BatchTaskFailedError: the vendor's API cannot cancel, or no retry can help for another reason.
             BatchDlError: the vendor cannot be reached; Airflow retries the task.
         """
-        with fail_fast(), noted_errors(self, context), BatchApiHook.for_connection(self.conn_id) as hook:
+        with fail_fast(task=self, context=context), BatchApiHook.for_connection(self.conn_id) as hook:
             push_link(self, context, hook, self.job_id)
             return job_to_event(cancel_unless_ended(hook, parse_job_id(self.job_id)))

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl._airflow.fail_fast import fail_fast
-from airflow_provider_batchdl._airflow.job_note import noted_errors
 from airflow_provider_batchdl._tasks.download_mixin import MAX_XCOM_BYTES, LandsResults
-from airflow_provider_batchdl._tasks.rendering import HidesSignatures
 from airflow_provider_batchdl._values.inputs import parse_job_id
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.links import BatchJobLink, push_link
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_XCOM_BYTES", "DownloadBatchResultsOperator"]
 
 
-class DownloadBatchResultsOperator(HidesSignatures, LandsResults):
+class DownloadBatchResultsOperator(LandsResults):
     """Download a job's results: to object storage, or, without a destination, parsed into XCom.
 
     The destination holds the whole, verified result or nothing. Returns the ``Landing`` as a dict, or the parsed
@@ -36,17 +34,10 @@ class DownloadBatchResultsOperator(HidesSignatures, LandsResults):
     operator_extra_links = (BatchJobLink(),)
     ui_color = "#d9ead3"
 
-    def __init__(
-        self,
-        *,
-        conn_id: str,
-        job_id: str | XComArg,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, conn_id: str, job_id: str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.conn_id: str = self._checked("conn_id", conn_id)
         self.job_id: str = self._checked("job_id", job_id)  # Airflow resolves it before execute
-        self.vendor_url: str | None = None
 
     def execute(self, context: Context) -> Any:
         """Download; return the ``Landing`` as a dict, or the parsed result where there is no destination.
@@ -56,8 +47,8 @@ class DownloadBatchResultsOperator(HidesSignatures, LandsResults):
             AirflowSkipException: there is no result file, and ``on_empty`` is ``"skip"``.
             BatchDlError: any other error; Airflow retries the task.
         """
-        failing = fail_fast(*left_to_policy(self))
-        with failing, noted_errors(self, context), BatchApiHook.for_connection(self.conn_id) as hook:
+        failing = fail_fast(*left_to_policy(self), task=self, context=context)
+        with failing, BatchApiHook.for_connection(self.conn_id) as hook:
             push_link(self, context, hook, self.job_id)
             job_id = parse_job_id(self.job_id)
             self._prepare(context)

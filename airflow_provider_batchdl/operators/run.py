@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_batchdl._airflow.compat import AirflowTaskTimeout, default_deferrable
 from airflow_provider_batchdl._airflow.fail_fast import fail_fast
-from airflow_provider_batchdl._airflow.job_note import note_job, note_wait, noted_errors
+from airflow_provider_batchdl._airflow.job_note import note_job, note_wait, try_push
 from airflow_provider_batchdl._airflow.log_groups import log_group
-from airflow_provider_batchdl._airflow.pushing import try_push
 from airflow_provider_batchdl._airflow.tracing import span
+from airflow_provider_batchdl._tasks.arguments import OnChangedInput, OnUncertainSubmit
 from airflow_provider_batchdl._tasks.cancel import cancel_unless_ended
-from airflow_provider_batchdl._tasks.choices import OnChangedInput, OnUncertainSubmit
 from airflow_provider_batchdl._tasks.deferral import (
-    deadline_of,
     keep_waiting_if_listed,
     keep_waiting_unless_answered,
     limit_of,
@@ -26,7 +24,6 @@ from airflow_provider_batchdl._tasks.deferral import (
 from airflow_provider_batchdl._tasks.destinations import warn_of_replacing
 from airflow_provider_batchdl._tasks.download_mixin import LandsResults
 from airflow_provider_batchdl._tasks.kills import Kill, KilledError, end_task
-from airflow_provider_batchdl._tasks.rendering import HidesSignatures
 from airflow_provider_batchdl._tasks.submit_once import SubmitOnce
 from airflow_provider_batchdl._tasks.unlanded import download_command, log_how_to_download
 from airflow_provider_batchdl._tasks.warnings import SubmitsJobs
@@ -56,7 +53,7 @@ if TYPE_CHECKING:
 __all__ = ["BatchJobOperator"]
 
 
-class BatchJobOperator(HidesSignatures, LandsResults, SubmitsJobs):
+class BatchJobOperator(LandsResults, SubmitsJobs):
     """Submit a job, wait for it and download its results, as one durable task.
 
     A retry reconnects to the job (before Airflow 3.3 only with a ``destination``) and, where it has ended, only
@@ -117,7 +114,6 @@ class BatchJobOperator(HidesSignatures, LandsResults, SubmitsJobs):
         self.cancel_on_kill: bool = self._checked("cancel_on_kill", cancel_on_kill)
         self.on_uncertain_submit: OnUncertainSubmit = self._checked("on_uncertain_submit", on_uncertain_submit)
         self.on_changed_input: OnChangedInput = self._checked("on_changed_input", on_changed_input)
-        self.vendor_url: str | None = None
         self._kill, self._is_id_pushed = Kill(), True
         self._logged_state: str | None = None
 
@@ -133,8 +129,8 @@ class BatchJobOperator(HidesSignatures, LandsResults, SubmitsJobs):
             TaskDeferred: the wait continues in the triggerer.
             BatchDlError: any other error; Airflow retries the task.
         """
-        failing = fail_fast(JobFailedError, *left_to_policy(self))
-        with failing, noted_errors(self, context), BatchApiHook.for_connection(self.conn_id) as hook:
+        failing = fail_fast(JobFailedError, *left_to_policy(self), task=self, context=context)
+        with failing, BatchApiHook.for_connection(self.conn_id) as hook:
             push_link(self, context, hook)
             self._prepare(context, submits=True)
             self._refuse_lost_input()
@@ -154,7 +150,7 @@ class BatchJobOperator(HidesSignatures, LandsResults, SubmitsJobs):
                     submission.store_again()
                     self._kill.check()
                     if self.deferrable:
-                        self._defer(context, job.id)
+                        wait_in_triggerer(self, context, job.id, cancel_on_kill=self.cancel_on_kill)
                     self._wait(context, hook, job.id, submission)
             except KilledError:
                 end_task(context, hook, job.id, cancels=self.cancel_on_kill, is_durable=submission.is_durable)
@@ -171,8 +167,8 @@ class BatchJobOperator(HidesSignatures, LandsResults, SubmitsJobs):
         Raises:
             BatchDlError: as :meth:`execute`.
         """
-        failing = fail_fast(JobFailedError, *left_to_policy(self))
-        with failing, noted_errors(self, context), BatchApiHook.for_connection(self.conn_id) as hook:
+        failing = fail_fast(JobFailedError, *left_to_policy(self), task=self, context=context)
+        with failing, BatchApiHook.for_connection(self.conn_id) as hook:
             push_link(self, context, hook, (wait or event)["job_id"])  # not the event's, which may be another task's
             keep_waiting_unless_answered(self, event, wait)
             submission = self._submission(context)
@@ -239,20 +235,6 @@ class BatchJobOperator(HidesSignatures, LandsResults, SubmitsJobs):
     def on_kill(self) -> None:
         """End the wait; whether to cancel the job is decided outside of the signal handler."""
         self._kill.request()
-
-    def _defer(self, context: Context, job_id: str) -> None:
-        from airflow_provider_batchdl.triggers.job import BatchJobTrigger
-
-        trigger = BatchJobTrigger(
-            conn_id=self.conn_id,
-            job_id=job_id,
-            poll_interval=self.poll_interval,
-            deadline=deadline_of(self, context, self.timeout),
-            cancel_on_kill=self.cancel_on_kill,
-            max_poll_interval=self.max_poll_interval,
-            since=time.time(),
-        )
-        wait_in_triggerer(self, trigger)
 
     def _give_up(self, hook: BatchApiHook, job_id: str, submission: SubmitOnce) -> None:
         """End a wait whose time is up, unless the job has ended by now.

@@ -7,11 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_batchdl._airflow.fail_fast import fail_fast
-from airflow_provider_batchdl._airflow.job_note import noted_errors
-from airflow_provider_batchdl._tasks.choices import OnChangedInput, OnUncertainSubmit
+from airflow_provider_batchdl._tasks.arguments import OnChangedInput, OnUncertainSubmit
 from airflow_provider_batchdl._tasks.destinations import as_given, check_place, warn_of_replacing
 from airflow_provider_batchdl._tasks.lineage import JobLineage, LineageMixin
-from airflow_provider_batchdl._tasks.rendering import HidesSignatures
 from airflow_provider_batchdl._tasks.submit_once import SubmitOnce
 from airflow_provider_batchdl._tasks.warnings import SubmitsJobs
 from airflow_provider_batchdl.exceptions import InvalidArgumentError
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["SubmitBatchJobOperator"]
 
 
-class SubmitBatchJobOperator(HidesSignatures, LineageMixin, SubmitsJobs):
+class SubmitBatchJobOperator(LineageMixin, SubmitsJobs):
     """Submit a job, once per generation of the task instance, and return its id.
 
     A retry reconnects to the submitted job (Airflow 3.3 and later; before that, ``BatchJobOperator`` with a destination
@@ -96,7 +94,6 @@ class SubmitBatchJobOperator(HidesSignatures, LineageMixin, SubmitsJobs):
         self.cancel_on_kill: bool = self._checked("cancel_on_kill", cancel_on_kill)
         self.on_uncertain_submit: OnUncertainSubmit = self._checked("on_uncertain_submit", on_uncertain_submit)
         self.on_changed_input: OnChangedInput = self._checked("on_changed_input", on_changed_input)
-        self.vendor_url: str | None = None
 
     def execute(self, context: Context) -> str:
         """Submit the job, or reconnect to the one that an earlier try submitted; return its id.
@@ -105,8 +102,8 @@ class SubmitBatchJobOperator(HidesSignatures, LineageMixin, SubmitsJobs):
             BatchTaskFailedError: an error that no retry can fix; its cause is the typed one.
             BatchDlError: any other error; Airflow retries the task.
         """
-        failing = fail_fast(*left_to_policy(self))
-        with failing, noted_errors(self, context), BatchApiHook.for_connection(self.conn_id) as hook:
+        failing = fail_fast(*left_to_policy(self), task=self, context=context)
+        with failing, BatchApiHook.for_connection(self.conn_id) as hook:
             push_link(self, context, hook)
             self._refuse_lost("destination")
             self._refuse_lost_input()

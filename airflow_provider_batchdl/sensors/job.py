@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
@@ -17,7 +16,7 @@ from airflow_provider_batchdl._airflow.compat import (
     default_deferrable,
 )
 from airflow_provider_batchdl._airflow.fail_fast import fail_fast
-from airflow_provider_batchdl._airflow.job_note import note_job, note_wait, noted_errors
+from airflow_provider_batchdl._airflow.job_note import note_job, note_wait
 from airflow_provider_batchdl._tasks.arguments import CHECKS, ChecksArguments, checked, seconds_or_none
 from airflow_provider_batchdl._tasks.deferral import (
     keep_waiting_if_listed,
@@ -102,7 +101,6 @@ class BatchJobSensor(ChecksArguments, BaseSensorOperator):
         self.poll_interval = None if wanted is None else self.poke_interval
         self.max_poll_interval: float | None = self._checked("max_poll_interval", max_poll_interval)
         self.deferrable = default_deferrable() if deferrable is None else self._checked("deferrable", deferrable)
-        self.vendor_url: str | None = None
         self._backoff: PollBackoff | None = None
         self._remembered = 0
         self._logged_state: str | None = None
@@ -119,7 +117,7 @@ class BatchJobSensor(ChecksArguments, BaseSensorOperator):
             TaskDeferred: the wait continues in the triggerer.
             BatchDlError: any other error; Airflow retries the task.
         """
-        with self._fail_fast(), noted_errors(self, context), BatchApiHook.for_connection(self.conn_id) as hook:
+        with self._fail_fast(context), BatchApiHook.for_connection(self.conn_id) as hook:
             push_link(self, context, hook, self.job_id)
             if self._backoff is None:
                 self._backoff = PollBackoff(self.poll_interval or hook.poll_interval, self._failures_before(context))
@@ -137,11 +135,12 @@ class BatchJobSensor(ChecksArguments, BaseSensorOperator):
         # A vendor's Retry-After may be long, and Airflow checks the time only after having slept.
         self.poke_interval = min(self._backoff.next_delay(), self.timeout)
         if self.deferrable:
-            self._defer(context)
+            wait_in_triggerer(self, context, parse_job_id(self.job_id))
         return PokeReturnValue(is_done=False)
 
-    def _fail_fast(self) -> fail_fast:
-        return fail_fast(skips_final=self.soft_fail or self.never_fail, skips_all=self.never_fail)
+    def _fail_fast(self, context: Context) -> fail_fast:
+        skips_final = self.soft_fail or self.never_fail
+        return fail_fast(task=self, context=context, skips_final=skips_final, skips_all=self.never_fail)
 
     def _failures_before(self, context: Context) -> int:
         """This try's consecutive failed polls so far: in reschedule mode, each poll is a process of its own.
@@ -175,23 +174,6 @@ class BatchJobSensor(ChecksArguments, BaseSensorOperator):
         self.log.info("Job %s has results: %s.", job.id, job.vendor_state)
         return job_to_event(job)
 
-    def _defer(self, context: Context) -> None:
-        from airflow_provider_batchdl.triggers.job import BatchJobTrigger
-
-        now = time.time()
-        deadline = now + self.timeout
-        if self.execution_timeout is not None:
-            deadline = min(deadline, context["ti"].start_date.timestamp() + self.execution_timeout.total_seconds())
-        trigger = BatchJobTrigger(
-            conn_id=self.conn_id,
-            job_id=parse_job_id(self.job_id),
-            poll_interval=self.poll_interval,
-            deadline=deadline,
-            max_poll_interval=self.max_poll_interval,
-            since=now,
-        )
-        wait_in_triggerer(self, trigger)
-
     def _give_up(self) -> NoReturn:
         """Raise the time-out that comes first, as Airflow does while poking."""
         if self.execution_timeout is not None and self.execution_timeout.total_seconds() < self.timeout:
@@ -213,7 +195,7 @@ class BatchJobSensor(ChecksArguments, BaseSensorOperator):
             BatchDlError: as :meth:`poke`.
         """
         try:
-            with self._fail_fast(), noted_errors(self, context), BatchApiHook.for_connection(self.conn_id) as hook:
+            with self._fail_fast(context), BatchApiHook.for_connection(self.conn_id) as hook:
                 push_link(self, context, hook, self.job_id)  # first: Airflow shows it for a failed task, too
                 keep_waiting_unless_answered(self, event, wait)
                 keep_waiting_if_listed(self, hook, event, wait)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk import get_current_context
 
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 
@@ -60,9 +62,10 @@ class StopsBeforeItDefers(BatchJobOperator):
         super().__init__(**kwargs)
         self.stops = stops
 
-    def _defer(self, context: Context, job_id: str) -> None:
-        self.stops.stop(context)
-        super()._defer(context, job_id)
+    def defer(self, **arguments: Any) -> NoReturn:
+        """Stop, and defer in a later try only."""
+        self.stops.stop(get_current_context())
+        super().defer(**arguments)
 
 
 class StopsWhenItResumes(BatchJobOperator):
