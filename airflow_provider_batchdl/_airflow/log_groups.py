@@ -15,9 +15,6 @@ def log_group(name: str) -> Iterator[None]:
     """Group the log lines of this block in the UI; closed before an exception propagates.
 
     Airflow has GitHub's convention for it: a line ``::group::`` with a name, and a line ``::endgroup::``.
-
-    Args:
-        name: the line that shows while the group is folded.
     """
     log.info("::group::%s", name)
     try:

@@ -34,12 +34,7 @@ def count_landing(landing: Landing) -> None:
 
 
 def count_end(vendor: str, job: Job) -> None:
-    """Count a job that a task found to have ended.
-
-    Args:
-        vendor: the vendor's name.
-        job: the polled job; not counted while unfinished.
-    """
+    """Count a job that a task found to have ended."""
     if job.state.is_terminal:
         _count("batchdl.jobs", vendor=vendor, state=job.state.value)
 
@@ -50,13 +45,7 @@ def count_submit(vendor: str) -> None:
 
 
 def count_resume(what: str, context: Context) -> None:
-    """Count a decision about an earlier try's job by the name and tags of Airflow's own operators (3.4 and later).
-
-    Args:
-        what: ``reconnect_attempt``, ``reconnect_success``, ``already_succeeded``, ``terminal_resubmit`` or
-            ``fresh_submit``.
-        context: the task's context.
-    """
+    """Count a decision about an earlier try's job by the name and tags of Airflow's own operators (3.4 and later)."""
     tags = {"operator": type(context["task"]).__name__}
     if team := (getattr(context["ti"], "stats_tags", None) or {}).get("team_name"):
         tags["team_name"] = team
@@ -83,12 +72,8 @@ def count_watch(
 ) -> None:
     """Send the poll metrics of a triggerer's shared loop since it last sent them.
 
-    Args:
-        vendor: the vendor's name.
-        polls: answered polls, by kind.
-        lags: seconds, one for each poll: how much later than due its response arrived.
-        unseen: seconds, one for each job that ended: since the previous poll, which saw it unfinished.
-        waiting: number of waits in this process, for this vendor.
+    Seconds: ``lags``, of each poll how much later than due its response arrived; ``unseen``, of each job that ended the
+    time since the previous poll.
     """
 
     def send() -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any
 
-from airflow_provider_batchdl._airflow.compat import task_states
+from airflow_provider_batchdl._airflow.compat import task_state
 from airflow_provider_batchdl.exceptions import BatchDlError, JobNotFoundError
 
 # Attempts of a trigger to cancel a job, and seconds between two: a short outage must not leave it running.
@@ -28,22 +28,11 @@ def is_worth_retrying(error: BatchDlError) -> bool:
     return error.retryable or isinstance(error, JobNotFoundError)
 
 
-def task_state(ti: Any) -> str | None:
-    """Current state of a task instance; None if it is gone. Blocks.
-
-    ``on_kill`` is also called when a worker's pod is evicted (the state is still ``running`` then) and when another
-    triggerer takes a trigger over (``deferred``).
-    """
-    map_index = -1 if ti.map_index is None else ti.map_index
-    states = task_states(ti.dag_id, ti.task_id, ti.run_id, map_index)
-    # A mapped task's instance goes by another name in the answer.
-    name = ti.task_id if map_index < 0 else f"{ti.task_id}_{map_index}"
-    state = states.get(name)
-    return None if state is None else str(getattr(state, "value", state))
-
-
 def is_continued(ti: Any) -> bool:
-    """True if a task instance runs, or will run again, without a user's doing: its job is still wanted. Blocks."""
+    """True if a task instance runs, or will run again, without a user's doing: its job is still wanted. Blocks.
+
+    ``on_kill`` is also called when a worker's pod is evicted: the state is still ``running`` then.
+    """
     return task_state(ti) in _CONTINUED
 
 
@@ -51,10 +40,7 @@ async def shield_until_done(work: Coroutine[Any, Any, None]) -> None:
     """Run a trigger's ``on_kill`` to its end, shielded from cancellation.
 
     Airflow 3.3 cancels a trigger that is to end in every round of its loop, about once a second, and with it a running
-    ``on_kill``, which would have one second instead of the thirty of ``on_kill_timeout``.
-
-    Raises:
-        TimeoutError: it takes longer than 25 seconds; it is stopped.
+    ``on_kill``, which would have one second instead of the thirty of ``on_kill_timeout``. It is stopped after 25.
     """
     task = asyncio.create_task(work)
     end = time.monotonic() + ON_KILL_SECONDS

@@ -25,22 +25,12 @@ _PREFIX = "batchdl."
 
 
 def span(name: str, **attributes: Value) -> AbstractContextManager[Note]:
-    """Open a child of the task's span for this block; an exception that ends it is recorded, redacted.
-
-    Args:
-        name: ``submit``, ``wait`` or ``download``; the span is called ``batchdl.submit`` and so on.
-        attributes: by name, without the prefix ``batchdl.``.
-    """
+    """Open a child of the task's span for this block; an exception that ends it is recorded, redacted."""
     return _span(_PREFIX + name, _PREFIX, {_PREFIX + key: value for key, value in attributes.items()})
 
 
 def resume_decision_span(operator: str, key: str) -> AbstractContextManager[Note]:
-    """Open the span ``resumable_job.resume_decision`` for this block, with the attributes that Airflow's own has.
-
-    Args:
-        operator: name of the task's class.
-        key: of the record in the task state store.
-    """
+    """Open the span ``resumable_job.resume_decision`` for this block, with the attributes that Airflow's own has."""
     attributes = {"operator": operator, "resumable.external_id_key": key}
     return _span("resumable_job.resume_decision", "resumable.", attributes)
 

@@ -53,16 +53,7 @@ def emit_asset_events(context: Context, outlets: Iterable[Any], landing: Landing
 
 
 def checked_partitions(context: Context, outlets: Iterable[Any], keys: Any) -> list[str]:
-    """Check an operator's rendered ``partition_key`` before a job is paid for; return it as a list.
-
-    Args:
-        context: the running task's.
-        outlets: the task's outlets.
-        keys: one key, several, or None; numbers and dates, which native rendering makes of texts, become text again.
-
-    Raises:
-        InvalidRequestError: Airflow would not accept them, or the task has no outlet that can have them.
-    """
+    """Check an operator's rendered ``partition_key`` before a job is paid for; return it as a list."""
     if keys is None:
         return []
     found = written_partitions(keys)
@@ -82,11 +73,7 @@ def checked_partitions(context: Context, outlets: Iterable[Any], keys: Any) -> l
 
 
 def refuse_unusable_partitions(keys: Iterable[Any]) -> None:
-    """Refuse keys that Airflow does not accept as the key of a partition.
-
-    Raises:
-        InvalidRequestError: one is not text, is empty, has over 250 characters, or cannot be stored in its database.
-    """
+    """Refuse keys that Airflow does not accept as the key of a partition."""
     for key in keys:
         sound = isinstance(key, str) and key.strip() and len(key) <= LONGEST_PARTITION_KEY and is_storable_text(key)
         if not sound:
@@ -146,11 +133,7 @@ def extra_of(landing: Landing) -> dict[str, Any]:
 
 
 def asset_uri(place: str) -> str:
-    """The URI of an asset (AIP-60): its place, without the id of a connection.
-
-    Args:
-        place: a destination as `ObjectStoragePath` takes it, a local path among them.
-    """
+    """The URI of an asset (AIP-60): its place, without the id of a connection."""
     place = storable_text(place)
     # Plain characters in a key; in an asset's URI, Airflow would drop a fragment and sort a query.
     return bare_uri(place).replace("?", "%3F").replace("#", "%23")

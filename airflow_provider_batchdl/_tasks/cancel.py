@@ -27,18 +27,7 @@ KILL_PAUSE = 0.5
 
 
 def cancel_unless_ended(hook: BatchApiHook, job_id: str, *, young: bool = False) -> Job:
-    """Cancel a job that is still running; return the job as it is then.
-
-    Args:
-        hook: the account.
-        job_id: the job.
-        young: whether it may be so new that the vendor does not find it yet.
-
-    Raises:
-        UnsupportedOperationError: it is still running, and the vendor's API cannot cancel.
-        JobNotFoundError: it is gone.
-        BatchDlError: what else went wrong, typed.
-    """
+    """Cancel a job that is still running; return the job as it is then."""
     job = find_job(hook, job_id, young=young)
     if job.state.is_terminal:
         log.info("Job %s has already ended: %s.", job.id, job.vendor_state)
@@ -54,11 +43,7 @@ def cancel_unless_ended(hook: BatchApiHook, job_id: str, *, young: bool = False)
 
 
 def cancel_quickly(hook: BatchApiHook, job_id: str) -> None:
-    """Cancel within the few seconds that a killed task has, with retries if there is time for them.
-
-    Raises:
-        BatchDlError: it was not cancelled, or that is unknown.
-    """
+    """Cancel within the few seconds that a killed task has, with retries if there is time for them."""
     from tenacity import Retrying
 
     from airflow_provider_batchdl.client import BatchClient
@@ -84,12 +69,6 @@ def supersede(hook: BatchApiHook, record: JobRecord, *, cancels: bool, event: st
     """Cancel a previous job that is not wanted any more, if possible. Raises none of our errors.
 
     The new job is submitted in any case. A try that ends before has stored nothing, so the next one does this again.
-
-    Args:
-        hook: the account.
-        record: the previous submit.
-        cancels: whether its job may be cancelled.
-        event: why it is not wanted, for the log: "the clear".
     """
     if record.job_id is None:
         log.warning(

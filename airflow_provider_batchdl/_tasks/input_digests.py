@@ -26,11 +26,7 @@ _FILE, _CONTENT = "the file's name", "the file's content"
 
 
 def given_input(vendor: Vendor, request: Any, file: Any) -> tuple[dict[str, Any], str | None]:
-    """A task's request and file as they are submitted: dates in the vendor's notation.
-
-    Raises:
-        InvalidRequestError: the request is not a dict or JSON object, or the file is not a path or URL.
-    """
+    """A task's request and file as they are submitted: dates in the vendor's notation."""
     return written(vendor, parse_request(request)), parse_file(file)
 
 
@@ -38,12 +34,7 @@ def fingerprint(request: Mapping[str, Any], file: str | None, key: str) -> dict[
     """Digests of each top-level member of the request, and of the file.
 
     Lists count as equal in any order: they may be rendered from a set. A file that cannot be read (it may be gone once
-    it is submitted) has no digest of its content.
-
-    Args:
-        request: the vendor's request.
-        file: path or URL of the file to upload.
-        key: the submission's token, which makes digests of equal values differ from one submission to another.
+    it is submitted) has no digest of its content. By ``key``, digests of equal values differ between submissions.
     """
     from airflow_provider_batchdl.hooks._uploads import content_identity
 

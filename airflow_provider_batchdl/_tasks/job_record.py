@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl._values import times
@@ -27,19 +27,6 @@ DAMAGED_REMEDY = (
     "Check at the vendor which job this task submitted, if any; then remove the record (Airflow's task state, or "
     "before Airflow 3.3 the object in the folder .batchdl beside the destination) and clear the task."
 )
-
-
-class JsonStore(Protocol):
-    """Store of small JSON that outlives a try, like Airflow's ``task_state_store``."""
-
-    def get(self, key: str) -> Any:
-        """The value of a key; None if not set."""
-
-    def set(self, key: str, value: dict[str, Any]) -> None:
-        """Store a value, replacing the previous one."""
-
-    def delete(self, key: str) -> None:
-        """Remove a key, if it is there."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +61,7 @@ class JobRecord:
 
     @classmethod
     def parse(cls, stored: object) -> JobRecord:
-        """Parse a stored record; members of a newer version are ignored.
-
-        Raises:
-            ValueError: it is not a record.
-        """
+        """Parse a stored record; members of a newer version are ignored."""
         import msgspec
 
         try:
@@ -123,24 +106,16 @@ class JobRecord:
 
 
 class RecordStore:
-    """Store of one task instance's record; retries short outages, and raises typed errors.
+    """Store of one task instance's record; false where there is none. Retries short outages; its errors are typed."""
 
-    Args:
-        store: the store; None if there is none that outlives a try.
-    """
-
-    def __init__(self, store: JsonStore | None) -> None:
-        self._store = store
+    def __init__(self, store: Any) -> None:
+        self._store = store  # Airflow's ``task_state_store``, or a `SidecarStore`
 
     def __bool__(self) -> bool:
         return self._store is not None
 
     def load(self) -> JobRecord | None:
-        """The record.
-
-        Raises:
-            StateStoreError: the store does not respond, or what it holds is not a record.
-        """
+        """The record; None without one."""
         store = self._store
         stored = None if store is None else _several_times("read", lambda: store.get(STATE_KEY))
         if stored is None:
@@ -151,15 +126,7 @@ class RecordStore:
             raise final(f"The task's record of its job is damaged: {error}.", DAMAGED_REMEDY) from error
 
     def save(self, record: JobRecord | None, *, once: bool = False) -> None:
-        """Store the record; None removes it.
-
-        Args:
-            record: what to store.
-            once: do not retry.
-
-        Raises:
-            StateStoreError: the store refused; what it holds now is unknown.
-        """
+        """Store the record; None removes it. After an error, what the store holds is unknown."""
         store = self._store
         if store is None:
             return

@@ -36,32 +36,20 @@ class Kill:
         self._may_interrupt = False
 
     def request(self) -> None:
-        """Called by ``on_kill``.
-
-        Raises:
-            KilledError: within :meth:`interruptible`.
-        """
+        """Called by ``on_kill``; interrupts what is :meth:`interruptible`."""
         self._requested = True
         if self._may_interrupt:
             self._may_interrupt = False
             raise KilledError
 
     def check(self) -> None:
-        """Called before a task starts to wait, here or in the triggerer.
-
-        Raises:
-            KilledError: the task is to end.
-        """
+        """Called before a task starts to wait, here or in the triggerer."""
         if self._requested:
             raise KilledError
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """A block that a kill interrupts; without requests to Airflow in it.
-
-        Raises:
-            KilledError: the task is to end.
-        """
+        """A block that a kill interrupts; without requests to Airflow in it."""
         self._may_interrupt = True
         try:
             self.check()
@@ -71,18 +59,7 @@ class Kill:
 
 
 def end_task(context: Context, hook: BatchApiHook, job_id: str, *, cancels: bool, is_durable: bool) -> NoReturn:
-    """End the try of a killed task. Cancel its job if a user ended the task; Airflow leaves about five seconds for it.
-
-    Args:
-        context: the task's.
-        hook: the account.
-        job_id: the job.
-        cancels: whether it may be cancelled.
-        is_durable: whether another try reconnects to it.
-
-    Raises:
-        RuntimeError: always.
-    """
+    """End the try of a killed task; cancel its job if a user ended it, in the five seconds that Airflow leaves."""
     if is_durable and is_continued(context["ti"]):
         raise RuntimeError(f"The worker is shutting down. Job {job_id} is still running; a retry reconnects to it.")
     if cancels:

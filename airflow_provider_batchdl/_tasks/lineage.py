@@ -104,11 +104,7 @@ def _landed(landing: Landing) -> list[Any]:
 
 
 def dataset_name(place: str) -> tuple[str, str]:
-    """Namespace and name of an object.
-
-    Args:
-        place: its address as `ObjectStoragePath` takes it, a local path among them.
-    """
+    """Namespace and name of an object."""
     scheme, _, rest = bare_uri(storable_text(place)).partition("://")
     if scheme in ("http", "https"):
         rest = re.split("[?#]", rest, maxsplit=1)[0]  # the query may be a signature

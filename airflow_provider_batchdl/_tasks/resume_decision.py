@@ -21,13 +21,7 @@ if TYPE_CHECKING:
 
 
 class ResumeDecision:
-    """Reports one decision.
-
-    Args:
-        context: the task's context.
-        note: sets attributes of the decision's span.
-        has_record: whether the task has a record that outlives a try; without one, there is nothing to decide.
-    """
+    """Reports one decision; there is nothing to decide without a record that outlives a try."""
 
     def __init__(self, context: Context, note: Note, *, has_record: bool) -> None:
         self._context = context

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl._airflow.metrics import count_submit
 from airflow_provider_batchdl._redaction.redactor import get_logger
+from airflow_provider_batchdl._tasks.arguments import OnChangedInput, OnUncertainSubmit
 from airflow_provider_batchdl._tasks.cancel import supersede
-from airflow_provider_batchdl._tasks.choices import OnChangedInput, OnUncertainSubmit
 from airflow_provider_batchdl._tasks.input_digests import (
     account_changed,
     changed,
@@ -27,11 +27,9 @@ from airflow_provider_batchdl._tasks.input_digests import (
     given_input,
     input_changed,
 )
-from airflow_provider_batchdl._tasks.intent_journal import IntentJournal
 from airflow_provider_batchdl._tasks.job_record import STATE_KEY, JobRecord, RecordStore
 from airflow_provider_batchdl._tasks.resume_decision import ResumeDecision, deciding
 from airflow_provider_batchdl._tasks.sidecar import SidecarStore, warn_not_durable
-from airflow_provider_batchdl._tasks.uncertain import decide_later
 from airflow_provider_batchdl._values import times
 from airflow_provider_batchdl.exceptions import BatchDlError, JobNotFoundError, StateStoreError, SubmitUncertainError
 from airflow_provider_batchdl.hooks._polls import find_job
@@ -44,6 +42,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_batchdl.hooks.base import BatchApiHook
+    from airflow_provider_batchdl.vendors.base import Vendor
 
 __all__ = ["STATE_KEY", "OnUncertainSubmit", "SubmitOnce"]
 
@@ -51,17 +50,9 @@ log = get_logger(__name__)
 
 
 class SubmitOnce:
-    """The one submit of a task instance's generation.
+    """The one submit of a task instance's generation, and the client's journal of it.
 
-    Args:
-        context: the task's context.
-        durable: whether to remember the job across tries; needs Airflow 3.3, or a destination.
-        destination: where the task's results go, rendered; None for a task that lands nothing.
-        cancel_superseded: whether to cancel the job of an earlier generation, if it is still running.
-        on_uncertain: what to do if a submit was sent, got no response, and the job cannot be found: ``fail``, or
-            ``resubmit`` at the risk of paying twice.
-        on_changed: what to do if a retry has another request, file or account: ``fail``, or ``resubmit``.
-        accept_partial: whether a job of an earlier try that did not succeed is taken if it has partial results.
+    The arguments are those of the operators; ``destination`` is rendered, and None for a task that lands nothing.
     """
 
     def __init__(
@@ -89,21 +80,17 @@ class SubmitOnce:
         self._accept_partial = accept_partial
         self._state: JobRecord | None = None
         self._unstored: JobRecord | None = None
+        # A submit's record, what it replaces, and whether that happened.
+        self._intent: JobRecord
+        self._before: JobRecord | None = None
+        self._is_noted = False
 
     def ensure(
         self, hook: BatchApiHook, request: Any, file: Any, *, before_submit: Callable[[Collection[str]], None]
     ) -> Job:
         """The job of this generation: the one of an earlier try, or a new one.
 
-        Args:
-            hook: the account.
-            request: the task's, rendered.
-            file: the task's, rendered.
-            before_submit: called before a new submit, with the ids of the jobs that this task submitted before.
-
-        Raises:
-            SubmitUncertainError: this or an earlier try may have submitted it, and it cannot be found.
-            BatchDlError: what else went wrong, typed; InputChangedError: an earlier try submitted something else.
+        ``before_submit`` is called before a new submit, with the ids of the jobs that this task submitted before.
         """
         if self._durable and not self.is_durable:
             warn_not_durable()
@@ -138,16 +125,7 @@ class SubmitOnce:
             self._unstored = None
 
     def check_account(self, hook: BatchApiHook, *, job_id: str, conn_id: str) -> None:
-        """Refuse to resume a job at another account than it was submitted to: there, its id may be another job's.
-
-        Args:
-            hook: the account that the task has now.
-            job_id: the job.
-            conn_id: the connection that its wait was started with, all that is known without a record.
-
-        Raises:
-            InputChangedError: the task has another account now.
-        """
+        """Refuse to resume a job at another account than it was submitted to: there, its id may be another job's."""
         state = self._store.load() or JobRecord(self._generation, "", "", conn_id=conn_id)
         if not state.is_of(hook):
             raise account_changed(hook, replace(state, job_id=job_id))
@@ -218,7 +196,7 @@ class SubmitOnce:
             return None
         left = vendor.listed_within - state.seconds_unanswered()
         if not decides or left > 0:
-            raise decide_later(lost, vendor, left) if decides else lost
+            raise _decided_later(lost, vendor, left) if decides else lost
         log.warning(
             "%s lists all jobs and not this one, %.0f minutes after its submit: not accepted; submitting it again",
             vendor.label,
@@ -234,7 +212,7 @@ class SubmitOnce:
         except SubmitUncertainError as error:
             if not self._resubmits:
                 if self.is_durable and hook.vendor.lists_every_submit:
-                    raise decide_later(error, hook.vendor, hook.vendor.listed_within) from error
+                    raise _decided_later(error, hook.vendor, hook.vendor.listed_within) from error
                 raise
             log.warning(
                 "%s Submitting again, which may be billed twice (on_uncertain_submit='resubmit')", error.message
@@ -246,9 +224,9 @@ class SubmitOnce:
             raise
 
     def _submitted_once(self, hook: BatchApiHook, request: dict[str, Any], file: str | None) -> Job:
-        before = self._state
-        known_job_ids, key = before.jobs(hook) if before else [], uuid.uuid4().hex[:12]
-        intent = JobRecord(
+        self._before, self._is_noted = self._state, False
+        known_job_ids, key = self._before.jobs(hook) if self._before else [], uuid.uuid4().hex[:12]
+        self._intent = JobRecord(
             self._generation,
             key,
             times.now().isoformat(),
@@ -258,17 +236,16 @@ class SubmitOnce:
             inputs=fingerprint(request, file, key) if self._store else None,
             clear_number=self._clear_number,
         )
-        journal = IntentJournal(before, intent, save=self._save, try_save=self._try_save)
         try:
-            job = hook.submit_job(request, file, key=key, known_job_ids=known_job_ids, journal=journal)
+            job = hook.submit_job(request, file, key=key, known_job_ids=known_job_ids, journal=self)
         except SubmitUncertainError:
-            self._try_save(replace(journal.intent, lost_at=times.now().isoformat()), once=True)
+            self._try_save(replace(self._intent, lost_at=times.now().isoformat()), once=True)
             raise
         except BatchDlError:
-            journal.turned_away()  # it was certainly not accepted
+            self.turned_away()  # it was certainly not accepted
             raise
         log.info("Submitted job %s (%s).", job.id, job.vendor_state)  # first, in case it cannot be stored
-        record = replace(journal.intent, job_id=job.id)
+        record = replace(self._intent, job_id=job.id)
         if not self._try_save(record):
             self._unstored = record
             log.error(
@@ -278,6 +255,17 @@ class SubmitOnce:
             )
         count_submit(hook.vendor.name)  # last: a StatsD host may take long to resolve
         return job
+
+    def sending(self) -> None:
+        """Store the intent: the submit's first byte goes next."""
+        self._is_noted = True  # even if it fails: a store may have saved what it did not confirm
+        self._intent = replace(self._intent, submitted_at=times.now().isoformat())
+        self._save(self._intent)
+
+    def turned_away(self) -> None:
+        """Restore the record from before: the vendor has certainly not accepted the submit."""
+        if self._is_noted:
+            self._is_noted = not self._try_save(self._before)
 
     # The record.
 
@@ -298,3 +286,15 @@ class SubmitOnce:
         finally:
             self._state = state
         return True
+
+
+def _decided_later(error: SubmitUncertainError, vendor: Vendor, seconds: float) -> SubmitUncertainError:
+    """Make ``error`` retryable after ``seconds``: the list of ``vendor`` can decide it then."""
+    within = vendor.listed_within
+    error.retryable, error.retry_after = True, max(1.0, seconds)
+    error.remedy = (
+        "A retry searches for it again: if the vendor does not list it "
+        f"{f'{within / 60:.0f} minutes' if within >= 60 else f'{within:.0f} seconds'} after the submit, it was not "
+        "accepted, and the retry submits it. If no retry is left, clear the task then."
+    )
+    return error

@@ -21,14 +21,7 @@ HERE = "./"
 
 
 def log_how_to_download(error: BatchDlError, ti: Any, job_id: str, command: str) -> None:
-    """Log how to get a result that is paid for.
-
-    Args:
-        error: why it did not land.
-        ti: the task instance; it may have a try left.
-        job_id: the job.
-        command: the output of :func:`download_command`.
-    """
+    """Log how to get a result that is paid for."""
     if error.retryable and ti.try_number <= ti.max_tries:
         how = "The next try downloads it."
     elif has_provider_commands():
@@ -42,14 +35,7 @@ def log_how_to_download(error: BatchDlError, ti: Any, job_id: str, command: str)
 
 
 def download_command(conn_id: str, job_id: str, destination: object, options: DownloadOptions) -> str:
-    """The command that downloads a job's result as a task would, quoted for a POSIX shell.
-
-    Args:
-        conn_id: the account's connection.
-        job_id: the job.
-        destination: the task's destination; the current folder where it is None.
-        options: the task's.
-    """
+    """The command that downloads a job's result as a task would, quoted for a POSIX shell."""
     place = HERE if destination is None else str(destination)
     what = [str(job_id), place]
     ends_flags = ["--"] if any(word.startswith("-") for word in what) else []

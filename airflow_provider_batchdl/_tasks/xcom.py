@@ -22,12 +22,7 @@ SHOWN = 80
 
 
 def storable_result(value: object, *, vendor: str, job_id: str) -> object:
-    """Return ``value`` if Airflow can store and return it unchanged.
-
-    Raises:
-        UnstorableResultError: NaN or an infinity, U+0000, half of a surrogate pair, a whole number beyond 64 bits, a
-            name that Airflow keeps to itself, or a value that lies deeper than 100 levels.
-    """
+    """Return ``value`` if Airflow can store and return it unchanged."""
     found = _unstorable(value, 0)
     if found is None:
         return value

@@ -35,15 +35,7 @@ _known: dict[asyncio.AbstractEventLoop, _Known] = {}
 
 
 async def account_of(conn_id: str, *, read_since: float = float("-inf")) -> tuple[BatchApiHook, AccountPoller]:
-    """The connection's hook, with its vendor loaded, and the poller of its account.
-
-    Args:
-        conn_id: the connection.
-        read_since: a read before this time, by the event loop's clock, is out of date.
-
-    Raises:
-        BatchDlError: the connection is unusable.
-    """
+    """The connection's hook, with its vendor loaded, and the poller of its account."""
     known = _known_here()
     hook = await _hook(known, conn_id, read_since)
     key = account_key(hook.vendor)
@@ -57,15 +49,7 @@ async def account_after(
 ) -> tuple[BatchApiHook, AccountPoller]:
     """The account that the connection is for now: its credentials may have been replaced since it was read.
 
-    The connection is read once for all waits of the account.
-
-    Args:
-        conn_id: the connection.
-        refused: the accounts that it was for, whose credentials the vendor has rejected, latest last.
-        error: the latest rejection.
-
-    Raises:
-        AuthenticationError: ``error``: the connection has no new credentials, or cannot be read.
+    The connection is read once for all waits of the account. ``error`` is raised if it has no new ones.
     """
     try:
         hook, poller = await account_of(conn_id, read_since=refused[-1].requests.refused_at)

@@ -42,11 +42,7 @@ def job_to_event(job: Job) -> dict[str, Any]:
 
 
 def ended_job(event: dict[str, Any]) -> Job | None:
-    """The job that a trigger's event reports, None where the trigger timed out.
-
-    Raises:
-        BatchDlError: what made the trigger give up, or the event cannot be read: it may be of another version.
-    """
+    """The job that a trigger's event reports, None where the trigger timed out."""
     status, error = event.get("status"), None
     try:
         if status == "timeout":

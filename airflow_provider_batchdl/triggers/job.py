@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from tenacity import AsyncRetrying
 
+from airflow_provider_batchdl._airflow.compat import task_state
 from airflow_provider_batchdl._airflow.job_note import note_poll
 from airflow_provider_batchdl._airflow.on_kill import (
     ATTEMPTS,
     PAUSE_SECONDS,
     is_worth_retrying,
     shield_until_done,
-    task_state,
 )
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl._values.arguments import plain
@@ -34,7 +34,6 @@ from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.polling.interval import longest_by_default
 from airflow_provider_batchdl.triggers.account_registry import account_after, account_of
 from airflow_provider_batchdl.triggers.events import job_to_event
-from airflow_provider_batchdl.triggers.settling import settling_seconds
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.jobs import Job
@@ -47,6 +46,8 @@ log = get_logger(__name__)
 
 # Seconds past the deadline that the last poll may take; less than Airflow's own time-out of the trigger.
 LAST_POLL_SECONDS = 30.0
+# From a worker's notice that its task has ended to the scheduler's: a loop of it, and a message of the executor.
+SCHEDULER_SECONDS = 3.0
 
 
 class BatchJobTrigger(BaseTrigger):
@@ -94,18 +95,8 @@ class BatchJobTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path and the arguments, as stored in Airflow's database: no secret among them."""
-        return (
-            "airflow_provider_batchdl.triggers.job.BatchJobTrigger",
-            {
-                "conn_id": self.conn_id,
-                "job_id": self.job_id,
-                "poll_interval": self.poll_interval,
-                "deadline": self.deadline,
-                "cancel_on_kill": self.cancel_on_kill,
-                "max_poll_interval": self.max_poll_interval,
-                "since": self.since,
-            },
-        )
+        names = ("conn_id", "job_id", "poll_interval", "deadline", "cancel_on_kill", "max_poll_interval", "since")
+        return "airflow_provider_batchdl.triggers.job.BatchJobTrigger", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire the one event: a trigger that ends without one fails its task with no word of the reason."""
@@ -223,3 +214,17 @@ class BatchJobTrigger(BaseTrigger):
 
         ti = self.task_instance
         return ti is not None and await sync_to_async(task_state)(ti) == "deferred"
+
+
+def settling_seconds() -> float:
+    """Minimum seconds from a deferral to its event: Airflow needs them to notice the deferral everywhere.
+
+    A worker notices that its task has ended, for a deferral too, within ``[workers] min_heartbeat_interval`` (five
+    seconds by default), and the scheduler a moment later. Where the trigger has fired by then and the task is queued or
+    runs again, the scheduler takes the first end for the second, and fails the task: "the task instance finished with
+    state success, but the task instance's state attribute is queued" (``SchedulerJobRunner.process_executor_events`` of
+    Airflow 3.3.2).
+    """
+    from airflow.configuration import conf
+
+    return conf.getfloat("workers", "min_heartbeat_interval", fallback=5.0) + SCHEDULER_SECONDS

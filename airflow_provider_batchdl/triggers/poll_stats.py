@@ -27,12 +27,7 @@ class PollStats:
         self._all.add(self)
 
     def record_poll(self, kind: str, lag: float | None = None) -> None:
-        """Record a poll that got a response.
-
-        Args:
-            kind: ``single`` or ``list``.
-            lag: seconds since the most overdue of the jobs it was for was due; None where none was.
-        """
+        """Record a poll that got a response."""
         self._polls[kind] += 1
         if lag is not None and len(self._lags) < MOST:
             self._lags.append(lag)
@@ -43,13 +38,7 @@ class PollStats:
             self._unseen.append(unseen)
 
     def report(self, waiting: int, now: float, *, last: bool = False) -> None:
-        """Send what was recorded, if it is time.
-
-        Args:
-            waiting: how many wait.
-            now: the event loop's time, in seconds.
-            last: the loop ends, so it is time.
-        """
+        """Send what was recorded, if it is time."""
         self._waiting = waiting
         if now < self._due and not last:
             return

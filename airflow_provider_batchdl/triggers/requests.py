@@ -62,18 +62,7 @@ class PollRequests:
         due: float | None = None,
         urgent: bool = False,
     ) -> T:
-        """Run ``flow`` within the rate limit.
-
-        Args:
-            client: the account's client.
-            flow: the requests to make.
-            kind: for metrics: ``single`` or ``list``.
-            due: for metrics: when the most overdue of the jobs that this is for was due.
-            urgent: goes before requests that are not.
-
-        Raises:
-            BatchDlError: what went wrong, typed.
-        """
+        """Run ``flow`` within the rate limit; ``kind`` and ``due`` are for the metrics. Errors are typed."""
         async with self._queue.turn(urgent=urgent):
             value = await self._run(client, flow)
         self._failures = 0

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_batchdl._tasks import intent_journal, submit_once
+from airflow_provider_batchdl._tasks import submit_once
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_jobs import STORED
 
@@ -28,12 +28,12 @@ def crash_after_submit(monkeypatch: pytest.MonkeyPatch) -> None:
 def die_at_submit(api: ExecutionApi, make: Callable[[], Any], **how: Any) -> None:
     """The worker dies when it has noted what it is about to send, and before the vendor has heard of it."""
     with pytest.MonkeyPatch.context() as patch:
-        noted = intent_journal.IntentJournal.sending
+        noted = submit_once.SubmitOnce.sending
 
-        def killed(journal: intent_journal.IntentJournal) -> None:
+        def killed(journal: submit_once.SubmitOnce) -> None:
             noted(journal)
             raise MemoryError("killed")
 
-        patch.setattr(intent_journal.IntentJournal, "sending", killed)
+        patch.setattr(submit_once.SubmitOnce, "sending", killed)
         assert api.run(make, **how).kind == ("up_for_retry", "MemoryError")
     assert api.store[STORED]["job_id"] is None

@@ -11,8 +11,7 @@ import pytest
 
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.triggers import job as trigger_module
-from airflow_provider_batchdl.triggers import settling
-from airflow_provider_batchdl.triggers.job import BatchJobTrigger
+from airflow_provider_batchdl.triggers.job import BatchJobTrigger, settling_seconds
 from tests.support.airflow_api import fire, in_runtime
 
 SECONDS = 1.5
@@ -22,7 +21,7 @@ LONG = 100.0
 @pytest.fixture
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "1")
-    monkeypatch.setattr(settling, "_SCHEDULER_SECONDS", SECONDS - 1)
+    monkeypatch.setattr(trigger_module, "SCHEDULER_SECONDS", SECONDS - 1)
 
 
 def fired(job_id: str, *, in_triggerer: bool) -> tuple[dict[str, Any], float]:
@@ -77,4 +76,4 @@ def test_a_job_that_has_ended_is_not_cancelled(connections: Emulator) -> None:
 
 def test_it_is_what_a_worker_takes_by_airflows_defaults_and_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", raising=False)
-    assert settling.settling_seconds() == 8.0
+    assert settling_seconds() == 8.0
