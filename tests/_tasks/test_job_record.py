@@ -47,6 +47,29 @@ def test_any_json_is_a_record_or_none(changes: Any) -> None:
     assert isinstance(record.seconds_unanswered(), float)
 
 
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"job_id": 129},
+        {"job_id": "1\n2"},
+        {"generation": "1"},
+        {"submitted_at": "yesterday"},
+        {"submitted_at": "2026-01-01"},
+        {"known_job_ids": 3},
+        {"known_job_ids": [None]},
+        {"inputs": "abc"},
+        {"inputs": {"file": 1}},
+        {"lost_at": 5},
+        {"given_up": "no"},
+        {"key": None},
+    ],
+    ids=str,
+)
+def test_a_member_of_another_type_is_damage(members: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"member|time"):
+        JobRecord.parse({**RECORD, **members})
+
+
 @needs_task_state_store
 @pytest.mark.parametrize(
     "damage", ["", 0, False, [], {}, "7", [1], {"job_id": "7"}, {**RECORD, "inputs": [["a", "b"]]}]

@@ -123,8 +123,7 @@ def minutes_pass(api: ExecutionApi, minutes: float) -> None:
             record[name] = (datetime.fromisoformat(record[name]) - timedelta(minutes=minutes)).isoformat()
 
 
-@pytest.mark.parametrize("vendor", LISTS_ALL)
-@pytest.mark.parametrize("status", [500, 502, 503, None])
+@pytest.mark.parametrize(("vendor", "status"), [*zip(LISTS_ALL * 2, [500, 502, 503, None], strict=True)])
 @needs_task_state_store
 def test_what_a_list_of_all_jobs_does_not_show_for_minutes_is_submitted_by_a_retry(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str, status: int | None
@@ -267,8 +266,7 @@ def test_the_job_is_found_among_items_that_cannot_be_read(
     assert count(connections, "submit") == 1
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
-@pytest.mark.parametrize("shape", ["html", "text", "empty"])
+@pytest.mark.parametrize(("vendor", "shape"), [*zip(VENDORS, ["html", "text", "empty", "html"], strict=True)])
 @needs_task_state_store
 def test_a_routers_503_after_the_job_was_taken(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str, shape: Any

@@ -9,6 +9,7 @@ from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.exceptions import InvalidRequestError, JobNotFoundError, UnsupportedOperationError
 from airflow_provider_batchdl.operators.cancel import CancelBatchJobOperator
 from tests.support.airflow_api import ExecutionApi
+from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import count
 
 MADE_UP_ID = "00000000-0000-4000-8000-000000000000"
@@ -70,7 +71,7 @@ def test_where_the_vendor_cannot_cancel_no_retry_helps(connections: Emulator, ap
     assert isinstance(outcome.cause, UnsupportedOperationError)
 
 
-def test_an_unknown_job(connections: Emulator, api: ExecutionApi) -> None:
+def test_an_unknown_job(connections: Emulator, api: ExecutionApi, polls: Polls) -> None:
     outcome = api.run(lambda: cancel(conn_id="apartmentiq_default", job_id=MADE_UP_ID))
     assert outcome.kind == ("failed", BatchTaskFailedError.__name__)
     assert outcome.error is not None

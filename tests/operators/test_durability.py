@@ -146,8 +146,7 @@ def test_a_job_that_failed_is_submitted_anew_by_a_retry(
     assert [job.vendor_state for job in connections.jobs("apartmentiq")] == ["failed", "succeeded"]
 
 
-@pytest.mark.parametrize("times", [1, 4])
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize(("vendor", "times"), [*zip(VENDORS, [1, 4, 1, 4], strict=True)])
 def test_a_job_that_is_not_found_for_a_while_is_no_reason_to_submit(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, make: Make, vendor: str, times: int
 ) -> None:

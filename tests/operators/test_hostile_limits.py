@@ -64,8 +64,9 @@ def outcomes(
 
 
 @needs_task_state_store
-@pytest.mark.parametrize("deferrable", [False, True], ids=["worker", "triggerer"])
-@pytest.mark.parametrize("status", [None, 429])
+@pytest.mark.parametrize(
+    ("status", "deferrable"), [(None, False), (429, True)], ids=["beside an answer, worker", "429, triggerer"]
+)
 @pytest.mark.parametrize("headers", HOSTILE, ids=ids)
 def test_whatever_the_vendor_asks_for(
     connections: Emulator,

@@ -98,7 +98,9 @@ def test_it_is_there_while_deferred(
     assert api.pushed("task", KEY) == seen[0]
 
 
-def test_it_is_there_when_the_task_has_failed(connections: Emulator, api: ExecutionApi, tmp_path: Path) -> None:
+def test_it_is_there_when_the_task_has_failed(
+    connections: Emulator, api: ExecutionApi, polls: Polls, tmp_path: Path
+) -> None:
     """When it is wanted most."""
     outcome = api.run(lambda: download("proofy", "no-such-job", tmp_path))
     assert outcome.state == "failed"

@@ -314,8 +314,9 @@ def test_a_dag_file_with_a_watcher_loads_no_client() -> None:
 ODD_DATES = ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "2100-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00"]
 
 
-@pytest.mark.parametrize("vendor", ["batchcom", "apartmentiq"])
-@pytest.mark.parametrize("dated", [*ODD_DATES, "1999-01-01", "soon"])
+@pytest.mark.parametrize(
+    ("dated", "vendor"), [*zip([*ODD_DATES, "1999-01-01", "soon"], ["batchcom", "apartmentiq"] * 3, strict=True)]
+)
 def test_a_job_with_an_odd_date_hides_no_other(connections: Emulator, vendor: str, dated: str) -> None:
     connections.add_job(vendor).dated = dated
     store = Store()

@@ -16,8 +16,8 @@ from tests.triggers.waiting import PATIENCE, TOGETHER, until
 def test_jobs_that_left_the_list_are_looked_up_before_the_next_list(
     connections: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The list is asked for as often as the limit lets it, every five seconds; polls that wait their turn, too."""
-    set_extra(monkeypatch, "revenuebase", rate_limit="60/300")
+    """The list is asked for as often as the limit lets it, every two seconds; polls that wait their turn, too."""
+    set_extra(monkeypatch, "revenuebase", rate_limit="60/120")
     jobs = [connections.add_job("revenuebase", state="running") for _ in range(10)]
 
     async def story() -> int:
@@ -44,4 +44,4 @@ def test_jobs_that_left_the_list_are_looked_up_before_the_next_list(
     shown = next(number for number, record in enumerate(after) if record.operation == "list")
     assert {record.operation for record in after[shown + 1 :]} == {"status"}
     assert len(after) == 5
-    assert after[-1].time - after[shown].time < 10
+    assert after[-1].time - after[shown].time < 4
