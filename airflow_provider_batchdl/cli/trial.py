@@ -14,7 +14,7 @@ from airflow_provider_batchdl.jobs import Job
 from airflow_provider_batchdl.options import DEFAULTS
 from airflow_provider_batchdl.vendors.declared import Declared
 from airflow_provider_batchdl.vendors.declared.calls import Pointers
-from airflow_provider_batchdl.vendors.declared.pointers import several
+from airflow_provider_batchdl.vendors.pointers import several
 
 LONGEST_SHOWN = 80
 # Different values that are shown of one step and place: a list may have a hundred thousand items.

@@ -11,32 +11,24 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors.declared.calls import FileSource, Pointers
 from airflow_provider_batchdl.vendors.declared.document import Document, JobShape
-from airflow_provider_batchdl.vendors.declared.pointers import find, several
 from airflow_provider_batchdl.vendors.declared.templates import Values, fill_text
 from airflow_provider_batchdl.vendors.declared.templates import as_text as hole_text
+from airflow_provider_batchdl.vendors.pointers import find, several
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_list, as_size, as_text, as_token
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.vendors.declared.described import Described
 
 
-class MissingError(TypeError):
-    """A pointer finds nothing where something is needed."""
-
-    def __init__(self, what: str, pointers: Pointers) -> None:
-        places = " or ".join(repr(each) for each in several(pointers))
-        super().__init__(f"there is no {what} at {places}")
-
-
 def need(document: Any, pointers: Pointers, what: str) -> Any:
     """The value that the pointers find.
 
     Raises:
-        MissingError: there is none.
+        TypeError: there is none.
     """
     value = find(document, pointers)
     if value is None:
-        raise MissingError(what, pointers)
+        raise TypeError(f"there is no {what} at {' or '.join(map(repr, several(pointers)))}")
     return value
 
 
@@ -103,10 +95,8 @@ def files_of(vendor: Described, source: FileSource, job: Job, answer: Any, item:
     """
     if source.items is not None:
         # Some members exist only once a job has succeeded: there, an empty list is empty, and a missing one no answer.
-        raw = find(answer, source.items)
-        if raw is None and job.state is JobState.SUCCEEDED:
-            raise MissingError("list of files", source.items)
-        named = as_list(raw or [])
+        is_needed = job.state is JobState.SUCCEEDED
+        named = as_list(need(answer, source.items, "list of files") if is_needed else find(answer, source.items) or [])
     elif source.id is not None or source.link is not None:
         named = [answer] if find(answer, source.id or source.link) is not None else []
     else:

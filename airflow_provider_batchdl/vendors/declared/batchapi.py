@@ -14,15 +14,14 @@ from airflow_provider_batchdl._redaction.redactor import excerpt
 from airflow_provider_batchdl.exceptions import InvalidConnectionError
 from airflow_provider_batchdl.vendors.base import Vendor
 from airflow_provider_batchdl.vendors.declared.document import Document, OAuth2
-from airflow_provider_batchdl.vendors.declared.facts import facts_of
+from airflow_provider_batchdl.vendors.declared.inputs import MEMBERS
 from airflow_provider_batchdl.vendors.declared.loading import bundled, bundled_names
+from airflow_provider_batchdl.vendors.declared.mistakes import meant
 from airflow_provider_batchdl.vendors.declared.reading import LONGEST_NAME, DocumentError, read
 from airflow_provider_batchdl.vendors.declared.vendor import Declared
 from airflow_provider_batchdl.vendors.words import stripped
 
 ReadFile = Callable[[str], bytes]
-
-MEMBERS = ("vendor", "vendor_file", "vendor_document")
 
 
 class BatchApi(Declared):
@@ -72,14 +71,15 @@ class BatchApi(Declared):
                 vendor=cls.name,
                 remedy="Correct it; `airflow batchdl vendor check` explains a document.",
             ) from None
-        return cls._class_of(document), {name: value for name, value in extra.items() if name not in MEMBERS}
+        return cls.of(document), {name: value for name, value in extra.items() if name not in MEMBERS}
 
     @classmethod
-    def _class_of(cls, document: Document) -> type[BatchApi]:
+    def of(cls, document: Document) -> type[Declared]:
         """The class of a document; ``scope`` tells its accounts from those of another document of that name."""
-        digest = hashlib.blake2b(msgspec.json.encode(document, order="deterministic"), digest_size=16).hexdigest()
-        members = {"__module__": __name__, "scope": digest, **facts_of(document)}
-        return type(f"BatchApi_{document.name}", (cls,), members)
+        kind = super().of(document)
+        content = msgspec.json.encode(document, order="deterministic")
+        kind.scope = hashlib.blake2b(content, digest_size=16).hexdigest()
+        return kind
 
 
 def _document(member: str, value: Any, read_file: ReadFile) -> Document:
@@ -91,15 +91,10 @@ def _document(member: str, value: Any, read_file: ReadFile) -> Document:
         raise DocumentError("it is no text", member)
     text = stripped(value)
     if member == "vendor":
-        try:
+        if text in bundled_names():
             return bundled(text)
-        except LookupError:
-            names = bundled_names()
-            close = get_close_matches(text.lower(), names, n=1)
-            known = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names) or 'none'}"
-            raise DocumentError(
-                f"no bundled document is called {excerpt(text, 40)!r}; {known.rstrip('?')}", text
-            ) from None
+        words = f"no bundled document is called {excerpt(text, 40)!r}{meant(text, bundled_names())}"
+        raise DocumentError(words, text)
     try:
         content = read_file(text)
     except Exception as error:  # noqa: BLE001 any store's; its message may quote a URL with a secret

@@ -5,13 +5,22 @@ The docstrings are the reference: ``docs/declared-vendors.md`` and the JSON Sche
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-Pointers = str | tuple[str, ...]
-"""One RFC 6901 pointer, or several of which the first that finds something counts."""
+# A pattern's `$` alone would let a last line break pass in Python. The description is what an error says a text is not.
+END = r"$(?!\n)"
+Pointer = Annotated[
+    str, Meta(pattern=f"^(/([^~/]|~[01])*)*{END}", max_length=500, description="JSON pointer like '/data/id'")
+]
+Pointers = Pointer | tuple[Pointer, ...]
+"""One RFC 6901 pointer (section 3), or several of which the first that finds something counts."""
 
+HeaderName = Annotated[str, Meta(pattern=f"^[A-Za-z0-9!#$%&'*+.^_`|~-]{{1,100}}{END}", description="header's name")]
+Format = Annotated[
+    str, Meta(pattern=f"^[a-z0-9]{{1,20}}{END}", description="format like 'csv', in small letters and without '.'")
+]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -36,10 +45,10 @@ class Call(Part, frozen=True, kw_only=True):
     path: str
     method: Method = "GET"
     params: dict[str, str] = {}
-    headers: dict[str, str] = {}
+    headers: dict[HeaderName, str] = {}
     json: Any = None
     form: dict[str, str] = {}
-    at: str = ""
+    at: Pointer = ""
 
 
 class Step(Call, frozen=True, kw_only=True):
@@ -62,7 +71,7 @@ class Step(Call, frozen=True, kw_only=True):
     method: Method = "POST"
     request: Literal["json", "params", "form", "none"] | None = None
     upload: str | None = None
-    keep: dict[str, str] = {}
+    keep: dict[str, Pointer] = {}
     when: Literal["file", "no-file"] | None = None
     repeatable: bool | None = None
 
@@ -77,7 +86,7 @@ class Cursor(Part, frozen=True, kw_only=True, tag_field="kind", tag="cursor"):
     """
 
     next: Pointers
-    more: str | None = None
+    more: Pointer | None = None
     param: str | None = None
 
 
@@ -91,7 +100,7 @@ class Pages(Part, frozen=True, kw_only=True, tag_field="kind", tag="pages"):
     """
 
     param: str = "page"
-    total: str | None = None
+    total: Pointer | None = None
     first: int = 1
 
 
@@ -104,7 +113,7 @@ class Offset(Part, frozen=True, kw_only=True, tag_field="kind", tag="offset"):
     """
 
     param: str = "offset"
-    total: str | None = None
+    total: Pointer | None = None
 
 
 class Link(Part, frozen=True, kw_only=True, tag_field="kind", tag="link"):
@@ -125,7 +134,7 @@ class Header(Part, frozen=True, kw_only=True, tag_field="kind", tag="header"):
         param: the query parameter that takes the cursor.
     """
 
-    name: str
+    name: HeaderName
     param: str
 
 
@@ -141,7 +150,7 @@ class ListCall(Call, frozen=True, kw_only=True):
         active_only: true if jobs that have ended are not in it, and all others are in one answer.
     """
 
-    items: str
+    items: Pointer
     paging: Cursor | Pages | Offset | Link | Header | None = None
     newest_first: bool = False
     complete: bool = False
@@ -168,7 +177,7 @@ class FindByEcho(Part, frozen=True, kw_only=True, tag_field="kind", tag="echo"):
         members: the members of the request, if the item has others. Left out: those of ``[request]``.
     """
 
-    pointer: str = ""
+    pointer: Pointer = ""
     members: tuple[str, ...] = ()
 
 
@@ -196,7 +205,7 @@ class CheckCall(Call, frozen=True, kw_only=True):
         expect: pointer to something that the answer must have.
     """
 
-    expect: str = ""
+    expect: Pointer = ""
 
 
 class FileSource(Part, frozen=True, kw_only=True):
@@ -233,15 +242,15 @@ class FileSource(Part, frozen=True, kw_only=True):
     path: str | None = None
     method: Method = "GET"
     params: dict[str, str] = {}
-    headers: dict[str, str] = {}
+    headers: dict[HeaderName, str] = {}
     json: Any = None
-    items: str | None = None
+    items: Pointer | None = None
     id: Pointers | None = None
-    size: str | None = None
-    part: str | None = None
+    size: Pointer | None = None
+    part: Pointer | None = None
     link: Pointers | None = None
     call: Call | None = None
     name: str | None = None
-    format: str | None = None
-    next_header: str | None = None
+    format: Format | None = None
+    next_header: HeaderName | None = None
     next_param: str | None = None

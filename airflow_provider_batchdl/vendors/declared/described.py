@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,9 +23,9 @@ from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
 from airflow_provider_batchdl.vendors.declared import answers, refusing, requests
 from airflow_provider_batchdl.vendors.declared.credentials import auth_of, check_credentials
 from airflow_provider_batchdl.vendors.declared.document import Document
-from airflow_provider_batchdl.vendors.declared.pointers import find, is_null, texts_in
 from airflow_provider_batchdl.vendors.declared.templates import Values
 from airflow_provider_batchdl.vendors.errors import json_of
+from airflow_provider_batchdl.vendors.pointers import find, value_at
 from airflow_provider_batchdl.vendors.refusals import kind_by_words
 from airflow_provider_batchdl.vendors.states import fold
 
@@ -35,6 +36,14 @@ if TYPE_CHECKING:
     from airflow_provider_batchdl.vendors.declared.calls import Call, FileSource, Pointers
 
 _IDS = {"whole": "a whole number", "uuid": "a UUID", "text": "a text"}
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts_in(each)
 
 
 class Described(Vendor):
@@ -114,6 +123,14 @@ class Described(Vendor):
         if self.on_notice is not None:
             self.on_notice(operation, pointers or (), found)
 
+    @contextmanager
+    def reading(self, operation: str, response: httpx.Response) -> Iterator[None]:
+        """Turns what a reader of an answer misses or refuses into the typed error."""
+        try:
+            yield
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise self.malformed(operation, response, error) from error
+
     def found(self, operation: str, response: httpx.Response, at: str) -> Any:
         """The value that the pointer ``at`` finds in an answer, whose secrets are hidden from then on."""
         body = self.read_json(operation, response)
@@ -123,7 +140,7 @@ class Described(Vendor):
     def _hide_secrets(self, body: Any) -> None:
         """Hide the document's secrets in an answer: each may have others, so the latest are remembered."""
         for pointer in self.document.secrets:
-            for text in texts_in(find(body, pointer)):
+            for text in _texts_in(find(body, pointer)):
                 remember_recent(text)
 
     def need(self, operation: str, response: httpx.Response, pointers: Pointers, what: str) -> Any:
@@ -132,10 +149,9 @@ class Described(Vendor):
         Raises:
             BatchDlError: nothing.
         """
-        try:
-            found = answers.need(self.found(operation, response, ""), pointers, what)
-        except TypeError as error:
-            raise self.malformed(operation, response, error) from error
+        body = self.found(operation, response, "")
+        with self.reading(operation, response):
+            found = answers.need(body, pointers, what)
         self.notice(operation, pointers, found)
         return found
 
@@ -146,17 +162,14 @@ class Described(Vendor):
             JobNotFoundError: it is null, as in an answer of GraphQL about an unknown id.
             BatchDlError: none.
         """
-        item = self.found(operation, response, at)
-        try:
-            if item is None and job_id is not None and is_null(json_of(response), at):
-                raise JobNotFoundError(
-                    f"{self.label} has no job of this id.", vendor=self.name, job_id=job_id, status=response.status_code
-                )
-            if item is None:
-                raise answers.MissingError("job", at)
-            return answers.read_job(self, operation, item, job_id=job_id)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise self.malformed(operation, response, error) from error
+        body = self.found(operation, response, "")
+        is_null = find(body, at) is None and value_at(json_of(response), at, "nothing") is None
+        if is_null and at and job_id is not None:
+            raise JobNotFoundError(
+                f"{self.label} has no job of this id.", vendor=self.name, job_id=job_id, status=response.status_code
+            )
+        with self.reading(operation, response):
+            return answers.read_job(self, operation, answers.need(body, at, "job"), job_id=job_id)
 
     # Errors.
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from airflow_provider_batchdl.vendors.declared.calls import (
+    END,
     BalanceCall,
     Call,
     CheckCall,
@@ -17,8 +18,10 @@ from airflow_provider_batchdl.vendors.declared.calls import (
     FindByEcho,
     FindByKey,
     FindByTime,
+    HeaderName,
     ListCall,
     Part,
+    Pointer,
     Pointers,
     Step,
 )
@@ -27,6 +30,7 @@ from airflow_provider_batchdl.vendors.declared.inputs import ExtraMember, FileSh
 State = Literal["pending", "running", "succeeded", "failed", "cancelled"]
 HeaderForm = Literal["seconds", "milliseconds", "unix", "duration", "date"]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Host = Annotated[str, Meta(pattern=rf"^[a-z0-9-]+(\.[a-z0-9-]+)+{END}", description="host's name like 'example.com'")]
 
 
 class Bearer(Part, frozen=True, kw_only=True, tag_field="kind", tag="bearer"):
@@ -41,7 +45,7 @@ class HeaderKey(Part, frozen=True, kw_only=True, tag_field="kind", tag="header")
         prefix: text before the password.
     """
 
-    name: str
+    name: HeaderName
     prefix: str = ""
 
 
@@ -75,8 +79,8 @@ class OAuth2(Part, frozen=True, kw_only=True, tag_field="kind", tag="oauth2"):
     """
 
     token_path: str
-    base_url_pointer: str | None = None
-    base_url_hosts: tuple[str, ...] = ()
+    base_url_pointer: Pointer | None = None
+    base_url_hosts: tuple[Host, ...] = ()
 
 
 class JobShape(Part, frozen=True, kw_only=True):
@@ -146,7 +150,7 @@ class ErrorRule(Part, frozen=True, kw_only=True):
     codes: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     operations: tuple[Literal["submit", "status", "list", "cancel", "download", "balance", "check"], ...] = ()
-    has: str | None = None
+    has: Pointer | None = None
 
 
 class Errors(Part, frozen=True, kw_only=True):
@@ -165,8 +169,8 @@ class Errors(Part, frozen=True, kw_only=True):
     own: Pointers = ()
     message: Pointers = ()
     code: Pointers = ()
-    within: tuple[str, ...] = ()
-    if_false: tuple[str, ...] = ()
+    within: tuple[Pointer, ...] = ()
+    if_false: tuple[Pointer, ...] = ()
     rules: tuple[ErrorRule, ...] = ()
 
 
@@ -226,7 +230,7 @@ class Document(Part, frozen=True, kw_only=True):
     request: dict[str, Member] | None = None
     file: FileShape | None = None
     extra: dict[str, ExtraMember] = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[HeaderName, str] = field(default_factory=dict)
     poll_interval: Seconds = 30.0
     rate_limits: tuple[str, ...] = ()
     reset_headers: dict[str, HeaderForm] = field(default_factory=dict)
@@ -234,7 +238,7 @@ class Document(Part, frozen=True, kw_only=True):
     zone: str = "UTC"
     dates: Literal["any", "days", "moments"] = "any"
     job_url: str | None = None
-    secrets: tuple[str, ...] = ()
+    secrets: tuple[Pointer, ...] = ()
     tried: bool = False
 
     @property

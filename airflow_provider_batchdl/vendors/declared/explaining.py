@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from airflow_provider_batchdl.vendors.declared.calls import (
     Call,
@@ -13,16 +13,32 @@ from airflow_provider_batchdl.vendors.declared.calls import (
     FindByTime,
     Header,
     Link,
-    ListCall,
     Offset,
     Pages,
     Pointers,
 )
 from airflow_provider_batchdl.vendors.declared.document import Basic, Bearer, Document, HeaderKey, OAuth2, QueryKey
-from airflow_provider_batchdl.vendors.declared.pointers import several
 from airflow_provider_batchdl.vendors.declared.requests import destination_of
+from airflow_provider_batchdl.vendors.pointers import several
 
 Row = tuple[str, str]
+
+_CREDENTIALS: Mapping[type, str] = {
+    Bearer: "the password as a Bearer token",
+    HeaderKey: "the password in the header {0.name}",
+    QueryKey: "the password in the query, as {0.name}",
+    Basic: "login and password by HTTP Basic",
+    OAuth2: "a token for login and password from POST {0.token_path}",
+}
+# The second is where the pointer `next` leads.
+_PAGES: Mapping[type, str] = {
+    type(None): "all on one page",
+    Cursor: "next page by the cursor at {1}",
+    Pages: "pages by their number as {0.param}",
+    Offset: "pages by the jobs before them as {0.param}",
+    Link: "next page by the link in {1}",
+    Header: "next page by the header {0.name} as {0.param}",
+}
 
 
 def explained(document: Document) -> Iterator[Row]:
@@ -30,16 +46,18 @@ def explained(document: Document) -> Iterator[Row]:
     yield "vendor", f"{document.label} ({document.name}) at {document.base_url or 'the base URL of each connection'}"
     yield "credentials", _credentials(document)
     yield from _submit(document)
-    yield "status", f"{_call(document.status)}, {_job(document, document.status.at)}"
+    status, job = document.status, document.job
+    yield "status", f"{_call(status)}, id from {_at(job.id, status.at)}, state from {_at(job.state, status.at)}"
     yield "states", _states(document)
-    yield "list", "none" if document.list is None else _list(document.list)
+    yield "list", _list(document)
     yield "lost submit", _find(document)
     yield "cancel", "the API cannot cancel" if document.cancel is None else _call(document.cancel)
     for source in document.sources:
         yield "results" if source.kind == "result" else f"files: {source.kind}", _files(source)
     if document.balance is not None:
         yield "balance", f"{_call(document.balance)}, credits from {_at(document.balance.credits)}"
-    yield "check", _check(document)
+    other = "the balance" if document.balance is not None else "the first page of the list"
+    yield "check", other if document.check is None else _call(document.check)
     yield from _errors(document)
     limits = " and ".join(document.rate_limits) or "no limit"
     yield "pace", f"a poll of each job every {document.poll_interval:g} s, within {limits} (requests/seconds)"
@@ -59,24 +77,12 @@ def _at(pointers: Pointers, base: str = "") -> str:
     return " or ".join(f"{base}{each}" or "the whole answer" for each in several(pointers))
 
 
-def _job(document: Document, base: str) -> str:
-    return f"id from {_at(document.job.id, base)}, state from {_at(document.job.state, base)}"
-
-
 def _credentials(document: Document) -> str:
     auth = document.auth
-    headers = f"; headers {', '.join(document.headers)}" if document.headers else ""
-    if isinstance(auth, HeaderKey):
-        return f"the password in the header {auth.name}{headers}"
-    if isinstance(auth, QueryKey):
-        return f"the password in the query, as {auth.name}{headers}"
-    if isinstance(auth, Basic):
-        return f"login and password by HTTP Basic{headers}"
-    if isinstance(auth, OAuth2):
-        base = f", base URL from {auth.base_url_pointer}" if auth.base_url_pointer else ""
-        return f"a token for login and password from POST {auth.token_path}{base}{headers}"
-    assert isinstance(auth, Bearer)  # noqa: S101 the union has no other
-    return f"the password as a Bearer token{headers}"
+    words = _CREDENTIALS[type(auth)].format(auth)
+    if isinstance(auth, OAuth2) and auth.base_url_pointer:
+        words += f", base URL from {auth.base_url_pointer}"
+    return f"{words}; headers {', '.join(document.headers)}" if document.headers else words
 
 
 def _submit(document: Document) -> Iterator[Row]:
@@ -106,21 +112,15 @@ def _states(document: Document) -> str:
     return f"{words}; partial results: {', '.join(document.partial)}" if document.partial else words
 
 
-def _list(call: ListCall) -> str:
-    paging = call.paging
-    words = f"{_call(call)}, jobs from {call.items}"
-    if isinstance(paging, Cursor):
-        return f"{words}, next page by the cursor at {_at(paging.next)}{f' as {paging.param}' if paging.param else ''}"
-    if isinstance(paging, Pages):
-        return f"{words}, pages by their number as {paging.param}"
-    if isinstance(paging, Offset):
-        return f"{words}, pages by the jobs before them as {paging.param}"
-    if isinstance(paging, Link):
-        where = "the Link header" if paging.next is None else _at(paging.next)
-        return f"{words}, next page by the link in {where}"
-    if isinstance(paging, Header):
-        return f"{words}, next page by the header {paging.name} as {paging.param}"
-    return f"{words}, all on one page"
+def _list(document: Document) -> str:
+    if document.list is None:
+        return "none"
+    paging = document.list.paging
+    following = _at(paging.next) if isinstance(paging, Cursor | Link) and paging.next else "the Link header"
+    words = _PAGES[type(paging)].format(paging, following)
+    if isinstance(paging, Cursor) and paging.param:
+        words += f" as {paging.param}"
+    return f"{_call(document.list)}, jobs from {document.list.items}, {words}"
 
 
 def _find(document: Document) -> str:
@@ -150,12 +150,6 @@ def _files(source: FileSource) -> str:
     if source.next_header is not None:
         words += f", next page by the header {source.next_header} as {source.next_param}"
     return words
-
-
-def _check(document: Document) -> str:
-    if document.check is not None:
-        return _call(document.check)
-    return "the balance" if document.balance is not None else "the first page of the list"
 
 
 def _errors(document: Document) -> Iterator[Row]:

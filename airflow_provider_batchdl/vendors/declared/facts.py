@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import asdict
+
 from airflow_provider_batchdl.jobs import JobState
 from airflow_provider_batchdl.vendors import checking
-from airflow_provider_batchdl.vendors.declared import document as parts
-from airflow_provider_batchdl.vendors.declared.document import Document
-from airflow_provider_batchdl.vendors.declared.pointers import several
+from airflow_provider_batchdl.vendors.declared.document import Basic, Document
 from airflow_provider_batchdl.vendors.files import FileRules
 from airflow_provider_batchdl.vendors.listing import Listing
+from airflow_provider_batchdl.vendors.pointers import several
 from airflow_provider_batchdl.vendors.requests import RateLimit
 from airflow_provider_batchdl.vendors.states import fold
 
@@ -30,6 +31,7 @@ def facts_of(document: Document) -> dict[str, Any]:
     states = {word: JobState(state) for word, state in document.states.items()}
     partial = {fold(word) for word in document.partial}
     cancelled = {fold(word) for word, state in states.items() if state is JobState.CANCELLED}
+    call = document.list
     first = several(document.job.id)[0] if document.job.id else ""
     return {
         "document": document,
@@ -44,9 +46,9 @@ def facts_of(document: Document) -> dict[str, Any]:
         "zone": document.zone,
         "request_rules": _request_rules(document),
         "file_rules": _file_rules(document),
-        "listing": _listing(document),
+        "listing": None if call is None else Listing(call.active_only, call.newest_first, call.complete),
         "extra_members": {name: member.description for name, member in document.extra.items()},
-        "has_plain_secret": not isinstance(document.auth, parts.Basic),
+        "has_plain_secret": not isinstance(document.auth, Basic),
         "id_member": first.rpartition("/")[2] or "id",
     }
 
@@ -59,30 +61,14 @@ def _rate(text: str) -> RateLimit:
 def _request_rules(document: Document) -> checking.RequestRules | None:
     if document.request is None:
         return None
+    members = {name: asdict(member) for name, member in document.request.items()}
     return checking.RequestRules(
-        {
-            name: checking.Member(
-                _KINDS[member.kind],
-                many=member.many,
-                required=member.required,
-                least=member.least,
-                most=member.most,
-                values=member.values,
-                reported=member.reported,
-                documented=member.documented,
-            )
-            for name, member in document.request.items()
-        }
+        {name: checking.Member(**{**facts, "kind": _KINDS[facts["kind"]]}) for name, facts in members.items()}
     )
 
 
 def _file_rules(document: Document) -> FileRules | None:
-    shape = document.file
-    if shape is None:
+    if document.file is None:
         return FileRules() if any(step.upload for step in document.steps) else None
+    shape = document.file
     return FileRules(shape.types, shape.required, shape.largest, shape.has_addresses, shape.column)
-
-
-def _listing(document: Document) -> Listing | None:
-    call = document.list
-    return None if call is None else Listing(call.active_only, call.newest_first, call.complete)

@@ -5,11 +5,20 @@ The docstrings are the reference: ``docs/declared-vendors.md`` and the JSON Sche
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import field
+from msgspec import Meta, field
 
-from airflow_provider_batchdl.vendors.declared.calls import Part
+from airflow_provider_batchdl.vendors.declared.calls import END, Part
+
+Suffix = Annotated[str, Meta(pattern=rf"^\.[^A-Z./\s]+{END}", description="suffix like '.csv', in small letters")]
+_WORD = "[A-Za-z0-9_.+-]+"
+MediaType = Annotated[
+    str, Meta(pattern=f"^{_WORD}/{_WORD}(; ?{_WORD}={_WORD})?{END}", description="media type like 'text/csv'")
+]
+
+# Members of a connection's extra of which one names the document.
+MEMBERS = ("vendor", "vendor_file", "vendor_document")
 
 
 class ExtraMember(Part, frozen=True, kw_only=True):
@@ -65,7 +74,7 @@ class FileShape(Part, frozen=True, kw_only=True):
         column: the field that an address is in, if a row has more.
     """
 
-    types: dict[str, str] = field(default_factory=dict)
+    types: dict[Suffix, MediaType] = field(default_factory=dict)
     required: bool = False
     largest: int | None = None
     has_addresses: bool = False

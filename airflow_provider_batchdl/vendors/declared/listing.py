@@ -22,10 +22,10 @@ from airflow_provider_batchdl.vendors.declared.calls import (
     Offset,
     Pages,
 )
-from airflow_provider_batchdl.vendors.declared.pointers import find
 from airflow_provider_batchdl.vendors.declared.requests import request_of
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Page
 from airflow_provider_batchdl.vendors.matching import CLOCK_TOLERANCE, is_echo_of, searched
+from airflow_provider_batchdl.vendors.pointers import find
 from airflow_provider_batchdl.vendors.reading import as_cursor, as_int, as_list
 from airflow_provider_batchdl.vendors.requests import ApiRequest, Submission
 
@@ -43,15 +43,16 @@ def page(vendor: Described, call: ListCall, cursor: str | None, delay: float = 0
     """
     request = _request(vendor, call, cursor, delay)
     response = yield request
-    page_url = request.url or f"{vendor.base_url}{request.path}"
-    try:
-        body = vendor.read_json("list", response)
+    body = vendor.read_json("list", response)
+    with vendor.reading("list", response):
         items = as_list(need(body, call.items, "list"))
         vendor.notice("list", call.items, items)
-        following, whole = _following(vendor, call, cursor, response, body, items, page_url)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise vendor.malformed("list", response, error) from error
-    return Page(response, items, following, whole)
+        if isinstance(call.paging, Link):
+            page_url = request.url or f"{vendor.base_url}{request.path}"
+            following, whole = _link(vendor, call.paging, response, body, page_url)
+        else:
+            following, whole = _following(call, cursor, response, body, items)
+        return Page(response, items, following, whole)
 
 
 def _request(vendor: Described, call: ListCall, cursor: str | None, delay: float) -> ApiRequest:
@@ -68,13 +69,7 @@ def _request(vendor: Described, call: ListCall, cursor: str | None, delay: float
 
 
 def _following(
-    vendor: Described,
-    call: ListCall,
-    cursor: str | None,
-    response: httpx.Response,
-    body: Any,
-    items: list[Any],
-    page_url: str,
+    call: ListCall, cursor: str | None, response: httpx.Response, body: Any, items: list[Any]
 ) -> tuple[str | None, bool]:
     """The cursor of the next page, and whether there is none that cannot be had."""
     paging = call.paging
@@ -82,38 +77,28 @@ def _following(
         has_more = paging.more is None or bool(find(body, paging.more))
         following = as_cursor(find(body, paging.next)) if has_more else None
         return following, paging.more is None or has_more is (following is not None)
-    if isinstance(paging, Pages):
-        number = int(cursor or paging.first)
-        last = None if paging.total is None else as_int(need(body, paging.total, "number of pages")) + paging.first - 1
-        more = bool(items) and (last is None or number < last)
-        return (str(number + 1) if more else None), last is None or number >= last or bool(items)
-    if isinstance(paging, Offset):
+    if isinstance(paging, Pages | Offset):
         # By what the page has, and not by its limit: a server that gives less than it was asked for must lose no job.
-        end = int(cursor or 0) + len(items)
-        more = paging.total is None or end < as_int(need(body, paging.total, "number of jobs"))
-        return (str(end) if more and items else None), not more or paging.total is None or bool(items)
+        first, more, what = (paging.first, 1, "pages") if isinstance(paging, Pages) else (0, len(items), "jobs")
+        number = int(cursor or first) + more
+        if paging.total is not None and number >= as_int(need(body, paging.total, f"number of {what}")) + first:
+            return None, True
+        return (str(number) if items else None), paging.total is None or bool(items)
     if isinstance(paging, Header):
         text = response.headers.get(paging.name, "").strip()
         return (None if text in ("", "null") else as_cursor(text)), True
-    if isinstance(paging, Link):
-        return _link(vendor, paging, response, body, page_url)
     return None, True
 
 
 def _link(
     vendor: Described, paging: Link, response: httpx.Response, body: Any, page_url: str
 ) -> tuple[str | None, bool]:
-    """The next page's URL, which may be relative to the page that names it (RFC 8288, section 3.1)."""
-    if paging.next is None:
-        found: Any = response.links.get("next", {}).get("url")
-    else:
-        found = find(body, paging.next)
-    text = as_cursor(found)
-    if text is None:
-        return None, True
-    url = urljoin(page_url, text)
+    """The same for the next page's URL, which may be relative to the page that names it (RFC 8288, section 3.1)."""
+    by_header = response.links.get("next", {}).get("url")
+    text = as_cursor(by_header if paging.next is None else find(body, paging.next))
+    url = None if text is None else urljoin(page_url, text)
     # The credentials go to the connection's origin, whatever an answer says.
-    is_own = vendor.is_home(url)
+    is_own = url is None or vendor.is_home(url)
     return (url if is_own else None), is_own
 
 
@@ -124,12 +109,10 @@ def job_page(vendor: Described, call: ListCall, cursor: str | None) -> Flow[JobP
 
 
 def _listed(vendor: Described, response: httpx.Response, item: Any) -> ListedJob:
-    try:
+    with vendor.reading("list", response):
         job = read_job(vendor, "list", item)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise vendor.malformed("list", response, error) from error
-    shape = vendor.document.job
-    return ListedJob(job, vendor.moment(find(item, shape.created)), vendor.moment(find(item, shape.updated)))
+        shape = vendor.document.job
+        return ListedJob(job, vendor.moment(find(item, shape.created)), vendor.moment(find(item, shape.updated)))
 
 
 def candidates(vendor: Described, call: ListCall, submission: Submission, delay: float) -> Flow[list[Job | None]]:
@@ -147,19 +130,19 @@ def candidates(vendor: Described, call: ListCall, submission: Submission, delay:
 def _is_ours(vendor: Described, submission: Submission, item: Mapping[str, Any]) -> bool | None:
     """True if a listed job is the one submitted; None if unknown."""
     wanted = vendor.document.find
+    made = find(item, vendor.document.job.created)
     if isinstance(wanted, FindByKey):
         text = find(item, wanted.pointer)
         if not submission.key or not isinstance(text, str):
             return False
         return submission.key in text if wanted.contains else text == submission.key
     if isinstance(wanted, FindByTime):
-        when = vendor.moment(find(item, vendor.document.job.created))
+        when = vendor.moment(made)
         return False if when is not None and when < submission.submitted_at - CLOCK_TOLERANCE else None
     if wanted is None:
         return False
     echoed = find(item, wanted.pointer)
     members = wanted.members or (() if wanted.pointer else tuple(vendor.document.request or ()))
-    made = find(item, vendor.document.job.created)
     return is_echo_of(
         echoed, submission.request, made, submission.submitted_at, known=members or None, zone=vendor.zone
     )

@@ -9,27 +9,20 @@ from pathlib import Path
 from airflow_provider_batchdl.vendors.declared.document import Document
 from airflow_provider_batchdl.vendors.declared.reading import DocumentError, read
 
-_CATALOGUE = "airflow_provider_batchdl.vendors.declared.catalogue"
+_HERE = resources.files("airflow_provider_batchdl.vendors.declared")
+_CATALOGUE = _HERE / "catalogue"
 SUFFIXES = (".toml", ".json")
 
 
 def bundled_names() -> list[str]:
     """The names of the documents that come with this package."""
-    folder = resources.files(_CATALOGUE)
-    return sorted(each.name.removesuffix(".toml") for each in folder.iterdir() if each.name.endswith(".toml"))
+    return sorted(each.name.removesuffix(".toml") for each in _CATALOGUE.iterdir() if each.name.endswith(".toml"))
 
 
 @lru_cache(maxsize=64)
 def bundled(name: str) -> Document:
-    """A document that comes with this package.
-
-    Raises:
-        LookupError: there is none of that name.
-        DocumentError: it cannot be used.
-    """
-    if name not in bundled_names():
-        raise LookupError(name)
-    return read((resources.files(_CATALOGUE) / f"{name}.toml").read_bytes(), name)
+    """A document that comes with this package, by one of its ``bundled_names``."""
+    return read((_CATALOGUE / f"{name}.toml").read_bytes(), name)
 
 
 def load(source: str | Path, beside: str | None) -> Document:
@@ -44,16 +37,23 @@ def load(source: str | Path, beside: str | None) -> Document:
     """
     path = Path(source)
     if path.suffix not in SUFFIXES:
-        try:
+        if str(source) in bundled_names():
             return bundled(str(source))
-        except LookupError:
-            known = ", ".join(bundled_names())
-            raise DocumentError(
-                f"it is no file ending in {' or '.join(SUFFIXES)}, and no name of {known}", str(source)
-            ) from None
+        known = ", ".join(bundled_names())
+        raise DocumentError(f"it is no file ending in {' or '.join(SUFFIXES)}, and no name of {known}", str(source))
     if not path.is_absolute() and beside is not None:
         path = Path(beside).parent / path
     try:
         return read(path.read_bytes(), path.name)
     except OSError as error:
         raise DocumentError(f"it cannot be read ({error.strerror or type(error).__name__})", str(path)) from None
+
+
+def skeleton(name: str) -> str:
+    """The text of a commented document to start from, which can be used.
+
+    Args:
+        name: the vendor's, of small letters, digits and ``_``.
+    """
+    text = (_HERE / "skeleton.toml").read_text(encoding="utf-8")
+    return text.replace('"acme"', f'"{name}"').replace('"Acme"', f'"{name.replace("_", " ").title()}"')

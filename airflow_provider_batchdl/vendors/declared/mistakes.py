@@ -2,141 +2,117 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator
 from difflib import get_close_matches
-from functools import cache
-from typing import Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import inspect
 
 from airflow_provider_batchdl._redaction.redactor import excerpt
-from airflow_provider_batchdl.vendors.declared.document import Document, HeaderForm, State
-from airflow_provider_batchdl.vendors.declared.inputs import ExtraMember, Member
+from airflow_provider_batchdl.vendors.declared.document import Document
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
 
 LONGEST_SHOWN = 60
-_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
-# As people who write TOML call them.
+# The types of JSON and of Python, as people who write TOML call them.
 _KINDS = {
-    "str": "a text",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "object": "a table",
-    "array": "a list",
-    "null": "nothing",
-}
-# Types of the values of tables with free names, by the table's name.
-_TABLES: dict[str, Any] = {
-    **dict.fromkeys(("params", "headers", "form", "keep", "types"), str),
-    "states": State,
-    "request": Member,
-    "extra": ExtraMember,
-    "reset_headers": HeaderForm,
+    **dict.fromkeys(("string", "str"), "a text"),
+    **dict.fromkeys(("integer", "int"), "a whole number"),
+    **dict.fromkeys(("number", "float"), "a number"),
+    **dict.fromkeys(("boolean", "bool"), "true or false"),
+    **dict.fromkeys(("object", "dict"), "a table"),
+    **dict.fromkeys(("array", "list"), "a list"),
+    **dict.fromkeys(("null", "NoneType"), "nothing"),
 }
 
 
-def in_words(error: str, raw: Any) -> str:
-    """The words of msgspec's ``error`` about ``raw``, for people.
+def in_words(raw: Any) -> str | None:
+    """The first mistake in a document by its JSON Schema, for people; None if the schema finds none.
 
     Args:
-        error: like ``Expected `str`, got `int` - at `$.submit[0].path```.
         raw: the document as it was read.
     """
-    words, _, path = error.partition(" - at ")
-    place, kind = _place(path.strip("`").removeprefix("key in `"), raw)
-    where = f"{place}: " if place else ""
-    quoted = re.findall(r"`([^`]*)`", words)
-    if words.startswith("Object contains unknown field"):
-        return f"{where}there is no member {excerpt(quoted[0], LONGEST_SHOWN)!r} here{_meant(quoted[0], _fields(kind))}"
-    if words.startswith("Object missing required field"):
-        return f"{where}the member {quoted[0]!r} is missing"
-    if words.startswith("Invalid"):
-        value = words.partition("value ")[2].strip("'\"")
-        return f"{where}{excerpt(value, LONGEST_SHOWN)!r} is none of its values{_meant(value, _choices(kind, place))}"
-    if words.startswith("Expected `") and len(quoted) == 2:
-        expected, found = (" or ".join(_KINDS.get(each, each) for each in side.split(" | ")) for side in quoted)
-        return f"{where}{expected} is expected here, and there is {found}"
-    return f"{where}{words[:1].lower()}{words[1:]}".replace("`", "'")
+    from jsonschema import Draft202012Validator
+
+    errors = list(Draft202012Validator(msgspec.json.schema(Document)).iter_errors(raw))
+    if not errors:
+        return None
+    error = _first(errors)
+    while error.context:
+        alternatives = list(_alternatives(error))
+        fitting = [each for each in alternatives if not any(map(_means_another, each))]
+        if not fitting:
+            return _words_for_none(error, [each for errors in alternatives for each in errors])
+        nearest = min(fitting, key=len)
+        error = _first(nearest)
+    return f"{_place(error.absolute_path)}{_words(error)}"
 
 
-def _meant(word: str, known: list[str]) -> str:
-    close = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
-    if close:
-        return f" (did you mean {close[0]!r}?)"
-    return f"; there are {', '.join(known)}" if known else ""
+def _first(errors: Iterable[ValidationError]) -> ValidationError:
+    """A member that is not known before all others, as it may be the one that is missing."""
+    return min(errors, key=lambda each: (each.validator == "required", each.validator != "additionalProperties"))
 
 
-@cache
-def _root() -> inspect.Type:
-    return inspect.type_info(Document)
-
-
-def _place(path: str, raw: Any) -> tuple[str, inspect.Type | None]:
-    """The place as people write it (``submit[0].path``), and its type."""
-    kind: inspect.Type | None = _root()
-    value, place = raw, ""
-    for name, index in _STEP.findall(path):
-        alternative = _alternative(kind, value)
-        if name:
-            place = f"{place}.{name}" if place else name
-            field = next((each for each in getattr(alternative, "fields", ()) if each.encode_name == name), None)
-            kind = None if field is None else field.type
-            value = value.get(name) if isinstance(value, Mapping) else None
-        elif index == "...":  # a member of a table of names: the first that does not fit is the one
-            kind = getattr(alternative, "value_type", None)
-            members = value.items() if isinstance(value, Mapping) else ()
-            found = next(((each, member) for each, member in members if not _fits(member, place)), None)
-            if found is not None:
-                place, value = f"{place}.{excerpt(found[0], LONGEST_SHOWN)}", found[1]
+def _alternatives(error: ValidationError) -> Iterator[list[ValidationError]]:
+    """The mistakes by each alternative; one that has alternatives itself stands for those."""
+    for _, group in groupby(error.context, lambda each: each.relative_schema_path[0]):
+        errors = list(group)
+        if errors[0].validator == "anyOf" and not errors[0].relative_path:
+            yield from _alternatives(errors[0])
         else:
-            place = f"{place}[{index}]"
-            kind = getattr(alternative, "item_type", None)
-            value = value[int(index)] if isinstance(value, list | tuple) and int(index) < len(value) else None
-    return place, _alternative(kind, value) or kind
+            yield errors
 
 
-def _fits(member: Any, place: str) -> bool:
-    """True if a member of the table at ``place`` can stand there."""
-    try:
-        msgspec.convert(member, _TABLES.get(place.rpartition(".")[2], Any))
-    except msgspec.ValidationError:
-        return False
-    return True
+def _means_another(error: ValidationError) -> bool:
+    """True if the value is not of the alternative's type, or names another in its member ``kind``."""
+    return (error.validator == "type" and not error.relative_path) or list(error.relative_path) == ["kind"]
 
 
-def _alternative(kind: inspect.Type | None, value: Any) -> inspect.Type | None:
-    """Of several types, the one that a value of this kind is meant to have."""
-    if not isinstance(kind, inspect.UnionType):
-        return kind
-    structs = [each for each in kind.types if isinstance(each, inspect.StructType)]
-    if isinstance(value, Mapping) and structs:
-        return next(
-            (each for each in structs if each.tag == value.get("kind")), structs[0] if len(structs) == 1 else None
-        )
-    if isinstance(value, list | tuple):
-        return next((each for each in kind.types if isinstance(each, inspect.VarTupleType)), None)
-    others = [each for each in kind.types if not isinstance(each, inspect.NoneType)]
-    return others[0] if len(others) == 1 else None
+def _words_for_none(error: ValidationError, mistakes: list[ValidationError]) -> str:
+    """Words for a value that is meant for none of the alternatives."""
+    kinds = [kind for each in mistakes if list(each.relative_path) == ["kind"] for kind in each.validator_value]
+    if kinds:
+        return f"{_place([*error.absolute_path, 'kind'])}{_no_value(error.instance['kind'], kinds)}"
+    return f"{_place(error.absolute_path)}{_no_type(error.instance, {each.validator_value for each in mistakes})}"
 
 
-def _fields(kind: inspect.Type | None) -> list[str]:
-    if not isinstance(kind, inspect.StructType):
-        return []
-    return [*([kind.tag_field] if kind.tag_field else []), *(each.encode_name for each in kind.fields)]
+def _words(error: ValidationError) -> str:
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        unknown = next(name for name in error.instance if name not in known)
+        return f"there is no member {excerpt(unknown, LONGEST_SHOWN)!r} here{meant(unknown, known)}"
+    if error.validator == "required":
+        return f"the member {next(name for name in error.validator_value if name not in error.instance)!r} is missing"
+    if error.validator == "enum":
+        return _no_value(error.instance, error.validator_value)
+    if error.validator == "type":
+        return _no_type(error.instance, {error.validator_value})
+    if error.validator in ("pattern", "maxLength"):
+        return f"{error.instance[:LONGEST_SHOWN]!r} is no {error.schema['description']}"
+    return excerpt(error.message, LONGEST_SHOWN)
 
 
-def _choices(kind: inspect.Type | None, place: str) -> list[str]:
-    """The values that a place may have."""
-    if place.rpartition(".")[2] == "kind" and kind is None:
-        parent = _place("$." + place.rpartition(".")[0], None)[1]
-        return _tags(parent)
-    if isinstance(kind, inspect.LiteralType):
-        return [str(each) for each in kind.values]
-    return []
+def _no_value(value: Any, known: Iterable[Any]) -> str:
+    shown = excerpt(value, LONGEST_SHOWN)
+    return f"{shown!r} is none of its values{meant(str(value), list(map(str, known)))}"
 
 
-def _tags(kind: inspect.Type | None) -> list[str]:
-    types = kind.types if isinstance(kind, inspect.UnionType) else ()
-    return [str(each.tag) for each in types if isinstance(each, inspect.StructType)]
+def _no_type(value: Any, types: Collection[str]) -> str:
+    expected = " or ".join(words for kind, words in _KINDS.items() if kind in types)
+    found = type(value).__name__
+    return f"{expected} is expected here, and there is {_KINDS.get(found, found)}"
+
+
+def meant(word: str, known: list[str]) -> str:
+    """The end of a message about a word that is none of those known: the one that is meant, or all."""
+    close = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    return f" (did you mean {close[0]!r}?)" if close else f"; there are {', '.join(known)}"
+
+
+def _place(path: Iterable[str | int]) -> str:
+    """A path as people write it: ``submit[0].path: ``."""
+    parts = (f"[{each}]" if isinstance(each, int) else f".{excerpt(each, LONGEST_SHOWN)}" for each in path)
+    place = "".join(parts).removeprefix(".")
+    return f"{place}: " if place else ""

@@ -1,4 +1,4 @@
-"""Problems of single places of a document: a path, headers, holes, pointers, a URL."""
+"""Problems of single places of a document: a path, headers, holes, a URL."""
 
 from __future__ import annotations
 
@@ -7,17 +7,12 @@ from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from airflow_provider_batchdl.vendors.declared.calls import Pointers
 from airflow_provider_batchdl.vendors.declared.document import Document
-from airflow_provider_batchdl.vendors.declared.pointers import is_pointer, several
 from airflow_provider_batchdl.vendors.declared.templates import OPEN, holes, without_holes
 from airflow_provider_batchdl.vendors.hosts import NoBaseUrlError, base_url
 from airflow_provider_batchdl.vendors.requests import CLIENT_HEADERS
 
-TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _PATH = re.compile(r"/(?:[\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*", re.ASCII)
-_SUFFIX = re.compile(r"\.[^A-Z./\s]+")
-_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(?:; ?[\w-]+=[\w.-]+)?", re.ASCII)
 _DOTS = re.compile(r"(?:\.|%2e){1,2}", re.IGNORECASE)
 SHOWN = 60
 
@@ -30,10 +25,12 @@ def of_path(place: str, path: str, allowed: tuple[str, ...], document: Document)
     yield from of_holes(place, path, allowed, document)
 
 
-def of_headers(place: str, headers: dict[str, str], allowed: tuple[str, ...], document: Document) -> Iterator[str]:
-    """Problems of headers with holes."""
+def of_headers(
+    place: str, headers: dict[str, str], allowed: tuple[str, ...], document: Document, *, has_json: bool
+) -> Iterator[str]:
+    """Problems of headers with holes, of a request whose body is JSON or is not."""
     for name, value in headers.items():
-        if not TOKEN.fullmatch(name) or name.lower() in CLIENT_HEADERS:
+        if name.lower() in CLIENT_HEADERS:
             yield f"{place}: {name[:SHOWN]!r} cannot be set here"
         if not value.isascii() or not value.isprintable():
             yield f"{place}.{name[:SHOWN]}: it is not one line of ASCII"
@@ -41,6 +38,8 @@ def of_headers(place: str, headers: dict[str, str], allowed: tuple[str, ...], do
     if twice:
         yield f"{place}: {twice[0][:SHOWN]!r} is there twice"
     yield from of_holes(place, headers, allowed, document)
+    if not has_json and "content-type" in map(str.lower, headers):
+        yield f"{place}: 'Content-Type' can be set for JSON only; a form or a file says its own"
 
 
 def of_url(place: str, url: str) -> Iterator[str]:
@@ -53,20 +52,6 @@ def of_url(place: str, url: str) -> Iterator[str]:
         good = False
     if not good:
         yield f"{place}: it needs to be a URL with https"
-
-
-def of_inputs(document: Document) -> Iterator[str]:
-    """Problems of what tasks give: members and files that no task could give, or that could not be sent."""
-    for name, member in (document.request or {}).items():
-        if (member.values or member.reported) and member.kind not in ("any", "text"):
-            yield f"request.{name[:SHOWN]}.values: they are texts, and its kind is {member.kind!r}"
-        if member.most is not None and member.most < member.least:
-            yield f"request.{name[:SHOWN]}.most: it is less than its least"
-    for suffix, media_type in (document.file.types if document.file else {}).items():
-        if not _SUFFIX.fullmatch(suffix):
-            yield f"file.types: {suffix[:SHOWN]!r} is no suffix like '.csv', in small letters"
-        if not _MEDIA_TYPE.fullmatch(media_type):
-            yield f"file.types.{suffix[:SHOWN]}: {media_type[:SHOWN]!r} is no media type like 'text/csv'"
 
 
 def of_shown(place: str, value: str | None, document: Document) -> Iterator[str]:
@@ -94,10 +79,3 @@ def of_holes(place: str, value: object, allowed: tuple[str, ...], document: Docu
             shown = f"only {', '.join(there)}" if there else "and no other"
             also = ". Write '{ name }' for braces" if group not in (*OPEN, "job", "file") else ""
             yield f"{place}: there is no hole {{{hole[:SHOWN]}}} here, {shown}{also}"
-
-
-def of_pointers(place: str, pointers: Pointers | None) -> Iterator[str]:
-    """Problems of pointers."""
-    for pointer in several(pointers):
-        if not is_pointer(pointer):
-            yield f"{place}: {pointer[:SHOWN]!r} is no JSON pointer like '/data/id'"

@@ -1,4 +1,4 @@
-"""Problems of a document that has the right shape: pointers, holes, paths, and members that need another."""
+"""Problems of a document that has the right shape: holes, paths, and members that need or rule out another."""
 
 from __future__ import annotations
 
@@ -14,28 +14,13 @@ from airflow_provider_batchdl.vendors.declared.calls import (
     FindByEcho,
     FindByKey,
     FindByTime,
-    Header,
-    Link,
-    ListCall,
-    Offset,
-    Pages,
     Step,
 )
 from airflow_provider_batchdl.vendors.declared.document import Document, HeaderKey, OAuth2
-from airflow_provider_batchdl.vendors.declared.places import (
-    SHOWN,
-    TOKEN,
-    of_headers,
-    of_holes,
-    of_inputs,
-    of_path,
-    of_pointers,
-    of_shown,
-    of_url,
-)
-from airflow_provider_batchdl.vendors.declared.requests import destination_of
+from airflow_provider_batchdl.vendors.declared.inputs import MEMBERS
+from airflow_provider_batchdl.vendors.declared.places import SHOWN, of_headers, of_holes, of_path, of_shown, of_url
+from airflow_provider_batchdl.vendors.declared.requests import destination_of, holes_of, unsent
 from airflow_provider_batchdl.vendors.declared.templates import holes, without_holes
-from airflow_provider_batchdl.vendors.declared.unsaid import of_unsaid
 from airflow_provider_batchdl.vendors.extras import COMMON
 from airflow_provider_batchdl.vendors.hosts import NoBaseUrlError, base_url
 from airflow_provider_batchdl.vendors.requests import CLIENT_HEADERS
@@ -44,40 +29,39 @@ from airflow_provider_batchdl.vendors.words import problem_of
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _MEMBER = re.compile(r"[A-Za-z0-9_-]{1,50}")
-_FORMAT = re.compile(r"[a-z0-9]{1,20}")
 _RATE = re.compile(r"[1-9][0-9]{0,8}/[0-9]{1,5}(?:\.[0-9]{1,3})?")
-JOB, FILE = ("job.id",), ("job.id", "file.id")
-SUBMIT = ("key", "request")
+# The holes that requests about a job or a file may have.
+_JOB, _FILE = ("job.id", "secret"), ("job.id", "file.id", "secret")
 
 
 def problems_of(document: Document) -> Iterator[str]:
     """The problems of a document, each a sentence without its end that begins with the place."""
     odd = list(_of_places(document))
-    yield from odd or of_unsaid(document)  # a misspelt hole is one problem, not two
+    yield from odd or _of_unsaid(document)  # a misspelt hole is one problem, not two
 
 
 def _of_places(document: Document) -> Iterator[str]:
     yield from _of_names(document)
+    yield from _of_words(document)
+    yield from _of_extra(document)
     yield from _of_auth(document)
     yield from _of_submit(document)
     yield from _of_calls(document)
     yield from _of_list(document)
+    yield from _of_find(document)
     yield from _of_files(document)
-    yield from of_inputs(document)
-    for name in ("own", "message", "code", "within", "if_false"):
-        yield from of_pointers(f"errors.{name}", getattr(document.errors, name))
-    for number, rule in enumerate(document.errors.rules):
-        yield from of_pointers(f"errors.rules[{number}].has", rule.has)
-    yield from of_pointers("secrets", document.secrets)
-    for name in ("id", "state", "message", "name", "progress", "done", "total", "created", "updated"):
-        yield from of_pointers(f"job.{name}", getattr(document.job, name))
+    for name, member in (document.request or {}).items():
+        if (member.values or member.reported) and member.kind not in ("any", "text"):
+            yield f"request.{name[:SHOWN]}.values: they are texts, and its kind is {member.kind!r}"
+        if member.most is not None and member.most < member.least:
+            yield f"request.{name[:SHOWN]}.most: it is less than its least"
 
 
 def _of_names(document: Document) -> Iterator[str]:
     if not _NAME.fullmatch(document.name):
-        yield f"name: {document.name[:60]!r} is not made of small letters, digits and '_'"
-    if not document.label.strip() or not document.label.isprintable() or len(document.label) > 60:
-        yield "label: it needs to be a name for people, of at most 60 characters"
+        yield f"name: {document.name[:SHOWN]!r} is not made of small letters, digits and '_'"
+    if not document.label.strip() or not document.label.isprintable() or len(document.label) > SHOWN:
+        yield f"label: it needs to be a name for people, of at most {SHOWN} characters"
     yield from of_url("docs_url", document.docs_url)
     if document.base_url is not None:
         try:
@@ -87,12 +71,15 @@ def _of_names(document: Document) -> Iterator[str]:
                 yield "base_url: it has no holes; a path may have them"
         except NoBaseUrlError as error:
             yield f"base_url: it {error}"
-    yield from _of_states(document)
-    yield from _of_times(document)
-    yield from _of_extra(document)
+    if document.job_url is not None:
+        yield from of_holes("job_url", document.job_url, ("job.id",), document)
+        yield from of_shown("job_url", document.job_url, document)
+        whole = without_holes(document.job_url, "!")
+        if "{" in whole or next(of_url("job_url", whole), None):
+            yield "job_url: it needs to be a URL with https, whose host has no hole"
 
 
-def _of_states(document: Document) -> Iterator[str]:
+def _of_words(document: Document) -> Iterator[str]:
     if not {"succeeded", "failed"} <= set(document.states.values()):
         yield "states: it needs a word for 'succeeded' and one for 'failed', or a wait never ends"
     if problem := problem_of_words(document.states):
@@ -101,51 +88,37 @@ def _of_states(document: Document) -> Iterator[str]:
     for word in document.partial:
         if fold(word) not in known:
             yield f"partial: {word[:SHOWN]!r} is none of the words of [states]"
-
-
-def _of_times(document: Document) -> Iterator[str]:
     for rate in document.rate_limits:
         if not _RATE.fullmatch(rate) or not 0.001 <= float(rate.partition("/")[2]) <= 86_400:
-            yield f"rate_limits: {rate[:60]!r} is not requests/seconds, like '60/60'"
+            yield f"rate_limits: {rate[:SHOWN]!r} is not requests/seconds, like '60/60'"
     if document.zone != "UTC" and document.zone not in available_timezones():
-        yield f"zone: {document.zone[:60]!r} is no time zone"
+        yield f"zone: {document.zone[:SHOWN]!r} is no time zone"
 
 
 def _of_extra(document: Document) -> Iterator[str]:
     for name, member in document.extra.items():
-        if not _MEMBER.fullmatch(name) or name in (*COMMON, "vendor", "vendor_file", "vendor_document"):
-            yield f"extra.{name[:60]}: it cannot have that name"
+        if not _MEMBER.fullmatch(name) or name in (*COMMON, *MEMBERS):
+            yield f"extra.{name[:SHOWN]}: it cannot have that name"
         if member.values and member.default is not None and member.default not in member.values:
             yield f"extra.{name}: its default is none of its values"
         if member.default and (problem := problem_of(member.default)):
             yield f"extra.{name}: its default {problem}"
-    if document.job_url is not None:
-        yield from of_holes("job_url", document.job_url, JOB, document)
-        yield from of_shown("job_url", document.job_url, document)
-        whole = without_holes(document.job_url, "!")
-        if "{" in whole or next(of_url("job_url", whole), None):
-            yield "job_url: it needs to be a URL with https, whose host has no hole"
 
 
 def _of_auth(document: Document) -> Iterator[str]:
     auth = document.auth
     if isinstance(auth, HeaderKey):
-        if not TOKEN.fullmatch(auth.name) or auth.name.lower() in CLIENT_HEADERS - {"authorization"}:
-            yield f"auth.name: {auth.name[:60]!r} cannot be the header of a key"
+        if auth.name.lower() in CLIENT_HEADERS - {"authorization"}:
+            yield f"auth.name: {auth.name!r} cannot be the header of a key"
         if not auth.prefix.isascii() or not auth.prefix.isprintable():
             yield "auth.prefix: it is not ASCII"
         if auth.prefix != auth.prefix.lstrip():
             yield "auth.prefix: it begins with a blank"
     if isinstance(auth, OAuth2):
         yield from of_path("auth.token_path", auth.token_path, (), document)
-        yield from of_pointers("auth.base_url_pointer", auth.base_url_pointer)
         if auth.base_url_hosts and auth.base_url_pointer is None:
             yield "auth.base_url_hosts: it means nothing without base_url_pointer"
-        for host in auth.base_url_hosts:
-            if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", host):
-                yield f"auth.base_url_hosts: {host[:60]!r} is no host's name like 'example.com'"
-    yield from of_headers("headers", document.headers, (), document)
-    yield from _of_media_type("headers", document.headers, has_json=False)
+    yield from of_headers("headers", document.headers, (), document, has_json=False)
 
 
 def _of_submit(document: Document) -> Iterator[str]:
@@ -156,92 +129,77 @@ def _of_submit(document: Document) -> Iterator[str]:
         return
     known: list[str] = []
     for place, step in zip(names, steps, strict=True):
+        has_json = step.json is not None or step.request == "json"
         body = destination_of(step, is_last=step is steps[-1])
-        yield from _of_call(place, step, (*SUBMIT, "secret", *known), document, has_json=body == "json")
-        if step.upload is not None and (step.json is not None or step.request == "json"):
+        yield from _of_call(place, step, ("key", "request", "secret", *known), document, has_json=body == "json")
+        if step.upload is not None and has_json:
             yield f"{place}.upload: a request has one body, and this one has JSON, too"
-        if step.form and (step.json is not None or step.request == "json"):
+        if step.form and has_json:
             yield f"{place}.form: a request has one body, and this one has JSON, too"
         if step.request == "json" and not isinstance(step.json, dict | None):
             yield f"{place}.json: it needs to be a table, since the task's request goes into it"
-        for name, pointer in step.keep.items():
+        for name in step.keep:
             if not _MEMBER.fullmatch(name):
-                yield f"{place}.keep: {name[:60]!r} cannot be a name"
-            yield from of_pointers(f"{place}.keep.{name}", pointer)
+                yield f"{place}.keep: {name[:SHOWN]!r} cannot be a name"
         known += [f"step.{name}" for name in step.keep]
     if all(step.when == steps[-1].when for step in steps) and steps[-1].when is not None:
         yield f"{names[-1]}.when: some step needs to be for every task"
 
 
 def _of_calls(document: Document) -> Iterator[str]:
-    yield from _of_call("status", document.status, (*JOB, "secret"), document)
-    if document.cancel is not None:
-        yield from _of_call("cancel", document.cancel, (*JOB, "secret"), document)
-    if document.balance is not None:
-        yield from _of_call("balance", document.balance, ("secret",), document)
-        yield from of_pointers("balance.credits", document.balance.credits)
-    if document.check is not None:
-        yield from _of_call("check", document.check, ("secret",), document)
-        yield from of_pointers("check.expect", document.check.expect)
+    yield from _of_call("status", document.status, _JOB, document)
+    for place, call, allowed in (
+        ("cancel", document.cancel, _JOB),
+        ("balance", document.balance, ("secret",)),
+        ("check", document.check, ("secret",)),
+        ("list", document.list, ("cursor", "secret")),
+    ):
+        if call is not None:
+            yield from _of_call(place, call, allowed, document)
     if document.check is None and document.balance is None and document.list is None:
         yield "check: without a balance and a list, it says how the credentials are tested"
 
 
 def _of_list(document: Document) -> Iterator[str]:
-    call, find = document.list, document.find
+    call = document.list
     if call is None:
-        if find is not None:
-            yield "find: it needs [list]"
         return
-    yield from _of_call("list", call, ("cursor", "secret"), document)
-    yield from of_pointers("list.items", call.items)
-    yield from _of_paging(call)
-    yield from _of_find(document)
-
-
-def _of_paging(call: ListCall) -> Iterator[str]:
     paging = call.paging
-    if isinstance(paging, Cursor):
-        yield from of_pointers("list.paging.next", paging.next)
-        yield from of_pointers("list.paging.more", paging.more)
-        if paging.param is None and "cursor" not in holes([call.json, call.params]):
-            yield "list.paging: its cursor goes nowhere: name a param, or use {cursor}"
-    elif isinstance(paging, Pages | Offset):
-        yield from of_pointers("list.paging.total", paging.total)
-    elif isinstance(paging, Link):
-        yield from of_pointers("list.paging.next", paging.next)
-    elif isinstance(paging, Header) and not TOKEN.fullmatch(paging.name):
-        yield f"list.paging.name: {paging.name[:60]!r} is no header"
+    if isinstance(paging, Cursor) and paging.param is None and "cursor" not in holes([call.json, call.params]):
+        yield "list.paging: its cursor goes nowhere: name a param, or use {cursor}"
     if call.active_only and paging is not None:
         yield "list.active_only: it is for a list that is one answer"
+    if call.complete and document.find is None:
+        yield "list.complete: it means nothing without [find], by which a job that was made is found"
 
 
 def _of_find(document: Document) -> Iterator[str]:
     find = document.find
-    if isinstance(find, FindByKey):
-        yield from of_pointers("find.pointer", find.pointer)
-        if not any(step.upload or "key" in holes([step.params, step.json, step.form]) for step in document.steps):
-            yield "find: the submit sends no {key}, and no file whose name has it"
-    if isinstance(find, FindByEcho):
-        yield from of_pointers("find.pointer", find.pointer)
-        if not find.pointer and not find.members and not document.request:
-            yield "find.members: it says which members of an item are the request's"
+    if find is not None and document.list is None:
+        yield "find: it needs [list]"
+        return
+    is_sent = any(step.upload or "key" in holes([step.params, step.json, step.form]) for step in document.steps)
+    if isinstance(find, FindByKey) and not is_sent:
+        yield "find: the submit sends no {key}, and no file whose name has it"
+    if isinstance(find, FindByEcho) and not find.pointer and not find.members and not document.request:
+        yield "find.members: it says which members of an item are the request's"
     if isinstance(find, FindByEcho | FindByTime) and not document.job.created:
         yield "find: job.created is needed, since it goes by the time"
-    if find is None and document.list is not None and document.list.complete:
-        yield "list.complete: it means nothing without [find], by which a job that was made is found"
+
+
+def _places_of_files(document: Document) -> Iterator[tuple[str, FileSource]]:
+    is_one = isinstance(document.files, FileSource)
+    for number, source in enumerate(document.sources):
+        yield "files" if is_one else f"files[{number}]", source
 
 
 def _of_files(document: Document) -> Iterator[str]:
-    sources = document.sources
-    several_kinds = len(sources) > 1 or isinstance(document.files, tuple)
-    kinds = [source.kind for source in sources]
+    kinds = [source.kind for source in document.sources]
     if "result" not in kinds or len(set(kinds)) < len(kinds):
         yield "files: one table has the kind 'result', and no two have the same"
-    for number, source in enumerate(sources):
-        place = f"files[{number}]" if several_kinds else "files"
+    for place, source in _places_of_files(document):
         if not _NAME.fullmatch(source.kind):
-            yield f"{place}.kind: {source.kind[:60]!r} is not made of small letters, digits and '_'"
+            yield f"{place}.kind: {source.kind[:SHOWN]!r} is not made of small letters, digits and '_'"
         yield from _of_source(place, source, document)
 
 
@@ -249,27 +207,22 @@ def _of_source(place: str, source: FileSource, document: Document) -> Iterator[s
     if source.path is None and source.link is None:
         yield f"{place}: it needs a path, or a link"
     if source.path is not None:
-        call = Call(
-            path=source.path, method=source.method, params=source.params, headers=source.headers, json=source.json
-        )
-        yield from _of_call(place, call, (*FILE, "secret"), document)
+        yield from _of_call(place, source, _FILE, document)
     elif source.params or source.headers or source.json is not None:
         yield f"{place}: without a path, there is no request for params, headers and json"
     if source.call is not None:
-        yield from _of_call(f"{place}.call", source.call, (*JOB, "secret"), document)
-    for name in ("items", "id", "size", "part", "link"):
-        yield from of_pointers(f"{place}.{name}", getattr(source, name))
-    if source.format is not None and not _FORMAT.fullmatch(source.format):
-        yield f"{place}.format: {source.format[:SHOWN]!r} is no format like 'csv', in small letters and without '.'"
+        yield from _of_call(f"{place}.call", source.call, _JOB, document)
     if source.items is not None and source.id is None and source.link is None:
         yield f"{place}.items: its items need an id"
     if source.call is not None and source.items is None and source.id is None and source.link is None:
         yield f"{place}.call: it is for an answer with items, an id or a link"
     if source.name is not None:
-        found = [hole for hole in holes(source.name) if hole.startswith("/")]
-        yield from of_pointers(f"{place}.name", tuple(found))
+        pointers = [hole for hole in holes(source.name) if hole.startswith("/")]
+        for pointer in pointers:
+            if re.search("~(?![01])", pointer):
+                yield f"{place}.name: {pointer[:SHOWN]!r} is no JSON pointer like '/data/id'"
         yield from of_shown(f"{place}.name", source.name, document)
-        yield from of_holes(f"{place}.name", source.name, (*FILE, *found), document)
+        yield from of_holes(f"{place}.name", source.name, ("job.id", "file.id", *pointers), document)
     if (source.next_header is None) is not (source.next_param is None):
         yield f"{place}: next_header and next_param need each other"
     if source.next_header is not None and (source.items or source.id or source.link or not source.path):
@@ -277,21 +230,41 @@ def _of_source(place: str, source: FileSource, document: Document) -> Iterator[s
 
 
 def _of_call(
-    place: str, call: Call, allowed: Iterable[str], document: Document, *, has_json: bool = False
+    place: str, call: Call | FileSource, allowed: Iterable[str], document: Document, *, has_json: bool = False
 ) -> Iterator[str]:
-    allowed = tuple(allowed)
+    """Problems of a request; the holes that it may have include ``secret`` for its body alone."""
+    form = call.form if isinstance(call, Call) else {}
     secretless = tuple(each for each in allowed if each != "secret")
-    yield from of_path(f"{place}.path", call.path, secretless, document)
+    yield from of_path(f"{place}.path", call.path or "", secretless, document)
     yield from of_holes(f"{place}.params", call.params, secretless, document)
-    yield from of_headers(f"{place}.headers", call.headers, secretless, document)
-    yield from _of_media_type(f"{place}.headers", call.headers, has_json=has_json or call.json is not None)
-    yield from of_holes(f"{place}.json", call.json, allowed, document)
-    yield from of_holes(f"{place}.form", call.form, allowed, document)
-    yield from of_pointers(f"{place}.at", call.at)
-    if call.json is not None and call.form:
+    has_json = has_json or call.json is not None
+    yield from of_headers(f"{place}.headers", call.headers, secretless, document, has_json=has_json)
+    yield from of_holes(f"{place}.json", call.json, tuple(allowed), document)
+    yield from of_holes(f"{place}.form", form, tuple(allowed), document)
+    if call.json is not None and form:
         yield f"{place}: a request has one body, JSON or a form"
 
 
-def _of_media_type(place: str, headers: Iterable[str], *, has_json: bool) -> Iterator[str]:
-    if not has_json and "content-type" in map(str.lower, headers):
-        yield f"{place}: 'Content-Type' can be set for JSON only; a form or a file says its own"
+def _of_unsaid(document: Document) -> Iterator[str]:
+    """Problems of requests that do not say what they are about, and of what a task gives and no request sends."""
+    # An answer about another job than was asked for is refused, unless it need not have an id.
+    calls = {"status": document.status if document.job.id_optional else None, "cancel": document.cancel}
+    for place, call in calls.items():
+        if call is not None and "job.id" not in holes_of(call):
+            yield f"{place}: it needs {{job.id}}, to say which job it is about"
+    for place, source in _places_of_files(document):
+        found = holes_of(source)
+        if source.call is not None and "job.id" not in holes_of(source.call):
+            yield f"{place}.call: it needs {{job.id}}, to say which job's files it is about"
+        if source.path is not None and not found & {"job.id", "file.id"}:
+            yield f"{place}: it needs {{job.id}} or {{file.id}}, to say which file it is about"
+        elif source.path and source.items is not None and source.link is None and "file.id" not in found:
+            yield f"{place}: it needs {{file.id}}, or the request is the same for all items"
+    members = document.request
+    named = {hole.partition(".")[2] for step in document.steps for hole in holes_of(step) if "request." in hole}
+    for name in sorted(named - set(members)) if members is not None else ():
+        yield f"submit: {{request.{name}}} is no member that [request] names"
+    for name in unsent(document.steps, members or {}):
+        yield f"request.{name}: no step of [submit] sends it"
+    if document.file is not None and not any(step.upload for step in document.steps):
+        yield "file: no step of [submit] uploads it"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import chain
 from typing import Any
 
@@ -14,6 +14,7 @@ from airflow_provider_batchdl._values.storable import half_character_in
 from airflow_provider_batchdl.vendors.declared.document import Document
 from airflow_provider_batchdl.vendors.declared.mistakes import in_words
 from airflow_provider_batchdl.vendors.declared.problems import problems_of
+from airflow_provider_batchdl.vendors.declared.templates import members
 
 __all__ = ["DocumentError", "parse", "read"]
 
@@ -70,7 +71,7 @@ def parse(source: str | bytes | Mapping[str, Any], name: str) -> Document:
     try:
         return msgspec.convert(raw, Document)
     except msgspec.ValidationError as error:
-        raise DocumentError(in_words(str(error), raw), name) from None
+        raise DocumentError(in_words(raw) or str(error).replace("`", "'"), name) from None
 
 
 def _loaded(source: str | bytes | Mapping[str, Any], name: str) -> Any:
@@ -109,15 +110,7 @@ def _check_size(raw: Any, name: str) -> None:
         longest = max((len(each) for each in level if isinstance(each, str)), default=0)
         if longest > LARGEST:
             raise DocumentError(f"it has more than {LARGEST:,} bytes", name)
-        level = list(chain.from_iterable(_members(each) for each in level))
+        level = list(chain.from_iterable(members(each) for each in level))
         if not level:
             return
     raise DocumentError(f"it is nested more than {DEEPEST} levels deep", name)
-
-
-def _members(value: Any) -> Iterator[Any]:
-    if isinstance(value, Mapping):
-        yield from value.keys()
-        yield from value.values()
-    elif isinstance(value, list | tuple):
-        yield from value

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -11,8 +12,8 @@ import httpx
 from airflow_provider_batchdl import exceptions as exc
 from airflow_provider_batchdl._values import times
 from airflow_provider_batchdl.vendors.declared.document import Document, ErrorKind, ErrorRule, HeaderForm
-from airflow_provider_batchdl.vendors.declared.pointers import find, several
 from airflow_provider_batchdl.vendors.errors import json_of, legible, vendor_words
+from airflow_provider_batchdl.vendors.pointers import find, several
 from airflow_provider_batchdl.vendors.reading import as_text
 from airflow_provider_batchdl.vendors.refusals import folded
 from airflow_provider_batchdl.vendors.retry_after import LONGEST_ASKED, duration, retry_after
@@ -89,28 +90,34 @@ def seconds_asked(document: Document, headers: Mapping[str, str]) -> float | Non
     usual = retry_after(headers)
     if usual is not None and "retry-after" in headers:
         return usual
-    asked = [_seconds(form, headers[name], headers) for name, form in document.reset_headers.items() if name in headers]
-    found = [each for each in asked if each is not None and 0 <= each <= LONGEST_ASKED]
-    return max(found, default=usual)
+    now = (times.http_date(headers.get("date")) or times.now()).timestamp()
+    found: list[float] = []
+    for name, form in document.reset_headers.items():
+        with suppress(ValueError):
+            found.append(_READERS[form](headers.get(name, "").strip(), now))
+    return max((each for each in found if 0 <= each <= LONGEST_ASKED), default=usual)
 
 
-def _seconds(form: HeaderForm, text: str, headers: Mapping[str, str]) -> float | None:
-    text = text.strip()
-    if form == "duration":
-        try:
-            return duration(text)
-        except ValueError:
-            return None
-    now = times.http_date(headers.get("date")) or times.now()
-    if form == "date":
-        when = times.http_date(text) or times.moment_of(text, "UTC")
-        return None if when is None else max(0.0, when.timestamp() - now.timestamp())
+def _number(text: str) -> float:
     if not _NUMBER.fullmatch(text):
-        return None
-    number = float(text)
-    if form == "unix":
-        return max(0.0, number - now.timestamp())
-    return number / 1000 if form == "milliseconds" else number
+        raise ValueError("no number")
+    return float(text)
+
+
+def _date(text: str) -> float:
+    when = times.http_date(text) or times.moment_of(text, "UTC")
+    if when is None:
+        raise ValueError("no date")
+    return when.timestamp()
+
+
+_READERS: Mapping[HeaderForm, Callable[[str, float], float]] = {
+    "seconds": lambda text, now: _number(text),
+    "milliseconds": lambda text, now: _number(text) / 1000,
+    "duration": lambda text, now: duration(text),
+    "unix": lambda text, now: max(0.0, _number(text) - now),
+    "date": lambda text, now: max(0.0, _date(text) - now),
+}
 
 
 def facts_of(document: Document, response: httpx.Response) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl.exceptions import InvalidRequestError
@@ -14,8 +14,8 @@ from airflow_provider_batchdl.vendors.declared.templates import (
     fill_path,
     fill_texts,
     holes,
+    merged,
 )
-from airflow_provider_batchdl.vendors.declared.templates import merged as merged_json
 from airflow_provider_batchdl.vendors.files import upload_of
 from airflow_provider_batchdl.vendors.requests import ApiRequest, Submission
 
@@ -32,23 +32,18 @@ def request_of(operation: str, call: Call | FileSource, values: Values, **more: 
         operation: as in ``ApiRequest``.
         call: the document's.
         values: of its holes.
-        **more: further members of the request.
+        **more: other and further members of the request.
 
     Raises:
         InvalidRequestError: a value that the path needs is missing.
     """
-    form = fill_texts(call.form, values) if isinstance(call, Call) else {}
-    body: dict[str, Any] = {} if call.json is None else {"json": fill_json(call.json, values)}
-    return ApiRequest(
-        operation,
-        call.method,
-        fill_path(call.path or "", values),
-        params=fill_texts(call.params, values) or None,
-        form=form or None,
-        headers=_headers(call.headers, values) or None,
-        **body,
-        **more,
-    )
+    members: dict[str, Any] = {
+        "params": fill_texts(call.params, values) or None,
+        "headers": _headers(call.headers, values) or None,
+        "form": (fill_texts(call.form, values) or None) if isinstance(call, Call) else None,
+        "json": fill_json(call.json, values),
+    }
+    return ApiRequest(operation, call.method, fill_path(call.path or "", values), **(members | more))
 
 
 def step_request(vendor: Vendor, step: Step, values: Values, submission: Submission, *, is_last: bool) -> ApiRequest:
@@ -57,27 +52,15 @@ def step_request(vendor: Vendor, step: Step, values: Values, submission: Submiss
     Raises:
         InvalidRequestError: a value that the path needs is missing, or the task's request cannot go where it should.
     """
-    request = submission.request
     goes_to = destination_of(step, is_last=is_last)
     more: dict[str, Any] = {"repeatable": not is_last if step.repeatable is None else step.repeatable}
-    params, form = step.params, step.form
     if goes_to == "json":
-        more["json"] = merged_json(step.json, values, request)
-    elif step.json is not None:
-        more["json"] = fill_json(step.json, values)
+        more["json"] = merged(step.json, values, submission.request)
+    elif goes_to != "none":
+        more[goes_to] = _merged_texts(vendor, goes_to, step, values, submission.request) or None
     if step.upload is not None and submission.file is not None:
         more["upload"] = upload_of(vendor, submission, step.upload)
-    filled = _merged_texts(vendor, "query", params, values, request if goes_to == "params" else {})
-    fields = _merged_texts(vendor, "form", form, values, request if goes_to == "form" else {})
-    return ApiRequest(
-        "submit",
-        step.method,
-        fill_path(step.path, values),
-        params=filled or None,
-        form=fields or None,
-        headers=_headers(step.headers, values) or None,
-        **more,
-    )
+    return request_of("submit", step, values, **more)
 
 
 def destination_of(step: Step, *, is_last: bool) -> str:
@@ -91,6 +74,25 @@ def steps_for(steps: tuple[Step, ...], *, has_file: bool) -> Iterator[tuple[Step
     taken = [step for step in steps if step.when is None or (step.when == "file") is has_file]
     for number, step in enumerate(taken, 1):
         yield step, number == len(taken)
+
+
+def holes_of(call: Call | FileSource) -> set[str]:
+    """The names of all holes in a request."""
+    form = call.form if isinstance(call, Call) else {}
+    return set(holes([call.path, call.params, call.headers, call.json, form]))
+
+
+def unsent(steps: Sequence[Step], request: Mapping[str, Any]) -> list[str]:
+    """The members of a task's request that none of these steps sends.
+
+    Args:
+        steps: those of a document, or those that a task takes of them.
+        request: the task's request.
+    """
+    taken = {hole for step in steps for hole in holes_of(step)}
+    if "request" in taken or any(destination_of(step, is_last=step is steps[-1]) != "none" for step in steps):
+        return []
+    return [name for name, value in request.items() if value is not None and f"request.{name}" not in taken]
 
 
 def _headers(templates: Mapping[str, str], values: Values) -> dict[str, str]:
@@ -109,10 +111,9 @@ def _headers(templates: Mapping[str, str], values: Values) -> dict[str, str]:
     return filled
 
 
-def _merged_texts(
-    vendor: Vendor, place: str, templates: Mapping[str, str], values: Values, request: Mapping[str, Any]
-) -> dict[str, str]:
-    """Texts of a query or a form: the task's request replaces those without a hole."""
+def _merged_texts(vendor: Vendor, place: str, step: Step, values: Values, request: Mapping[str, Any]) -> dict[str, str]:
+    """The ``params`` or the ``form`` of a step: the task's request replaces those without a hole."""
+    templates = step.params if place == "params" else step.form
     texts: dict[str, str] = {}
     for name, value in request.items():
         if value is None:
@@ -120,11 +121,10 @@ def _merged_texts(
         text = as_text(value)
         if text is None:
             raise InvalidRequestError(
-                f"{vendor.label}'s request goes into a {place}, which {str(name)[:LONGEST_SHOWN]!r} cannot: it is no "
-                "text or number.",
+                f"{vendor.label}'s request goes into a {'query' if place == 'params' else 'form'}, which "
+                f"{str(name)[:LONGEST_SHOWN]!r} cannot: it is no text or number.",
                 vendor=vendor.name,
             )
         texts[str(name)] = text
     filled = fill_texts(templates, values)
-    fixed = {name: text for name, text in filled.items() if any(holes(templates[name])) or name not in texts}
-    return {**texts, **fixed}
+    return texts | {name: text for name, text in filled.items() if any(holes(templates[name])) or name not in texts}

@@ -6,13 +6,13 @@ A brace that is not around a name (``{ id }``) is a brace, so that GraphQL can s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from airflow_provider_batchdl.exceptions import InvalidRequestError
-from airflow_provider_batchdl.vendors.declared import pointers
+from airflow_provider_batchdl.vendors.pointers import find
 
 _HOLE = re.compile(r"\{([A-Za-z_]+(?:\.[A-Za-z0-9_-]+)*|/[^{}]*)\}")
 # Holes that name a member: `{request.NAME}`.
@@ -40,7 +40,7 @@ class Values:
     def get(self, hole: str) -> Any:
         """The value of a hole; None if it has none."""
         if hole.startswith("/"):
-            return pointers.find(self.answer, hole)
+            return find(self.answer, hole)
         group, _, name = hole.partition(".")
         if group in OPEN and name:
             members: Mapping[str, Any] = getattr(self, group)
@@ -48,17 +48,19 @@ class Values:
         return dict(self.request) if hole == "request" else self.single.get(hole)
 
 
+def members(value: Any) -> Iterable[Any]:
+    """The names and values in a table, or the items of a list; nothing in other values."""
+    if isinstance(value, Mapping):
+        return (*value, *value.values())
+    return value if isinstance(value, list | tuple) else ()
+
+
 def holes(value: Any) -> Iterator[str]:
     """The names of all holes in a text, or in the texts of JSON."""
     if isinstance(value, str):
         yield from _HOLE.findall(value)
-    elif isinstance(value, dict):
-        for name, member in value.items():
-            yield from holes(name)
-            yield from holes(member)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from holes(item)
+    for each in members(value):
+        yield from holes(each)
 
 
 def without_holes(template: str, instead: str) -> str:

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 from airflow_provider_batchdl.exceptions import InvalidRequestError, JobNotFoundError, ResultNotReadyError
-from airflow_provider_batchdl.jobs import Job
-from airflow_provider_batchdl.vendors.base import Flow, Submission
+from airflow_provider_batchdl.jobs import Job, ResultFile
+from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Submission
 from airflow_provider_batchdl.vendors.declared import answers, listing, requests
+from airflow_provider_batchdl.vendors.declared.described import Described
 from airflow_provider_batchdl.vendors.declared.document import Document
 from airflow_provider_batchdl.vendors.declared.facts import facts_of
 from airflow_provider_batchdl.vendors.declared.loading import load
-from airflow_provider_batchdl.vendors.declared.results import DescribedResults
-from airflow_provider_batchdl.vendors.declared.templates import Values, holes
-from airflow_provider_batchdl.vendors.declared.unsaid import unsent
+from airflow_provider_batchdl.vendors.declared.templates import Values, fill_path, holes
 from airflow_provider_batchdl.vendors.listing import JobPage
-from airflow_provider_batchdl.vendors.reading import as_int
+from airflow_provider_batchdl.vendors.pointers import find
+from airflow_provider_batchdl.vendors.reading import as_int, as_list, as_token
+
+# Suffixes of names that say what is in a file.
+_FORMATS = frozenset({"csv", "json", "jsonl", "ndjson", "parquet"})
 
 
-class Declared(DescribedResults):
+class Declared(Described):
     """A vendor that a document describes.
 
     There are three ways to one::
@@ -81,7 +87,7 @@ class Declared(DescribedResults):
         job: Job | None = None
         has_file = submission.file is not None
         steps = list(requests.steps_for(self.document.steps, has_file=has_file))
-        if lost := unsent([step for step, _ in steps], submission.request):
+        if lost := requests.unsent([step for step, _ in steps], submission.request):
             raise InvalidRequestError(
                 f"No request of the submit to {self.label} would have the request's {' and '.join(map(repr, lost))}.",
                 vendor=self.name,
@@ -121,10 +127,8 @@ class Declared(DescribedResults):
         if not further:
             return job
         item = self.found("status", response, call.at)
-        try:
+        with self.reading("status", response):
             return answers.with_files(self, job, item, further)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise self.malformed("status", response, error) from error
 
     def list_page(self, cursor: str | None = None) -> Flow[JobPage]:
         """One page of the vendor's list."""
@@ -156,10 +160,8 @@ class Declared(DescribedResults):
         if call is None:
             return None
         response = yield self.call("balance", call)
-        try:
+        with self.reading("balance", response):
             return as_int(self.need("balance", response, call.credits, "number of credits"))
-        except (TypeError, ValueError) as error:
-            raise self.malformed("balance", response, error) from error
 
     def check(self) -> Flow[str]:
         """The document's check, else the balance, else one page of the list."""
@@ -183,3 +185,59 @@ class Declared(DescribedResults):
         if any("key" in holes([step.json, step.params, step.form]) for step in self.document.steps):
             return f"a job with the key {submission.key!r}, submitted at {submission.time()}"
         return super().describe_lost_submit(submission)
+
+    # Results.
+
+    def result_files(self, job: Job) -> tuple[ResultFile, ...]:
+        """The files that the job's answer names; of a kind without pointers, the one that every job has."""
+        return job.files or answers.fixed_files(self, job)
+
+    def result_request(self, job: Job, file: ResultFile) -> ApiRequest:
+        """The request that the document has for files of this kind."""
+        source = answers.source_of(self.document, file)
+        request = self.call("download", source, job.id, file.id)
+        if source.next_param is None or file.id == job.id:
+            return request
+        return replace(request, params={**(request.params or {}), source.next_param: file.id})
+
+    def locate(self, job: Job, file: ResultFile) -> Flow[ApiRequest]:
+        """The request for a file, whose link is in an answer or not."""
+        source = answers.source_of(self.document, file)
+        if source.link is None:
+            return self.result_request(job, file)
+        call = source.call or self.document.status
+        request = self.result_request(job, file) if source.path is not None else self.call("status", call, job.id)
+        response = yield request
+        item = self.found("status", response, "" if source.path is not None else call.at)
+        if source.items is not None and source.path is None:
+            items = answers.with_ids(source, job.id, as_list(find(item, source.items) or []))
+            item = dict(items).get(file.id)
+        with self.reading("download", response):
+            link = as_token(answers.need(item, source.link, "link"))
+        url = urljoin(f"{self.base_url}/", link)
+        return ApiRequest("download", "GET", url=url, job_id=job.id)
+
+    @property
+    def has_pages(self) -> bool:
+        """True if the document names a header with the next page."""
+        return any(source.next_header is not None for source in self.document.sources)
+
+    def next_file(self, job: Job, file: ResultFile, headers: Mapping[str, str]) -> ResultFile | None:
+        """The next page of a result, by the header that the document names."""
+        source = answers.source_of(self.document, file)
+        text = headers.get((source.next_header or "").lower(), "").strip()
+        return None if text in ("", "null") else ResultFile(as_token(text), file.name, kind=file.kind)
+
+    def expected_format(self, job: Job, file: ResultFile) -> str | None:
+        """The document's format, else the suffix of the file's or the job's name."""
+        source = answers.source_of(self.document, file)
+        suffixes = ((name or "").rpartition(".")[2].lower() for name in (file.name, job.name))
+        return source.format or next((each for each in suffixes if each in _FORMATS), None)
+
+    def job_url(self, job: Job) -> str | None:
+        """The job's page, if the document has one."""
+        template = self.document.job_url
+        if template is None:
+            return None
+        scheme, _, rest = template.partition("://")
+        return f"{scheme}://{fill_path(rest, self.values(job_id=job.id))}"

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_batchdl.vendors.declared.explaining import explained
+from airflow_provider_batchdl.vendors.declared.loading import skeleton
 from airflow_provider_batchdl.vendors.declared.reading import read
-from airflow_provider_batchdl.vendors.declared.skeleton import skeleton
 from tests.vendors.declared.documents import SMALLEST, TWINS, changed
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import jsonschema
 import pytest
 
+from airflow_provider_batchdl.vendors.declared.loading import skeleton
 from airflow_provider_batchdl.vendors.declared.reading import read
 from airflow_provider_batchdl.vendors.declared.schema import described, structs
-from airflow_provider_batchdl.vendors.declared.skeleton import skeleton
 from tests.declared_page import PAGE, SCHEMA, schema_text, updated
 from tests.vendors.declared.documents import SMALLEST, TWINS, changed
 

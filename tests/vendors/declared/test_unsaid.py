@@ -27,7 +27,6 @@ NONE = {"path": "/batches", "request": "none"}
         ({"submit": {"path": "/{request.tenant}/b"}, "request": {"tennant": {}}}, "submit: {request.tenant} is no"),
         ({"submit": NONE, "request": {"words": {}}}, "request.words: no step of [submit] sends it"),
         ({"file": {"types": {".csv": "text/csv"}}}, "file: no step of [submit] uploads it"),
-        ({"files": {"path": "/batches/{job.id}", "format": ".csv"}}, "files.format: '.csv' is no format like 'csv'"),
         ({"extra": {"poll_interval": {}}}, "extra.poll_interval: it cannot have that name"),
     ],
 )

@@ -68,11 +68,6 @@ LIMITS = (
     ),
     Limit(
         "Batch.com",
-        "a list of files that an answer must have in one state, and may lack in the others",
-        (("test_a_list_of_files_is_there_empty_or_malformed", r".*"),),
-    ),
-    Limit(
-        "Batch.com",
         "a message that is made of two members, the code and the words",
         (("test_the_reason_of_a_failed_export_has_its_code", r".*"),),
     ),
