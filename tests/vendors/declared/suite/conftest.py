@@ -11,13 +11,20 @@ import pytest
 from airflow_provider_batchdl import vendors
 from airflow_provider_batchdl.vendors.base import Vendor
 from airflow_provider_batchdl.vendors.declared import Declared
-from tests.client.conftest import _fresh, contacts, face, waits
+from tests.client.conftest import _fresh, contacts, waits
+from tests.client.helpers import Face
 from tests.vendors.declared.documents import TWINS
 from tests.vendors.declared.suite.limits import limit_of
 
-__all__ = ["_fresh", "contacts", "face", "waits"]
+__all__ = ["_fresh", "contacts", "waits"]
 
 CLASSES: dict[str, type[Vendor]] = {path.stem: Declared.load(path) for path in sorted(TWINS.glob("*.toml"))}
+
+
+@pytest.fixture(params=["sync"])
+def face(request: pytest.FixtureRequest) -> Face:
+    """One client: the other drives the same flows, as the tests of the built-in vendors show."""
+    return Face(request.param)
 
 
 @pytest.fixture(autouse=True)

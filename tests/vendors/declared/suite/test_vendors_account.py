@@ -1,5 +1,0 @@
-"""The tests of ``tests/vendors/test_account.py``, with the vendors made of their documents."""
-
-from tests.vendors.declared.suite.adopting import adopted
-
-globals().update(adopted("tests.vendors.test_account"))
