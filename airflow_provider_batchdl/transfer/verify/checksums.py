@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from types import MappingProxyType
-from typing import Protocol
 
 SIZES = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64, "crc32": 4, "crc32c": 4, "crc64nvme": 8}
 """Digest lengths in bytes; the CRCs big-endian, as every header here writes them."""
 
 _AMAZON = "x-amz-checksum-"
-_DECLARING = ("content-md5", _AMAZON, "x-goog-hash", "repr-digest", "content-digest")
-_GOOGLE = {"md5": "md5", "crc32c": "crc32c"}
 _REPR_DIGEST = {"sha-256": "sha256", "sha-512": "sha512"}
 _DIGEST_MEMBER = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)\s*=\s*:([^:]*):\s*(?:;[^,]*)?\s*", re.IGNORECASE)
 
@@ -51,22 +48,21 @@ def declared_checksums(headers: Mapping[str, str]) -> tuple[list[DeclaredChecksu
         that cannot: a composite of a multipart upload (`…-3`), an algorithm without a library, a value that is none.
     """
     lowered = {name.lower(): value for name, value in headers.items()}
-    checkable: list[DeclaredChecksum] = []
-    unknown: list[str] = []
     is_composite = lowered.get("x-amz-checksum-type", "").upper() == "COMPOSITE"  # of the parts' checksums
+    others = {_AMAZON} if is_composite else set()
+    if _is_unpacked(lowered):
+        others.add("x-goog-hash")
+    checkable: list[DeclaredChecksum] = []
+    unknown: dict[str, None] = {}  # in their order
     for header, value in lowered.items():
-        if not header.startswith(_DECLARING):
-            continue
         for algorithm, text in _declarations(header, value):
-            expected = _decoded(text, SIZES.get(algorithm, -1))
-            is_of_others = (is_composite and header.startswith(_AMAZON)) or (
-                header == "x-goog-hash" and _unpacked(lowered)
-            )
-            if expected is None or not can_compute(algorithm) or is_of_others:
-                unknown += [] if header in unknown else [header]
-            else:
+            expected = _decoded(text)
+            known = len(expected) == SIZES.get(algorithm) and can_compute(algorithm)
+            if known and not header.startswith(tuple(others)):
                 checkable.append(DeclaredChecksum(algorithm, expected, header))
-    return checkable, unknown
+            else:
+                unknown[header] = None
+    return checkable, list(unknown)
 
 
 def worth_noting(headers: Mapping[str, str]) -> dict[str, str]:
@@ -79,54 +75,39 @@ def worth_noting(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _unpacked(headers: Mapping[str, str]) -> bool:
+def _is_unpacked(headers: Mapping[str, str]) -> bool:
     """True where Google stores the file packed and sent it unpacked: its hashes are then of other bytes.
 
     https://cloud.google.com/storage/docs/transcoding
     """
-    return (
-        headers.get("x-goog-stored-content-encoding", "identity").lower() != "identity"
-        and headers.get("content-encoding", "identity").lower() == "identity"
-    )
+    stored, sent = (headers.get(name, "identity") for name in ("x-goog-stored-content-encoding", "content-encoding"))
+    return stored.lower() != "identity" and sent.lower() == "identity"
 
 
 def _declarations(header: str, value: str) -> Iterator[tuple[str, str]]:
     """Pairs of algorithm and base64 text in one header; an unknown algorithm has the server's name."""
     if header == "content-md5":
         yield "md5", value
-    elif header.startswith(_AMAZON):
-        algorithm = header.removeprefix(_AMAZON)
-        # Says whether the value is of the whole object; not a checksum itself.
-        if algorithm != "type":
-            yield algorithm, value
+    elif header.startswith(_AMAZON) and header != "x-amz-checksum-type":
+        yield header.removeprefix(_AMAZON), value
     elif header == "x-goog-hash":
         # Sent once for each algorithm or joined by commas, depending on who merged the headers.
         for member in value.split(","):
             algorithm, _, text = member.strip().partition("=")
-            yield _GOOGLE.get(algorithm.lower(), algorithm), text
-    elif header in {"repr-digest", "content-digest"}:
-        yield from _structured(value)
+            yield algorithm.lower(), text
+    elif header in {"repr-digest", "content-digest"}:  # RFC 9530, section 2: a dictionary of byte sequences
+        for member in value.split(","):
+            found = _DIGEST_MEMBER.fullmatch(member)
+            # Its weak and old algorithms (section 5) prove nothing.
+            yield (_REPR_DIGEST.get(found[1].lower(), ""), found[2]) if found else ("", "")
 
 
-def _structured(value: str) -> Iterator[tuple[str, str]]:
-    """RFC 9530 §2: a dictionary of byte sequences. Its weak and old algorithms (§5) are not offered as proof."""
-    for member in value.split(","):
-        found = _DIGEST_MEMBER.fullmatch(member)
-        if found is None:
-            yield "unreadable", ""
-        elif found[1].lower() in _REPR_DIGEST:
-            yield _REPR_DIGEST[found[1].lower()], found[2]
-        else:
-            yield f"unchecked {found[1]}", found[2]
-
-
-def _decoded(text: str, size: int) -> bytes | None:
-    """The bytes of strict base64, None where it is not exactly `size` bytes of it."""
+def _decoded(text: str) -> bytes:
+    """The bytes of strict base64; none where it is something else."""
     try:
-        value = base64.b64decode(text.strip(), validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return value if len(value) == size else None
+        return base64.b64decode(text.strip(), validate=True)
+    except ValueError:
+        return b""
 
 
 class Digests:
@@ -141,76 +122,48 @@ class Digests:
     """
 
     def __init__(self, algorithms: Iterable[str], crcs: Mapping[str, int] = MappingProxyType({})) -> None:
-        self._running = {algorithm: _new(algorithm, crcs.get(algorithm, 0)) for algorithm in sorted(set(algorithms))}
+        wanted = set(algorithms)
+        for algorithm in wanted:
+            if not can_compute(algorithm):
+                raise ValueError(f"{algorithm} cannot be computed here")
+            if not 0 <= crcs.get(algorithm, 0) < 256 ** SIZES[algorithm]:
+                raise ValueError(f"{crcs[algorithm]} is no {algorithm}")
+        self.crcs = {name: crcs.get(name, 0) for name in sorted(wanted) if name.startswith("crc")}
+        """The CRCs of all bytes so far, by algorithm: each continues from its value alone, in any process."""
+        # MD5 and SHA-1 detect accidents here, nothing else; FIPS builds of OpenSSL insist on hearing so.
+        self._hashes = {name: hashlib.new(name, usedforsecurity=False) for name in wanted - self.crcs.keys()}
 
     def update(self, data: bytes | memoryview) -> None:
         """Add the next bytes."""
-        for running in self._running.values():
+        for running in self._hashes.values():
             running.update(data)
+        for name, value in self.crcs.items():
+            self.crcs[name] = _crc_function(name)(data, value)
 
     def digest(self, algorithm: str) -> bytes:
         """The digest of all bytes so far."""
-        return self._running[algorithm].digest()
-
-    @property
-    def crcs(self) -> dict[str, int]:
-        """The CRCs of all bytes so far, by algorithm: each continues from its value alone, in any process."""
-        return {name: running.value for name, running in self._running.items() if isinstance(running, _Crc)}
+        if algorithm in self.crcs:
+            return self.crcs[algorithm].to_bytes(SIZES[algorithm], "big")
+        return self._hashes[algorithm].digest()
 
 
 def can_compute(algorithm: str) -> bool:
     """True where `algorithm` can be computed here; CRC-32C needs google-crc32c or awscrt, CRC-64/NVME awscrt."""
-    if algorithm == "crc32c":
-        return _has("google_crc32c") or _has("awscrt")
-    if algorithm == "crc64nvme":
-        return _has("awscrt")
-    return algorithm in SIZES
-
-
-def _has(module: str) -> bool:
+    if not algorithm.startswith("crc"):
+        return algorithm in SIZES
     try:
-        return find_spec(module) is not None
-    except (ImportError, ValueError):
+        return bool(_crc_function(algorithm))
+    except (ImportError, AttributeError):
         return False
 
 
-class _Running(Protocol):
-    def update(self, data: bytes | memoryview, /) -> None: ...
-
-    def digest(self) -> bytes: ...
-
-
-def _new(algorithm: str, value: int) -> _Running:
-    if not can_compute(algorithm):
-        raise ValueError(f"{algorithm} cannot be computed here")
-    if algorithm.startswith("crc"):
-        return _Crc(algorithm, value)
-    # MD5 and SHA-1 detect accidents here, nothing else; FIPS builds of OpenSSL insist on hearing so.
-    return hashlib.new(algorithm, usedforsecurity=False)
-
-
-class _Crc:
-    """A CRC with the interface of a hashlib object."""
-
-    def __init__(self, algorithm: str, value: int) -> None:
-        self._size = SIZES[algorithm]
-        if not 0 <= value < 256**self._size:
-            raise ValueError(f"{value} is no {algorithm}")
-        self._extend = _crc_function(algorithm)
-        self.value = value
-
-    def update(self, data: bytes | memoryview) -> None:
-        self.value = self._extend(data, self.value)
-
-    def digest(self) -> bytes:
-        return self.value.to_bytes(self._size, "big")
-
-
+@cache
 def _crc_function(algorithm: str) -> Callable[[bytes | memoryview, int], int]:
     if algorithm == "crc32":
         return zlib.crc32
-    if algorithm == "crc32c" and _has("google_crc32c"):
-        extend = import_module("google_crc32c").extend
-        return lambda data, value: int(extend(value, bytes(data)))
+    if algorithm == "crc32c":
+        with suppress(ImportError):
+            extend = import_module("google_crc32c").extend
+            return lambda data, value: int(extend(value, bytes(data)))
     function = getattr(import_module("awscrt.checksums"), algorithm)
     return lambda data, value: int(function(bytes(data), value))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import closing
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.exceptions import BatchDlError, TruncatedDownloadError
@@ -45,16 +46,7 @@ class Readings:
 
 
 def _read(range_client: RangeClient, most: int, prepare: Callable[[ResultStream], None]) -> str:
-    """The SHA-256 of the file, in hex, from its first byte; nothing is written.
-
-    Args:
-        range_client: opens it.
-        most: bytes that the first reading brought; of a longer file, only that it differs is of interest.
-        prepare: prepares the response.
-
-    Raises:
-        BatchDlError: the vendor or the store refused, or the bytes stopped too often.
-    """
+    """The SHA-256 of the file, in hex, nothing of which is written; of more than ``most`` bytes, some other value."""
     seen = 0
 
     def attempt() -> str:
@@ -63,15 +55,13 @@ def _read(range_client: RangeClient, most: int, prepare: Callable[[ResultStream]
         stream = range_client.open()
         if stream is None:
             return digest.hexdigest()
-        try:
+        with closing(stream):
             prepare(stream)
             for chunk in decoded(stream, stream.coding):
                 seen += len(chunk)
                 digest.update(chunk)
                 if seen > most:
                     break
-        finally:
-            stream.close()
         return digest.hexdigest()
 
     def log_retry(error: BatchDlError, wait: float) -> None:

@@ -13,14 +13,11 @@ from airflow_provider_batchdl._redaction.redactor import get_logger, remember_li
 from airflow_provider_batchdl.exceptions import ChecksumMismatchError, TruncatedDownloadError
 from airflow_provider_batchdl.transfer.content import Content, ContentReport
 from airflow_provider_batchdl.transfer.content.head import SMALL
-from airflow_provider_batchdl.transfer.source.decoding import is_coded
+from airflow_provider_batchdl.transfer.source.decoding import codings_of
 from airflow_provider_batchdl.transfer.source.stream import ResultStream
-from airflow_provider_batchdl.transfer.verify.announced import compare_announced
 from airflow_provider_batchdl.transfer.verify.checksums import Digests, declared_checksums
 
 log = get_logger(__name__)
-
-READ_TWICE = "read-twice"
 
 
 class UnprovenError(TruncatedDownloadError):
@@ -64,28 +61,27 @@ class Verifier:
         resumed_at: int = 0,
     ) -> None:
         self._declared, self._unchecked = declared_checksums(headers)
-        if is_coded(headers.get("content-encoding", "")):
+        if codings_of(headers.get("content-encoding", "")):
             # They are of the bytes on the wire; what is seen here has been decoded.
             self._unchecked = list(dict.fromkeys([*(each.header for each in self._declared), *self._unchecked]))
             self._declared = []
-        proven = framed or bool(self._declared)
+        self._proven = framed or bool(self._declared)
         if resumed is not None:
             if sha256 == "required":
                 raise ValueError('sha256="required", and another process read the first bytes')
             self._keep_only(resumed)
         self._with_sha256 = bool(sha256) and resumed is None
         # A second reading is compared by it.
-        self._has_reading = self._with_sha256 or not proven
-        algorithms = {*(["sha256"] if self._has_reading else []), *(each.algorithm for each in self._declared)}
+        self._has_reading = self._with_sha256 or not self._proven
+        algorithms = [*(["sha256"] if self._has_reading else []), *(each.algorithm for each in self._declared)]
         self._digests = Digests(algorithms, resumed or {})
         self._content = Content(
             headers.get("content-type"),
             filename,
-            proven=proven,
+            proven=self._proven,
             expected=expected,
             count_gzip_rows=count_gzip_rows,
         )
-        self._proven = proven
         self.saw_start = not resumed_at
         """True where it has seen the file from its first byte."""
         self._report = ContentReport()
@@ -125,7 +121,7 @@ class Verifier:
         crcs = self._digests.crcs
         if not self._proven or 0 < self._examined <= SMALL or (self._declared and not crcs):
             return None
-        return crcs
+        return dict(crcs)
 
     @property
     def sha256(self) -> str | None:
@@ -154,7 +150,7 @@ class Verifier:
         total = head.identity.total
         if size != self._examined:  # resumed at another byte than the sink
             raise TruncatedDownloadError(f"Checked {self._examined} of {size} bytes written.", **self._facts)
-        if total is not None and size != total and not is_coded(head.coding):
+        if total is not None and size != total and not head.coding:
             raise TruncatedDownloadError(f"Received {size} bytes of a file of {total}.", **self._facts)
         self._report = self._content.finish()
         if self._report.members:
@@ -168,21 +164,30 @@ class Verifier:
         for name in self._unchecked:
             log.warning("Cannot check the checksum in %s", name)
         proofs += [head.framing] if head.framing else []
-        proofs += compare_announced(announced, size, head)
-        words = (self._report.word,) if self._report.word else ()
-        return (*proofs, *words) if self._is_proven(proofs) else words
+        proofs += ["announced-size"] if self._is_as_announced(announced, size, head) else []
+        self._require_proof(proofs)
+        return (*proofs, *self._content_words)
 
-    def _is_proven(self, proofs: list[str]) -> bool:
-        """True where something but the content proves the bytes; if not, its own end does."""
+    def _is_as_announced(self, announced: int | None, size: int, head: ResultStream) -> bool:
+        """True where the size that the vendor announced proves the file."""
+        if announced is None or announced in (size, head.head.framing.length if head.coding else None):
+            return announced is not None
+        sizes = f"Received {size} bytes of a file that the vendor announced with {announced}"
+        # Of a file that is sent packed, nobody knows which of its sizes the vendor meant.
+        if size < announced and not head.head.codings:
+            raise TruncatedDownloadError(f"{sizes}.")
+        log.warning("%s.", sizes)
+        return False
+
+    def _require_proof(self, proofs: list[str]) -> None:
+        """Raise where nothing proves the bytes, neither these nor the content's own end."""
         report = self._report
-        if proofs:
-            if report.error is not None:
-                log.warning("Verified by %s, but the content check failed: %s", ", ".join(proofs), report.error.message)
-            return True
         if report.error is not None:
-            raise report.error
-        if report.end == "own":
-            return False
+            if not proofs:
+                raise report.error
+            log.warning("Verified by %s, but the content check failed: %s", ", ".join(proofs), report.error.message)
+        if proofs or report.end == "own":
+            return
         if report.end == "open" and self._has_reading:
             raise UnprovenError("Nothing proves that the file is whole, and its format has no end.", **self._facts)
         raise TruncatedDownloadError(
@@ -191,4 +196,8 @@ class Verifier:
 
     def proven_by_reading_again(self) -> tuple[str, ...]:
         """The words for a file that a second reading proved, after `finish` raised `UnprovenError`."""
-        return (READ_TWICE, *((self._report.word,) if self._report.word else ()))
+        return ("read-twice", *self._content_words)
+
+    @property
+    def _content_words(self) -> tuple[str, ...]:
+        return (self._report.word,) if self._report.word else ()
