@@ -5,17 +5,15 @@ Everything works incrementally in constant memory, in any chunking.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_batchdl.exceptions import TruncatedDownloadError, UnexpectedResponseError
+from airflow_provider_batchdl.exceptions import BatchDlError, TruncatedDownloadError, UnexpectedResponseError
 from airflow_provider_batchdl.transfer.content import head
-from airflow_provider_batchdl.transfer.content.base import ContentReport, Unchecked
+from airflow_provider_batchdl.transfer.content.base import ContentCheck, ContentReport
 from airflow_provider_batchdl.transfer.content.formats import Format, by_magic, format_of
 
 if TYPE_CHECKING:
-    from airflow_provider_batchdl.transfer.content.base import ContentCheck
     from airflow_provider_batchdl.transfer.content.document import JsonCheck
 
 __all__ = ["Content", "ContentReport"]
@@ -59,7 +57,7 @@ class Content:
         Raises:
             UnexpectedResponseError: the file is a page or a store's error message.
         """
-        before = self._size
+        was_small = self._size <= head.SMALL
         self._size += len(data)
         if len(self._head) < head.SMALL:
             self._head += data[: head.SMALL - len(self._head)]
@@ -67,10 +65,13 @@ class Content:
             self._check.feed(data)
         elif self._size >= head.HEAD:
             self._begin().feed(self._all_so_far(data))
-        if before <= head.SMALL < self._size:
-            self._check_again()
-        if before <= head.SMALL < self._size and self._begins_as_object():
-            self._object, data = _json_check(), self._all_so_far(data)
+        if was_small and self._size > head.SMALL:
+            self._refuse_page_behind_comment()
+            is_json = self._declared is not None and self._declared.name == "json"  # whose check shows members itself
+            if not is_json and head.begins_as_object(self._start):
+                from airflow_provider_batchdl.transfer.content.document import JsonCheck
+
+                self._object, data = JsonCheck(proven=True), self._all_so_far(data)
         if self._object is not None:
             self._object.feed(data)
             self._object = self._object if self._object.may_be_object else None
@@ -79,9 +80,9 @@ class Content:
         """The first bytes, to the end of the chunk in which they became enough."""
         return bytes(self._head) + last[len(last) - (self._size - len(self._head)) :]
 
-    def _begins_as_object(self) -> bool:
-        is_json = self._declared is not None and self._declared.name == "json"  # whose check shows members itself
-        return not is_json and head.begins_as_object(bytes(self._head[: head.HEAD]))
+    @property
+    def _start(self) -> bytes:
+        return bytes(self._head[: head.HEAD])
 
     def finish(self) -> ContentReport:
         """The report on the whole content.
@@ -94,82 +95,75 @@ class Content:
             check = self._begin()
             check.feed(bytes(self._head))
         elif self._size <= head.SMALL:
-            self._check_again()
+            self._refuse_page_behind_comment()
         report = check.finish()
-        members: Mapping[str, object] = {}
         if self._size <= head.SMALL:
-            members = head.small_object(bytes(self._head))
+            report = replace(report, members={**report.members, **head.small_object(bytes(self._head))})
         elif self._object is not None:
-            members = self._object.finish().members
-        if members:
-            report = replace(report, members={**report.members, **members})
+            report = replace(report, members={**report.members, **self._object.finish().members})
         if not self._size and not self._proven:
             return replace(report, error=TruncatedDownloadError("The download is empty, and nothing says that it is."))
         return report
 
     def skip_start(self) -> None:
         """Expect the bytes that follow those which another process has read: nothing can be said of these."""
-        self._size, self._check = head.SMALL + 1, Unchecked()
+        self._size, self._check = head.SMALL + 1, ContentCheck()
 
     def _begin(self) -> ContentCheck:
         """Choose the check by the first bytes; `feed` has them."""
-        start = bytes(self._head[: head.HEAD])
-        self._refuse_page(start)
-        self._check = self._proven_check(start) if self._proven else self._exact_check(start)
+        self._refuse_page(self._start)
+        self._check = self._proven_check() if self._proven else self._exact_check()
         return self._check
 
-    def _check_again(self) -> None:
+    def _refuse_page_behind_comment(self) -> None:
         """Refuse a page behind a comment that was longer than the first bytes."""
-        if head.ends_in_comment(bytes(self._head[: head.HEAD])):
+        if head.ends_in_comment(self._start):
             self._refuse_page(bytes(self._head))
 
     def _refuse_page(self, start: bytes) -> None:
-        if not {"html", "htm"}.intersection(self._filename.lower().split(".")[-2:]):  # `x.html.gz`, too
-            head.refuse_page(start, self._declared)
+        if {"html", "htm"}.intersection(self._filename.lower().split(".")[-2:]):  # `x.html.gz`, too
+            return
+        declared = self._declared
+        if declared is not None and declared.decompressor is not None:
+            declared = format_of(None, declared.without_suffix(self._filename))
+        head.refuse_page(start, declared)
 
-    def _proven_check(self, start: bytes) -> ContentCheck:
+    def _proven_check(self) -> ContentCheck:
         """The check of proven bytes; where the first ones contradict the format, none: they land, without `rows`."""
         declared = self._declared
         if declared is None:
-            return Unchecked()
+            return ContentCheck()
         if declared.text is not None:
-            return self._check_of(declared) if head.fits(declared, start) else Unchecked()
+            return self._check_of(declared) if head.fits(declared, self._start) else ContentCheck()
         is_asked_for = declared.counts_rows or (self._count_gzip_rows and declared.decompressor is not None)
-        return self._check_of(declared) if is_asked_for and by_magic(start, declared) is declared else Unchecked()
+        is_one = by_magic(self._start, declared) is declared
+        return self._check_of(declared) if is_asked_for and is_one else ContentCheck()
 
-    def _exact_check(self, start: bytes) -> ContentCheck:
-        declared, found = self._declared, by_magic(start, self._declared)
+    def _exact_check(self) -> ContentCheck:
+        declared, start = self._declared, self._start
+        found = by_magic(start, declared)
         if found is not None and found.is_known:
             return self._check_of(found)
         if declared is not None and declared.text is None:
-            return Unchecked(ContentReport(error=_not_what_it_is(declared.name, start)))
+            error: BatchDlError = UnexpectedResponseError(f"The download was declared as {declared.name} but is not.")
+            if len(start) < 4:
+                error = TruncatedDownloadError(f"The {declared.name} content has only {len(start)} bytes.")
+            return ContentCheck(ContentReport(error=error))
         if not head.is_text(start):
-            return Unchecked()
+            return ContentCheck()
         if declared is not None and head.fits(declared, start):
             return self._check_of(declared)
-        return Unchecked(ContentReport(end="open"))
+        return ContentCheck(ContentReport(end="open"))
 
     def _check_of(self, declared: Format) -> ContentCheck:
         if declared.check is not None:
             return declared.check(proven=self._proven, records=self._records)
         if declared.decompressor is None:
-            return Unchecked()
+            return ContentCheck()
         from airflow_provider_batchdl.transfer.content.containers import PackedCheck
 
-        inner = declared.without_suffix(self._filename)
+        inner = Content(None, declared.without_suffix(self._filename), proven=True)
         try:
-            return PackedCheck(declared.name, declared.decompressor, Content(None, inner, proven=True))
+            return PackedCheck(declared.name, declared.decompressor, inner)
         except ImportError:  # a Python built without the library
-            return Unchecked()
-
-
-def _json_check() -> JsonCheck:
-    from airflow_provider_batchdl.transfer.content.document import JsonCheck
-
-    return JsonCheck(proven=True)
-
-
-def _not_what_it_is(kind: str, start: bytes) -> TruncatedDownloadError | UnexpectedResponseError:
-    if len(start) < 4:
-        return TruncatedDownloadError(f"The {kind} content has only {len(start)} bytes.")
-    return UnexpectedResponseError(f"The download was declared as {kind} but is not.")
+            return ContentCheck()

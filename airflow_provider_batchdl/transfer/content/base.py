@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal
 
 from airflow_provider_batchdl.exceptions import BatchDlError
 
@@ -15,10 +15,6 @@ BLOCK = 128 << 10
 MOST = 4 << 20
 """Bytes of one record that a check holds; of a file with longer ones it does not count the rest."""
 BOM = b"\xef\xbb\xbf"
-
-End = Literal["own", "open", "none"]
-"""`own`: the format marks its own end, and it is there. `open`: the format may end after any line, or what marks the
-end was not checked: only a second reading proves it. `none`: nothing is known of such content."""
 
 
 @dataclass(frozen=True)
@@ -29,31 +25,42 @@ class ContentReport:
         word: what it adds to `verified_by`; None for nothing.
         rows: records counted; None where the format has no number, or no certain one.
         members: members of a JSON object, for the vendor to judge.
-        end: what its end is worth where nothing else proves the bytes.
+        end: what its end is worth where nothing else proves the bytes. `own`: the format marks its own end, and it is
+            there. `open`: the format may end after any line, or what marks the end was not checked: only a second
+            reading proves it. `none`: nothing is known of such content.
         error: why the content is not whole or not what it is declared to be; where the bytes are proven, a warning.
     """
 
     word: str | None = None
     rows: int | None = None
     members: Mapping[str, object] = field(default_factory=dict)
-    end: End = "none"
+    end: Literal["own", "open", "none"] = "none"
     error: BatchDlError | None = None
 
 
-class ContentCheck(Protocol):
-    """A check of a file's bytes, in any chunking and in constant memory."""
+class ContentCheck:
+    """A check of a file's bytes, in any chunking and in constant memory; this one checks nothing.
+
+    Args:
+        report: what is known already.
+    """
+
+    def __init__(self, report: ContentReport | None = None) -> None:
+        self._report = report or ContentReport()
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
 
     def finish(self) -> ContentReport:
         """The report on all bytes."""
+        return self._report
 
 
-class Blocks(ABC):
+class Blocks(ContentCheck, ABC):
     """A check that works on blocks of `BLOCK` bytes; only the last one is smaller."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._waiting = bytearray()
         self._is_first = True
         self._tail = b""
@@ -96,21 +103,17 @@ class Blocks(ABC):
         return lines
 
     @abstractmethod
-    def _block(self, block: bytes) -> None:
-        """Take the next block."""
-
-    @abstractmethod
-    def finish(self) -> ContentReport:
-        """The report on all bytes."""
+    def _block(self, block: bytes) -> None: ...
 
 
-class Ends:
+class Ends(ContentCheck):
     """A check of a format that has its marks at both ends of the file."""
 
     KEPT: ClassVar[int]
     """Number of last bytes that are held."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._first = b""
         self._pieces: deque[bytes] = deque()
         self._held = 0
@@ -128,17 +131,3 @@ class Ends:
     @property
     def _last(self) -> bytes:
         return b"".join(self._pieces)[-self.KEPT :]
-
-
-class Unchecked:
-    """No check: content of which nothing is known but its first bytes."""
-
-    def __init__(self, report: ContentReport | None = None) -> None:
-        self._report = report or ContentReport()
-
-    def feed(self, data: bytes) -> None:
-        """Ignore the bytes."""
-
-    def finish(self) -> ContentReport:
-        """The report that the first bytes gave."""
-        return self._report

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl.client.inflating import Decompressor, Inflater
 from airflow_provider_batchdl.exceptions import BatchDlError, ChecksumMismatchError, TruncatedDownloadError
-from airflow_provider_batchdl.transfer.content.base import ContentReport, Ends
+from airflow_provider_batchdl.transfer.content.base import ContentCheck, ContentReport, Ends
 
 try:
     from isal import isal_zlib as fastest  # zlib's interface at a third of the cost
@@ -32,7 +32,7 @@ def gunzip() -> Decompressor:
     return decompressor
 
 
-class PackedCheck:
+class PackedCheck(ContentCheck):
     """A compressed file: its members or streams mark their own end, with checksums; checked by decompressing.
 
     gzip: CRC-32 and size (RFC 1952, section 2.3.1). A cut between two members does not show.
@@ -44,6 +44,7 @@ class PackedCheck:
     """
 
     def __init__(self, name: str, decompressor: Callable[[], Decompressor], inner: Content) -> None:
+        super().__init__()
         self._name = name
         self._inner = inner
         self._inflater = Inflater(decompressor)
@@ -51,18 +52,19 @@ class PackedCheck:
 
     def feed(self, data: bytes) -> None:
         """Decompress the next bytes."""
-        for piece in self._pieces(data) if self._error is None else ():
+        for piece in self._unpacked(data) if self._error is None else ():
             self._inner.feed(piece)
 
     def finish(self) -> ContentReport:
         """The report: `own`, where the last member is whole."""
-        if self._error is None and not self._inflater.ended:
-            self._error = TruncatedDownloadError(f"The {self._name} content ends before its trailer.")
         if self._error is not None:
             return ContentReport(error=self._error)
+        if not self._inflater.ended:
+            error = TruncatedDownloadError(f"The {self._name} content ends before its trailer.")
+            return ContentReport(error=error)
         return ContentReport(self._name, self._inner.finish().rows, end="own")
 
-    def _pieces(self, data: bytes) -> Iterator[bytes]:
+    def _unpacked(self, data: bytes) -> Iterator[bytes]:
         try:
             yield from self._inflater.feed(data)
         except Exception as error:  # noqa: BLE001  every library has its own

@@ -116,8 +116,6 @@ FORMATS = (
 )  # fmt: skip
 
 _BINARY_TYPES = ("image/", "audio/", "video/", "font/", "application/pdf", "application/vnd.", "application/msword")
-
-
 _NO_TEXT = re.compile(rb"[\0-\x08\x0e-\x1f]")
 _FIRST = 64  # bytes in which that shows
 
@@ -129,7 +127,8 @@ WRAPPING_SUFFIXES = frozenset(f".{suffix}" for each in FORMATS if each.wraps for
 
 def suffix_of(filename: str | None) -> str:
     """The part of the name behind its last dot, in lower case; empty where it has none."""
-    return (filename or "").rpartition(".")[2].lower() if "." in (filename or "") else ""
+    _, dot, last = (filename or "").rpartition(".")
+    return last.lower() if dot else ""
 
 
 def media_type(content_type: str | None) -> str:
@@ -149,12 +148,7 @@ def by_type(content_type: str | None) -> Format | None:
 
 
 def by_magic(head: bytes, declared: Format | None = None) -> Format | None:
-    """The format that a file's first bytes name; None for text and what has no row.
-
-    Args:
-        head: the first bytes.
-        declared: the format that the file is declared to be: then its magic alone is enough.
-    """
+    """The format that a file's first bytes name, for the declared one by its magic alone; None for text and others."""
     found = next((each for each in FORMATS if each.magic and head.startswith(each.magic)), None)
     # The header of a table may be PARENT_ID.
     if found is None or found is declared or not found.magic_is_word or _NO_TEXT.search(head[:_FIRST]):
@@ -180,7 +174,7 @@ def format_of(content_type: str | None, filename: str | None, expected: str | No
     """
     suffix, typed = suffix_of(filename), by_type(content_type)
     named = by_suffix(suffix)
-    if named is not None and named.name == "json" and typed is not None and typed.name == "jsonl":
+    if named is by_suffix("json") and typed is by_suffix("jsonl"):
         return typed  # a ".json" that is declared as JSON lines is believed
     offered = (named, typed, by_suffix("" if suffix else expected or ""))
     return next((each for each in offered if each is not None and each.is_known), None)

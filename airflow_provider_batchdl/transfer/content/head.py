@@ -20,7 +20,7 @@ SMALL = 64 << 10
 _PROLOGUE = rb"(?is)\s*+(?:<\?xml[^>]*+>\s*+)?+(?:<!--(?:(?!-->).)*+-->\s*+)*+"
 # `<headline>` may be the header of a CSV, and `<body>` or `<p>` too: a page has more of them.
 _PAGE = re.compile(
-    _PROLOGUE + rb"<(?:!doctype\s+html\b|html(?=\s|>(?![,;|]|\t[^\s<]))|head(?:\s[^>]*)?>\s*<"
+    _PROLOGUE + rb"<(?:!doctype\s+html\b|html(?=\s|>\s*(?:<|\Z)|>[^\s,;|])|head(?:\s[^>]*)?>\s*<"
     rb"|body(?:\s[^>]*)?>\s*[^\s,;\t|]|(?:title|h1|center)(?:\s[^>]*)?>[^,;\t|]{0,200}?<"
     rb"|(?:h[2-6]|p|pre|div|br)(?:\s[^>]*)?>[^,;\t|<][^\r\n<]{0,200}<|div(?:\s[^>]*)?>\s*<"
     rb"|br\s*/?>\s*<|(?:meta|link|script|iframe|img|font|a\s+href|form\s[^>]*action)[\s=]"
@@ -49,7 +49,7 @@ _PLAIN_ERROR = re.compile(
 # What a web server has instead of a table or JSON: a picture, a feed, a site map. Reports have roots of their own.
 _OTHER_XML = re.compile(
     _PROLOGUE + rb"<(?:!doctype\s+(?:svg|rss|plist)\b"
-    rb"|(?:\w+:)?(?:svg|rss|feed|urlset|sitemapindex|rdf|plist|kml|opml)\s+[\w:.-]+\s*=\s*[\"'])"
+    rb"|(?:\w+:)?(?:svg|rss|feed|urlset|sitemapindex|rdf|plist|kml|opml)(?:\s+[\w:.-]+\s*=\s*[\"']|\s*/?>\s*<))"
 )
 # A framework's answer of nothing; as JSON it may be a result.
 _NO_TABLE = re.compile(rb"\s*+(?:null|false|true)\s*\Z")

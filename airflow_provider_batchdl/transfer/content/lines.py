@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import msgspec
 
@@ -30,9 +29,7 @@ class JsonLinesCheck(Blocks):
     def __init__(self, *, proven: bool) -> None:
         super().__init__()
         self._proven = proven
-        self._sampled = False
         self._rows: int | None = 0
-        self._any = False
         self._long = False  # in a line of which no more is held
 
     def _block(self, block: bytes) -> None:
@@ -43,26 +40,20 @@ class JsonLinesCheck(Blocks):
             self._long = False
             self._count(1)
         lines = self._whole_lines(block)
-        if lines:
-            self._body(lines)
+        if lines and self._rows is not None:
+            self._count(self._counted(lines))
         if len(self._tail) > MOST:
             self._tail, self._long = b"", True
 
     def _count(self, rows: int | None) -> None:
-        self._any = self._any or rows != 0
         self._rows = None if self._rows is None or rows is None else self._rows + rows
 
-    def _body(self, body: bytes) -> None:
-        if self._rows is None:
-            return
-        if not self._proven or not self._sampled:
-            self._sampled = True
-            count = _parsed(body)
-            self._count(count if count == _filled(body) else None)  # a value may have several lines, and is no line
-            return
-        last = body[body.rfind(b"\n", 0, -1) + 1 :]
-        whole = _parsed(body[: body.find(b"\n")]) is not None and _parsed(last) is not None
-        self._count(_filled(body) if whole else None)
+    def _counted(self, lines: bytes) -> int | None:
+        if not self._proven or not self._rows:
+            count = _parsed(lines)
+            return count if count == _filled(lines) else None  # a value may have several lines, and is no line
+        first, last = lines[: lines.find(b"\n")], lines[lines.rfind(b"\n", 0, -1) + 1 :]
+        return None if None in (_parsed(first), _parsed(last)) else _filled(lines)
 
     def finish(self) -> ContentReport:
         """The report on the lines."""
@@ -75,12 +66,10 @@ class JsonLinesCheck(Blocks):
             if not is_value(last):
                 return ContentReport(error=_cut(last))
             self._count(1)
-        word = "jsonl-end" if self._any and self._rows is not None else None
-        report = ContentReport(word, self._rows, end="open")
-        if self._rows is not None or not self._proven:
-            return report
-        why = "The download was declared as JSON lines, and not each of them is JSON."
-        return replace(report, error=UnexpectedResponseError(why))
+        error = None
+        if self._rows is None and self._proven:
+            error = UnexpectedResponseError("The download was declared as JSON lines, and not each of them is JSON.")
+        return ContentReport("jsonl-end" if self._rows else None, self._rows, end="open", error=error)
 
 
 def is_value(text: bytes) -> bool:

@@ -5,10 +5,6 @@ from __future__ import annotations
 from airflow_provider_batchdl.exceptions import TruncatedDownloadError
 from airflow_provider_batchdl.transfer.content.base import ContentReport, Ends
 
-# Types of Thrift's compact protocol.
-_FALSE, _BINARY, _LIST, _STRUCT = 2, 8, 9, 12
-_SIZES = {1: 1, _FALSE: 1, 3: 1, 7: 8}
-_NUMBERS = (4, 5, 6)
 _NUM_ROWS = 3
 
 
@@ -31,9 +27,10 @@ class ParquetCheck(Ends):
 def rows_of(footer: bytes) -> int | None:
     """`num_rows` of a `FileMetaData` (https://github.com/apache/parquet-format); None where it cannot be read."""
     try:
-        return _Thrift(footer).number(_NUM_ROWS)
+        rows = _Thrift(footer).number(_NUM_ROWS)
     except (IndexError, ValueError, RecursionError):
         return None
+    return rows if rows is not None and rows >= 0 else None
 
 
 class _Thrift:
@@ -46,15 +43,15 @@ class _Thrift:
         self._data = data
         self._at = 0
 
-    def number(self, wanted: int) -> int | None:
+    def number(self, wanted: int | None) -> int | None:
         """The integer in the field `wanted` of the struct that begins here; None where there is none."""
         field = 0
         while head := self._byte():
             field = field + (head >> 4) if head >> 4 else self._signed()
             if field == wanted:
-                value = self._signed()
-                return value if value >= 0 else None
-            self._skip(head & 15)
+                return self._signed()
+            if head & 15 > 2:  # of a boolean in a struct, the type is the value
+                self._skip(head & 15)
         return None
 
     def _byte(self) -> int:
@@ -72,25 +69,25 @@ class _Thrift:
         value = self._unsigned()
         return value >> 1 ^ -(value & 1)
 
-    def _skip(self, kind: int, *, element: bool = False) -> None:
-        if kind in _SIZES:
-            self._at += _SIZES[kind] if element or kind > _FALSE else 0  # in a struct, a boolean's type is its value
-        elif kind == _BINARY:
-            size = self._unsigned()
-            self._at += size
-        elif kind == _LIST:
-            head = self._byte()
-            size = head >> 4 if head >> 4 < 15 else self._unsigned()
-            if size > len(self._data):  # each element has a byte at least
-                raise ValueError("no such list fits")
-            for _ in range(size):
-                self._skip(head & 15, element=True)
-        elif kind == _STRUCT:
-            while head := self._byte():
-                if not head >> 4:
-                    self._signed()
-                self._skip(head & 15)
-        elif kind in _NUMBERS:
-            self._unsigned()
-        else:  # sets and maps: nothing before the number of rows is one
-            raise ValueError("no such type is expected")
+    def _skip(self, kind: int) -> None:
+        match kind:
+            case 1 | 2 | 3:  # a boolean in a list, a byte
+                self._at += 1
+            case 4 | 5 | 6:
+                self._unsigned()
+            case 7:  # a double
+                self._at += 8
+            case 8:
+                size = self._unsigned()
+                self._at += size
+            case 9:
+                head = self._byte()
+                size = head >> 4 if head >> 4 < 15 else self._unsigned()
+                if size > len(self._data):  # each element has a byte at least
+                    raise ValueError("no such list fits")
+                for _ in range(size):
+                    self._skip(head & 15)
+            case 12:
+                self.number(wanted=None)
+            case _:  # sets and maps: nothing before the number of rows is one
+                raise ValueError("no such type is expected")

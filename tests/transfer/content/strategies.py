@@ -75,6 +75,7 @@ OTHER_XML = [
     b'<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN">',
     b"<rss version='2.0'><channel>",
     b"<?xml version='1.0'?><feed xmlns='http://www.w3.org/2005/Atom'>",
+    b"<svg>\n  <path d='M0 0'/>\n</svg>",
 ]
 """In the place of text that is no XML, a page, too."""
 NO_PAGES = [
@@ -94,6 +95,8 @@ NO_PAGES = [
     b"<body>,<head>\n1,2\n",
     b"<html5>\n1\n",
     b"<html>,b\n1,2\n",
+    b"<html>\n1\n",
+    b"<svg>\n1\n",
     b"<html>\tb\n1\t2\n",
     b'"<html>",b\n1,2\n',
     b"<svg>,<rss>\n1,2\n",

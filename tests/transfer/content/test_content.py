@@ -58,8 +58,11 @@ def test_a_picture_or_a_feed_is_refused_where_it_is_no_xml_that_is_wanted(other:
     for name in ("x.csv", "x.json", "x.jsonl"):
         with pytest.raises(UnexpectedResponseError, match="login page"):
             report_on(name, other, proven=proven)
+        with pytest.raises(UnexpectedResponseError, match="login page"):
+            report_on(f"{name}.gz", gzip.compress(other), proven=proven)
     for wanted in ("x.xml", "x.svg", None):
         report_on(wanted, other, proven=proven)
+    report_on("x.svg.gz", gzip.compress(other), proven=proven)
 
 
 @pytest.mark.parametrize("proven", [True, False])
