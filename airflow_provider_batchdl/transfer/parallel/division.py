@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from airflow_provider_batchdl.exceptions import DestinationError
@@ -11,7 +11,7 @@ from airflow_provider_batchdl.transfer.parallel.fetch import ParallelFetch
 from airflow_provider_batchdl.transfer.parallel.plan import Plan, merged
 from airflow_provider_batchdl.transfer.parallel.scaling import ConnectionScaler
 from airflow_provider_batchdl.transfer.progress import Progress
-from airflow_provider_batchdl.transfer.reorder_buffer import MemoryReorderBuffer
+from airflow_provider_batchdl.transfer.reorder_buffer import MemoryReorderBuffer, ReorderBuffer
 from airflow_provider_batchdl.transfer.sinks.base import ScatteredSink, Sink
 from airflow_provider_batchdl.transfer.sinks.errors import destination_error
 from airflow_provider_batchdl.transfer.source.range_client import RangeClient
@@ -82,23 +82,26 @@ def fetch_in_parts(
         RangeRefusedError: the server refuses ranges of this file; the sink holds its first bytes.
         BatchDlError: any other failure.
     """
-    total = stream.identity.total or 0
-    if not isinstance(sink, ScatteredSink):
-        reorder_buffer = MemoryReorderBuffer(PIECE * (connections + 1))
-        plan = Plan(total, ((0, sink.written),), piece=PIECE, ahead=reorder_buffer.ahead)
-        fetch = ParallelFetch(range_client, stream.identity, plan, reorder_buffer, ConnectionScaler(connections, rate))
-        with _counted(fetch, stats):
-            for _, chunk in fetch.chunks(stream):
-                write(chunk)
-        return
-    plan = Plan(total, ((0, sink.written), *sink.landed))
-    # Before a byte is written out of order: from then on the file's size says nothing.
-    sink.record_progress(sink.written, plan.landed)
-    fetch = ParallelFetch(
-        range_client, stream.identity, plan, sink.reorder_buffer(), ConnectionScaler(connections, rate)
-    )
-    before = bytes_present(sink)
-    _scatter(fetch, plan, stream, sink, verify, stats, lambda: progress.at(before + plan.arrived))
+    total, identity = stream.identity.total or 0, stream.identity
+    if isinstance(sink, ScatteredSink):
+        plan = Plan(total, ((0, sink.written), *sink.landed))
+        # Before a byte is written out of order: from then on the file's size says nothing.
+        sink.record_progress(sink.written, plan.landed)
+        buffer: ReorderBuffer = sink.reorder_buffer()
+    else:
+        buffer = MemoryReorderBuffer(PIECE * (connections + 1))
+        plan = Plan(total, ((0, sink.written),), piece=PIECE, ahead=buffer.ahead)
+    fetch = ParallelFetch(range_client, identity, plan, buffer, ConnectionScaler(connections, rate))
+    try:
+        if isinstance(sink, ScatteredSink):
+            _scatter(fetch, plan, stream, sink, verify, progress)
+        else:
+            with closing(fetch):
+                for _, chunk in fetch.chunks(stream):
+                    write(chunk)
+    finally:
+        stats.resumed += fetch.interrupted
+        stats.connections = max(stats.connections, fetch.most)
 
 
 def _scatter(
@@ -107,16 +110,15 @@ def _scatter(
     stream: ResultStream,
     sink: ScatteredSink,
     verify: Callable[[bytes], None],
-    stats: TransferStats,
-    report: Callable[[], None],
+    progress: Progress,
 ) -> None:
     """Fetch into the sink's file, and read it back in order to verify it."""
-    reached, recorded = sink.written, 0
+    reached, recorded, before = sink.written, 0, bytes_present(sink)
     try:
-        with _counted(fetch, stats):
+        with closing(fetch):  # before the sink is changed
             for at, chunk in fetch.chunks(stream):
                 verify(chunk)
-                report()
+                progress.at(before + plan.arrived)
                 reached = at + len(chunk)
                 if plan.arrived - recorded >= RECORD_EVERY:
                     recorded = plan.arrived
@@ -133,14 +135,3 @@ def _scatter(
             sink.record_progress(reached, plan.landed)
         raise
     sink.record_progress(reached, plan.landed)
-
-
-@contextmanager
-def _counted(fetch: ParallelFetch, stats: TransferStats) -> Iterator[None]:
-    """Close ``fetch`` at the end, and add its counts to ``stats``."""
-    try:
-        yield
-    finally:
-        fetch.close()
-        stats.resumed += fetch.interrupted
-        stats.connections = max(stats.connections, fetch.most)

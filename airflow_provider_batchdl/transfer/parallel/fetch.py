@@ -24,6 +24,10 @@ _TICK = 0.05
 _JOIN_SECONDS = 10.0
 
 
+class _SurplusError(Exception):
+    """There was one connection too many, and this one no longer counts."""
+
+
 class ParallelFetch:
     """Fetch the ranges of a plan over several connections, and yield the file's bytes in order.
 
@@ -34,7 +38,7 @@ class ParallelFetch:
         range_client: opens the ranges.
         identity: of the file, with its size and a strong validator.
         plan: the missing ranges.
-        reorder_buffer: holds the bytes until they are read.
+        buffer: holds the bytes until they are read.
         scaler: chooses the number of connections.
     """
 
@@ -43,19 +47,18 @@ class ParallelFetch:
         range_client: RangeClient,
         identity: Identity,
         plan: Plan,
-        reorder_buffer: ReorderBuffer,
+        buffer: ReorderBuffer,
         scaler: ConnectionScaler,
     ) -> None:
         self._range_client = range_client
         self._identity = identity
         self._plan = plan
-        self._buffer = reorder_buffer
+        self._buffer = buffer
         self._scaler = scaler
         self._threads: list[threading.Thread] = []
         self._working = 0
-        self._surplus: set[threading.Thread] = set()
         self._streams: set[ResultStream] = set()
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of the two above
         self._ended = threading.Event()
         self._error: BaseException | None = None
         self._not_before = 0.0  # a Retry-After of one connection holds for all
@@ -135,54 +138,57 @@ class ParallelFetch:
                     self._fetch(span, stream)
                 finally:
                     self._plan.leave(span)
-                stream = None
-                ends = threading.current_thread() in self._surplus or self._is_surplus(self._scaler.wanted)
-                span = None if ends else self._plan.take()
-        except BaseException as error:  # noqa: BLE001  re-raised where the bytes are read
-            self._fail(error)
-        finally:
+                if self._is_surplus(self._scaler.wanted):
+                    return
+                stream, span = None, self._plan.take()
             self._is_surplus(0)
+        except _SurplusError:
+            pass
+        except BaseException as error:  # noqa: BLE001  re-raised where the bytes are read
+            with self._plan.changed:
+                self._error = self._error or error
+                self._plan.changed.notify_all()
 
     def _is_surplus(self, wanted: int) -> bool:
         """True if there are more threads than ``wanted``; then this one no longer counts, and must end."""
         with self._lock:
-            if threading.current_thread() in self._surplus or self._working <= wanted:
-                return False
-            self._surplus.add(threading.current_thread())
-            self._working -= 1
-            return True
-
-    def _fail(self, error: BaseException) -> None:
-        with self._plan.changed:
-            self._error = self._error or error
-            self._plan.changed.notify_all()
+            surplus = self._working > wanted
+            self._working -= surplus
+            return surplus
 
     def _fetch(self, span: Span, first: ResultStream | None) -> None:
-        """Fetch ``span``, or a part of it where there is one connection too many."""
-        streams = iter((first,))
+        """Fetch ``span``, by the open stream first; only a part of it where there is one connection too many."""
+
+        def attempt() -> None:
+            nonlocal first
+            if span.at >= span.end or self._ended.is_set():
+                return
+            stream, end = first, self._plan.total if first else span.end
+            first = None
+            try:
+                self._drain(span, stream or self._open(span), end)
+            except TRY_AGAIN:
+                if not self._ended.is_set():
+                    raise
 
         def log_retry(error: BatchDlError, wait: float) -> None:
             self.interrupted += 1
             log.info("A connection was interrupted at byte %d (%s); resuming in %.1f s", span.at, error.message, wait)
 
-        budget = RetryBudget(self._range_client.vendor, span.at)
-        budget.run(lambda: self._attempt(span, next(streams, None)), lambda: span.at, log_retry, self._ended.wait)
+        RetryBudget(self._range_client.vendor, span.at).run(attempt, lambda: span.at, log_retry, self._ended.wait)
 
-    def _attempt(self, span: Span, stream: ResultStream | None) -> None:
-        if span.at >= span.end or self._ended.is_set():
-            return
-        opening, end = stream is None, self._plan.total if stream else span.end
+    def _open(self, span: Span) -> ResultStream:
+        """Open the rest of ``span``; end this connection where the server accepts no more of them and others exist."""
+        self._ended.wait(max(0.0, self._not_before - monotonic()))
         try:
-            if stream is None:
-                self._ended.wait(max(0.0, self._not_before - monotonic()))
-                stream = self._range_client.open_part(span.at, end, self._identity)
-            opening = False
-            self._drain(span, stream, end)
+            return self._range_client.open_part(span.at, span.end, self._identity)
         except TRY_AGAIN as error:
             self._not_before = max(self._not_before, monotonic() + min(error.retry_after or 0.0, LONGEST_WAIT))
-            retires = opening and isinstance(error, _REFUSALS)
-            if not (self._ended.is_set() or (retires and self._retire(error))):
-                raise
+            if isinstance(error, _REFUSALS) and self._is_surplus(1):
+                self._scaler.cap(self._working)
+                log.info("The server refused another connection (%s); continuing with %d", error.message, self._working)
+                raise _SurplusError from None
+            raise
 
     def _drain(self, span: Span, stream: ResultStream, end: int) -> None:
         """Write the bytes of ``stream``, which ends at ``end``; fewer where there is one connection too many."""
@@ -195,8 +201,10 @@ class ParallelFetch:
                 if count:
                     self._buffer.put(span.at, chunk if count == len(chunk) else memoryview(chunk)[:count])
                     self._plan.put(span, count)
-                if self._ended.is_set() or self._is_surplus(self._scaler.wanted):
+                if self._ended.is_set():
                     return
+                if self._is_surplus(self._scaler.wanted):
+                    raise _SurplusError
                 if count < len(chunk):
                     break  # the rest was assigned to another connection
         finally:
@@ -205,11 +213,3 @@ class ParallelFetch:
             stream.close()
         if span.at < span.end:
             raise InterruptedTransferError(f"A range response ended {span.end - span.at} bytes early.")
-
-    def _retire(self, error: BatchDlError) -> bool:
-        """End this connection where the server accepts no more of them and others are left. Returns whether it did."""
-        if not self._is_surplus(1):
-            return False
-        self._scaler.cap(self._working)
-        log.info("The server refused another connection (%s); continuing with %d", error.message, self._working)
-        return True

@@ -53,9 +53,8 @@ class Plan:
     """Ranges of one file for several connections. Thread-safe.
 
     Where bytes can be written at any offset (a local file), an idle connection takes half of what the slowest has
-    left: all finish together, whatever their speeds. Where they are reordered in memory, the file is assigned in
-        pieces from the
-    front, at most ``ahead`` bytes before the reader.
+    left: all finish together, whatever their speeds. Where they are reordered in memory, the file is assigned in pieces
+    from the front, at most ``ahead`` bytes before the reader.
 
     Args:
         total: the file's size in bytes.

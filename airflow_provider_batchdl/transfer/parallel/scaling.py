@@ -28,15 +28,12 @@ class Meter:
 
     def timed(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Yield ``chunks``, and measure them."""
-        each = iter(chunks)
-        while True:
-            wall, cpu = perf_counter(), thread_time()
-            chunk = next(each, None)
+        wall, cpu = perf_counter(), thread_time()
+        for chunk in chunks:
             self._waited += (perf_counter() - wall) - (thread_time() - cpu)
-            if chunk is None:
-                return
             self._bytes += len(chunk)
             yield chunk
+            wall, cpu = perf_counter(), thread_time()
 
     @property
     def source_bound(self) -> bool:
