@@ -29,8 +29,7 @@ from airflow_provider_batchdl.transfer.received import Received
 from airflow_provider_batchdl.transfer.sinks.base import DurableSink, Sink
 from airflow_provider_batchdl.transfer.source.decoding import decoded, is_stored_coded
 from airflow_provider_batchdl.transfer.source.identity import Identity
-from airflow_provider_batchdl.transfer.source.locator import Source
-from airflow_provider_batchdl.transfer.source.range_client import RangeClient, RangeRefusedError
+from airflow_provider_batchdl.transfer.source.range_client import RangeClient, RangeRefusedError, Source
 from airflow_provider_batchdl.transfer.source.retry_budget import RetryBudget
 from airflow_provider_batchdl.transfer.source.stream import InterruptedTransferError, ResultStream, why_restarted
 from airflow_provider_batchdl.transfer.state import PartialRecord

@@ -20,9 +20,8 @@ from airflow_provider_batchdl.transfer.received import Received
 from airflow_provider_batchdl.transfer.result import landed_file
 from airflow_provider_batchdl.transfer.sinks.base import DurableSink, Sink
 from airflow_provider_batchdl.transfer.sinks.factory import open_resumable, open_sink
-from airflow_provider_batchdl.transfer.source.filenames import folded
-from airflow_provider_batchdl.transfer.source.locator import Source
-from airflow_provider_batchdl.transfer.source.naming import naming
+from airflow_provider_batchdl.transfer.source.filenames import folded, naming
+from airflow_provider_batchdl.transfer.source.range_client import Source
 from airflow_provider_batchdl.transfer.source.stream import ResultStream
 from airflow_provider_batchdl.transfer.state import StateStore, partial_key
 

@@ -21,8 +21,7 @@ from airflow_provider_batchdl.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
-from airflow_provider_batchdl.transfer.source.locator import Source
-from airflow_provider_batchdl.transfer.source.range_client import RangeClient
+from airflow_provider_batchdl.transfer.source.range_client import RangeClient, Source
 from airflow_provider_batchdl.vendors.auth import HeaderKeyAuth
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor
 from airflow_provider_batchdl.vendors.errors import json_of

@@ -23,8 +23,7 @@ from airflow_provider_batchdl.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
-from airflow_provider_batchdl.transfer.source.locator import Source
-from airflow_provider_batchdl.transfer.source.range_client import RangeClient
+from airflow_provider_batchdl.transfer.source.range_client import RangeClient, Source
 from airflow_provider_batchdl.vendors.base import ApiRequest, Upload, Vendor
 from tests.client.helpers import Face, Waits, vendor_at
 from tests.support.recorder import Recorded, Recorder, Reply, recording

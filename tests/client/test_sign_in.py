@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.exceptions import BatchDlError, InvalidConnectionError, VendorUnavailableError
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
-from airflow_provider_batchdl.transfer.source.locator import Source
-from airflow_provider_batchdl.transfer.source.range_client import RangeClient
+from airflow_provider_batchdl.transfer.source.range_client import RangeClient, Source
 from airflow_provider_batchdl.vendors import signed_in
 from airflow_provider_batchdl.vendors.account import origin
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor

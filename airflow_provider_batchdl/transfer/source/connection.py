@@ -1,6 +1,7 @@
 """Connections for bulk bytes, by urllib3: half the CPU of the next fastest library that Airflow ships with.
 
-The address that a connection really reached is checked before a byte is sent, since a name may resolve to anything.
+They enforce a response's framing, and send a request's target as written. The address that a connection really reached
+is checked before a byte is sent, since a name may resolve to anything.
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ import contextlib
 import re
 import socket
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary, finalize
 
 import urllib3
-from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from airflow_provider_batchdl.client.environment import Proxies, Proxy, ssl_context
-from airflow_provider_batchdl.client.targets import check_resolved
-from airflow_provider_batchdl.transfer.source.pools import TO_ANYWHERE, TO_OTHERS, TO_PROXIES, to_socks_proxies
+from airflow_provider_batchdl.client.targets import check_resolved, is_forbidden, parse_address
+from airflow_provider_batchdl.exceptions import UnsafeRedirectError
+from airflow_provider_batchdl.transfer.source.framing import FramedResponse
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.client import BatchClient
@@ -29,6 +33,69 @@ MOST_IDLE = 32  # connections for each host that stay open between two uses; the
 _NONE = urllib3.Retry.from_int(False, redirect=False)  # what urllib3 would make of a False, for each request
 # Origin and target of a URL (RFC 3986, appendix B).
 _URL = re.compile(r"(https?://[^/?#]+)([^#\x00-\x1f\x7f]*)(?:#.*)?", re.IGNORECASE | re.DOTALL)
+
+
+class _FramedConnection(HTTPConnection):
+    response_class = FramedResponse
+
+    def _encode_request(self, request: str) -> bytes:
+        """Encode the request line: non-ASCII characters of a target are sent as the bytes that were received."""
+        return request.encode("utf-8", "surrogateescape")
+
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3 itself
+        sock = self.sock
+        response = super().getresponse()
+        response.socket_read_from = sock if isinstance(sock, socket.socket) else None  # type: ignore[attr-defined]
+        original = response._original_response
+        response.framing = getattr(original, "framing", None)  # type: ignore[attr-defined]
+        response.fields = getattr(original, "fields", None)  # type: ignore[attr-defined]
+        return response
+
+
+class _CheckedConnection(_FramedConnection):
+    allow_loopback = False
+
+    def _new_conn(self) -> socket.socket:
+        sock = super()._new_conn()
+        address = parse_address(sock.getpeername()[0])
+        if address is None or is_forbidden(address, allow_loopback=self.allow_loopback):
+            sock.close()
+            raise UnsafeRedirectError(f"{self.host} resolves to {address}, where no result can be.")
+        return sock
+
+
+class _LocalConnection(_CheckedConnection):
+    allow_loopback = True
+
+
+class _ExactTarget(HTTPConnectionPool):
+    """Send the ``target`` given to `urlopen` unchanged.
+
+    urllib3 would resolve dot segments and write escapes in upper case, but a signature covers the exact text.
+    """
+
+    def _make_request(
+        self, conn: Any, method: str, url: str, *args: Any, target: str | None = None, **arguments: Any
+    ) -> urllib3.BaseHTTPResponse:
+        return super()._make_request(conn, method, url if target is None else target, *args, **arguments)
+
+
+@cache
+def _pools(connection: type[HTTPConnection]) -> dict[str, type[HTTPConnectionPool]]:
+    """The pools of such connections, by scheme: urllib3 has classes of their own for TLS."""
+    over_tls = type(f"{connection.__name__}TLS", (connection, HTTPSConnection), {})
+    return {
+        "http": type("_Pool", (_ExactTarget,), {"ConnectionCls": connection}),
+        "https": type("_TLSPool", (_ExactTarget, HTTPSConnectionPool), {"ConnectionCls": over_tls}),
+    }
+
+
+@cache
+def _socks_pools() -> dict[str, type[HTTPConnectionPool]]:
+    """The pools for a SOCKS proxy, which needs an optional package."""
+    from urllib3.contrib.socks import SOCKSConnection
+
+    return _pools(type("_SocksConnection", (_FramedConnection, SOCKSConnection), {}))
 
 
 def interrupt(response: urllib3.BaseHTTPResponse) -> None:
@@ -60,11 +127,13 @@ class Connections:
 
     def __init__(self, *, allow_loopback: bool) -> None:
         self._allow_loopback = allow_loopback
+        # No total: a result may take hours. A read without a byte for a minute fails.
+        timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=IDLE_TIMEOUT)
         self._options: dict[str, Any] = {
-            "maxsize": MOST_IDLE, "ssl_context": ssl_context(), "timeout": _timeout(), "retries": False,
+            "maxsize": MOST_IDLE, "ssl_context": ssl_context(), "timeout": timeout, "retries": False,
         }  # fmt: skip
         self._direct = urllib3.PoolManager(**self._options)
-        self._direct.pool_classes_by_scheme = TO_ANYWHERE if allow_loopback else TO_OTHERS
+        self._direct.pool_classes_by_scheme = _pools(_LocalConnection if allow_loopback else _CheckedConnection)
         self._last: tuple[str, HTTPConnectionPool | None] = "", None
         self._proxied: dict[Proxy, urllib3.PoolManager] = {}
         self._proxies = Proxies.from_environment()  # once: reading it costs a small file a tenth of its time
@@ -124,12 +193,12 @@ class Connections:
             url = proxy.url.replace("socks5", "socks5h")
             who = (proxy.username, proxy.password) if proxy.has_credentials else (None, None)
             manager: urllib3.PoolManager = SOCKSProxyManager(url, *who, **self._options)
-            manager.pool_classes_by_scheme = to_socks_proxies()
+            manager.pool_classes_by_scheme = _socks_pools()
             return manager
         headers = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else None
         tls = self._options["ssl_context"] if proxy.scheme == "https" else None
         manager = urllib3.ProxyManager(proxy.url, proxy_headers=headers, proxy_ssl_context=tls, **self._options)
-        manager.pool_classes_by_scheme = TO_PROXIES
+        manager.pool_classes_by_scheme = _pools(_FramedConnection)
         return manager
 
     def close(self) -> None:
@@ -153,8 +222,3 @@ def connections_of(client: BatchClient, *, allow_loopback: bool) -> Connections:
         client.at_close(connections.close)
         finalize(client, connections.close)
     return connections
-
-
-def _timeout() -> urllib3.Timeout:
-    # No total: a result may take hours. A read without a byte for a minute fails.
-    return urllib3.Timeout(connect=CONNECT_TIMEOUT, read=IDLE_TIMEOUT)

@@ -25,16 +25,9 @@ _MOST_CODINGS = 3
 
 def codings_of(text: str) -> tuple[str, ...]:
     """The real codings of a ``Content-Encoding``, in the order in which they were applied."""
-    if not text:
-        return ()
-    words = (word.partition(";")[0].strip().lower() for word in text.split(","))
+    words = (word.partition(";")[0].strip().lower() for word in text.split(",") if word)
     known = (_DECODABLE.get(word) or (word.removeprefix("x-") if word in _FOREIGN else None) for word in words)
     return tuple(coding for coding in known if coding)
-
-
-def is_coded(coding: str) -> bool:
-    """True if a ``Content-Encoding`` names a real coding."""
-    return bool(codings_of(coding))
 
 
 def is_stored_coded(filename: str, codings: tuple[str, ...]) -> bool:
@@ -50,10 +43,6 @@ def decoded(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
     """Decode ``chunks`` into pieces of at most 1 MiB, whatever the compression ratio.
 
     Bytes that are not of the coding pass unchanged.
-
-    Args:
-        chunks: the body as received.
-        coding: the ``Content-Encoding``; empty or ``identity`` for none.
 
     Raises:
         UnexpectedResponseError: the coding is not one of gzip and deflate (RFC 9110, section 8.4.1), or the
@@ -79,17 +68,16 @@ def _refused(chunks: Iterator[bytes], coding: str) -> Iterator[bytes]:
 
 
 def _decode_one(chunks: Iterator[bytes], coding: str) -> Iterator[bytes]:
-    first, whole = b"", True
+    first = b""
     for chunk in chunks:
         first += chunk
         if len(first) >= ENOUGH:
-            whole = False
             break
     if not first:
         return  # empty in every coding; the framing says whether it should be
     if coding == "gzip" and MEMBERS[coding].startswith(first):
         raise TruncatedDownloadError("The gzip body ends early.")
-    start = decoder_for(first, coding, whole=whole)
+    start = decoder_for(first, coding, whole=len(first) < ENOUGH)
     if start is None:
         log.warning("Content-Encoding says %s, but the body is not; storing it unchanged", coding)
         yield first

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from email.errors import HeaderParseError
 from email.header import decode_header
+from functools import lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from airflow_provider_batchdl.transfer.content.formats import WRAPPING_SUFFIXES
+from airflow_provider_batchdl.transfer.content.formats import WRAPPING_SUFFIXES, by_type
+
+if TYPE_CHECKING:
+    from airflow_provider_batchdl.jobs import Job, ResultFile
+    from airflow_provider_batchdl.transfer.source.stream import ResultStream
+    from airflow_provider_batchdl.vendors.base import Vendor
 
 MAX_BYTES = 200
 """UTF-8 bytes of a name, so that `-part-0001` and a temporary file's affix still fit into the usual 255."""
@@ -23,9 +31,25 @@ _ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bq]\?[^?]*\?=", re.IGNORECASE)
 _SIGNED_URL = re.compile(r"\s*https?:|.*[?&](?:sig|(?:x-amz-|x-goog-)?signature)=", re.IGNORECASE | re.DOTALL)
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _FORBIDDEN = re.compile(r'[<>:"|?*]')
+_CORE = re.compile(r"[^.\s](?:.*[^.\s])?", re.DOTALL)
 _MANIFEST = "_manifest.json"
 # Names that cleaning would leave as they are, but for those which Windows or we reserve: most.
 _CLEAN = re.compile(r"[A-Za-z0-9_-](?:[A-Za-z0-9_. -]{0,120}[A-Za-z0-9_-])?", re.ASCII)
+
+
+def naming(vendor: Vendor, job: Job, file: ResultFile) -> Callable[[ResultStream], str]:
+    """A function that names ``file`` by the response that brings it: the header's name, the job's, the link's, ours."""
+
+    @lru_cache(maxsize=1)  # several steps of a download ask
+    def name_of(head: ResultStream) -> str:
+        elsewhere = not file.name and not vendor.is_home(head.url)
+        declared = by_type(head.headers.get("content-type"))
+        ours = f"{vendor.name}-{job.id.replace(':', '-')}{f'.{declared.suffixes[0]}' if declared else ''}"
+        return safe_filename(
+            head.headers.get("content-disposition"), head.url if elsewhere else None, fallback=file.name or ours
+        )
+
+    return name_of
 
 
 def safe_filename(content_disposition: str | None, url: str | None = None, *, fallback: str) -> str:
@@ -58,21 +82,18 @@ def part_name(name: str, part: int) -> str:
         name: a file name or a whole key; only its last segment is changed.
         part: the part's number, from 1 as the vendor counts.
     """
-    folder, slash, last = name.rpartition("/")
-    stem, suffix = split_suffix(last)
-    return f"{folder}{slash}{stem}-part-{part:04d}{suffix}"
+    return _marked(name, f"-part-{part:04d}")
 
 
 def kind_name(name: str, kind: str) -> str:
-    """`export.jsonl` and `errors` → `export.errors.jsonl`.
+    """`export.jsonl` and `errors` → `export.errors.jsonl`; see `part_name`."""
+    return _marked(name, f".{kind}")
 
-    Args:
-        name: a file name or a whole key; only its last segment is changed.
-        kind: the kind of the file, which is not a result.
-    """
+
+def _marked(name: str, mark: str) -> str:
     folder, slash, last = name.rpartition("/")
     stem, suffix = split_suffix(last)
-    return f"{folder}{slash}{stem}.{kind}{suffix}"
+    return f"{folder}{slash}{stem}{mark}{suffix}"
 
 
 def split_suffix(name: str) -> tuple[str, str]:
@@ -95,19 +116,11 @@ def folded(path: str) -> str:
 
 def _names_in_header(header: str) -> list[str]:
     """The names a Content-Disposition offers, the extended one first as RFC 6266 §4.3 asks."""
-    extended, plain = [], []
+    kind = header.partition(";")[0]
     # The first parameter of a header that lost its disposition type ("filename=x") is read as well.
-    for key, value in _PARAMETER.findall(header if header.lstrip().startswith(";") else _after_type(header)):
-        if key.lower() == "filename*":
-            extended.append(_extended_value(_unquote_string(value)))
-        elif key.lower() == "filename":
-            plain.append(_plain_value(value))
-    return extended + plain
-
-
-def _after_type(header: str) -> str:
-    kind, semicolon, rest = header.partition(";")
-    return ";" + header if "=" in kind else semicolon + rest
+    parameters = [(key.lower(), value) for key, value in _PARAMETER.findall(f";{header}" if "=" in kind else header)]
+    extended = [_extended_value(_unquote_string(value)) for key, value in parameters if key == "filename*"]
+    return extended + [_plain_value(value) for key, value in parameters if key == "filename"]
 
 
 def _plain_value(value: str) -> str:
@@ -186,13 +199,8 @@ def _invisible(char: str) -> bool:
 
 def _strip(name: str) -> str:
     """`name` without dots and white space at either end (Windows drops trailing ones, leading ones hide or climb)."""
-    end = len(name)
-    start = 0
-    while start < end and (name[start] == "." or name[start].isspace()):
-        start += 1
-    while end > start and (name[end - 1] == "." or name[end - 1].isspace()):
-        end -= 1
-    return name[start:end]
+    core = _CORE.search(name)
+    return core[0] if core else ""
 
 
 def _shorten(name: str) -> str:

@@ -145,7 +145,7 @@ class ResponseHead:
 
 
 def read_head(response: urllib3.BaseHTTPResponse) -> ResponseHead:
-    """Read the head of a response, with the framing that its connection enforces (see `pools`)."""
+    """Read the head of a response, with the framing that its connection enforces (see `framing`)."""
     lines = getattr(response, "fields", None) or response.headers.items()
     return ResponseHead.of(response.status, lines, getattr(response, "framing", None))
 

@@ -51,13 +51,7 @@ class ContentRange:
 
 
 def range_headers(offset: int, identity: Identity | None, end: int | None = None) -> dict[str, str]:
-    """The headers of a range request for the same file; none for all of it, or without a validator.
-
-    Args:
-        offset: its first byte.
-        identity: the file.
-        end: the byte after its last; None for all that follows.
-    """
+    """The headers of a range request for the same file, up to ``end``; none for all of it, or without a validator."""
     if (not offset and end is None) or identity is None or identity.validator is None:
         return {}
     last = "" if end is None else end - 1

@@ -1,32 +1,155 @@
-"""Follow a redirect by hand: the absolute URL of its target, checked."""
+"""Send a request for a result file, and follow its redirects by hand: credentials stay at the connection's origin."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPException, InvalidURL
+from typing import Any, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
-from airflow_provider_batchdl.client.targets import checked_target
+import httpx
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from airflow_provider_batchdl._values.storable import words_of
+from airflow_provider_batchdl.client import BatchClient
+from airflow_provider_batchdl.client.policy import unreachable_remedy, user_agent
+from airflow_provider_batchdl.client.reached import TARGET_CHECK
+from airflow_provider_batchdl.client.targets import checked_target, is_loopback_host
+from airflow_provider_batchdl.exceptions import (
+    AuthenticationError,
+    BatchDlError,
+    UnexpectedResponseError,
+    UnsafeRedirectError,
+    VendorUnavailableError,
+)
+from airflow_provider_batchdl.transfer.source.connection import connections_of
+from airflow_provider_batchdl.transfer.source.head import ResponseHead, read_head
+from airflow_provider_batchdl.transfer.source.stream import error_answer
+from airflow_provider_batchdl.vendors.account import origin
+from airflow_provider_batchdl.vendors.base import ApiRequest
+from airflow_provider_batchdl.vendors.errors import store_error
 
 MOST_HOPS = 5
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PER_HOP = frozenset({"host", "connection"})  # urllib3 writes its own for each URL
 
 _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _DOT_SEGMENT = re.compile(r"(?:^|/)\.\.?(?:/|$)")
 
+Answer: TypeAlias = tuple[str, urllib3.BaseHTTPResponse, ResponseHead]
+"""The final URL, its response, and the response's head."""
 
-def next_hop(current: str, location: str, *, connection_host: str) -> str:
-    """The absolute URL of a redirect's target, without a fragment and otherwise unchanged: it may be signed.
+
+@dataclass(frozen=True)
+class RedirectFollower:
+    """Sends requests for one result file.
 
     Args:
-        current: the URL that answered with the redirect.
-        location: its ``Location``, absolute or relative (RFC 9110, section 10.2.2).
-        connection_host: the host of the connection, see :func:`checked_target`.
+        client: the account's client, which puts credentials on requests.
+        facts: vendor and job, for errors.
+    """
+
+    client: BatchClient
+    facts: Mapping[str, Any]
+
+    def send(self, request: ApiRequest, extra: Mapping[str, str]) -> Answer:
+        """Send the vendor's request with credentials, once with new ones; one to another origin without any.
+
+        Raises:
+            BatchDlError: the vendor or the store refused, or cannot be reached.
+        """
+        try:
+            return self._send_signed(self.client.authenticated(request), request, extra)
+        except AuthenticationError:
+            renewed = self.client.renewed(request)
+            if renewed is None:
+                raise
+            return self._send_signed(renewed, request, extra)
+
+    def _send_signed(self, signed: httpx.Request, request: ApiRequest, extra: Mapping[str, str]) -> Answer:
+        target = signed.extensions.get(TARGET_CHECK)  # of a link, whose signature covers how it is written
+        return self.follow(str(signed.url) if target is None else target.url, request, extra, signed)
+
+    def follow(
+        self, url: str, request: ApiRequest, extra: Mapping[str, str], signed: httpx.Request | None = None
+    ) -> Answer:
+        """Send a request and follow its redirects.
+
+        Args:
+            url: the first URL.
+            request: the vendor's request, for errors.
+            extra: headers for every origin.
+            signed: method, body and headers, for the connection's origin only; a bare GET without.
+        """
+        method, body = (signed.method, signed.read()) if signed else ("GET", b"")
+        ours = dict(signed.headers) if signed else {}
+        is_home = self.client.vendor.is_home
+        bare = {"user-agent": user_agent(), "accept-encoding": "identity", **extra}
+        for _ in range(MOST_HOPS + 1):
+            at_home = is_home(url)
+            headers = {**bare, **ours, **extra} if at_home else bare
+            response = self._send(method, url, {k: v for k, v in headers.items() if k not in _PER_HOP}, body or None)
+            head = read_head(response)
+            if at_home:
+                self.client.note(head.status, head.headers)
+            if head.status in _REDIRECTS and head.location:
+                response.close()
+                url = self._next_hop(url, head.location)
+                if head.status not in (307, 308):
+                    method, body = "GET", b""
+                elif method != "GET" and not is_home(url):
+                    raise UnsafeRedirectError("A redirect would send the request's body to another host.")
+            elif head.status >= 400 and head.status != 416:
+                raise self._refusal(url, response, head, request)
+            else:
+                return url, response, head
+        raise UnsafeRedirectError(f"The download is redirected more than {MOST_HOPS} times.", **self.facts)
+
+    def _next_hop(self, url: str, location: str) -> str:
+        try:
+            return next_hop(url, location, connection_host=self.client.vendor.account.origin[1])
+        except ValueError:
+            raise self._no_url() from None
+
+    def _no_url(self) -> UnexpectedResponseError:
+        return UnexpectedResponseError("The download is redirected to an invalid URL.", **self.facts)
+
+    def _send(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> urllib3.BaseHTTPResponse:
+        home = self.client.vendor.account.origin[1]
+        connections = connections_of(self.client, allow_loopback=is_loopback_host(home))
+        try:
+            return connections.send(method, url, headers, body)
+        except (InvalidURL, ValueError):  # invalid host names and ports are only found here
+            raise self._no_url() from None
+        except (HTTPError, HTTPException, OSError) as error:
+            scheme, host, _ = origin(url)
+            raise VendorUnavailableError(
+                f"{host} cannot be reached for the download: {type(error).__name__}.",
+                remedy=unreachable_remedy(words_of(error), f"{scheme}://{host}"),
+                **self.facts,
+            ) from None
+
+    def _refusal(
+        self, url: str, response: urllib3.BaseHTTPResponse, head: ResponseHead, request: ApiRequest
+    ) -> BatchDlError:
+        """The error for a status of 400 or above: the vendor's own to its ``request``, the store's elsewhere."""
+        vendor, answer = self.client.vendor, error_answer(response, head, url)
+        if not vendor.is_home(url):
+            return store_error(answer, **self.facts)
+        return vendor.refusal(request, answer) or vendor.error(request, answer)
+
+
+def next_hop(current: str, location: str, *, connection_host: str) -> str:
+    """The absolute URL of a redirect from ``current``, without a fragment and otherwise unchanged: it may be signed.
 
     Raises:
         UnsafeRedirectError: it must not be followed.
     """
     try:
-        target = _joined(current, location.partition("#")[0])
+        target = _joined(current.partition("#")[0], location.partition("#")[0])
     except ValueError:
         target = location  # which is refused
     over_tls = urlsplit(current).scheme == "https"
@@ -40,18 +163,17 @@ def _joined(current: str, reference: str) -> str:
     """
     if _ABSOLUTE.match(reference):
         return reference
-    current = current.partition("#")[0]
-    if not reference:
-        return current
-    scheme, _, rest = current.partition("?")[0].partition("://")
-    authority, slash, path = rest.partition("/")
+    before = current.partition("?")[0]
+    scheme, _, rest = before.partition("//")
     if reference.startswith("//"):
-        return f"{scheme}:{reference}"
+        return scheme + reference
+    authority, _, path = rest.partition("/")
     if reference.startswith("/"):
-        return f"{scheme}://{authority}{reference}"
+        return f"{scheme}//{authority}{reference}"
     relative, mark, query = reference.partition("?")
+    if not relative:
+        return f"{scheme}//{authority}/{path}{mark}{query}" if mark else current
     if _DOT_SEGMENT.search(relative):
         return urljoin(current, relative) + mark + query
-    folder = path.rpartition("/")[0]
-    path = f"{folder}/{relative}" if relative and folder else relative or path
-    return f"{scheme}://{authority}{slash or '/'}{path}{mark}{query}"
+    folder, slash, _ = path.rpartition("/")
+    return f"{scheme}//{authority}/{folder}{slash}{reference}"

@@ -83,7 +83,7 @@ class RetryBudget:
         failures = max(self._failures, self._count_slow_minutes())
         if failures >= FAILURES_WITHOUT_PROGRESS or (error.retry_after or 0.0) > LONGEST_WAIT:
             raise error
-        emit_retry(self._vendor, "download", reason(error))
+        emit_retry(self._vendor, "download", _reason(error))
         return backoff(self._failures - 1, error.retry_after)
 
     def _count_slow_minutes(self) -> int:
@@ -96,8 +96,7 @@ class RetryBudget:
         return self._slow_minutes
 
 
-def reason(error: BatchDlError) -> Reason:
-    """The reason for a transfer's retry, in a word, for the metrics."""
+def _reason(error: BatchDlError) -> Reason:
     if isinstance(error, StalledTransferError):
         return "stalled"
     if isinstance(error, InterruptedTransferError):

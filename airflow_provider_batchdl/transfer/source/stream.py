@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 
+import httpx
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from airflow_provider_batchdl.exceptions import TransferError
+from airflow_provider_batchdl._redaction.redactor import remember_link
+from airflow_provider_batchdl.exceptions import BatchDlError, TransferError
 from airflow_provider_batchdl.transfer.source.connection import interrupt
+from airflow_provider_batchdl.transfer.source.decoding import decoded
 from airflow_provider_batchdl.transfer.source.head import ResponseHead, read_head
 from airflow_provider_batchdl.transfer.source.identity import Identity
 
-# A read returns what has arrived, at most this much (see `pools`).
+# A read returns what has arrived, at most this much (see `gathering`).
 READ_SIZE = 1 << 20
 # Bytes a second; a slower minute counts as a stall.
 SLOWEST = 1024
 RATE_WINDOW = 60.0
+LARGEST_ERROR_BODY = 64 * 1024
 
 _TIME_IS_UP = (TimeoutError, urllib3.exceptions.TimeoutError)
 
@@ -136,15 +142,31 @@ def why_restarted(before: ResultStream, now: ResultStream) -> str:
     return "the source ignored the range request"
 
 
-def read_small(response: urllib3.BaseHTTPResponse, limit: int) -> bytes:
-    """Read at most ``limit`` bytes of a response's body within a minute; of an interrupted one what arrived."""
-    due, pieces, left = time.monotonic() + RATE_WINDOW, [], limit
+def error_answer(response: urllib3.BaseHTTPResponse, head: ResponseHead, url: str) -> httpx.Response:
+    """The response that refuses a download, with its body, which is decoded and may be incomplete.
+
+    Stores and gateways repeat a link's signature or token in the words of their refusal: from now on, those are hidden.
+    """
+    remember_link(url)
+    body = _read_small(response)
+    with suppress(BatchDlError):  # it is no such coding, or cut
+        body = b"".join(islice(decoded([body], ", ".join(head.codings)), 1))
+    coded = ("content-encoding", "content-length", "transfer-encoding")
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in head.headers.items() if name not in coded]
+    return httpx.Response(head.status, headers=headers, content=body)
+
+
+def _read_small(response: urllib3.BaseHTTPResponse) -> bytes:
+    """Read at most `LARGEST_ERROR_BODY` of a response's body within a minute; of an interrupted one what arrived."""
+    due, body = time.monotonic() + RATE_WINDOW, b""
     try:
-        while left > 0 and time.monotonic() < due and (piece := response.read1(left, decode_content=False)):
-            pieces.append(piece)
-            left -= len(piece)
+        while (left := LARGEST_ERROR_BODY - len(body)) and time.monotonic() < due:
+            piece = response.read1(left, decode_content=False)
+            if not piece:
+                break
+            body += piece
     except (HTTPError, OSError):
         pass  # what arrived is enough
     finally:
         response.close()
-    return b"".join(pieces)
+    return body

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_batchdl.exceptions import TruncatedDownloadError, UnexpectedResponseError
-from airflow_provider_batchdl.transfer.source.decoding import codings_of, decoded, is_coded, is_stored_coded
+from airflow_provider_batchdl.transfer.source.decoding import codings_of, decoded, is_stored_coded
 
 MIB = 1 << 20
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -37,7 +37,7 @@ def test_it_is_undone_in_any_chunking(coding: str, data: bytes, size: int) -> No
 )
 def test_none_leaves_the_chunks_alone(coding: str) -> None:
     assert list(decoded([b"a", b"", b"b"], coding)) == [b"a", b"", b"b"]
-    assert not is_coded(coding)
+    assert codings_of(coding) == ()
 
 
 @given(st.lists(st.binary(max_size=200), min_size=1, max_size=4), st.integers(1, 90))

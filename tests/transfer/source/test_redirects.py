@@ -17,8 +17,7 @@ from airflow_provider_batchdl.client import BatchClient, targets
 from airflow_provider_batchdl.exceptions import UnsafeRedirectError
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.transfer.source.connection import Connections
-from airflow_provider_batchdl.transfer.source.locator import Source
-from airflow_provider_batchdl.transfer.source.range_client import RangeClient
+from airflow_provider_batchdl.transfer.source.range_client import RangeClient, Source
 from airflow_provider_batchdl.transfer.source.redirects import next_hop
 from airflow_provider_batchdl.vendors import vendor_class
 from airflow_provider_batchdl.vendors.account import Account

@@ -16,8 +16,7 @@ import pytest
 
 from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
-from airflow_provider_batchdl.transfer.source.locator import Source
-from airflow_provider_batchdl.transfer.source.range_client import RangeClient
+from airflow_provider_batchdl.transfer.source.range_client import RangeClient, Source
 from airflow_provider_batchdl.transfer.source.stream import ResultStream
 from airflow_provider_batchdl.vendors import vendor_class
 from airflow_provider_batchdl.vendors.account import Account
