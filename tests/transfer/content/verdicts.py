@@ -23,7 +23,7 @@ def in_steps(data: bytes, step: int) -> list[bytes]:
     return [data[at : at + step] for at in range(0, len(data), step)]
 
 
-def report_of(check: ContentCheck, chunks: Iterable[bytes]) -> ContentReport:
+def report_of(check: ContentCheck | Content, chunks: Iterable[bytes]) -> ContentReport:
     """What a check says of all chunks."""
     for chunk in chunks:
         check.feed(chunk)
