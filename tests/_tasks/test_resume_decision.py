@@ -24,10 +24,14 @@ pytestmark = needs_task_state_store
 Make = Callable[..., Any]
 
 
-@pytest.fixture(params=[SubmitBatchJobOperator, BatchJobOperator])
+BOTH = pytest.mark.parametrize("make", [SubmitBatchJobOperator, BatchJobOperator], indirect=True)
+
+
+@pytest.fixture
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
-    more = {"deferrable": True} if request.param is BatchJobOperator else {}
-    return partial(request.param, task_id="task", **more, **work("apartmentiq", tmp_path))
+    kind = getattr(request, "param", SubmitBatchJobOperator)
+    more = {"deferrable": True} if kind is BatchJobOperator else {}
+    return partial(kind, task_id="task", **more, **work("apartmentiq", tmp_path))
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +48,7 @@ def counted(stats: Stats) -> dict[str, int]:
     return dict(found)
 
 
+@BOTH
 def test_a_first_try_and_a_clear_are_fresh(api: ExecutionApi, stats: Stats, make: Make) -> None:
     api.run(make)
     tags = [tags for name, _, tags in stats.seen if name == "resumable_job.fresh_submit"]
@@ -54,6 +59,7 @@ def test_a_first_try_and_a_clear_are_fresh(api: ExecutionApi, stats: Stats, make
     assert counted(stats) == {"fresh_submit": 1}
 
 
+@BOTH
 @pytest.mark.parametrize(
     ("ends", "outcome"),
     [

@@ -29,11 +29,15 @@ from tests.support.airflow_jobs import ADDRESSES, STORED, VENDORS, count, work
 Make = Callable[..., Any]
 
 
-@pytest.fixture(params=[SubmitBatchJobOperator, BatchJobOperator])
+BOTH = pytest.mark.parametrize("make", [SubmitBatchJobOperator, BatchJobOperator], indirect=True)
+
+
+@pytest.fixture
 def make(request: pytest.FixtureRequest) -> Make:
-    """Either operator that submits; the one that waits does so on the worker."""
-    more = {"deferrable": False} if request.param is BatchJobOperator else {}
-    return partial(request.param, task_id="task", **more)
+    """The operator that only submits, or with `BOTH` either; the one that waits does so on the worker."""
+    kind = getattr(request, "param", SubmitBatchJobOperator)
+    more = {"deferrable": False} if kind is BatchJobOperator else {}
+    return partial(kind, task_id="task", **more)
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +95,7 @@ LISTS_ALL = ["batchcom", "apartmentiq"]
 LISTS_LESS = [vendor for vendor in VENDORS if vendor not in LISTS_ALL]
 
 
+@BOTH
 @pytest.mark.parametrize("vendor", LISTS_LESS)
 @needs_task_state_store
 def test_a_lost_answer_fails_and_says_what_to_check(
@@ -312,6 +317,7 @@ def test_a_lost_answer_is_submitted_again_in_the_same_try(
     assert count(connections, "submit") == 2
 
 
+@BOTH
 @pytest.mark.parametrize("vendor", VENDORS)
 @needs_task_state_store
 def test_a_retry_after_an_unknown_outcome_submits_again(
@@ -369,6 +375,7 @@ def test_answers_that_go_on_being_lost_are_left_to_the_retries(
     assert count(connections, "submit") == 3
 
 
+@BOTH
 def test_it_works_without_a_store(connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make) -> None:
     lose_answers(connections, times=2)
     older = {**work("proofy", tmp_path), "pre_execute": without_store}
@@ -386,6 +393,7 @@ def test_what_was_surely_not_taken_is_no_question(
     assert count(connections, "submit") == 1
 
 
+@BOTH
 @pytest.mark.parametrize("name", ["on_uncertain_submit", "on_changed_input"])
 def test_there_are_two_choices(make: Make, name: str) -> None:
     with pytest.raises(ValueError, match=rf'{name} must be "fail" or "resubmit", not \'maybe\''):

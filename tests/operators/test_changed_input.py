@@ -25,11 +25,15 @@ pytestmark = needs_task_state_store
 Make = Callable[..., Any]
 
 
-@pytest.fixture(params=[SubmitBatchJobOperator, BatchJobOperator])
+BOTH = pytest.mark.parametrize("make", [SubmitBatchJobOperator, BatchJobOperator], indirect=True)
+
+
+@pytest.fixture
 def make(request: pytest.FixtureRequest) -> Make:
-    """Either operator that submits; the one that waits is deferred as soon as it has."""
-    more = {"deferrable": True} if request.param is BatchJobOperator else {}
-    return partial(request.param, task_id="task", **more)
+    """The operator that only submits, or with `BOTH` either; the one that waits is deferred as soon as it has."""
+    kind = getattr(request, "param", SubmitBatchJobOperator)
+    more = {"deferrable": True} if kind is BatchJobOperator else {}
+    return partial(kind, task_id="task", **more)
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +69,7 @@ def changed(vendor: str, folder: Path) -> tuple[dict[str, Any], str]:
     return {**arguments, "request": {**arguments["request"], member: value}}, f"the request's {member!r}"
 
 
+@BOTH
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_retry_with_other_input_fails_and_says_what_is_other(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str
@@ -82,6 +87,7 @@ def test_a_retry_with_other_input_fails_and_says_what_is_other(
     assert count(connections, "submit") == 2
 
 
+@BOTH
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_or_submits_that_and_cancels_the_other(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str

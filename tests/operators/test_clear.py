@@ -26,11 +26,15 @@ Make = Callable[..., Any]
 WITH_CANCEL = [vendor for vendor in VENDORS if vendor != "batchcom"]
 
 
-@pytest.fixture(params=[SubmitBatchJobOperator, BatchJobOperator])
+BOTH = pytest.mark.parametrize("make", [SubmitBatchJobOperator, BatchJobOperator], indirect=True)
+
+
+@pytest.fixture
 def make(request: pytest.FixtureRequest) -> Make:
-    """Either operator that submits; the one that waits is deferred as soon as it has."""
-    more = {"deferrable": True} if request.param is BatchJobOperator else {}
-    return partial(request.param, task_id="task", **more)
+    """The operator that only submits, or with `BOTH` either; the one that waits is deferred as soon as it has."""
+    kind = getattr(request, "param", SubmitBatchJobOperator)
+    more = {"deferrable": True} if kind is BatchJobOperator else {}
+    return partial(kind, task_id="task", **more)
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +53,7 @@ def ran(api: ExecutionApi, make: Callable[[], Any], **how: Any) -> None:
     assert outcome.state in ("success", "deferred"), outcome.error
 
 
+@BOTH
 @pytest.mark.parametrize("vendor", WITH_CANCEL)
 def test_the_superseded_job_is_cancelled(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str
@@ -144,6 +149,7 @@ def test_a_clear_means_a_new_job_even_where_only_the_landing_failed(
     assert count(connections, "submit") == 2
 
 
+@BOTH
 def test_not_where_that_is_not_wanted(connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make) -> None:
     arguments = {**work("proofy", tmp_path), "cancel_on_kill": False}
     ran(api, lambda: make(**arguments))
@@ -152,6 +158,7 @@ def test_not_where_that_is_not_wanted(connections: Emulator, api: ExecutionApi, 
     assert (count(connections, "submit"), count(connections, "cancel"), count(connections, "status")) == (2, 0, 0)
 
 
+@BOTH
 def test_durable_switched_off_later_leaves_the_job(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make
 ) -> None:

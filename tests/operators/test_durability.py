@@ -24,11 +24,15 @@ pytestmark = needs_task_state_store
 Make = Callable[..., Any]
 
 
-@pytest.fixture(params=[SubmitBatchJobOperator, BatchJobOperator])
+BOTH = pytest.mark.parametrize("make", [SubmitBatchJobOperator, BatchJobOperator], indirect=True)
+
+
+@pytest.fixture
 def make(request: pytest.FixtureRequest) -> Make:
-    """Either operator that submits; the one that waits does so on the worker."""
-    more = {"deferrable": False} if request.param is BatchJobOperator else {}
-    return partial(request.param, task_id="task", **more)
+    """The operator that only submits, or with `BOTH` either; the one that waits does so on the worker."""
+    kind = getattr(request, "param", SubmitBatchJobOperator)
+    more = {"deferrable": False} if kind is BatchJobOperator else {}
+    return partial(kind, task_id="task", **more)
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +40,7 @@ def _small_exports(connections: Emulator) -> None:
     connections.set_result("batchcom", ResultSpec(bytes=2_000))
 
 
+@BOTH
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_retry_goes_on_with_the_same_job(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, vendor: str, make: Make
@@ -60,6 +65,7 @@ def test_a_deferred_task_that_is_retried_waits_for_the_same_job(
     assert count(connections, "submit") == 1
 
 
+@BOTH
 def test_a_clear_submits_anew(connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make) -> None:
     api.run(lambda: make(**work("proofy", tmp_path)))
     first = api.store[STORED]["job_id"]
