@@ -75,6 +75,11 @@ OPERATORS: dict[str, Make] = {
     "defer": partial(BatchJobOperator, deferrable=True),
 }
 operators = pytest.mark.parametrize("operator", OPERATORS.values(), ids=OPERATORS)
+WITH_VENDORS = pytest.mark.parametrize(
+    ("operator", "vendor"),
+    [*zip(OPERATORS.values(), ("apartmentiq", "proofy", "apartmentiq"), strict=True)],
+    ids=["submit", "run", "defer"],
+)
 
 
 def tries_until_success(api: ExecutionApi, run: Callable[[], Any]) -> list[Any]:
@@ -117,8 +122,7 @@ def test_a_store_that_fails_at_a_call(
 
 
 @needs_task_state_store
-@operators
-@pytest.mark.parametrize(("vendor", "answered"), [("proofy", True), ("apartmentiq", False)], ids=str)
+@WITH_VENDORS
 @pytest.mark.parametrize("call", CALLS)
 def test_an_api_that_fails_once(
     connections: Emulator,
@@ -128,18 +132,15 @@ def test_an_api_that_fails_once(
     operator: Make,
     vendor: str,
     call: int,
-    *,
-    answered: bool,
 ) -> None:
-    """XComs and the state store, the job's id among them."""
-    Outage((STORE, XCOMS), call, 1, answered=answered).install(monkeypatch)
+    """XComs and the state store, the job's id among them; Proofy has no list to find a job in."""
+    Outage((STORE, XCOMS), call, 1, answered=vendor == "proofy").install(monkeypatch)
     tries_until_success(api, partial(operator, task_id="task", **with_destination(operator, vendor, tmp_path)))
     has_one_job(connections, vendor, api)
 
 
 @needs_task_state_store
-@operators
-@pytest.mark.parametrize("vendor", ["proofy", "apartmentiq"])
+@WITH_VENDORS
 @pytest.mark.parametrize("call", CALLS)
 def test_an_api_that_is_down_from_a_call_on(
     connections: Emulator,
