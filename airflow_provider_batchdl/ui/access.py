@@ -90,18 +90,16 @@ def may_read_asset(user: Any, asset_id: int) -> bool:
     return bool(get_auth_manager().is_authorized_asset(method="GET", details=details, user=user))
 
 
+def _may_connection(user: Any, method: ResourceMethod, conn_id: str) -> bool:
+    if not is_storable_text(conn_id):
+        return False
+    details = ConnectionDetails(conn_id=conn_id, team_name=Connection.get_team_name(conn_id))
+    return bool(get_auth_manager().is_authorized_connection(method=method, details=details, user=user))
+
+
 def readable_connections(user: Any, conn_ids: Iterable[str]) -> set[str]:
     """Those of the connections that the user may see."""
-    manager = get_auth_manager()
-    return {
-        conn_id
-        for conn_id in conn_ids
-        if manager.is_authorized_connection(
-            method="GET",
-            details=ConnectionDetails(conn_id=conn_id, team_name=Connection.get_team_name(conn_id)),
-            user=user,
-        )
-    }
+    return {conn_id for conn_id in conn_ids if _may_connection(user, "GET", conn_id)}
 
 
 def require_connection(user: Any, conn_id: str) -> None:
@@ -110,16 +108,18 @@ def require_connection(user: Any, conn_id: str) -> None:
     Raises:
         Refused: 403.
     """
-    if not is_storable_text(conn_id) or not readable_connections(user, [conn_id]):
+    if not _may_connection(user, "GET", conn_id):
         raise Refused(403, f"Asking the vendor and cancelling need the right to read connection {conn_id}.")
 
 
-def may_test_connection(user: Any, conn_id: str) -> bool:
-    """True if the user may read and change the connection: then they may let a request be made through it."""
-    details = ConnectionDetails(conn_id=conn_id, team_name=Connection.get_team_name(conn_id))
-    methods: tuple[ResourceMethod, ...] = ("GET", "PUT")
-    manager = get_auth_manager()
-    return all(manager.is_authorized_connection(method=each, details=details, user=user) for each in methods)
+def require_test(user: Any, conn_id: str) -> None:
+    """Refuse who may not read and change the connection: who may, may let a request be made through it.
+
+    Raises:
+        Refused: 403.
+    """
+    if not (_may_connection(user, "GET", conn_id) and _may_connection(user, "PUT", conn_id)):
+        raise Refused(403, "Testing a connection needs the rights to read and to change it.")
 
 
 ReadableDags = Annotated[set[str], Depends(readable_dags)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +17,10 @@ from airflow_provider_batchdl.jobs import JobState
 from airflow_provider_batchdl.triggers.events import job_to_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from sqlalchemy.orm import Session
 
-    from airflow_provider_batchdl.jobs import Job
     from airflow_provider_batchdl.ui.named_job import NamedJob
     from airflow_provider_batchdl.ui.queries import Row
 
@@ -51,49 +49,47 @@ class Answer:
 
 def ask(named: NamedJob) -> Answer:
     """Ask the vendor for a job's state."""
-    return _answer(named, lambda hook: hook.get_job(named.job_id), lambda _: "The vendor's answer")
+
+    def get(hook: BatchApiHook) -> Answer:
+        named.check_account(hook)
+        return Answer("The vendor's answer", job=job_to_event(hook.get_job(named.job_id)))
+
+    return _answer(named.conn_id, get)
 
 
 def cancel(named: NamedJob) -> Answer:
     """Cancel a job that is still running."""
-    return _answer(named, lambda hook: cancel_unless_ended(hook, parse_job_id(named.job_id)), _outcome_of_cancel)
 
+    def cancel_it(hook: BatchApiHook) -> Answer:
+        named.check_account(hook)
+        job = cancel_unless_ended(hook, parse_job_id(named.job_id))
+        ended = "It had ended: nothing was cancelled" if job.state.is_terminal else "The vendor was asked to cancel it"
+        return Answer("Cancelled" if job.state is JobState.CANCELLED else ended, job=job_to_event(job))
 
-def _outcome_of_cancel(job: Job) -> str:
-    if job.state is JobState.CANCELLED:
-        return "Cancelled"
-    return "It had ended: nothing was cancelled" if job.state.is_terminal else "The vendor was asked to cancel it"
+    return _answer(named.conn_id, cancel_it)
 
 
 def ask_account(conn_id: str) -> Answer:
     """Ask the vendor whether a connection works, and for the credits that are left."""
+
+    def test(hook: BatchApiHook) -> Answer:
+        works, words = hook.test_connection()
+        balance = hook.get_balance() if works else None
+        credits_left = "" if balance is None else f" Credits left: {balance:,}."
+        return Answer(f"Connection {conn_id}: {'works' if works else 'does not work'}", words=f"{words}{credits_left}")
+
+    return _answer(conn_id, test, failed=f"Connection {conn_id}")
+
+
+def _answer(conn_id: str, ask: Callable[[BatchApiHook], Answer], failed: str = "That did not work") -> Answer:
+    """Ask without keeping a person or a thread of the API server waiting: each request is sent once."""
     try:
-        with _hook(conn_id) as hook:
-            works, words = hook.test_connection()
-            balance = hook.get_balance() if works else None
+        hook = BatchApiHook.for_connection(conn_id)
+        hook.single_try = PATIENCE
+        with hook:
+            return ask(hook)
     except Exception as error:  # noqa: BLE001  a page shows it
-        return Answer(f"Connection {conn_id}", error=_typed(error, conn_id).to_dict())
-    credits_left = "" if balance is None else f" Credits left: {balance:,}."
-    return Answer(f"Connection {conn_id}: {'works' if works else 'does not work'}", words=f"{words}{credits_left}")
-
-
-@contextmanager
-def _hook(conn_id: str) -> Iterator[BatchApiHook]:
-    """A hook that keeps neither a person nor a thread of the API server waiting: each request is sent once."""
-    hook = BatchApiHook.for_connection(conn_id)
-    hook.single_try = PATIENCE
-    with hook:
-        yield hook
-
-
-def _answer(named: NamedJob, now: Callable[[BatchApiHook], Job], title: Callable[[Job], str]) -> Answer:
-    try:
-        with _hook(named.conn_id) as hook:
-            named.check_account(hook)
-            job = now(hook)
-        return Answer(title(job), job=job_to_event(job))
-    except Exception as error:  # noqa: BLE001  a page shows it
-        return Answer("That did not work", error=_typed(error, named.conn_id).to_dict())
+        return Answer(failed, error=_typed(error, conn_id).to_dict())
 
 
 def _typed(error: Exception, conn_id: str) -> BatchDlError:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI, Form, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.staticfiles import StaticFiles
 
 from airflow_provider_batchdl._airflow.compat import ui_path
-from airflow_provider_batchdl.ui import account_pages, job_pages, pages, queries
-from airflow_provider_batchdl.ui.access import ReadableDags, Refused, readable_connections
+from airflow_provider_batchdl.ui import actions, forms, job_pages, pages, queries
+from airflow_provider_batchdl.ui.access import ReadableDags, Refused, readable_connections, require_test
 from airflow_provider_batchdl.ui.connections import of_connections
-from airflow_provider_batchdl.ui.filters import PERIODS, STATES, Filters, filters
+from airflow_provider_batchdl.ui.filters import PERIODS, STATES, Filters
 
 EXPLAINED = {
     401: "Sign in to Airflow, then open this page again.",
@@ -33,8 +33,8 @@ def create_app() -> FastAPI:
     app = FastAPI(title="Batch jobs", docs_url=None, redoc_url=None, openapi_url=None)
     app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
     app.add_api_route("/", jobs, methods=["GET"], response_class=HTMLResponse)
+    app.add_api_route("/connection/ask", ask_account, methods=["POST"], response_class=HTMLResponse)
     app.include_router(job_pages.router)
-    app.include_router(account_pages.router)
     app.add_exception_handler(StarletteHTTPException, _error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _error)
@@ -46,7 +46,7 @@ def jobs(
     session: SessionDep,
     dag_ids: ReadableDags,
     user: GetUserDep,
-    chosen: Annotated[Filters, Depends(filters)],
+    chosen: Annotated[Filters, Query()],
 ) -> HTMLResponse:
     """The list of jobs, with the connections above it."""
     counted = queries.counts(session, chosen, dag_ids)
@@ -54,7 +54,7 @@ def jobs(
         "jobs.html",
         filters=chosen,
         listed=queries.listed(session, chosen, dag_ids),
-        form_token=account_pages.form_token(request),
+        form_token=forms.token(request, "connection"),
         connections=of_connections(session, counted, dag_ids, partial(readable_connections, user)),
         vendors=sorted({each.vendor for each in counted if each.vendor}),
         conn_ids=sorted({each.conn_id for each in counted if each.conn_id}),
@@ -62,6 +62,18 @@ def jobs(
         states=list(STATES),
         periods=PERIODS,
     )
+
+
+def ask_account(
+    request: Request,
+    user: GetUserDep,
+    conn_id: Annotated[str, Form(max_length=250)],
+    form_token: forms.Token = "",
+) -> Any:
+    """Ask the vendor now whether the connection works, by who may change it, as for Airflow's Test button."""
+    require_test(user, conn_id)
+    forms.require_own_form(request, form_token, "connection")
+    return pages.render("connection.html", answer=actions.ask_account(conn_id))
 
 
 async def _error(_: Request, error: Exception) -> HTMLResponse:

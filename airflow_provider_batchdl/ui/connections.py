@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from airflow.models import Connection
@@ -48,7 +47,7 @@ class ConnectionJobs:
         jobs: number of jobs by state, see `STATES`.
         noted: when a task last learned something about one of them.
         last: the job that it was about.
-        requests: what triggerers sent through it, see `Requests`.
+        requests: what triggerers sent through it, by limit and window.
     """
 
     conn_id: str
@@ -56,7 +55,17 @@ class ConnectionJobs:
     jobs: Counter[str] = field(default_factory=Counter)
     noted: datetime | None = None
     last: Row | None = None
-    requests: list[Requests] = field(default_factory=list)
+    requests: dict[tuple[int, float], Requests] = field(default_factory=dict)
+
+    def add(self, poll: Mapping[str, Any]) -> None:
+        """Add the requests that a triggerer noted with a poll, see `shapes.POLL`."""
+        noted = moment_of(poll.get("polled_at"))
+        for each in poll.get("requests", ()):
+            if noted is None or not {"requests", "limit", "seconds"} <= each.keys():
+                continue
+            limit = each["limit"], each["seconds"]
+            before = self.requests.get(limit, Requests(0, *limit, noted))
+            self.requests[limit] = Requests(before.sent + each["requests"], *limit, min(before.noted, noted))
 
 
 def of_connections(
@@ -85,26 +94,8 @@ def of_connections(
     for row in queries.at_moments(session, {each.noted for each in known.values() if each.noted}, dag_ids):
         if (used := known.get(row.note.get("conn_id", ""))) is not None and used.noted == row.noted:
             used.last = row
-    for conn_id, polls in groupby(queries.recent_polls(session, dag_ids), key=lambda poll: poll.get("conn_id", "")):
+    last = {(poll.get("conn_id", ""), poll.get("poller")): poll for poll in queries.recent_polls(session, dag_ids)}
+    for (conn_id, _), poll in last.items():
         if (used := known.get(conn_id)) is not None:
-            used.requests = _requests(polls)
+            used.add(poll)
     return sorted(known.values(), key=lambda each: each.conn_id)
-
-
-def _requests(polls: Iterable[Mapping[str, Any]]) -> list[Requests]:
-    """The sums of the last notes of all triggerers.
-
-    Args:
-        polls: of one connection, oldest first, see `shapes.POLL`.
-    """
-    by_poller = {poll.get("poller"): poll for poll in polls}
-    sums: dict[tuple[int, float], Requests] = {}
-    for poll in by_poller.values():
-        noted = moment_of(poll.get("polled_at"))
-        for each in poll.get("requests", ()):
-            if noted is None or not {"requests", "limit", "seconds"} <= each.keys():
-                continue
-            limit = each["limit"], each["seconds"]
-            before = sums.get(limit, Requests(0, *limit, noted))
-            sums[limit] = Requests(before.sent + each["requests"], *limit, min(before.noted, noted))
-    return list(sums.values())

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
+from fastapi import Form, Request
 
 from airflow_provider_batchdl._airflow.compat import ui_origin
 from airflow_provider_batchdl.ui.access import Refused
 
-if TYPE_CHECKING:
-    from fastapi import Request
+Token = Annotated[str, Form(max_length=200)]
 
 
 def token(request: Request, *facts: object) -> str:

@@ -6,13 +6,14 @@ from typing import Annotated, Any
 
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep
-from fastapi import APIRouter, Depends, Form, HTTPException, Path, Request
+from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from fastapi.responses import HTMLResponse
 from pydantic import BeforeValidator
 
 from airflow_provider_batchdl._values.storable import is_storable_text
 from airflow_provider_batchdl.ui import actions, detail, forms, pages, queries
 from airflow_provider_batchdl.ui.access import Refused, may_change, require_change, require_read
+from airflow_provider_batchdl.ui.forms import Token
 from airflow_provider_batchdl.ui.named_job import named_job
 from airflow_provider_batchdl.ui.queries import Row
 
@@ -30,7 +31,7 @@ def row_of(session: SessionDep, dag_id: str, run_id: str, task_id: str, map_inde
         HTTPException: 404.
     """
     can_exist = all(map(is_storable_text, (dag_id, run_id, task_id)))
-    row = queries.job_row(session, dag_id, run_id, task_id, map_index) if can_exist else None
+    row = queries.job_row(session, (dag_id, run_id, task_id, map_index)) if can_exist else None
     if row is None:
         raise HTTPException(404)
     return row
@@ -38,25 +39,18 @@ def row_of(session: SessionDep, dag_id: str, run_id: str, task_id: str, map_inde
 
 Reading = Annotated[None, Depends(require_read)]
 Changing = Annotated[None, Depends(require_change)]
-Token = Annotated[str, Form(max_length=200)]
+JobRow = Annotated[Row, Depends(row_of)]
 
 
 @router.get("")
-def job(
-    request: Request, _: Reading, user: GetUserDep, session: SessionDep, row: Annotated[Row, Depends(row_of)]
-) -> Any:
+def job(request: Request, _: Reading, user: GetUserDep, session: SessionDep, row: JobRow) -> Any:
     """One job's own page."""
     return _page(request, user, row, detail.of(session, row, user))
 
 
 @router.post("/ask")
 def ask(
-    request: Request,
-    _: Changing,
-    user: GetUserDep,
-    session: SessionDep,
-    row: Annotated[Row, Depends(row_of)],
-    form_token: Token = "",
+    request: Request, _: Changing, user: GetUserDep, session: SessionDep, row: JobRow, form_token: Token = ""
 ) -> Any:
     """Ask the vendor now."""
     found = detail.of(session, row, user)
@@ -66,9 +60,7 @@ def ask(
 
 
 @router.get("/cancel")
-def confirm(
-    request: Request, _: Changing, user: GetUserDep, session: SessionDep, row: Annotated[Row, Depends(row_of)]
-) -> Any:
+def confirm(request: Request, _: Changing, user: GetUserDep, session: SessionDep, row: JobRow) -> Any:
     """Page that asks before a job is cancelled."""
     named_job(row, detail.of(session, row, user), user)
     return pages.render("cancel.html", row=row, form_token=forms.token(request, "cancel", *_facts(row)))
@@ -76,12 +68,7 @@ def confirm(
 
 @router.post("/cancel")
 def cancel(
-    request: Request,
-    _: Changing,
-    user: GetUserDep,
-    session: SessionDep,
-    row: Annotated[Row, Depends(row_of)],
-    form_token: Token = "",
+    request: Request, _: Changing, user: GetUserDep, session: SessionDep, row: JobRow, form_token: Token = ""
 ) -> Any:
     """Cancel the job that the form has named: if the task has another by now, the token does not fit."""
     named = named_job(row, detail.of(session, row, user), user)
@@ -99,16 +86,11 @@ def _facts(row: Row) -> tuple[object, ...]:
 def _page(
     request: Request, user: Any, row: Row, found: detail.Detail, answer: actions.Answer | None = None
 ) -> HTMLResponse:
-    form_token, no_actions = _forms(request, user, row, found)
+    form_token, no_actions = None, None
+    if row.job_id is not None and may_change(user, row.dag_id):
+        try:
+            named_job(row, found, user)
+            form_token = forms.token(request, "ask", *_facts(row))
+        except Refused as refusal:  # why a user who may change the task gets no forms
+            no_actions = refusal.detail
     return pages.render("job.html", row=row, detail=found, answer=answer, form_token=form_token, no_actions=no_actions)
-
-
-def _forms(request: Request, user: Any, row: Row, found: detail.Detail) -> tuple[str | None, str | None]:
-    """The token of the page's forms, or why a user who may change the task gets none."""
-    if row.job_id is None or not may_change(user, row.dag_id):
-        return None, None
-    try:
-        named_job(row, found, user)
-    except Refused as refusal:
-        return None, refusal.detail
-    return forms.token(request, "ask", *_facts(row)), None

@@ -28,7 +28,6 @@ HEADERS = {
 }
 # What a path may hold as it is beside letters, digits and "-._~" (RFC 3986, `pchar`).
 _PCHAR = "!$&'()*+,:;=@"
-_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 def render(name: str, status: int = 200, **context: Any) -> HTMLResponse:
@@ -46,8 +45,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    shown: dict[str, Callable[..., str]] = {"age": age, "size": size, "moment": moment, "task_url": task_url}
-    environment.filters |= shown | {"job_path": job_path, "count": count}
+    shown: dict[str, Callable[..., str]] = {"age": age, "moment": moment, "task_url": task_url, "job_path": job_path}
+    environment.filters |= shown | {"count": "{:,}".format}
     environment.globals |= {"root": ui_path(PREFIX), "airflow": ui_path("")}
     return environment
 
@@ -68,21 +67,6 @@ def moment(value: datetime | str | None) -> str:
     """A time to the second, in UTC."""
     then = moment_of(value)
     return "" if then is None else then.in_timezone("UTC").format("YYYY-MM-DD HH:mm:ss [UTC]")
-
-
-def size(value: float | None) -> str:
-    """Bytes for people."""
-    if value is None:
-        return ""
-    left, unit = float(value), 0
-    while left >= 1000 and unit < len(_UNITS) - 1:
-        left, unit = left / 1000, unit + 1
-    return f"{left:.0f} B" if unit == 0 else f"{left:.1f} {_UNITS[unit]}"
-
-
-def count(value: int | None) -> str:
-    """A number with its thousands apart."""
-    return "" if value is None else f"{value:,}"
 
 
 def job_path(row: Any) -> str:

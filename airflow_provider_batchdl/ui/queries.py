@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
@@ -29,6 +29,8 @@ VENDOR = XComModel.value["vendor"].as_string()
 CONNECTION = XComModel.value["conn_id"].as_string()
 JOB_ID = XComModel.value["job_id"].as_string()
 SAME_TASK = is_of_task_instance(XComModel, TaskInstance)
+# DAG, run, task and map index.
+Place: TypeAlias = tuple[str, str, str, int]
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,6 @@ class Row:
         task_state: Airflow's word for it.
         try_number: of the last try.
         started: start of the last try.
-        ended: its end.
         noted: when the task last learned something about its job.
         note: see `shapes.NOTE`. Empty where an XCom backend stores it elsewhere.
         poll: see `shapes.POLL`; empty where no poll was noted.
@@ -56,7 +57,6 @@ class Row:
     task_state: str | None
     try_number: int
     started: datetime | None
-    ended: datetime | None
     noted: datetime
     note: Mapping[str, Any]
     poll: Mapping[str, Any] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Row:
         return {**self.note, **self.poll, "at": polled}
 
     @property
-    def place(self) -> tuple[str, str, str, int]:
+    def place(self) -> Place:
         """The ids of the task instance."""
         return self.dag_id, self.run_id, self.task_id, self.map_index
 
@@ -91,7 +91,6 @@ COLUMNS = (
     TaskInstance.state,
     TaskInstance.try_number,
     TaskInstance.start_date,
-    TaskInstance.end_date,
     XComModel.timestamp,
     XComModel.value,
 )
@@ -115,53 +114,46 @@ class Listed:
         return max(1, -(-self.total // PAGE_SIZE))
 
 
-def row_of(found: Any) -> Row:
-    """A row of the database as a `Row`."""
-    *facts, note = found
-    return Row(*(*facts, shapes.NOTE(note)))
-
-
 def _where(filters: Filters, dag_ids: Collection[str]) -> list[Any]:
     wanted = [
         XComModel.key == NOTE_KEY,
         or_(XComModel.timestamp >= now() - timedelta(days=filters.days), TaskInstance.state.in_(NOT_ENDED)),
         XComModel.dag_id.in_(dag_ids),
     ]
-    if filters.vendor:
-        wanted.append(filters.vendor == VENDOR)
-    if filters.conn_id:
-        wanted.append(filters.conn_id == CONNECTION)
-    if filters.job_id:
-        wanted.append(filters.job_id == JOB_ID)
-    if filters.dag_id:
-        wanted.append(XComModel.dag_id == filters.dag_id)
-    if filters.task_id:
-        wanted.append(XComModel.task_id == filters.task_id)
+    asked_for = (
+        (VENDOR, filters.vendor),
+        (CONNECTION, filters.conn_id),
+        (JOB_ID, filters.job_id),
+        (XComModel.dag_id, filters.dag_id),
+        (XComModel.task_id, filters.task_id),
+    )
+    wanted += [column == value for column, value in asked_for if value]
     if filters.state:
-        states = [state for state in STATES[filters.state] if state is not None]
-        among: Any = TaskInstance.state.in_(states)
-        wanted.append(or_(among, TaskInstance.state.is_(None)) if None in STATES[filters.state] else among)
+        wanted.append(or_(*(TaskInstance.state == state for state in STATES[filters.state])))  # None is "IS NULL"
     return wanted
+
+
+def _jobs(*where: Any) -> Any:
+    return select(*COLUMNS).join(TaskInstance, SAME_TASK).where(*where)
+
+
+def _rows(session: Session, wanted: Any) -> list[Row]:
+    return [Row(*facts, note=shapes.NOTE(note)) for *facts, note in session.execute(wanted)]
 
 
 def listed(session: Session, filters: Filters, dag_ids: Collection[str]) -> Listed:
     """One page of the jobs of the given DAGs."""
     where = _where(filters, dag_ids)
     total = session.scalar(select(func.count()).select_from(XComModel).join(TaskInstance, SAME_TASK).where(*where))
-    page = (
-        select(*COLUMNS)
-        .join(TaskInstance, SAME_TASK)
-        .where(*where)
-        .order_by(XComModel.timestamp.desc(), XComModel.dag_id, XComModel.task_id, XComModel.map_index)
-        .limit(PAGE_SIZE)
-        .offset((filters.page - 1) * PAGE_SIZE)
+    ordered = _jobs(*where).order_by(
+        XComModel.timestamp.desc(), XComModel.dag_id, XComModel.task_id, XComModel.map_index
     )
-    rows = [row_of(each) for each in session.execute(page)]
+    rows = _rows(session, ordered.limit(PAGE_SIZE).offset((filters.page - 1) * PAGE_SIZE))
     polls = _polls(session, rows)
     return Listed([replace(row, poll=polls.get(row.place, {})) for row in rows], total or 0)
 
 
-def _polls(session: Session, rows: Collection[Row]) -> dict[tuple[str, str, str, int], dict[str, Any]]:
+def _polls(session: Session, rows: Collection[Row]) -> dict[Place, dict[str, Any]]:
     if not rows:
         return {}
     among = [column.in_({row.place[at] for row in rows}) for at, column in enumerate(PLACE)]
@@ -169,14 +161,11 @@ def _polls(session: Session, rows: Collection[Row]) -> dict[tuple[str, str, str,
     return {(dag, run, task, at): shapes.POLL(value) for dag, run, task, at, value in session.execute(wanted)}
 
 
-def job_row(session: Session, dag_id: str, run_id: str, task_id: str, map_index: int) -> Row | None:
+def job_row(session: Session, place: Place) -> Row | None:
     """The job of one task instance; None if it has no note."""
-    place = dag_id, run_id, task_id, map_index
-    found = session.execute(select(*COLUMNS).join(TaskInstance, SAME_TASK).where(*_xcom(NOTE_KEY, place))).first()
-    if found is None:
-        return None
-    row = row_of(found)
-    return replace(row, poll=shapes.POLL(xcom_of(session, row, POLL_KEY)))
+    for row in _rows(session, _jobs(*_xcom(NOTE_KEY, place))):
+        return replace(row, poll=shapes.POLL(xcom_of(session, row, POLL_KEY)))
+    return None
 
 
 def xcom_of(session: Session, row: Row, key: str) -> Any:
@@ -184,7 +173,7 @@ def xcom_of(session: Session, row: Row, key: str) -> Any:
     return session.scalar(select(XComModel.value).join(TaskInstance, SAME_TASK).where(*_xcom(key, row.place)))
 
 
-def _xcom(key: str, place: tuple[str, str, str, int]) -> list[Any]:
+def _xcom(key: str, place: Place) -> list[Any]:
     return [XComModel.key == key, *(column == value for column, value in zip(PLACE, place, strict=True))]
 
 
@@ -222,17 +211,16 @@ def dags(session: Session, filters: Filters, dag_ids: Collection[str]) -> list[s
 
 def at_moments(session: Session, moments: Collection[datetime], dag_ids: Collection[str]) -> list[Row]:
     """The jobs that were noted at exactly one of these times."""
-    wanted = select(*COLUMNS).join(TaskInstance, SAME_TASK)
-    wanted = wanted.where(XComModel.key == NOTE_KEY, XComModel.timestamp.in_(moments), XComModel.dag_id.in_(dag_ids))
-    return [row_of(each) for each in session.execute(wanted)] if moments else []
+    noted_then = (XComModel.key == NOTE_KEY, XComModel.timestamp.in_(moments), XComModel.dag_id.in_(dag_ids))
+    return _rows(session, _jobs(*noted_then)) if moments else []
 
 
 def recent_polls(session: Session, dag_ids: Collection[str]) -> list[dict[str, Any]]:
-    """The polls that were noted in the last minutes, see `shapes.POLL`, by connection, oldest first."""
+    """The polls that were noted in the last minutes, see `shapes.POLL`, oldest first."""
     wanted = select(XComModel.value).where(
         XComModel.key == POLL_KEY,
         XComModel.timestamp >= now() - timedelta(seconds=RECENT_SECONDS),
         XComModel.dag_id.in_(dag_ids),
     )
     found = session.scalars(wanted.order_by(XComModel.timestamp.desc()).limit(MOST_POLLS))
-    return sorted(map(shapes.POLL, reversed(found.all())), key=lambda poll: str(poll.get("conn_id")))
+    return [shapes.POLL(value) for value in reversed(found.all())]
