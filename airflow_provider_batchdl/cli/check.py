@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from airflow_provider_batchdl._redaction.redactor import redact
 from airflow_provider_batchdl._values.storable import words_of
@@ -20,36 +21,34 @@ AT_ONCE = 8
 @command
 def check(args: Namespace) -> None:
     """Test the named connections, or all that can be listed; or explain one."""
-    if getattr(args, "explain", None):
+    if args.explain:
         explain(args.explain)
         return
     chosen = [Listed(each, "", "named") for each in args.conn_id] if args.conn_id else listed_connections()
     if not chosen:
         fail("there is no connection to test. Name those that are only in a secrets backend with --conn-id.")
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        outcomes = list(pool.map(lambda each: _test(each.conn_id), chosen))
-    rows = [
-        {
-            "conn_id": each.conn_id,
-            "type": conn_type or each.conn_type or None,
-            "source": each.source,
-            "status": "ok" if good else "failed",
-            "message": message,
-        }
-        for each, (good, conn_type, message) in zip(chosen, outcomes, strict=True)
-    ]
+        rows = list(pool.map(_test, chosen))
     show(rows, args.output)
-    failed = [str(row["conn_id"]) for row in rows if row["status"] == "failed"]
+    failed = [row["conn_id"] for row in rows if row["status"] == "failed"]
     if failed:
         print_note(f"{len(failed)} of {len(rows)} failed: {', '.join(failed)}.")
         raise SystemExit(FAILED)
 
 
-def _test(conn_id: str) -> tuple[bool, str | None, str]:
-    """Test a connection: whether the vendor accepts the credentials, the connection's type, and a message."""
+def _test(listed: Listed) -> dict[str, Any]:
+    """Ask the vendor whether it accepts the credentials; the outcome as a row of the table."""
+    conn_type = listed.conn_type
     try:
-        hook = BatchApiHook.for_connection(conn_id)
+        hook = BatchApiHook.for_connection(listed.conn_id)
+        good, message = hook.test_connection()
+        conn_type = hook.found_type or conn_type
     except BatchDlError as error:
-        return False, None, redact(words_of(error))
-    good, message = hook.test_connection()
-    return good, hook.found_type, " ".join(message.split())
+        good, message = False, redact(words_of(error))
+    return {
+        "conn_id": listed.conn_id,
+        "type": conn_type or None,
+        "source": listed.source,
+        "status": "ok" if good else "failed",
+        "message": " ".join(message.split()),
+    }

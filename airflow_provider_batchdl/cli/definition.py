@@ -132,7 +132,7 @@ def get_cli_commands() -> list[GroupCommand]:
                 _action("balance", "jobs", "Show the credits that an account has left", CONN_ID),
                 _action(
                     "download",
-                    "download",
+                    "jobs",
                     "Download a job's results: whole and verified, or nothing",
                     CONN_ID,
                     JOB_ID,

@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 
@@ -29,82 +29,69 @@ _WIDTH = 14
 _LONGEST = 200
 
 
+Exchange: TypeAlias = tuple[httpx.Request, httpx.Response | None, float]
+
+
 def explain(conn_id: str) -> None:
     """Print everything about a connection; exits with 1 if it does not work."""
-    outcome = _Outcome(conn_id)
-    for line in outcome.lines():
-        write_line(sys.stdout, redact(line))
-    if outcome.error is not None:
-        raise SystemExit(FAILED)
+    try:
+        for line in _report(conn_id):
+            write_line(sys.stdout, redact(line))
+    except BatchDlError as error:
+        failed = _row("failed", f"{type(error).__name__}: {' '.join(words_of(error).split())}")
+        write_line(sys.stdout, redact(failed))
+        raise SystemExit(FAILED) from None
 
 
-class _Outcome:
-    """Report about one connection, produced line by line."""
+def _report(conn_id: str) -> Iterator[str]:
+    """The report's lines, up to the first error."""
+    yield (
+        f"airflow-provider-batchdl {__version__}, Airflow {airflow_version()}, Python {platform.python_version()}, "
+        f"{platform.system()}"
+    )
+    connection = get_connection(conn_id)
+    yield from ("", f"Connection {conn_id}{_source(conn_id)}", *_read(fields_of(connection)))
+    vendor = vendor_for(connection)
+    yield from ("", "Requests go", *_way(vendor))
+    asked: list[Exchange] = []
+    outcome: str | BatchDlError
+    try:
+        outcome = _ask(vendor, asked)
+    except BatchDlError as error:
+        outcome = error
+    yield from ("", "Asked", *(map(_exchange, asked) if asked else ["  nothing"]))
+    yield from ("", f"Assumptions about {vendor.label}", *_guesses(vendor, asked), "", "Outcome")
+    if isinstance(outcome, BatchDlError):
+        raise outcome
+    yield _row("ok", outcome)
 
-    def __init__(self, conn_id: str) -> None:
-        self._conn_id = conn_id
-        self.error: BatchDlError | None = None
-        self._asked: list[tuple[httpx.Request, httpx.Response | None, float]] = []
 
-    def lines(self) -> Iterator[str]:
-        """The report's lines, up to the first error."""
-        yield (
-            f"airflow-provider-batchdl {__version__}, Airflow {airflow_version()}, Python {platform.python_version()}, "
-            f"{platform.system()}"
-        )
-        try:
-            yield from self._report()
-        except BatchDlError as error:
-            self.error = error
-            yield _row("failed", f"{type(error).__name__}: {' '.join(words_of(error).split())}")
+def _ask(vendor: Vendor, asked: list[Exchange]) -> str:
+    """Test the credentials, and read one page of the list; changes nothing at the vendor."""
 
-    def _report(self) -> Iterator[str]:
-        connection = get_connection(self._conn_id)
-        yield from ("", f"Connection {self._conn_id}{_source(self._conn_id)}", *_read(fields_of(connection)))
-        vendor = vendor_for(connection)
-        yield from ("", "Requests go", *_way(vendor))
-        trouble: BatchDlError | None = None
-        words = ""
-        try:
-            words = self._ask(vendor)
-        except BatchDlError as error:
-            trouble = error
-        yield from ("", "Asked", *(self._exchanges() or ["  nothing"]))
-        yield from ("", f"Assumptions about {vendor.label}", *self._guesses(vendor), "", "Outcome")
-        if trouble is not None:
-            raise trouble
-        yield _row("ok", words)
+    def note(request: httpx.Request, response: httpx.Response | None, seconds: float) -> None:
+        asked.append((request, response, seconds))
 
-    def _ask(self, vendor: Vendor) -> str:
-        """Test the credentials, and read one page of the list; changes nothing at the vendor."""
+    with BatchClient(vendor, single_try=TEST_SECONDS, on_exchange=note) as client:
+        words = client.run(vendor.check())
+        if vendor.listing is not None:
+            client.run(vendor.list_page())
+    return words
 
-        def note(request: httpx.Request, response: httpx.Response | None, seconds: float) -> None:
-            self._asked.append((request, response, seconds))
 
-        with BatchClient(vendor, single_try=TEST_SECONDS, on_exchange=note) as client:
-            words = client.run(vendor.check())
-            if vendor.listing is not None:
-                client.run(vendor.list_page())
-        return words
+def _exchange(exchange: Exchange) -> str:
+    request, response, seconds = exchange
+    url = redact_url(str(request.url.copy_with(query=None)))
+    return f"  {request.method} {url}: {'no answer' if response is None else response.status_code} in {seconds:.3f} s"
 
-    def _exchanges(self) -> list[str]:
-        return [
-            f"  {request.method} {redact_url(str(request.url.copy_with(query=None)))}: "
-            f"{'no answer' if response is None else response.status_code} in {seconds:.3f} s"
-            for request, response, seconds in self._asked
-        ]
 
-    def _guesses(self, vendor: Vendor) -> Iterator[str]:
-        for guess in GUESSES.get(vendor.name, ()):
-            said = {
-                guess.verdict(request.url.path, response)
-                for request, response, _ in self._asked
-                if response is not None
-            }
-            word = "refuted" if False in said else "confirmed" if True in said else "not seen"
-            yield _row(word, f"{guess.text} ({guess.sure})")
-        if vendor.name not in GUESSES:
-            yield "  none are marked"
+def _guesses(vendor: Vendor, asked: list[Exchange]) -> Iterator[str]:
+    for guess in GUESSES.get(vendor.name, ()):
+        said = {guess.verdict(request.url.path, response) for request, response, _ in asked if response is not None}
+        word = "refuted" if False in said else "confirmed" if True in said else "not seen"
+        yield _row(word, f"{guess.text} ({guess.sure})")
+    if vendor.name not in GUESSES:
+        yield "  none are marked"
 
 
 def _row(name: str, value: object) -> str:

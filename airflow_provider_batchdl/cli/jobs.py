@@ -1,16 +1,24 @@
-"""Commands ``airflow batchdl jobs``, ``job``, ``cancel`` and ``balance``."""
+"""Commands ``airflow batchdl jobs``, ``job``, ``cancel``, ``balance`` and ``download``."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import fields
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from airflow_provider_batchdl._tasks.cancel import cancel_unless_ended
 from airflow_provider_batchdl._values.times import rfc3339
+from airflow_provider_batchdl.cli.progress import shown_progress
 from airflow_provider_batchdl.cli.session import command, open_hook, print_note, show
-from airflow_provider_batchdl.jobs import Job, progress_of
+from airflow_provider_batchdl.jobs import Job, LandedFile, progress_of
+from airflow_provider_batchdl.options import DownloadOptions
+from airflow_provider_batchdl.transfer.progress import plural
 from airflow_provider_batchdl.triggers.events import job_to_event
+
+# Output for programs, without a progress bar.
+FOR_PROGRAMS = ("json", "yaml")
 
 
 @command
@@ -67,4 +75,45 @@ def row(job: Job, **times: str | None) -> dict[str, Any]:
         "files": len(job.files) or None,
         **times,
         "message": facts["message"],
+    }
+
+
+@command
+def download(args: Namespace) -> None:
+    """Download a job's results."""
+    destination = place(args.destination)
+    quiet = args.verbose or args.output in FOR_PROGRAMS
+    with open_hook(args) as hook, shown_progress(f"Job {args.job_id}", quiet=quiet) as progress:
+        landing = hook.download(
+            args.job_id,
+            destination,
+            DownloadOptions(**{option.name: getattr(args, option.name) for option in fields(DownloadOptions)}),
+            progress=progress,
+        )
+    show([_landed(file) for file in landing.files], args.output)
+    files = plural(len(landing.files), "file")
+    print_note(f"Job {landing.job_id}: {files}, {landing.bytes:,} bytes in {landing.seconds:.1f} s.")
+
+
+def place(destination: str) -> str:
+    """The destination as at a shell: an existing folder is a folder, with or without ``/`` at the end."""
+    if "://" in destination or not destination.strip():
+        return destination
+    path = Path(destination)
+    try:
+        if destination.endswith("/") or path.is_dir():
+            return f"{path.resolve()}/"
+        return str(path.parent.resolve() / path.name)
+    except OSError:  # too long a name: the hook reports it
+        return destination
+
+
+def _landed(file: LandedFile) -> dict[str, Any]:
+    return {
+        "uri": file.uri,
+        "kind": file.kind,
+        "bytes": file.bytes,
+        "rows": file.rows,
+        "sha256": file.sha256,
+        "verified_by": ",".join(file.verified_by),
     }

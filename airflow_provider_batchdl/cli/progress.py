@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
-    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
@@ -61,25 +60,21 @@ class FileBar:
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
-        self._task: TaskID | None = None
-        self._total: int | None = None
         self._next = 0.0
 
     def begin(self, name: str, done: int, total: int | None) -> None:
         """Start the bar of a file; resumed bytes do not count for its speed. See :meth:`Progress.begin`."""
         for task in self._bars.task_ids:
             self._bars.remove_task(task)
-        self._total, self._next = total, 0.0
-        self._task = self._bars.add_task(redact(name), total=total, completed=done)
+        self._bars.add_task(redact(name), total=total, completed=done)
+        self._next = 0.0
 
     def at(self, done: int) -> None:
         """Update the bar, at most every 0.1 s. See :meth:`Progress.at`."""
-        if self._task is None:
-            raise AssertionError("not started")
-        now = monotonic()
-        if now >= self._next or done == self._total:
+        if (now := monotonic()) >= self._next:
             self._next = now + STEP
-            self._bars.update(self._task, completed=done)
+            [task] = self._bars.task_ids
+            self._bars.update(task, completed=done)
 
 
 def _bars(console: Console) -> Bars:

@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from airflow_provider_batchdl._redaction.redactor import redact
-from airflow_provider_batchdl.cli.download import place
+from airflow_provider_batchdl.cli.jobs import place
 from airflow_provider_batchdl.cli.session import FAILED, command, fail, print_note, show
 from airflow_provider_batchdl.cli.trial import Trial
 from airflow_provider_batchdl.hooks._account import fields_of, get_connection, read_document

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from airflow_provider_batchdl.exceptions import UnsupportedOperationError
+from airflow_provider_batchdl.exceptions import BatchDlError, UnsupportedOperationError
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.testing.driving import Answer, drive
 from airflow_provider_batchdl.vendors.account import Account
@@ -17,6 +17,7 @@ from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, JobPage, Sub
 MOST_REQUESTS = 60
 
 FlowOf = Callable[[Vendor], Flow[Any]]
+T = TypeVar("T")
 
 
 class EndlessError(Exception):
@@ -65,46 +66,62 @@ class Bench:
         return {name: flow for name, flow in flows.items() if self._has(flow)}
 
     def _has(self, flow_of: FlowOf) -> bool:
-        """True if the vendor's API has the operation."""
-        try:
-            flow = flow_of(self.vendor())
-            next(flow, None)
-            flow.close()
-        except UnsupportedOperationError:
-            return False
-        except Exception:  # noqa: BLE001 the checks will say so
-            return True
-        return True
+        """True if the vendor's API has the operation; other errors are for the checks to report."""
+        _, error = attempt(lambda: first_request(lambda: flow_of(self.vendor())))
+        return not isinstance(error, UnsupportedOperationError)
 
-    def run(self, flow_of: FlowOf, answers: Callable[[ApiRequest], Answer]) -> tuple[Any, list[ApiRequest]]:
-        """A flow's value and requests; raises what the clients would, or ``EndlessError``."""
-        vendor = self.vendor()
-        asked: list[ApiRequest] = []
+    def run(self, flow_of: FlowOf, answers: Callable[[ApiRequest], Answer]) -> Any:
+        """A flow's value; raises what the clients would, or ``EndlessError``."""
+        left = MOST_REQUESTS
 
         def bounded(request: ApiRequest) -> Answer:
-            asked.append(request)
-            if len(asked) > MOST_REQUESTS:
+            nonlocal left
+            left -= 1
+            if left < 0:
                 raise EndlessError
             return answers(request)
 
+        vendor = self.vendor()
         value, _ = drive(flow_of(vendor), bounded, vendor=vendor)
-        return value, asked
+        return value
 
-    def asked(self, flow_of: FlowOf) -> list[str]:
-        """The operations that a flow asks for when all answers are good, of those that there are answers of."""
-        found: dict[str, None] = {}
+    def requests(self, flow_of: FlowOf) -> list[ApiRequest]:
+        """The requests that a flow makes when all answers are good."""
+        made: list[ApiRequest] = []
 
         def note(request: ApiRequest) -> Answer:
-            found[request.operation] = None
+            made.append(request)
             return self.good(request)
 
         with suppress(Exception):  # the checks will say so
             self.run(flow_of, note)
-        return [each for each in found if each in self.answers]
+        return made
 
     def good(self, request: ApiRequest) -> Answer:
         """The good answer to a request; an empty object where none was given."""
         return self.answers.get(request.operation, (200, {}))
+
+
+def attempt(ask: Callable[[], T]) -> tuple[T | None, Exception | None]:
+    """What ``ask`` returns, or what it raises."""
+    try:
+        return ask(), None
+    except Exception as error:  # noqa: BLE001 that is what is looked for
+        return None, error
+
+
+def unexpected(name: str, error: Exception | None) -> str | None:
+    """An error that no caller of a flow or method expects, in words; None for the others."""
+    if isinstance(error, EndlessError):
+        return f"{name} never ends: it asks on and on, whatever the answers say"
+    if error is None or isinstance(error, BatchDlError):
+        return None
+    return f"{name} raises {type(error).__name__}, which no caller expects: {error}"
+
+
+def jobs_of(value: object) -> list[Job]:
+    """The jobs that a flow ended with."""
+    return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, Job)]
 
 
 def first_request(flow_of: Callable[[], Flow[Any]]) -> ApiRequest | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from airflow_provider_batchdl.vendors.registration import problems_of
 SECRET = "Kx7-not-a-key-9qZ"  # noqa: S105 of nobody's
 # Of a vendor whose connections each have a host of their own.
 HOST = "https://api.example.com"
+CHECKS = (check_submit, check_ids, check_requests, check_answers, check_errors, check_results)
 
 
 def check_vendor(
@@ -66,7 +67,7 @@ def check_vendor(
     found: dict[str, None] = {}
 
     def run_all() -> None:
-        found.update(dict.fromkeys(_all(bench)))
+        found.update((problem, None) for check in CHECKS for problem in check(bench))
 
     secrets = list(check_secrets(bench, run_all))
     return [f"{each}." for each in (*found, *secrets)]
@@ -81,12 +82,3 @@ def assert_vendor(kind: type[Vendor], **how: Any) -> None:
     problems = check_vendor(kind, **how)
     if problems:
         raise AssertionError("\n".join((f"{kind.__qualname__}:", *(f"- {each}" for each in problems))))
-
-
-def _all(bench: Bench) -> Iterator[str]:
-    yield from check_submit(bench)
-    yield from check_ids(bench)
-    yield from check_requests(bench)
-    yield from check_answers(bench)
-    yield from check_errors(bench)
-    yield from check_results(bench)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
 from functools import partial
+from logging.handlers import BufferingHandler
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -14,7 +15,7 @@ import httpx
 
 from airflow_provider_batchdl.exceptions import BatchDlError, UnexpectedResponseError, VendorUnavailableError
 from airflow_provider_batchdl.jobs import ResultFile
-from airflow_provider_batchdl.testing.bench import Bench, EndlessError, first_request
+from airflow_provider_batchdl.testing.bench import Bench, EndlessError, attempt, first_request
 from airflow_provider_batchdl.testing.driving import Answer
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Vendor
 from airflow_provider_batchdl.vendors.extras import is_secret
@@ -28,22 +29,26 @@ ODD_IDS = (
 
 def check_ids(bench: Bench) -> Iterator[str]:
     """Ids that are more than letters: each stays one segment of the path, or is refused."""
-    for name, request_of in _by_id(bench).items():
-        try:
-            plain = first_request(partial(request_of, bench.vendor(), bench.job_id))
-        except Exception as error:  # noqa: BLE001 that is what is looked for
+    flows: dict[str, Callable[[Vendor, str], Flow[Any]]] = {
+        "get_job": lambda vendor, job_id: vendor.get_job(job_id),
+        "cancel_job": lambda vendor, job_id: vendor.cancel_job(job_id),
+        "result_request": lambda vendor, job_id: vendor.locate(bench.job(job_id=job_id), ResultFile(job_id)),
+        "a result file's id": lambda vendor, file_id: vendor.locate(bench.job(), ResultFile(file_id)),
+    }
+    if "cancel_job" not in bench.flows():
+        del flows["cancel_job"]
+    for name, flow_of in flows.items():
+        request_of = partial(_request_of, bench, flow_of)
+        plain, error = request_of(bench.job_id)
+        if error is not None:
             yield f"{name} refuses {bench.job_id!r}, the id given here: {type(error).__name__}: {error}"
-            continue
         if plain is None:
             continue
         if name != "a result file's id" and plain.job_id is None:
             yield f"{name} makes a request without job_id, so an answer about another job goes unnoticed"
         for odd in ODD_IDS:
-            try:
-                request = first_request(partial(request_of, bench.vendor(), odd))
-            except BatchDlError:
-                continue
-            except Exception as error:  # noqa: BLE001 as above
+            request, error = request_of(odd)
+            if error is not None and not isinstance(error, BatchDlError):
                 yield f"{name} raises {type(error).__name__} over the id {odd!r}, and must raise InvalidRequestError"
                 break
             if request is not None and (problem := _leaves(plain, request, bench.job_id, odd)):
@@ -51,13 +56,10 @@ def check_ids(bench: Bench) -> Iterator[str]:
                 break
 
 
-def _by_id(bench: Bench) -> dict[str, Callable[[Vendor, str], Flow[Any]]]:
-    flows: dict[str, Callable[[Vendor, str], Flow[Any]]] = {"get_job": lambda vendor, job_id: vendor.get_job(job_id)}
-    if "cancel_job" in bench.flows():
-        flows["cancel_job"] = lambda vendor, job_id: vendor.cancel_job(job_id)
-    flows["result_request"] = lambda vendor, job_id: vendor.locate(bench.job(job_id=job_id), ResultFile(job_id))
-    flows["a result file's id"] = lambda vendor, file_id: vendor.locate(bench.job(), ResultFile(file_id))
-    return flows
+def _request_of(
+    bench: Bench, flow_of: Callable[[Vendor, str], Flow[Any]], some_id: str
+) -> tuple[ApiRequest | None, Exception | None]:
+    return attempt(lambda: first_request(lambda: flow_of(bench.vendor(), some_id)))
 
 
 def _leaves(plain: ApiRequest, request: ApiRequest, plain_id: str, odd: str) -> str | None:
@@ -94,16 +96,13 @@ def check_submit(bench: Bench) -> Iterator[str]:
             return bench.good(request)
         return VendorUnavailableError("No answer.", vendor=bench.kind.name, maybe_processed=True)
 
-    try:
-        value, _ = bench.run(lambda vendor: vendor.submit(bench.submission), lose)
-    except (VendorUnavailableError, UnexpectedResponseError):
-        value = None
-    except EndlessError:
+    value, error = attempt(lambda: bench.run(lambda vendor: vendor.submit(bench.submission), lose))
+    submits = sum(not each.repeatable for each in sent)
+    if isinstance(error, EndlessError):
         yield "submit never ends"
         return
-    except Exception as error:  # noqa: BLE001 as above
-        value = None
-        if any(not each.repeatable for each in sent):
+    if error is not None and not isinstance(error, VendorUnavailableError | UnexpectedResponseError):
+        if submits:
             yield (
                 f"submit makes {type(error).__name__} of a lost answer: let the error pass, so that the job is "
                 "searched for instead of submitted again"
@@ -111,9 +110,9 @@ def check_submit(bench: Bench) -> Iterator[str]:
         elif not sent:
             yield f"submit refuses the request given here: {type(error).__name__}: {error}"
             return
-    if not any(not each.repeatable for each in sent):
+    if not submits:
         yield "submit may be sent twice, and billed twice: mark the request that makes the job with repeatable=False"
-    if sum(not each.repeatable for each in sent) > 1:
+    if submits > 1:
         yield "submit submits again after a lost answer, which may make a second job"
     if value is not None:
         yield "submit makes up a job although its answer was lost"
@@ -123,15 +122,7 @@ def check_requests(bench: Bench) -> Iterator[str]:
     """All requests of all flows: known operations, and no secret outside of ``auth``."""
     secrets = _secrets(bench)
     for name, flow_of in bench.flows().items():
-        made: list[ApiRequest] = []
-
-        def note(request: ApiRequest, made: list[ApiRequest] = made) -> Answer:
-            made.append(request)
-            return bench.good(request)
-
-        with suppress(Exception):  # the other checks speak of it
-            bench.run(flow_of, note)
-        for request in made:
+        for request in bench.requests(flow_of):
             if request.operation not in OPERATIONS:
                 known = ", ".join(OPERATIONS)
                 yield f"{name} calls its operation {request.operation!r}, and there are only {known}"
@@ -163,8 +154,7 @@ def check_secrets(bench: Bench, run_all: Callable[[], None]) -> Iterator[str]:
     ):
         if any(secret in repr(value) for secret in secrets):
             yield f"a secret is in the representation of {what}, which error reports show"
-    with _logged() as lines:
-        run_all()
+    lines = _logged(run_all)
     if any(secret in line for secret in secrets for line in lines):
         yield "a secret is in a log line: log by _redaction's get_logger, or not at all"
 
@@ -174,21 +164,15 @@ def _secrets(bench: Bench) -> list[str]:
     return [str(each) for each in (bench.account.secret, *extra) if each]
 
 
-@contextmanager
-def _logged() -> Iterator[list[str]]:
-    """The lines that are logged within, by any logger."""
-    lines: list[str] = []
-
-    class Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(record.getMessage())
-
-    root, handler = logging.getLogger(), Collector()
+def _logged(run: Callable[[], None]) -> list[str]:
+    """The lines that any logger logs while ``run`` runs."""
+    root, handler = logging.getLogger(), BufferingHandler(sys.maxsize)
     level = root.level
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
     try:
-        yield lines
+        run()
+        return [record.getMessage() for record in handler.buffer]
     finally:
         root.setLevel(level)
         root.removeHandler(handler)
