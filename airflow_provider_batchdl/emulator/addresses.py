@@ -10,6 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from airflow_provider_batchdl.emulator.results import Recipe, Upload, as_text
+from airflow_provider_batchdl.emulator.rows import MEDIA_TYPES
 from airflow_provider_batchdl.emulator.verdicts import revenuebase_metadata, revenuebase_status
 
 METADATA = tuple(revenuebase_metadata("a@b.c", "Valid", 0))
@@ -73,41 +75,42 @@ def addresses_in(path: Path, filename: str) -> Iterator[str]:
         yield from (line.strip() for line in file if line.strip())
 
 
-def write_revenuebase_result(
-    file: BinaryIO, path: Path, filename: str, *, metadata: bool, seed: int, revision: int, share: float
-) -> None:
-    """Write the input with a ``status`` column added, and the metadata fields on request.
+def price_of(upload: Upload, seed: int) -> tuple[int, str | None]:
+    """Return the credits a file will take, one per Valid or Invalid, and why it will fail, if it will."""
+    try:
+        statuses = (revenuebase_status(address, seed) for address in addresses_in(upload.path, upload.filename))
+        return sum(status != "Unknown" for status in statuses), None
+    except UnreadableInputError as error:
+        return 0, f"The file could not be read: {error}"
+
+
+def revenuebase_recipe(upload: Upload, *, metadata: bool, seed: int) -> Recipe:
+    """Return the recipe of the input with a ``status`` column added, and the metadata fields on request.
 
     That the output is the input's columns plus these is an inference from the official SDK's test fixtures
     (``email,status``).
-
-    Args:
-        file: where to write.
-        path: the upload.
-        filename: its name; decides the format.
-        metadata: add the metadata fields.
-        seed: the emulator's seed.
-        revision: see `EmulatedJob.revision`.
-        share: part of the rows to write, from the top (0 to 1).
     """
-    if filename.lower().endswith(".json"):
-        rows = json_rows(path)
+    is_json = upload.filename.lower().endswith(".json")
+
+    def write_json(file: BinaryIO, revision: int, share: float) -> None:
+        rows = json_rows(upload.path)
         for row in rows:
             row.update(_columns(str(row.get("email", "")), metadata, seed, revision))
         file.write(json.dumps(rows[: int(len(rows) * share)]).encode())
-        return
-    limit = int(sum(1 for _ in _csv_rows(path)) * share) if share < 1 else None
-    text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="", write_through=False)
-    writer = csv.writer(text, lineterminator="\n")
-    input_rows = _csv_rows(path)
-    header = next(input_rows, ["email"])
-    column = _email_column(header)
-    writer.writerow([*header, "status", *(METADATA if metadata else ())])
-    for line in islice(input_rows, limit):
-        added = _columns(line[column] if column < len(line) else "", metadata, seed, revision)
-        writer.writerow([*line, *(str(value) for value in added.values())])
-    text.flush()
-    text.detach()
+
+    def write_csv(file: BinaryIO, revision: int, share: float) -> None:
+        limit = int(sum(1 for _ in _csv_rows(upload.path)) * share) if share < 1 else None
+        input_rows = _csv_rows(upload.path)
+        header = next(input_rows, ["email"])
+        column = _email_column(header)
+        with as_text(file, "surrogateescape") as text:
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow([*header, "status", *(METADATA if metadata else ())])
+            for line in islice(input_rows, limit):
+                added = _columns(line[column] if column < len(line) else "", metadata, seed, revision)
+                writer.writerow([*line, *(str(value) for value in added.values())])
+
+    return Recipe(MEDIA_TYPES["json" if is_json else "csv"], write_json if is_json else write_csv)
 
 
 def _columns(address: str, metadata: bool, seed: int, revision: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 CHUNK = 256 * 1024
 """Bytes per piece of a body."""
+_LINES_PER_MARK = 1024
 
 
 class Content(ABC):
@@ -29,21 +30,25 @@ class Content(ABC):
     def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Yield the bytes of ``[start, stop)`` in pieces of at most a few hundred KiB."""
 
-    @cached_property
-    def _digests(self) -> tuple[bytes, bytes]:
-        sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    def _digest(self, name: str) -> bytes:
+        digest = hashlib.new(name, usedforsecurity=False)
         for piece in self.chunks():
-            sha256.update(piece)
-            md5.update(piece)
-        return sha256.digest(), md5.digest()
+            digest.update(piece)
+        return digest.digest()
 
     @cached_property
     def sha256(self) -> str:
         """SHA-256 in hexadecimal, computed once by streaming."""
-        digest = hashlib.sha256()
-        for piece in self.chunks():
-            digest.update(piece)
-        return digest.hexdigest()
+        return self._digest("sha256").hex()
+
+    @cached_property
+    def _md5(self) -> bytes:
+        return self._digest("md5")
+
+    @cached_property
+    def lines(self) -> Lines:
+        """The lines, read once."""
+        return Lines(self)
 
     @cached_property
     def _packed(self) -> dict[int, bytes]:
@@ -63,10 +68,9 @@ class Content(ABC):
             whole: the answer carries all of the content. ``Content-MD5`` speaks of the message's body and is left out
                 of a partial answer; ``x-amz-checksum-sha256`` speaks of the object.
         """
-        sha256, md5 = self._digests
-        headers = [("x-amz-checksum-sha256", base64.b64encode(sha256).decode())]
+        headers = [("x-amz-checksum-sha256", base64.b64encode(bytes.fromhex(self.sha256)).decode())]
         if whole:
-            headers.append(("content-md5", base64.b64encode(md5).decode()))
+            headers.append(("content-md5", base64.b64encode(self._md5).decode()))
         return headers
 
 
@@ -126,3 +130,46 @@ class BitFlippedContent(Content):
             else:
                 yield piece
             offset += len(piece)
+
+
+class Lines:
+    """Lines of a content, and where they end. It remembers every thousandth end only.
+
+    Attributes:
+        count: number of lines; a last one without a line break is one, too.
+    """
+
+    def __init__(self, content: Content) -> None:
+        self._marks = [0]
+        self._content = content
+        self.count = offset = 0
+        last = b"\n"
+        for piece in content.chunks():
+            for end in _ends(piece, piece.count(b"\n")):
+                self.count += 1
+                if self.count % _LINES_PER_MARK == 0:
+                    self._marks.append(offset + end)
+            offset += len(piece)
+            last = piece[-1:] or last
+        self.count += last != b"\n"
+
+    def end_of(self, number: int) -> int:
+        """Return the offset behind the first ``number`` lines."""
+        mark, left = divmod(min(number, self.count), _LINES_PER_MARK)
+        offset = self._marks[mark]
+        for piece in self._content.chunks(offset) if left else ():
+            found = piece.count(b"\n")
+            if found >= left:
+                *_, end = _ends(piece, left)
+                return offset + end
+            left -= found
+            offset += len(piece)
+        return self._content.size if left else offset
+
+
+def _ends(piece: bytes, count: int) -> Iterator[int]:
+    """Yield the offsets behind the first ``count`` line breaks."""
+    end = 0
+    for _ in range(count):
+        end = piece.index(b"\n", end) + 1
+        yield end

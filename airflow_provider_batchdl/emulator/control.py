@@ -93,7 +93,7 @@ class Control(Api):
         """Order a fault: the fields of `Fault` as JSON."""
         body = await call.json_object()
         try:
-            self.world.faults.add(Fault.from_dict(body))
+            self.world.faults.add(Fault(**body))
         except (TypeError, ValueError) as problem:
             raise BadBodyError(str(problem)) from None
         return json_reply(201, {"ordered": body["kind"]})

@@ -7,15 +7,13 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from airflow_provider_batchdl.emulator.accounts import Credentials
+from airflow_provider_batchdl.emulator.accounts import BASE_PATHS, Credentials, airflow_connection
 from airflow_provider_batchdl.emulator.apis import all_apis
 from airflow_provider_batchdl.emulator.clock import Clock, SystemClock
-from airflow_provider_batchdl.emulator.connecting import BASE_PATHS, airflow_connection
 from airflow_provider_batchdl.emulator.control import Control
 from airflow_provider_batchdl.emulator.dispatch import Dispatcher
 from airflow_provider_batchdl.emulator.faults import Fault
 from airflow_provider_batchdl.emulator.jobs import EmulatedJob
-from airflow_provider_batchdl.emulator.naming import result_names
 from airflow_provider_batchdl.emulator.records import RequestRecord
 from airflow_provider_batchdl.emulator.server import ServerThread, bind
 from airflow_provider_batchdl.emulator.states import VENDORS, Phase, phase_named
@@ -208,7 +206,6 @@ class Emulator:
             raise ValueError(f"unknown vendor {vendor!r}; known: {', '.join(VENDORS)}")
         spec = result or ResultSpec()
         job = self.world.add_job(vendor, result=spec, filename=filename)
-        job.names = result_names(job)
         phase = phase_named(vendor, state)
         if phase is Phase.SUCCEEDED:
             job.finish()

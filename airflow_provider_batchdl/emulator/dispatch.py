@@ -18,6 +18,7 @@ from airflow_provider_batchdl.emulator.exchange import (
     BadBodyError,
     Call,
     Endpoint,
+    RefusedError,
     Reply,
     redirect_reply,
     text_reply,
@@ -95,13 +96,15 @@ class Dispatcher:
         if endpoint is None:
             allowed = self._methods(call.request.scope["path"])
             return api.error(405, "Method Not Allowed") if allowed else api.error(404, "Not Found")
-        if not endpoint.open and (refusal := api.guard(call, endpoint)):
-            await _drain(call)
-            return refusal
         try:
+            if not endpoint.open:
+                api.guard(call, endpoint)
             return await endpoint.handler(call)
+        except RefusedError as refusal:
+            await _drain(call)
+            return refusal.reply
         except BadBodyError as problem:
-            return api.error(400, f"Bad Request: {problem}")
+            return api.bad_body(str(problem))
         except ClientDisconnect:
             raise
         except Exception:

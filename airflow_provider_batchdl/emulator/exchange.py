@@ -73,6 +73,14 @@ class BadBodyError(ValueError):
     """A request body that cannot be read as what it should be."""
 
 
+class RefusedError(Exception):
+    """Ends the handling of a request with an answer."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
+
+
 @dataclass
 class Call:
     """A request on its way to a handler.
@@ -97,6 +105,12 @@ class Call:
     def header(self, name: str) -> str:
         """Return a header's value, or an empty text."""
         return self.request.headers.get(name, "")
+
+    @property
+    def bearer(self) -> str:
+        """The bearer token, or an empty text."""
+        scheme, _, token = self.header("authorization").partition(" ")
+        return token if scheme.lower() == "bearer" else ""
 
     @property
     def is_json(self) -> bool:
@@ -166,30 +180,32 @@ class Api(ABC):
 
     Args:
         world: the state of all vendors.
-        more: make the routes that other modules have for this API.
     """
 
     vendor: str
 
-    def __init__(self, world: World, *more: Callable[[Any], list[Endpoint]]) -> None:
+    def __init__(self, world: World) -> None:
         self.world = world
-        self._more = more
 
+    @property
+    def key(self) -> str:
+        """The account's key or secret as of now."""
+        return self.world.accounts.credentials[self.vendor].password
+
+    @abstractmethod
     def endpoints(self) -> list[Endpoint]:
-        """Return all routes."""
-        return [*self.own_endpoints(), *(each for make in self._more for each in make(self))]
-
-    def own_endpoints(self) -> list[Endpoint]:
-        """Return the routes of this module."""
-        return []
+        """Return the routes."""
 
     async def operation_of(self, call: Call, endpoint: Endpoint) -> str:
         """Return the name of a request in the log and for faults: the route's, where one route does not do it all."""
         return endpoint.operation
 
-    def guard(self, call: Call, endpoint: Endpoint) -> Reply | None:
-        """Return the refusal of a request without credentials or beyond the limits, or ``None`` to let it pass."""
-        return None
+    def guard(self, call: Call, endpoint: Endpoint) -> None:
+        """Refuse a request without credentials or beyond the limits.
+
+        Raises:
+            RefusedError: as the vendor says it.
+        """
 
     def dress(self, call: Call, reply: Reply) -> None:
         """Add what the vendor puts on every answer."""
@@ -197,3 +213,7 @@ class Api(ABC):
     @abstractmethod
     def error(self, status: int, message: str) -> Reply:
         """Return an error in the vendor's shape."""
+
+    def bad_body(self, problem: str) -> Reply:
+        """Return the answer to a body that cannot be read."""
+        return self.error(400, f"Bad Request: {problem}")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_batchdl.emulator.clock import Clock
 from airflow_provider_batchdl.emulator.content import BytesContent, Content, FileContent
 from airflow_provider_batchdl.emulator.parquet import write_synthetic_parquet
 from airflow_provider_batchdl.emulator.results import Recipe, ServedFile
@@ -16,28 +14,14 @@ from airflow_provider_batchdl.emulator.rows import MEDIA_TYPES
 from airflow_provider_batchdl.emulator.states import LATER_LITERALS, LITERALS, Phase, phase_named
 from airflow_provider_batchdl.emulator.synthetic import ResultSpec, SyntheticContent
 
+if TYPE_CHECKING:
+    from airflow_provider_batchdl.emulator.world import World
+
 WORK_DONE_AT_CANCEL = 0.5
 """Share of the rows in the partial file of a job that was cancelled while it ran."""
 
 ERRORS = 0
 """The file of failed requests, counted among the parts, which begin at 1."""
-
-
-class Surroundings(Protocol):
-    """Services of the emulator that a job uses."""
-
-    clock: Clock
-    seed: int
-    queue_seconds: float
-    run_seconds: float
-
-    def start_of(self, job: EmulatedJob) -> float:
-        """Return the Unix time at which the job leaves the queue."""
-        ...
-
-    def spool_path(self) -> Path:
-        """Return the path of a new temporary file."""
-        ...
 
 
 @dataclass(eq=False)
@@ -50,6 +34,7 @@ class EmulatedJob:
         submitted_at: Unix time in seconds.
         filename: name of the uploaded file, where there was one.
         request: the submitted parameters.
+        format: the result's format where no ``result`` says it; ``None`` is the vendor's usual one.
         cancelled: a client or a test asked for cancellation.
         forbidden: a vendor with permissions (ApartmentIQ) answers 403 about this job.
         message: the vendor's text about the job's state, which may be any text at all: half of a surrogate pair
@@ -66,14 +51,14 @@ class EmulatedJob:
     id: str
     vendor: str
     submitted_at: float
-    world: Surroundings = field(repr=False)
+    world: World = field(repr=False)
     filename: str | None = None
     request: dict[str, Any] = field(default_factory=dict)
     result: ResultSpec | None = None
     recipe: Recipe | None = field(default=None, repr=False)
     errors: Recipe | None = field(default=None, repr=False)
     upload: Path | None = field(default=None, repr=False)
-    names: Mapping[int, str] = field(default_factory=dict)
+    format: str | None = None
     cost: int = 0
     cancelled: bool = False
     forbidden: bool = False
@@ -214,8 +199,20 @@ class EmulatedJob:
         return self.result.parts if self.result else 1
 
     def part_name(self, part: int) -> str:
-        """Return the file name of a part, counted from 1."""
-        return self.names.get(part) or self.filename or f"{self.id}-{part}"
+        """Return the file name of a part, counted from 1.
+
+        Revenuebase's download carries the uploaded file's name (vendor's documentation). The others' names are not
+        documented; these are inferences.
+        """
+        suffix = (self.result or ResultSpec(format=self.format)).format_for(self.vendor)
+        match self.vendor:
+            case "revenuebase":
+                return self.filename or f"batch_{self.id}.{suffix}"
+            case "batchcom":
+                # The documentation calls the export a JSON file; one object per line is an inference.
+                return f"{self.id}-part-{part}.{suffix}"
+            case _:
+                return f"{self.id.rpartition('/')[2]}.{suffix}"  # Shopify's ids are paths
 
     def part_number(self, part: int) -> int | str | None:
         """Return the number that the vendor shows for a part, counted from 1."""

@@ -28,6 +28,36 @@ _PATH_TYPES: dict[str, Any] = {
 }
 _PROJECT = {"name": "X-Batch-Project", "in": "header", "required": True, "schema": {"type": "string"}}
 
+TEXT = {"type": "string"}
+
+
+def body(properties: dict[str, Any], required: Iterable[str] | None = None, *kinds: str) -> dict[str, Any]:
+    """Return the fields of an operation that takes an object as its body.
+
+    Args:
+        properties: schemas of the members.
+        required: members that must be there; all where left out.
+        kinds: media types; JSON where left out.
+    """
+    schema = {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties if required is None else required),
+    }
+    content = {kind: {"schema": schema} for kind in kinds or ("application/json",)}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def file_body(part: str, **fields: Any) -> dict[str, Any]:
+    """Return the fields of an operation that takes a file in a part of a form, and fields beside it."""
+    return body({**fields, part: {**TEXT, "format": "binary"}}, None, "multipart/form-data")
+
+
+def query(*required: str, **optional: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of an operation with parameters in its query: required texts, and schemas of optional ones."""
+    found: list[dict[str, Any]] = [{"name": name, "in": "query", "required": True, "schema": TEXT} for name in required]
+    return {"parameters": found + [{"name": name, "in": "query", "schema": each} for name, each in optional.items()]}
+
 
 def _operation(api: Api, endpoint: Endpoint) -> dict[str, Any]:
     parameters = [

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 from airflow_provider_batchdl.emulator.content import Content
-
-_LINES_PER_MARK = 1024
 
 
 @dataclass(frozen=True)
@@ -27,59 +24,6 @@ class Page:
     content: Content
     rows: int
     following: int | None
-
-
-class Lines:
-    """Lines of a content, and where they end. It remembers every thousandth end only.
-
-    Attributes:
-        count: number of lines; a last one without a line break is one, too.
-    """
-
-    def __init__(self, content: Content) -> None:
-        self._marks = [0]
-        self._size = content.size
-        self.count = offset = 0
-        last = b"\n"
-        for piece in content.chunks():
-            for end in _ends(piece, piece.count(b"\n")):
-                self.count += 1
-                if self.count % _LINES_PER_MARK == 0:
-                    self._marks.append(offset + end)
-            offset += len(piece)
-            last = piece[-1:] or last
-        self.count += last != b"\n"
-
-    def end_of(self, content: Content, number: int) -> int:
-        """Return the offset behind the first ``number`` lines."""
-        mark, left = divmod(min(number, self.count), _LINES_PER_MARK)
-        offset = self._marks[mark]
-        for piece in content.chunks(offset) if left else ():
-            found = piece.count(b"\n")
-            if found >= left:
-                *_, end = _ends(piece, left)
-                return offset + end
-            left -= found
-            offset += len(piece)
-        return self._size if left else offset
-
-
-_KNOWN: WeakKeyDictionary[Content, Lines] = WeakKeyDictionary()
-
-
-def lines_of(content: Content) -> Lines:
-    """Return the lines of a content, read once."""
-    if content not in _KNOWN:
-        _KNOWN[content] = Lines(content)
-    return _KNOWN[content]
-
-
-def _ends(piece: bytes, count: int) -> Iterator[int]:
-    """Yield the offsets behind the first ``count`` line breaks."""
-    end = 0
-    for _ in range(count):
-        end = piece.index(b"\n", end) + 1
-        yield end
 
 
 class _Excerpt(Content):
@@ -108,10 +52,10 @@ def page_of(content: Content, first: int, rows: int) -> Page | None:
 
     ``None`` where there is no such row; but the first page of a result without rows is its header alone.
     """
-    lines = lines_of(content)
+    lines = content.lines
     total = max(0, lines.count - 1)
     if first and not 0 < first < total:
         return None
     last = min(first + rows, total)
-    ends = (lines.end_of(content, number) for number in (1, first + 1, last + 1))
+    ends = (lines.end_of(number) for number in (1, first + 1, last + 1))
     return Page(_Excerpt(content, *ends), last - first, last if last < total else None)

@@ -1,10 +1,26 @@
-"""Result files of a job: what a download yields, and how one is derived from the input."""
+"""Files of a job: what was uploaded, what a download yields, and how one is derived from the other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An uploaded file.
+
+    Attributes:
+        filename: the part's file name.
+        path: where its bytes lie.
+    """
+
+    filename: str
+    path: Path
 
 
 @dataclass(frozen=True)
@@ -38,3 +54,12 @@ class Recipe:
 
     content_type: str
     write: Callable[[BinaryIO, int, float], None]
+
+
+@contextmanager
+def as_text(file: BinaryIO, errors: str = "strict") -> Iterator[io.TextIOWrapper]:
+    """Write a file as UTF-8 text with line breaks as they are; it is left open."""
+    text = io.TextIOWrapper(file, encoding="utf-8", errors=errors, newline="")
+    yield text
+    text.flush()
+    text.detach()

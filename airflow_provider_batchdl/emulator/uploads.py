@@ -12,20 +12,10 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from airflow_provider_batchdl.emulator.exchange import BadBodyError, Call
-from airflow_provider_batchdl.emulator.uploaded import Upload
+from airflow_provider_batchdl.emulator.results import Upload
 
 
-async def read_upload(call: Call, part: str) -> Upload | None:
-    """Return the file in a multipart body's part, or ``None`` where there is no such file.
-
-    Raises:
-        BadBodyError: where the body is broken multipart.
-    """
-    upload, _ = await read_multipart(call, part)
-    return upload
-
-
-async def read_multipart(call: Call, part: str) -> tuple[Upload | None, dict[str, str]]:
+async def read_upload(call: Call, part: str) -> tuple[Upload | None, dict[str, str]]:
     """Return the file in a multipart body's part, ``None`` where there is no such file, and the fields beside it.
 
     Raises:
@@ -40,7 +30,7 @@ async def read_multipart(call: Call, part: str) -> tuple[Upload | None, dict[str
             return None, fields
         path = call.world.spool_path()
         await asyncio.to_thread(_copy, value, path)
-        return Upload(value.filename or "", value.content_type or "", path), fields
+        return Upload(value.filename or "", path), fields
 
 
 @asynccontextmanager

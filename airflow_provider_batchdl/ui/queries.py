@@ -138,7 +138,7 @@ def _jobs(*where: Any) -> Any:
 
 
 def _rows(session: Session, wanted: Any) -> list[Row]:
-    return [Row(*facts, note=shapes.NOTE(note)) for *facts, note in session.execute(wanted)]
+    return [Row(*(*facts, shapes.NOTE(note))) for *facts, note in session.execute(wanted)]
 
 
 def listed(session: Session, filters: Filters, dag_ids: Collection[str]) -> Listed:

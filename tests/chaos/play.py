@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_batchdl.emulator import EmulatedJob, Emulator, ResultSpec
-from airflow_provider_batchdl.emulator.naming import result_names
 from airflow_provider_batchdl.emulator.results import Recipe
 from airflow_provider_batchdl.emulator.rows import DEFAULT_FORMAT, MEDIA_TYPES
 from bench.faults.s3_proxy import s3_proxy
@@ -109,7 +108,6 @@ def make_job(emulator: Emulator, schedule: Schedule) -> EmulatedJob:
 
     recipe = None if spec else Recipe(MEDIA_TYPES[kind], write)
     job = world.add_job(schedule.vendor, result=spec, recipe=recipe)
-    job.names = result_names(job, kind)
     job.declares_checksums = schedule.declared
     job.finish()
     return job

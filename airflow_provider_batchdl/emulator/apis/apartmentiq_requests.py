@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import json
 from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import islice
 from typing import Any, BinaryIO
 
+from airflow_provider_batchdl.emulator.openapi import TEXT
+from airflow_provider_batchdl.emulator.openapi import body as body_spec
 from airflow_provider_batchdl.emulator.parquet import write_parquet
-from airflow_provider_batchdl.emulator.results import Recipe
+from airflow_provider_batchdl.emulator.results import Recipe, as_text
 from airflow_provider_batchdl.emulator.rows import MEDIA_TYPES
 
 REPORT_TYPES = ("floorplans", "property", "units")
@@ -23,18 +24,12 @@ _ARRAY = {"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItem
 _FIELDS: dict[str, Any] = {
     "report_type": {"enum": list(REPORT_TYPES)},
     "output_format": {"enum": list(FORMATS)},
-    "start_date": {"type": "string", "format": "date"},
-    "end_date": {"type": "string", "format": "date"},
+    "start_date": {**TEXT, "format": "date"},
+    "end_date": {**TEXT, "format": "date"},
     "property_ids": _ARRAY,
-    "callback_url": {"type": "string"},
+    "callback_url": TEXT,
 }
-_REQUIRED = [name for name in _FIELDS if name != "callback_url"]
-SUBMIT_SPEC = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"type": "object", "properties": _FIELDS, "required": _REQUIRED}}},
-    }
-}
+SUBMIT_SPEC = body_spec(_FIELDS, [name for name in _FIELDS if name != "callback_url"])
 
 
 def problem_of(body: dict[str, Any]) -> str | None:
@@ -111,12 +106,10 @@ def recipe_for(body: dict[str, Any], seed: int) -> Recipe:
 
 
 def _write_csv(file: BinaryIO, rows: Iterator[dict[str, Any]]) -> None:
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-    writer = None
-    for row in rows:
-        if writer is None:
-            writer = csv.DictWriter(text, list(row), lineterminator="\n")
-            writer.writeheader()
-        writer.writerow(row)
-    text.flush()
-    text.detach()
+    with as_text(file) as text:
+        writer = None
+        for row in rows:
+            if writer is None:
+                writer = csv.DictWriter(text, list(row), lineterminator="\n")
+                writer.writeheader()
+            writer.writerow(row)

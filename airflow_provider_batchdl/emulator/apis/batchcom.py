@@ -8,27 +8,26 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import hmac
 import re
 import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_batchdl.emulator.apis.batchcom_requests import problem_of, recipe_for
+from airflow_provider_batchdl.emulator.apis.batchcom_requests import in_own_order, problem_of, recipe_for
 from airflow_provider_batchdl.emulator.downloads import result_content
-from airflow_provider_batchdl.emulator.echo import in_own_order
 from airflow_provider_batchdl.emulator.exchange import (
     Api,
-    BadBodyError,
     Call,
     Endpoint,
+    RefusedError,
     Reply,
     json_reply,
     redirect_reply,
 )
 from airflow_provider_batchdl.emulator.jobs import EmulatedJob
 from airflow_provider_batchdl.emulator.limits import TokenBucket
-from airflow_provider_batchdl.emulator.naming import result_names
+from airflow_provider_batchdl.emulator.listing import whole_number
+from airflow_provider_batchdl.emulator.openapi import TEXT, body, query
 from airflow_provider_batchdl.emulator.states import Phase
 from airflow_provider_batchdl.emulator.store import link_to
 
@@ -60,17 +59,13 @@ class BatchCom(Api):
 
     vendor = "batchcom"
 
-    def own_endpoints(self) -> list[Endpoint]:
+    def endpoints(self) -> list[Endpoint]:
         """Return the routes."""
         base = "/batchcom/{version}"
-        body: dict[str, Any] = {"type": "object", "properties": {"export_type": {"enum": ["ATTRIBUTES"]}}}
-        body["properties"] |= {
-            name: {"type": "array", "items": {"type": "string"}} for name in ("attributes", "identifiers")
-        }
-        create = {"requestBody": {"required": True, "content": {"application/json": {"schema": body}}}}
-        by_id = {"parameters": [{"name": "id", "in": "query", "required": True, "schema": {"type": "string"}}]}
-        limit = {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 100}}
-        page = {"parameters": [limit, {"name": "from", "in": "query", "schema": {"type": "string"}}]}
+        names = {"type": "array", "items": TEXT}
+        create = body({"export_type": {"enum": ["ATTRIBUTES"]}, "attributes": names, "identifiers": names}, [])
+        by_id = query("id")
+        page = query(limit={"type": "integer", "minimum": 1, "maximum": 100}, **{"from": TEXT})
         return [
             Endpoint("submit", "POST", f"{base}/profiles/export", self.create, create),
             Endpoint("status", "GET", f"{base}/exports/view", self.view, by_id),
@@ -82,46 +77,49 @@ class BatchCom(Api):
         """Return the documented error object."""
         return json_reply(status, {"error_code": code or _CODES.get(status, "ERROR"), "error_message": message})
 
-    def guard(self, call: Call, endpoint: Endpoint) -> Reply | None:
+    def bad_body(self, problem: str) -> Reply:
+        """Return the answer to a body that cannot be read."""
+        return self.error(400, problem)
+
+    def guard(self, call: Call, endpoint: Endpoint) -> None:
         """Check the version, the bearer key, the project header and the limit per project."""
         if not _VERSION.fullmatch(call.params["version"]):
-            return self.error(404, "Route not found")
-        account = self.world.accounts.credentials[self.vendor]
-        if not hmac.compare_digest(call.header("authorization").encode(), f"Bearer {account.password}".encode()):
-            return self.error(401, "The Rest API Key is not valid for this project")
+            raise RefusedError(self.error(404, "Route not found"))
         project = call.header("x-batch-project")
+        known = self.world.accounts.credentials[self.vendor].extra["project_key"]
+        if call.header("authorization") != f"Bearer {self.key}" or project not in ("", known):
+            raise RefusedError(self.error(401, "The Rest API Key is not valid for this project"))
         if not project:
-            return self.error(400, "The header X-Batch-Project is missing", "MISSING_PARAMETER")
-        if project != account.extra["project_key"]:
-            return self.error(401, "The Rest API Key is not valid for this project")
+            raise RefusedError(self.error(400, "The header X-Batch-Project is missing", "MISSING_PARAMETER"))
         # One request a second on average (vendor's documentation); how large a burst may be is an inference.
-        verdict = self.world.take("batchcom", project, lambda: TokenBucket(BURST, SECONDS_PER_REQUEST))
-        return self.error(429, "Too Many Requests") if self.world.rate_limits and not verdict.allowed else None
+        self._limit("batchcom", project, SECONDS_PER_REQUEST)
+
+    def _limit(self, name: str, key: str, seconds: float) -> None:
+        if not self.world.take(name, key, lambda: TokenBucket(BURST, seconds)).allowed:
+            raise RefusedError(self.error(429, "Too Many Requests"))
 
     async def create(self, call: Call) -> Reply:
         """Create an export; 202 with its id."""
-        try:
-            body = await call.json_object()
-        except BadBodyError as problem:
-            return self.error(400, str(problem))
-        if problem_text := problem_of(body, self.world.clock.time()):
-            return self.error(400, *problem_text)
-        if "filter" in body:
-            verdict = self.world.take("batchcom-segment", "", lambda: TokenBucket(BURST, SECONDS_PER_SEGMENT_EXPORT))
-            if self.world.rate_limits and not verdict.allowed:
-                return self.error(429, "Too Many Requests")
-        job = self.world.add_job(self.vendor, request=body, recipe=recipe_for(body, self.world.seed))
-        job.names = result_names(job)
+        request = await call.json_object()
+        if problem := problem_of(request, self.world.clock.time()):
+            return self.error(400, *problem)
+        if "filter" in request:
+            self._limit("batchcom-segment", "", SECONDS_PER_SEGMENT_EXPORT)
+        job = self.world.add_job(self.vendor, request=request, recipe=recipe_for(request, self.world.seed))
         return json_reply(202, {"id": job.id})
+
+    def _id(self, call: Call) -> str:
+        if not call.query.get("id"):
+            raise RefusedError(self.error(400, "The parameter id is missing", "MISSING_PARAMETER"))
+        return call.query["id"]
 
     async def view(self, call: Call) -> Reply:
         """Return one export."""
-        job = self.world.job(self.vendor, call.query.get("id", ""))
-        if "id" not in call.query:
-            return self.error(400, "The parameter id is missing", "MISSING_PARAMETER")
-        if job is None:
-            return self.error(404, "No export has this id", "NOT_FOUND")
-        return json_reply(200, await self._describe(call, job))
+        job = self.world.job(self.vendor, self._id(call))
+        return json_reply(200, await self._describe(call, job)) if job else self._unknown("export")
+
+    def _unknown(self, what: str) -> Reply:
+        return self.error(404, f"No {what} has this id", "NOT_FOUND")
 
     async def _describe(self, call: Call, job: EmulatedJob) -> dict[str, Any]:
         request = job.request or {"export_type": "ATTRIBUTES", "attributes": [], "identifiers": ["custom_id"]}
@@ -154,8 +152,7 @@ class BatchCom(Api):
 
     async def listing(self, call: Call) -> Reply:
         """Return a page of exports, newest first (the order is an inference)."""
-        limit_text = call.query.get("limit", "10")
-        limit = int(limit_text) if limit_text.isascii() and limit_text.isdecimal() and len(limit_text) < 5 else 0
+        limit = whole_number(call.query.get("limit", ""), 10)
         if not 1 <= limit <= 100:
             return self.error(400, "limit must be between 1 and 100")
         jobs = self.world.jobs(self.vendor)[::-1]
@@ -181,14 +178,12 @@ class BatchCom(Api):
         The emulator takes that to mean a new key and a new ETag over the same bytes (an inference). That 409 is the
         answer to a file of an unfinished export is one as well.
         """
-        file_id = call.query.get("id", "")
-        if not file_id:
-            return self.error(400, "The parameter id is missing", "MISSING_PARAMETER")
+        file_id = self._id(call)
         head, tail = file_id[:-4], file_id[-4:]
         job = self.world.job(self.vendor, head.replace("file_", "export_", 1)) if head.startswith("file_") else None
         part = int(tail) if tail.isascii() and tail.isdecimal() else 0
         if job is None or not 1 <= part <= job.parts:
-            return self.error(404, "No file has this id", "NOT_FOUND")
+            return self._unknown("file")
         if job.phase is not Phase.SUCCEEDED:
             return self.error(409, "The export is not finished")
         await result_content(call, job, part)

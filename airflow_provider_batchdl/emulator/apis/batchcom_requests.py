@@ -1,4 +1,4 @@
-"""Checks of Batch.com's export requests, and the profiles of their results."""
+"""Checks of Batch.com's export requests, how it shows them, and the profiles of their results."""
 
 from __future__ import annotations
 
@@ -85,3 +85,22 @@ def _profile(number: int, body: dict[str, Any], seed: int, revision: int) -> dic
     if body["export_type"] != "ATTRIBUTES":
         profile["event"] = {"name": body["export_type"].lower(), "id": digest[:16]}
     return profile
+
+
+def in_own_order(value: Any) -> Any:
+    """Return ``value`` with the members of its objects and the items of its lists in an order made of themselves.
+
+    It is the same for every order in which they were sent, and another than the one that they were sent in, as in the
+    vendor's example pages.
+    """
+    if isinstance(value, dict):
+        return {name: in_own_order(value[name]) for name in sorted(value, key=_rank)}
+    if not isinstance(value, list):
+        return value
+    items = [in_own_order(item) for item in value]
+    ranked = sorted(items, key=_rank)
+    return ranked if ranked != items else ranked[::-1]
+
+
+def _rank(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode(errors="replace")).hexdigest()

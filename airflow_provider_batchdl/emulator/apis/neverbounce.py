@@ -8,19 +8,22 @@ another ``status``. Inferences are said to be: the texts of errors, and what an 
 from __future__ import annotations
 
 import asyncio
-import hmac
+import csv
+import hashlib
+import json
 import math
+import zlib
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, BinaryIO
 
-from airflow_provider_batchdl.emulator.apis.neverbounce_rows import addresses_of, recipe_for
 from airflow_provider_batchdl.emulator.downloads import direct_download
-from airflow_provider_batchdl.emulator.exchange import Api, Call, Endpoint, Handler, Reply, json_reply
+from airflow_provider_batchdl.emulator.exchange import Api, Call, Endpoint, Handler, RefusedError, Reply, json_reply
 from airflow_provider_batchdl.emulator.jobs import EmulatedJob
 from airflow_provider_batchdl.emulator.limits import RollingWindow
 from airflow_provider_batchdl.emulator.listing import invented_job, whole_number
-from airflow_provider_batchdl.emulator.naming import result_names
-from airflow_provider_batchdl.emulator.pages import lines_of
+from airflow_provider_batchdl.emulator.openapi import TEXT, body, query
+from airflow_provider_batchdl.emulator.results import Recipe, as_text
+from airflow_provider_batchdl.emulator.rows import MEDIA_TYPES
 from airflow_provider_batchdl.emulator.states import Phase
 from airflow_provider_batchdl.emulator.uploads import form_of
 
@@ -29,6 +32,7 @@ PER_MINUTE = 600
 """Requests a minute (an inference: the documentation has no number, the account's settings do)."""
 
 _STATUS = {401: "auth_failure", 429: "throttle_triggered", 503: "temp_unavail"}
+_RESULTS = ("valid", "invalid", "catchall", "disposable", "unknown")
 _OFF = (None, "", "0", "false", False, 0)
 
 
@@ -37,15 +41,13 @@ class NeverBounce(Api):
 
     vendor = "neverbounce"
 
-    def own_endpoints(self) -> list[Endpoint]:
+    def endpoints(self) -> list[Endpoint]:
         """Return the routes."""
-        text, number = {"type": "string"}, {"type": "integer"}
-        emails = {"type": "array", "items": {"type": "array", "items": text, "minItems": 1}, "minItems": 1}
-        fields = {"input_location": {"const": "supplied"}, "input": emails, "auto_start": {"const": True}}
-        schema = {"type": "object", "properties": fields, "required": list(fields)}
-        create = {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+        number = {"type": "integer"}
+        emails = {"type": "array", "items": {"type": "array", "items": TEXT, "minItems": 1}, "minItems": 1}
+        create = body({"input_location": {"const": "supplied"}, "input": emails, "auto_start": {"const": True}})
         by_id = {"parameters": [{"name": "job_id", "in": "query", "required": True, "schema": number}]}
-        pages = {"parameters": [{"name": n, "in": "query", "schema": number} for n in ("page", "items_per_page")]}
+        pages = query(page=number, items_per_page=number)
         routes: list[tuple[str, str, Handler, dict[str, Any]]] = [
             ("submit", "jobs/create", self.create, create),
             ("start", "jobs/start", self.start_job, by_id),
@@ -68,76 +70,65 @@ class NeverBounce(Api):
             200, {"status": _STATUS.get(status, "general_failure"), "message": message, "execution_time": 5}
         )
 
-    async def _parameters(self, call: Call) -> dict[str, Any]:
-        """Return the request's parameters: those of the query, and of a body that is JSON or a form."""
-        if call.is_json:
-            return {**call.query, **await call.json_object()}
-        async with form_of(call) as form:
-            return {**call.query, **{name: value for name, value in form.items() if isinstance(value, str)}}
-
-    def guard(self, call: Call, endpoint: Endpoint) -> Reply | None:
+    def guard(self, call: Call, endpoint: Endpoint) -> None:
         """Check the key in the query, and the limit. A key in a body is for the handler to check."""
-        if "key" in call.query and not self._is_key(call.query["key"]):
-            return self.error(401, "Invalid API key")
+        if call.query.get("key", self.key) != self.key:
+            raise RefusedError(self.error(401, "Invalid API key"))
         if "key" not in call.query and call.request.method == "GET":
-            return self.error(400, "Missing required parameter 'key'")
-        verdict = self.world.take(self.vendor, "account", lambda: RollingWindow(PER_MINUTE, 60))
-        if verdict.allowed or not self.world.rate_limits:
-            return None
-        return self.error(429, "Too many requests in a short time")
+            raise RefusedError(self.error(400, "Missing required parameter 'key'"))
+        if not self.world.take(self.vendor, "account", lambda: RollingWindow(PER_MINUTE, 60)).allowed:
+            raise RefusedError(self.error(429, "Too many requests in a short time"))
 
-    def _is_key(self, text: Any) -> bool:
-        key = self.world.accounts.credentials[self.vendor].password
-        return isinstance(text, str) and hmac.compare_digest(text.encode(errors="replace"), key.encode())
-
-    async def _allowed(self, call: Call) -> dict[str, Any] | Reply:
-        parameters = await self._parameters(call)
-        return parameters if self._is_key(parameters.get("key")) else self.error(401, "Invalid API key")
+    async def _parameters(self, call: Call) -> dict[str, Any]:
+        """Return the request's parameters, those of the query and of a body that is JSON or a form, after the key."""
+        if call.is_json:
+            given = await call.json_object()
+        else:
+            async with form_of(call) as form:
+                given = {name: value for name, value in form.items() if isinstance(value, str)}
+        parameters = {**call.query, **given}
+        if parameters.pop("key", None) != self.key:
+            raise RefusedError(self.error(401, "Invalid API key"))
+        return parameters
 
     # --- jobs
 
     async def create(self, call: Call) -> Reply:
         """Create a job; it waits to be started unless ``auto_start`` says otherwise."""
-        parameters = await self._allowed(call)
-        if isinstance(parameters, Reply):
-            return parameters
+        parameters = await self._parameters(call)
         location, given = parameters.get("input_location"), parameters.get("input")
         if location not in ("supplied", "remote_url"):
             return self.error(400, "input_location must be one of remote_url, supplied")
-        addresses = addresses_of(location, given)
+        addresses = _addresses_of(location, given)
         if not addresses:
             return self.error(400, "Missing required parameter 'input'")
-        request = {name: value for name, value in parameters.items() if name != "key"}
         job = self.world.add_job(
             self.vendor,
-            request=request,
+            request=parameters,
             filename=str(parameters.get("filename") or "Created from API.csv"),
-            recipe=recipe_for(addresses, self.world.seed),
+            recipe=_recipe_for(addresses, self.world.seed),
             cost=len(addresses),
         )
-        job.names = result_names(job)
         if parameters.get("auto_start") in _OFF:
             job.hold("waiting")
         return json_reply(200, {"status": "success", "job_id": int(job.id), "execution_time": 712})
 
-    async def _find(self, call: Call) -> EmulatedJob | Reply:
-        parameters = await self._allowed(call)
-        if isinstance(parameters, Reply):
-            return parameters
-        return self.world.job(self.vendor, str(parameters.get("job_id"))) or self.error(400, "Invalid job ID")
+    async def _find(self, call: Call) -> EmulatedJob:
+        job = self.world.job(self.vendor, str((await self._parameters(call)).get("job_id")))
+        if job is None:
+            raise RefusedError(self.error(400, "Invalid job ID"))
+        return job
 
     async def start_job(self, call: Call) -> Reply:
         """Start a job that waits."""
         job = await self._find(call)
-        if isinstance(job, Reply):
-            return job
         job.release()
         return json_reply(200, {"status": "success", "queue_id": f"NB-PQ-{job.id}", "execution_time": 712})
 
     async def _describe(self, job: EmulatedJob) -> dict[str, Any]:
         phase, records = job.phase, job.cost
         if phase is Phase.SUCCEEDED:
-            records = max(0, (await asyncio.to_thread(lambda: lines_of(job.content()))).count - 1)
+            records = max(0, (await asyncio.to_thread(lambda: job.content().lines)).count - 1)
         processed = records if phase is Phase.SUCCEEDED else 0
         ended = job.ended_at if phase.is_terminal else None
         counts = dict.fromkeys(("catchall", "disposable", "unknown", "duplicates", "bad_syntax"), 0)
@@ -156,16 +147,12 @@ class NeverBounce(Api):
     async def status(self, call: Call) -> Reply:
         """Return a job; its state is ``job_status``, as ``status`` says how the request went."""
         job = await self._find(call)
-        if isinstance(job, Reply):
-            return job
         view = {**await self._describe(job), "job_status": job.vendor_state}
         return json_reply(200, {"status": "success", **view, "execution_time": 322})
 
     async def search(self, call: Call) -> Reply:
         """Return a page of jobs, newest first (the order is an inference); here their state is ``status``."""
-        parameters = await self._allowed(call)
-        if isinstance(parameters, Reply):
-            return parameters
+        parameters = await self._parameters(call)
         page = whole_number(str(parameters.get("page", "")), 1)
         size = whole_number(str(parameters.get("items_per_page", "")), 10)
         if page < 1 or not 1 <= size <= 1000:
@@ -187,17 +174,13 @@ class NeverBounce(Api):
     async def download(self, call: Call) -> Reply:
         """Return the result as ``application/octet-stream``; before it is complete, a failure (an inference)."""
         job = await self._find(call)
-        if isinstance(job, Reply):
-            return job
         if job.phase is not Phase.SUCCEEDED:
             return self.error(400, "Job results are not currently available for download")
         return await direct_download(call, job)
 
     async def info(self, call: Call) -> Reply:
         """Return credits and counts."""
-        parameters = await self._allowed(call)
-        if isinstance(parameters, Reply):
-            return parameters
+        await self._parameters(call)
         credits = {"paid_credits_remaining": self.world.settle(self.vendor), "free_credits_remaining": 0}
         credits |= {"paid_credits_used": 0, "free_credits_used": 0}
         phases = [job.phase for job in self.world.jobs(self.vendor)]
@@ -214,3 +197,41 @@ def _usual(operation: str) -> str:
 
 def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _addresses_of(location: str, given: Any) -> list[str]:
+    """Return the addresses of a job: rows with the address first, objects with ``email``, or plain addresses.
+
+    The emulator fetches nothing: a file at a URL becomes a few addresses made of the URL.
+    """
+    if location == "remote_url":
+        host = f"{zlib.crc32(str(given).encode(errors='replace')):x}.example"
+        return [f"user{number}@{host}" for number in range(10 if isinstance(given, str) and given else 0)]
+    if isinstance(given, str):  # in a form, a list is JSON (the reference's "format: json")
+        try:
+            given = json.loads(given)
+        except (ValueError, RecursionError):
+            return []
+    return [_address_of(row) for row in given] if isinstance(given, list) else []
+
+
+def _address_of(row: Any) -> str:
+    if isinstance(row, dict):
+        row = row.get("email", "")
+    elif isinstance(row, list):
+        row = row[0] if row else ""
+    return str(row)
+
+
+def _recipe_for(addresses: list[str], seed: int) -> Recipe:
+    """Return the recipe of a job's CSV: the input's column and ``email_status``."""
+
+    def write(file: BinaryIO, revision: int, share: float) -> None:
+        with as_text(file, "replace") as text:
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow(["email", "email_status"])
+            for address in addresses[: int(len(addresses) * share)]:
+                digest = hashlib.sha256(f"{seed}:{revision}:{address}".encode(errors="replace")).digest()
+                writer.writerow([address, _RESULTS[digest[0] % len(_RESULTS)]])
+
+    return Recipe(MEDIA_TYPES["csv"], write)

@@ -8,17 +8,19 @@ inference: the texts and some statuses of errors, the numbers in the headers, th
 from __future__ import annotations
 
 import asyncio
-import hmac
+import hashlib
 from typing import Any
 
 from airflow_provider_batchdl.emulator.apis.openai_lines import problem_of, recipes_for
-from airflow_provider_batchdl.emulator.exchange import Api, BadBodyError, Call, Endpoint, Reply, json_reply
+from airflow_provider_batchdl.emulator.content import FileContent
+from airflow_provider_batchdl.emulator.downloads import direct_download
+from airflow_provider_batchdl.emulator.exchange import Api, Call, Endpoint, RefusedError, Reply, json_reply
 from airflow_provider_batchdl.emulator.jobs import ERRORS, EmulatedJob
 from airflow_provider_batchdl.emulator.limits import RollingWindow, Verdict
 from airflow_provider_batchdl.emulator.listing import jobs_after, whole_number
-from airflow_provider_batchdl.emulator.naming import result_names
-from airflow_provider_batchdl.emulator.pages import lines_of
+from airflow_provider_batchdl.emulator.openapi import TEXT, body, file_body, query
 from airflow_provider_batchdl.emulator.states import Phase
+from airflow_provider_batchdl.emulator.uploads import read_upload
 
 BASE = "/openai_batch/v1"
 PER_MINUTE = 600
@@ -35,27 +37,20 @@ _CODES = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
 _QUOTA = "You exceeded your current quota, please check your plan and billing details."
 
 
-def file_id(job: EmulatedJob, kind: str) -> str:
-    """Return the id of a batch's ``output`` or ``error`` file."""
-    return f"file-{kind[0]}{job.id.removeprefix('batch_')[:21]}"
-
-
 class OpenAIBatch(Api):
     """Routes under ``/openai_batch/v1``."""
 
     vendor = "openai_batch"
 
-    def own_endpoints(self) -> list[Endpoint]:
-        """Return the routes of batches."""
-        text = {"type": "string"}
-        fields = {"input_file_id": text, "endpoint": {"enum": list(ENDPOINTS)}, "completion_window": {"const": "24h"}}
-        schema = {"type": "object", "properties": fields, "required": list(fields)}
-        create = {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-        limit = {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": _MOST_LISTED}}
-        page = {"parameters": [limit, {"name": "after", "in": "query", "schema": text}]}
+    def endpoints(self) -> list[Endpoint]:
+        """Return the routes."""
+        fields = {"input_file_id": TEXT, "endpoint": {"enum": list(ENDPOINTS)}, "completion_window": {"const": "24h"}}
+        page = query(limit={"type": "integer", "minimum": 1, "maximum": _MOST_LISTED}, after=TEXT)
         batch = f"{BASE}/batches/{{batch_id}}"
         return [
-            Endpoint("submit", "POST", f"{BASE}/batches", self.create, create),
+            Endpoint("upload", "POST", f"{BASE}/files", self.upload, file_body("file", purpose={"const": "batch"})),
+            Endpoint("download", "GET", f"{BASE}/files/{{file_id}}/content", self.content),
+            Endpoint("submit", "POST", f"{BASE}/batches", self.create, body(fields)),
             Endpoint("list", "GET", f"{BASE}/batches", self.listing, page),
             Endpoint("status", "GET", batch, self.status),
             Endpoint("cancel", "POST", f"{batch}/cancel", self.cancel),
@@ -67,16 +62,18 @@ class OpenAIBatch(Api):
         body = {"message": message, "type": kind, "param": param, "code": code or _CODES.get(status)}
         return json_reply(status, {"error": body})
 
-    def guard(self, call: Call, endpoint: Endpoint) -> Reply | None:
+    def bad_body(self, problem: str) -> Reply:
+        """Return the answer to a body that cannot be read."""
+        return self.error(400, f"We could not parse the body of your request. ({problem})")
+
+    def guard(self, call: Call, endpoint: Endpoint) -> None:
         """Check the bearer key and the limit."""
-        key = self.world.accounts.credentials[self.vendor].password
-        if not hmac.compare_digest(call.header("authorization").encode(), f"Bearer {key}".encode()):
-            return self.error(401, "Incorrect API key provided.")
-        verdict = self.world.take(self.vendor, key, lambda: RollingWindow(PER_MINUTE, 60))
+        if call.header("authorization") != f"Bearer {self.key}":
+            raise RefusedError(self.error(401, "Incorrect API key provided."))
+        verdict = self.world.take(self.vendor, self.key, lambda: RollingWindow(PER_MINUTE, 60))
         call.request.state.verdict = verdict
-        if verdict.allowed or not self.world.rate_limits:
-            return None
-        return self.error(429, "Rate limit reached for requests per min (RPM).")
+        if not verdict.allowed:
+            raise RefusedError(self.error(429, "Rate limit reached for requests per min (RPM)."))
 
     def dress(self, call: Call, reply: Reply) -> None:
         """Add the documented rate headers; a time is written as in ``6m0s`` or ``1.25s``."""
@@ -89,31 +86,56 @@ class OpenAIBatch(Api):
         ordered = {name.lower() for name, _ in reply.headers}  # a fault's own stand in their place
         reply.headers += [(name, value) for name, value in rate.items() if name not in ordered]
 
+    # --- files
+
+    async def upload(self, call: Call) -> Reply:
+        """Accept a file of requests; the fields beside it are form fields."""
+        received, fields = await read_upload(call, "file")
+        if received is None:
+            return self.error(400, "'file' is a required property", param="file")
+        if fields.get("purpose") != "batch":
+            return self.error(400, f"'{fields.get('purpose')}' is not one of ['batch']", param="purpose")
+        world = self.world
+        with world.lock:
+            digest = hashlib.sha256(f"{world.seed}:file:{len(world.uploads)}".encode()).hexdigest()
+            name = f"file-{digest[:22]}"
+            world.uploads[self.vendor, name] = received
+        size = received.path.stat().st_size
+        described = {"id": name, "object": "file", "bytes": size, "created_at": int(world.clock.time())}
+        return json_reply(200, {**described, "filename": received.filename, "purpose": "batch", "status": "processed"})
+
+    async def content(self, call: Call) -> Reply:
+        """Serve a file whole; that there are no ranges and no validator is an inference."""
+        name = call.params["file_id"]
+        if received := self.world.uploads.get((self.vendor, name)):
+            return Reply(200, FileContent(received.path, "application/octet-stream"))
+        for job in self.world.jobs(self.vendor):
+            for kind, part in OUTPUTS.items() if job.phase.is_terminal else ():
+                if name == _file_id(job, kind):
+                    return await direct_download(call, job, part, chunked=False)
+        return self.error(404, f"No such File object: {name}", param="id")
+
     # --- batches
 
     async def create(self, call: Call) -> Reply:
         """Create a batch of an uploaded file."""
-        try:
-            body = await call.json_object()
-        except BadBodyError as problem:
-            return self.error(400, f"We could not parse the JSON body of your request. ({problem})")
-        if wrong := _wrong_field(body):
+        request = await call.json_object()
+        if wrong := _wrong_field(request):
             return self.error(400, f"Invalid value for '{wrong}'.", param=wrong)
         if self.world.accounts.quota_exceeded.get(self.vendor):
             error = {"message": _QUOTA, "type": "insufficient_quota", "param": None, "code": "insufficient_quota"}
             return json_reply(429, {"error": error})
-        upload = self.world.uploads.get((self.vendor, body["input_file_id"]))
-        if upload is None:
-            return self.error(400, f"Invalid input file '{body['input_file_id']}'.", param="input_file_id")
-        doomed = await asyncio.to_thread(problem_of, upload.path)
-        output, errors = recipes_for(upload.path)
+        received = self.world.uploads.get((self.vendor, request["input_file_id"]))
+        if received is None:
+            return self.error(400, f"Invalid input file '{request['input_file_id']}'.", param="input_file_id")
+        doomed = await asyncio.to_thread(problem_of, received.path)
+        output, errors = recipes_for(received.path)
         job = self.world.add_job(
-            self.vendor, request=body, recipe=output, errors=errors, upload=upload.path, doomed=doomed
+            self.vendor, request=request, recipe=output, errors=errors, upload=received.path, doomed=doomed
         )
-        job.names = result_names(job)
-        return json_reply(200, await self.describe(job))
+        return json_reply(200, await self._describe(job))
 
-    async def describe(self, job: EmulatedJob) -> dict[str, Any]:
+    async def _describe(self, job: EmulatedJob) -> dict[str, Any]:
         """Return the batch object."""
         request = job.request or {"endpoint": ENDPOINTS[1], "input_file_id": "file-unknown"}
         phase, ended = job.phase, job.ended_at if job.phase.is_terminal else None
@@ -121,8 +143,8 @@ class OpenAIBatch(Api):
         lines = dict.fromkeys(OUTPUTS, 0)
         for kind, part in OUTPUTS.items() if phase in _WITH_FILES else ():
             content = await asyncio.to_thread(job.content, part)
-            lines[kind] = (await asyncio.to_thread(lines_of, content)).count
-            files[f"{kind}_file_id"] = file_id(job, kind) if content.size else None
+            lines[kind] = (await asyncio.to_thread(getattr, content, "lines")).count
+            files[f"{kind}_file_id"] = _file_id(job, kind) if content.size else None
         counts = {"total": sum(lines.values()), "completed": lines["output"], "failed": lines["error"]}
         message = job.message or job.doomed
         errors = {"object": "list", "data": [{"code": "invalid_json_line", "message": message, "line": 1}]}
@@ -143,25 +165,25 @@ class OpenAIBatch(Api):
             "metadata": request.get("metadata"),
         }
 
-    def _find(self, call: Call) -> EmulatedJob | Reply:
+    def _find(self, call: Call) -> EmulatedJob:
         batch_id = call.params["batch_id"]
-        return self.world.job(self.vendor, batch_id) or self.error(404, f"No batch found with id '{batch_id}'.")
+        job = self.world.job(self.vendor, batch_id)
+        if job is None:
+            raise RefusedError(self.error(404, f"No batch found with id '{batch_id}'."))
+        return job
 
     async def status(self, call: Call) -> Reply:
         """Return one batch."""
-        job = self._find(call)
-        return job if isinstance(job, Reply) else json_reply(200, await self.describe(job))
+        return json_reply(200, await self._describe(self._find(call)))
 
     async def cancel(self, call: Call) -> Reply:
         """Cancel a batch, which takes a while ("up to 10 minutes"); that an ended one is a 409 is an inference."""
         job = self._find(call)
-        if isinstance(job, Reply):
-            return job
         if job.phase.is_terminal:
             return self.error(409, f"Cannot cancel a batch with status '{job.vendor_state}'.")
         if job.phase is not Phase.CANCELLING:
             job.ask_to_cancel(lingering=True)
-        return json_reply(200, {**await self.describe(job), "status": job.literal(Phase.CANCELLING)})
+        return json_reply(200, {**await self._describe(job), "status": job.literal(Phase.CANCELLING)})
 
     async def listing(self, call: Call) -> Reply:
         """Return a page of batches, newest first."""
@@ -170,10 +192,15 @@ class OpenAIBatch(Api):
             return self.error(400, f"Invalid 'limit': not between 1 and {_MOST_LISTED}.", param="limit")
         jobs = self.world.jobs(self.vendor)[::-1]
         page = jobs_after(call, self.vendor, jobs, call.query.get("after", ""), limit)
-        batches = [await self.describe(job) for job in page.jobs]
+        batches = [await self._describe(job) for job in page.jobs]
         ends = {"first_id": batches[0]["id"], "last_id": batches[-1]["id"]} if batches else {}
         answer = {"object": "list", "data": batches, "first_id": None, "last_id": None, **ends}
         return json_reply(200, {**answer, "has_more": page.has_more})
+
+
+def _file_id(job: EmulatedJob, kind: str) -> str:
+    """Return the id of a batch's ``output`` or ``error`` file."""
+    return f"file-{kind[0]}{job.id.removeprefix('batch_')[:21]}"
 
 
 def _wrong_field(body: dict[str, Any]) -> str | None:

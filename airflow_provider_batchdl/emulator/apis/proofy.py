@@ -7,18 +7,21 @@ so where it is served.
 
 from __future__ import annotations
 
-import hmac
+import asyncio
 import json
+import zlib
 from typing import Any, BinaryIO
 
+from airflow_provider_batchdl.emulator.addresses import UnreadableInputError, addresses_in
 from airflow_provider_batchdl.emulator.downloads import direct_download
-from airflow_provider_batchdl.emulator.exchange import Api, BadBodyError, Call, Endpoint, Reply, json_reply
+from airflow_provider_batchdl.emulator.exchange import Api, Call, Endpoint, RefusedError, Reply, json_reply
 from airflow_provider_batchdl.emulator.jobs import EmulatedJob
 from airflow_provider_batchdl.emulator.limits import RollingWindow
-from airflow_provider_batchdl.emulator.naming import result_names
+from airflow_provider_batchdl.emulator.openapi import TEXT, body, file_body, query
 from airflow_provider_batchdl.emulator.results import Recipe
 from airflow_provider_batchdl.emulator.rows import MEDIA_TYPES
 from airflow_provider_batchdl.emulator.states import Phase
+from airflow_provider_batchdl.emulator.uploads import read_upload
 from airflow_provider_batchdl.emulator.verdicts import looks_like_address, proofy_item, proofy_status
 
 BASE = "/proofy/v1"
@@ -37,111 +40,126 @@ _ERRORS = {
 }
 
 
-def item_for(address: str, seed: int, revision: int = 0) -> dict[str, Any]:
-    """Return the result item of an address."""
-    username, _, domain = address.strip().rpartition("@")
-    return proofy_item(username, domain, proofy_status(address, seed, revision))
-
-
 class Proofy(Api):
     """Routes under ``/proofy/v1``."""
 
     vendor = "proofy"
 
-    def own_endpoints(self) -> list[Endpoint]:
-        """Return the routes of lists."""
-        emails = {"type": "array", "items": {"type": "string"}, "maxItems": MAX_EMAILS, "minItems": 1}
-        schema = {"type": "object", "properties": {"emails": emails}, "required": ["emails"]}
-        create = {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-        email = {"name": "email", "in": "query", "required": True, "schema": {"type": "string"}}
-        batch = f"{BASE}/verify/batch/{{id}}"
+    def endpoints(self) -> list[Endpoint]:
+        """Return the routes: of a batch's address list, and of a file (those are a third party's)."""
+        emails = body({"emails": {"type": "array", "items": TEXT, "maxItems": MAX_EMAILS, "minItems": 1}})
+        by_url = body({"file_name": TEXT, "file_url": TEXT})
         return [
-            Endpoint("submit", "POST", f"{BASE}/verify/batch/create", self.create, create),
-            Endpoint("download", "GET", f"{batch}/download", self.download),
-            Endpoint("status", "GET", batch, self.status),
-            Endpoint("cancel", "DELETE", batch, self.cancel),
+            Endpoint("submit", "POST", f"{BASE}/verify/batch/create", self.create, emails),
+            Endpoint("submit", "POST", f"{BASE}/verify/file/upload", self.upload, file_body("file")),
+            Endpoint("submit", "POST", f"{BASE}/verify/file/create", self.create_by_url, by_url),
             Endpoint("balance", "GET", f"{BASE}/credits", self.balance),
-            Endpoint("verify", "GET", f"{BASE}/verify/single", self.single, {"parameters": [email]}),
+            Endpoint("verify", "GET", f"{BASE}/verify/single", self.single, query("email")),
+            *(
+                route
+                for kind in ("batch", "file")
+                for route in (
+                    Endpoint("download", "GET", f"{BASE}/verify/{kind}/{{id}}/download", self.download),
+                    Endpoint("status", "GET", f"{BASE}/verify/{kind}/{{id}}", self.status),
+                    Endpoint("cancel", "DELETE", f"{BASE}/verify/{kind}/{{id}}", self.cancel),
+                )
+            ),
         ]
 
     def error(self, status: int, message: str) -> Reply:
         """Return the documented error object, with the documented words where there are any."""
         return json_reply(status, {"message": _ERRORS.get(status, message)})
 
-    def no_credits(self) -> Reply:
-        """Return the 400 of an empty account (third party, for single checks; for batches an inference)."""
-        return json_reply(400, {"message": "Not enough credits"})
+    def bad_body(self, problem: str) -> Reply:
+        """Return the answer to a body that cannot be read."""
+        return self.error(400, problem)
 
-    def guard(self, call: Call, endpoint: Endpoint) -> Reply | None:
+    def _pay(self, credits: int) -> None:
+        """Refuse where there are not so many credits: a 400 (third party, for single checks; for batches inferred)."""
+        if self.world.settle(self.vendor) < credits:
+            raise RefusedError(json_reply(400, {"message": "Not enough credits"}))
+
+    def guard(self, call: Call, endpoint: Endpoint) -> None:
         """Check the key in the query and the limits."""
-        key = self.world.accounts.credentials[self.vendor].password
-        if not hmac.compare_digest(call.query.get("api_key", "").encode(errors="replace"), key.encode()):
-            return self.error(401, "")
+        if call.query.get("api_key") != self.key:
+            raise RefusedError(self.error(401, ""))
         if endpoint.operation == "balance":
-            return None
+            return
         name, limit = ("single", SINGLE_PER_MINUTE) if endpoint.operation == "verify" else ("batch", BATCH_PER_MINUTE)
-        verdict = self.world.take(f"proofy-{name}", key, lambda: RollingWindow(limit, 60))
-        return self.error(429, "") if self.world.rate_limits and not verdict.allowed else None
+        if not self.world.take(f"proofy-{name}", self.key, lambda: RollingWindow(limit, 60)).allowed:
+            raise RefusedError(self.error(429, ""))
 
     # --- jobs
 
     async def create(self, call: Call) -> Reply:
         """Accept a list of addresses."""
-        try:
-            body = await call.json_object()
-        except BadBodyError:
-            return self.error(400, "")
-        emails = body.get("emails")
-        if not isinstance(emails, list) or not emails or len(emails) > MAX_EMAILS:
+        emails = (await call.json_object()).get("emails")
+        if not isinstance(emails, list) or not 0 < len(emails) <= MAX_EMAILS:
             return self.error(422, "")
         if not all(isinstance(email, str) for email in emails):
             return self.error(422, "")
-        return self.start_job(emails, {"emails": emails})
+        return self._start(emails, {"emails": emails})
 
-    def start_job(self, emails: list[str], request: dict[str, Any], **fields: Any) -> Reply:
+    async def upload(self, call: Call) -> Reply:
+        """Accept a CSV or TXT file in the multipart part ``file``; the answer is an inference from the batch's."""
+        received, _ = await read_upload(call, "file")
+        if received is None or not received.filename.lower().endswith((".csv", ".txt")):
+            return self.error(422, "")
+        try:
+            emails = await asyncio.to_thread(lambda: list(addresses_in(received.path, received.filename)))
+        except UnreadableInputError:
+            emails = []
+        if not emails:
+            return self.error(422, "")
+        return self._start(emails, {}, filename=received.filename, upload=received.path)
+
+    async def create_by_url(self, call: Call) -> Reply:
+        """Accept a file by URL. The emulator fetches nothing: it makes up a few addresses from the URL."""
+        request = await call.json_object()
+        name, url = request.get("file_name"), request.get("file_url")
+        if not isinstance(name, str) or not isinstance(url, str) or not url.startswith(("http://", "https://")):
+            return self.error(422, "")
+        host = f"{zlib.crc32(url.encode(errors='replace')):x}.example"
+        emails = [f"user{number}@{host}" for number in range(10)]
+        return self._start(emails, {"file_name": name, "file_url": url}, filename=name)
+
+    def _start(self, emails: list[str], request: dict[str, Any], **fields: Any) -> Reply:
         """Queue addresses and announce the task with the documented ``parsing``."""
         seed = self.world.seed
         cost = sum(proofy_status(email, seed) != "unknown" for email in emails)
-        if self.world.settle(self.vendor) < max(1, cost):
-            return self.no_credits()
+        self._pay(max(1, cost))
 
         def write(file: BinaryIO, revision: int, share: float) -> None:
             done = emails[: int(len(emails) * share)]
-            items = [item_for(email, seed, revision) for email in done]
+            items = [_item_for(email, seed, revision) for email in done]
             file.write(json.dumps({"status": "ready", "list": items}).encode())
 
         recipe = Recipe(MEDIA_TYPES["json"], write)
         job = self.world.add_job(self.vendor, request=request, recipe=recipe, cost=cost, **fields)
-        job.names = result_names(job)
         return json_reply(200, {"status": "parsing", "id": job.id})
 
-    def find(self, call: Call) -> EmulatedJob | None:
-        """Return the job that a path names."""
-        return self.world.job(self.vendor, call.params["id"])
+    def _find(self, call: Call) -> EmulatedJob:
+        job = self.world.job(self.vendor, call.params["id"])
+        if job is None:
+            raise RefusedError(self.error(404, ""))
+        return job
 
     async def status(self, call: Call) -> Reply:
         """Return ``id`` and ``status``. The path is a third party's, the body an inference."""
-        job = self.find(call)
-        if job is None:
-            return self.error(404, "")
-        return json_reply(
-            200, {"id": job.id, "status": job.vendor_state, **({"message": m} if (m := job.message) else {})}
-        )
+        job = self._find(call)
+        message = {"message": job.message} if job.message else {}
+        return json_reply(200, {"id": job.id, "status": job.vendor_state, **message})
 
     async def cancel(self, call: Call) -> Reply:
         """Cancel a task. The path is a third party's; the answer, and that the task stays visible, are inferences."""
-        job = self.find(call)
-        if job is None:
-            return self.error(404, "")
+        job = self._find(call)
         if not job.phase.is_terminal:
             job.ask_to_cancel(lingering=False)
         return json_reply(200, {"id": job.id, "status": job.vendor_state})
 
     async def download(self, call: Call) -> Reply:
         """Return the results; before they are ready an empty list under the task's status (an inference)."""
-        job = self.find(call)
-        if job is None:
-            return self.error(404, "")
+        job = self._find(call)
         if job.phase is not Phase.SUCCEEDED:
             return json_reply(200, {"status": job.vendor_state, "list": []})
         return await direct_download(call, job, chunked=False)
@@ -157,9 +175,14 @@ class Proofy(Api):
         address = call.query.get("email", "")
         if not looks_like_address(address):
             return self.error(422, "")
-        if self.world.settle(self.vendor) <= 0:
-            return self.no_credits()
-        item = item_for(address, self.world.seed)
+        self._pay(1)
+        item = _item_for(address, self.world.seed)
         with self.world.lock:
             self.world.accounts.credits[self.vendor] -= item["status"] != "unknown"
         return json_reply(200, item)
+
+
+def _item_for(address: str, seed: int, revision: int = 0) -> dict[str, Any]:
+    """Return the result item of an address."""
+    username, _, domain = address.strip().rpartition("@")
+    return proofy_item(username, domain, proofy_status(address, seed, revision))

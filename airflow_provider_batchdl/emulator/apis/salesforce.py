@@ -16,17 +16,19 @@ import binascii
 import hashlib
 import re
 from datetime import UTC, datetime
-from typing import Any
+from itertools import chain
+from typing import Any, BinaryIO
 
-from airflow_provider_batchdl.emulator.apis.salesforce_rows import object_of, recipe_for
 from airflow_provider_batchdl.emulator.downloads import result_content, served
-from airflow_provider_batchdl.emulator.exchange import Api, BadBodyError, Call, Endpoint, Reply, json_reply
+from airflow_provider_batchdl.emulator.exchange import Api, Call, Endpoint, RefusedError, Reply, json_reply
 from airflow_provider_batchdl.emulator.jobs import EmulatedJob
 from airflow_provider_batchdl.emulator.limits import FixedWindow
 from airflow_provider_batchdl.emulator.listing import jobs_after, whole_number
-from airflow_provider_batchdl.emulator.naming import result_names
-from airflow_provider_batchdl.emulator.oauth import TOKEN_SPEC, refusal_of_client
-from airflow_provider_batchdl.emulator.pages import lines_of, page_of
+from airflow_provider_batchdl.emulator.oauth import TOKEN_SPEC, token_for_client
+from airflow_provider_batchdl.emulator.openapi import TEXT, body, query
+from airflow_provider_batchdl.emulator.pages import page_of
+from airflow_provider_batchdl.emulator.results import Recipe
+from airflow_provider_batchdl.emulator.rows import MEDIA_TYPES
 from airflow_provider_batchdl.emulator.states import Phase
 
 LOGIN = "/salesforce_bulk_query/my-domain"
@@ -40,6 +42,10 @@ LIST_ROWS = 1_000
 PER_DAY = 100_000
 """Requests a day; the real number is the org's."""
 
+RECORDS = 500
+"""Records of every object in the emulated org."""
+
+_QUERY = re.compile(r"\s*SELECT\s+([\w.,\s]+?)\s+FROM\s+(\w+)\b.*", re.IGNORECASE | re.DOTALL | re.ASCII)
 _VERSION = re.compile(r"v(4[7-9]|[5-9]\d)\.0")
 _CODES = {
     400: "INVALID_FIELD",
@@ -60,52 +66,45 @@ class SalesforceBulkQuery(Api):
 
     vendor = "salesforce_bulk_query"
 
-    def own_endpoints(self) -> list[Endpoint]:
+    def endpoints(self) -> list[Endpoint]:
         """Return the routes."""
-        text = {"type": "string"}
-        fields = {"operation": {"enum": ["query", "queryAll"]}, "query": {"const": "SELECT Id, Name FROM Account"}}
-        schema = {"type": "object", "properties": fields, "required": list(fields)}
-        create = {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-        abort = {"type": "object", "properties": {"state": {"const": "Aborted"}}, "required": ["state"]}
-        patch = {"requestBody": {"required": True, "content": {"application/json": {"schema": abort}}}}
-        cursor = {"parameters": [{"name": "queryLocator", "in": "query", "schema": text}]}
-        page = {"parameters": [{"name": name, "in": "query", "schema": text} for name in ("locator", "maxRecords")]}
+        create = body(
+            {"operation": {"enum": ["query", "queryAll"]}, "query": {"const": "SELECT Id, Name FROM Account"}}
+        )
+        abort = body({"state": {"const": "Aborted"}})
         jobs = f"{INSTANCE}/services/data/{{sf_version}}/jobs/query"
         job = f"{jobs}/{{query_job_id}}"
         return [
             Endpoint("token", "POST", "/services/oauth2/token", self.token, TOKEN_SPEC, open=True),
             Endpoint("submit", "POST", jobs, self.create, create),
-            Endpoint("list", "GET", jobs, self.listing, cursor),
+            Endpoint("list", "GET", jobs, self.listing, query(queryLocator=TEXT)),
             Endpoint("status", "GET", job, self.status),
-            Endpoint("cancel", "PATCH", job, self.abort, patch),
-            Endpoint("download", "GET", f"{job}/results", self.results, page),
+            Endpoint("cancel", "PATCH", job, self.abort, abort),
+            Endpoint("download", "GET", f"{job}/results", self.results, query(locator=TEXT, maxRecords=TEXT)),
         ]
 
     def error(self, status: int, message: str, code: str = "") -> Reply:
         """Return the documented error: a list of one object."""
         return json_reply(status, [{"errorCode": code or _CODES.get(status, "UNKNOWN_EXCEPTION"), "message": message}])
 
-    def guard(self, call: Call, endpoint: Endpoint) -> Reply | None:
+    def bad_body(self, problem: str) -> Reply:
+        """Return the answer to a body that cannot be read."""
+        return self.error(400, problem, "JSON_PARSER_ERROR")
+
+    def guard(self, call: Call, endpoint: Endpoint) -> None:
         """Check the version, the bearer token and the daily limit, which is a 403 (the REST guide)."""
         if not _VERSION.fullmatch(call.params["sf_version"]):
-            return self.error(404, "The requested resource does not exist")
-        scheme, _, token = call.header("authorization").partition(" ")
-        known = self.world.accounts.knows_token(self.vendor, token, self.world.clock.time())
-        if scheme.lower() != "bearer" or not known:
-            return self.error(401, "Session expired or invalid")
+            raise RefusedError(self.error(404, "The requested resource does not exist"))
+        if not self.world.accounts.knows_token(self.vendor, call.bearer, self.world.clock.time()):
+            raise RefusedError(self.error(401, "Session expired or invalid"))
         verdict = self.world.take(self.vendor, "org", lambda: FixedWindow(PER_DAY, 86_400))
-        exceeded = self.world.accounts.quota_exceeded.get(self.vendor)
-        if exceeded or (self.world.rate_limits and not verdict.allowed):
-            return self.error(403, "TotalRequests Limit exceeded.", "REQUEST_LIMIT_EXCEEDED")
-        return None
+        if self.world.accounts.quota_exceeded.get(self.vendor) or not verdict.allowed:
+            raise RefusedError(self.error(403, "TotalRequests Limit exceeded.", "REQUEST_LIMIT_EXCEEDED"))
 
     async def token(self, call: Call) -> Reply:
         """Issue a token, and say where the instance is; no ``expires_in`` (the guide's example has none)."""
-        if refusal := await refusal_of_client(call, self.vendor, refused_status=400):
-            return refusal
+        token = await token_for_client(call, self.vendor, refused_status=400)
         now = self.world.clock.time()
-        with self.world.lock:
-            token = self.world.accounts.issue_token(self.vendor, now)
         where = {"instance_url": self.world.origin + INSTANCE, "id": f"{self.world.origin}{LOGIN}/id/00D/005"}
         answer = {"access_token": token, "signature": "c2lnbmF0dXJl", "token_format": "opaque", **where}
         return json_reply(200, {**answer, "token_type": "Bearer", "issued_at": str(int(now * 1000))})
@@ -114,18 +113,15 @@ class SalesforceBulkQuery(Api):
 
     async def create(self, call: Call) -> Reply:
         """Create a query job."""
-        try:
-            body = await call.json_object()
-        except BadBodyError as problem:
-            return self.error(400, str(problem), "JSON_PARSER_ERROR")
-        if body.get("operation") not in ("query", "queryAll"):
+        given = await call.json_object()
+        if given.get("operation") not in ("query", "queryAll"):
             return self.error(400, "operation must be query or queryAll", "INVALIDJOB")
-        queried = object_of(body.get("query"))
+        queried = _QUERY.fullmatch(str(given.get("query")))
         if queried is None:
             return self.error(400, "unexpected token in the query", "MALFORMED_QUERY")
-        request = {**body, "object": queried, "version": call.params["sf_version"]}
-        job = self.world.add_job(self.vendor, request=request, recipe=recipe_for(body["query"], self.world.seed))
-        job.names = result_names(job)
+        names = [name.strip() for name in queried[1].split(",")]
+        request = {**given, "object": queried[2], "version": call.params["sf_version"]}
+        job = self.world.add_job(self.vendor, request=request, recipe=_recipe_for(names, self.world.seed))
         return json_reply(200, await self._describe(job))
 
     async def _describe(self, job: EmulatedJob) -> dict[str, Any]:
@@ -148,29 +144,24 @@ class SalesforceBulkQuery(Api):
         if job.message:
             view["errorMessage"] = job.message
         if job.phase is Phase.SUCCEEDED:
-            lines = await asyncio.to_thread(lambda: lines_of(job.content()))
+            lines = await asyncio.to_thread(lambda: job.content().lines)
             view |= {"numberRecordsProcessed": max(0, lines.count - 1), "retries": 0, "totalProcessingTime": 334}
         return view
 
-    def _find(self, call: Call) -> EmulatedJob | Reply:
+    def _find(self, call: Call) -> EmulatedJob:
         job = self.world.job(self.vendor, call.params["query_job_id"])
-        return job or self.error(404, "The requested resource does not exist")
+        if job is None:
+            raise RefusedError(self.error(404, "The requested resource does not exist"))
+        return job
 
     async def status(self, call: Call) -> Reply:
         """Return one job."""
-        job = self._find(call)
-        return job if isinstance(job, Reply) else json_reply(200, await self._describe(job))
+        return json_reply(200, await self._describe(self._find(call)))
 
     async def abort(self, call: Call) -> Reply:
         """Abort a job, which the guide allows in the first two states; the error for another is an inference."""
         job = self._find(call)
-        if isinstance(job, Reply):
-            return job
-        try:
-            body = await call.json_object()
-        except BadBodyError as problem:
-            return self.error(400, str(problem), "JSON_PARSER_ERROR")
-        if body.get("state") != "Aborted":
+        if (await call.json_object()).get("state") != "Aborted":
             return self.error(400, "state must be Aborted")
         if job.phase.is_terminal:
             return self.error(400, f"Cannot abort a job in state {job.vendor_state}", "INVALIDJOBSTATE")
@@ -190,8 +181,6 @@ class SalesforceBulkQuery(Api):
     async def results(self, call: Call) -> Reply:
         """Return a page of the result, whose next one is named by ``Sforce-Locator``; ``null`` on the last."""
         job = self._find(call)
-        if isinstance(job, Reply):
-            return job
         if job.request and job.request["version"] != call.params["sf_version"]:
             return self.error(409, "The query was created in another API version")
         if job.phase is not Phase.SUCCEEDED:
@@ -225,3 +214,23 @@ def _text_of(locator: str) -> str:
 
 def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
+
+
+def _recipe_for(names: list[str], seed: int) -> Recipe:
+    """Return the recipe of a query's result: a column for each field, every value in quotes (the guide's examples)."""
+
+    def write(file: BinaryIO, revision: int, share: float) -> None:
+        numbers = range(int(RECORDS * share))
+        rows = ([_value(name, number, seed, revision) for name in names] for number in numbers)
+        file.writelines(_line(values) for values in chain([names], rows))
+
+    return Recipe(MEDIA_TYPES["csv"], write)
+
+
+def _value(name: str, number: int, seed: int, revision: int) -> str:
+    digest = hashlib.sha256(f"{seed}:{revision}:{name}:{number}".encode()).hexdigest()
+    return f"001R{number:011d}IAC" if name.lower() == "id" else f'{name} {number}, "{digest[:8]}"'
+
+
+def _line(values: list[str]) -> bytes:
+    return ",".join('"' + value.replace('"', '""') + '"' for value in values).encode() + b"\n"

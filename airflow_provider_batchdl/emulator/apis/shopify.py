@@ -10,18 +10,27 @@ The real signed URLs are of another store than the S3 that stands behind them he
 from __future__ import annotations
 
 import asyncio
-import hmac
+import hashlib
+import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, BinaryIO
 
-from airflow_provider_batchdl.emulator.apis.shopify_rows import recipe_for
-from airflow_provider_batchdl.emulator.exchange import Api, BadBodyError, Call, Endpoint, Reply, json_reply
+from airflow_provider_batchdl.emulator.exchange import (
+    Api,
+    BadBodyError,
+    Call,
+    Endpoint,
+    RefusedError,
+    Reply,
+    json_reply,
+)
 from airflow_provider_batchdl.emulator.graphql import Field, SyntaxProblemError, fields_of
 from airflow_provider_batchdl.emulator.jobs import EmulatedJob
 from airflow_provider_batchdl.emulator.limits import TokenBucket
 from airflow_provider_batchdl.emulator.listing import jobs_after
-from airflow_provider_batchdl.emulator.naming import result_names
-from airflow_provider_batchdl.emulator.pages import lines_of
+from airflow_provider_batchdl.emulator.openapi import body
+from airflow_provider_batchdl.emulator.results import Recipe
+from airflow_provider_batchdl.emulator.rows import MEDIA_TYPES
 from airflow_provider_batchdl.emulator.states import Phase
 from airflow_provider_batchdl.emulator.store import link_to
 
@@ -30,6 +39,9 @@ MOST_AT_ONCE = 5
 """Bulk queries of an app that run in a shop at a time, from API version 2026-01 on."""
 COST, BURST, PER_SECOND = 10, 2000, 100
 """Points of a call (an inference), of a full bucket (an inference) and given back each second (Standard plan)."""
+
+PRODUCTS = 500
+"""Products of the emulated shop; every query is answered with these, whatever it selects."""
 
 _OPERATIONS = {
     "bulkOperationRunQuery": "submit",
@@ -50,14 +62,12 @@ class ShopifyBulk(Api):
 
     vendor = "shopify_bulk"
 
-    def own_endpoints(self) -> list[Endpoint]:
+    def endpoints(self) -> list[Endpoint]:
         """Return the route; what a request does is in its document."""
         listing = "{ bulkOperations(first: 2) { nodes { id } } }"
         run = f'mutation {{ bulkOperationRunQuery(query: "{_EXAMPLE}") {{ userErrors {{ code }} }} }}'
         fields = {"query": {"enum": [listing, run]}, "variables": {"type": "object"}}
-        schema = {"type": "object", "properties": fields, "required": ["query"]}
-        spec = {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-        return [Endpoint("graphql", "POST", GRAPHQL, self.graphql, spec)]
+        return [Endpoint("graphql", "POST", GRAPHQL, self.graphql, body(fields, ["query"]))]
 
     async def operation_of(self, call: Call, endpoint: Endpoint) -> str:
         """Return the operation by the first field that the document selects."""
@@ -80,14 +90,14 @@ class ShopifyBulk(Api):
         """Return an error inside a 200."""
         return json_reply(200, {"errors": [{"message": message, **({"extensions": {"code": code}} if code else {})}]})
 
-    def guard(self, call: Call, endpoint: Endpoint) -> Reply | None:
+    def guard(self, call: Call, endpoint: Endpoint) -> None:
         """Check the access token and the limit, which counts points."""
-        token = self.world.accounts.credentials[self.vendor].password
-        if not hmac.compare_digest(call.header("x-shopify-access-token").encode(), token.encode()):
-            return self.error(401, "")
-        verdict = self.world.take(self.vendor, token, lambda: TokenBucket(BURST // COST, COST / PER_SECOND))
+        if call.header("x-shopify-access-token") != self.key:
+            raise RefusedError(self.error(401, ""))
+        verdict = self.world.take(self.vendor, self.key, lambda: TokenBucket(BURST // COST, COST / PER_SECOND))
         call.request.state.verdict = verdict
-        return self.error(429, "") if self.world.rate_limits and not verdict.allowed else None
+        if not verdict.allowed:
+            raise RefusedError(self.error(429, ""))
 
     async def graphql(self, call: Call) -> Reply:
         """Run a document: each field at its root, and the points that it cost."""
@@ -116,18 +126,15 @@ class ShopifyBulk(Api):
         running = [job for job in self.world.jobs(self.vendor) if not job.phase.is_terminal]
         if len(running) >= MOST_AT_ONCE or self.world.accounts.quota_exceeded.get(self.vendor):
             return _refused(None, _LIMIT, "LIMIT_REACHED")
-        job = self.world.add_job(self.vendor, request={"query": query}, recipe=recipe_for(self.world.seed))
-        job.names = result_names(job)
+        job = self.world.add_job(self.vendor, request={"query": query}, recipe=_recipe_for(self.world.seed))
         return {"bulkOperation": await self._describe(call, job), "userErrors": []}
 
     async def _resolve_cancel(self, call: Call, field: Field) -> dict[str, Any]:
         """Cancel, which takes a while; that an ended operation is a user error, without a code, is a third party's."""
         job = self.world.job(self.vendor, str(field.arguments.get("id")))
         if job is None:
-            return {
-                "bulkOperation": None,
-                "userErrors": [{"field": ["id"], "message": "Bulk operation does not exist"}],
-            }
+            unknown = {"field": ["id"], "message": "Bulk operation does not exist"}
+            return {"bulkOperation": None, "userErrors": [unknown]}
         errors = []
         if job.phase.is_terminal:
             message = f"A bulk operation cannot be canceled when it is {job.vendor_state.lower()}"
@@ -162,7 +169,7 @@ class ShopifyBulk(Api):
         lines, size, url = 0, None, None
         if phase in (Phase.SUCCEEDED, Phase.FAILED):
             content = await asyncio.to_thread(job.content)
-            lines = (await asyncio.to_thread(lines_of, content)).count
+            lines = (await asyncio.to_thread(getattr, content, "lines")).count
             wrong = call.fault.length_delta if call.fault and call.faulty("wrong_size") else 0
             size = str(max(0, content.size + wrong)) if content.size else None
             url = self._link(job) if content.size else None
@@ -211,3 +218,15 @@ def _refused(field: list[str] | None, message: str, code: str) -> dict[str, Any]
 
 def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _recipe_for(seed: int) -> Recipe:
+    """Return the recipe of a result: an object on each line (guide on bulk operations, "JSONL file format")."""
+
+    def write(file: BinaryIO, revision: int, share: float) -> None:
+        for number in range(1, int(PRODUCTS * share) + 1):
+            digest = hashlib.sha256(f"{seed}:{revision}:{number}".encode()).hexdigest()
+            line = {"id": f"gid://shopify/Product/{number}", "title": f"Product {digest[:8]}"}
+            file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+
+    return Recipe(MEDIA_TYPES["jsonl"], write)
