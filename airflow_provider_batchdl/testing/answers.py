@@ -98,7 +98,7 @@ Changed = Callable[[junk.Path, Any], tuple[Any, Exception | None]]
 def _changed_at(
     bench: Bench, flow_of: FlowOf, operation: str, body: Any, path: junk.Path, value: Any
 ) -> tuple[Any, Exception | None]:
-    """What a flow makes of a good answer with another value at a path: its value, or its error."""
+    """Run a flow on good answers, one of which has another value at a path: its value, or its error."""
     return attempt(lambda: bench.run(flow_of, _instead(bench, operation, junk.replaced(body, path, value))))
 
 

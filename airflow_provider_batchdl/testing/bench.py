@@ -103,7 +103,7 @@ class Bench:
 
 
 def attempt(ask: Callable[[], T]) -> tuple[T | None, Exception | None]:
-    """What ``ask`` returns, or what it raises."""
+    """The value that ``ask`` returns, or the error that it raises."""
     try:
         return ask(), None
     except Exception as error:  # noqa: BLE001 that is what is looked for

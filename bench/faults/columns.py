@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
+from typing import Any
 
 from airflow_provider_batchdl.emulator import Fault
+from airflow_provider_batchdl.emulator.faults import FaultKind
 
 ALWAYS = 99
 RETRY_AFTER = 1
@@ -71,27 +73,27 @@ class Column:
     patience: float | None = None
 
 
-def _store(kind: str, strike: Strike, **more: object) -> Fault:
-    return Fault.from_dict({"kind": kind, "operation": "store", "after": strike.after, **more})
+def _store(kind: FaultKind, strike: Strike, **more: Any) -> Fault:
+    return Fault(kind, operation="store", after=strike.after, **more)
 
 
 def _cut(strike: Strike, times: int = 1) -> Fault:
     return _store("cut", strike, after_bytes=strike.at, times=times)
 
 
-def _on_ranges(kind: str, **more: object) -> Fault:
-    return Fault.from_dict({"kind": kind, "operation": "store", "times": ALWAYS, **more})
+def _on_ranges(kind: FaultKind, **more: Any) -> Fault:
+    return Fault(kind, operation="store", times=ALWAYS, **more)
 
 
-def _odd(headers: dict[str, str | None], **more: object) -> Fault:
+def _odd(headers: dict[str, str | None], **more: Any) -> Fault:
     """The real answer under another head, from the first request on unless ``more`` says otherwise."""
-    return Fault.from_dict({"kind": "headers", "operation": "store", "headers": headers, "times": ALWAYS, **more})
+    return Fault("headers", operation="store", headers=headers, **{"times": ALWAYS, **more})
 
 
-def _in_place(status: int, body: str, media: str, **more: object) -> Fault:
+def _in_place(status: int, body: str, media: str, **more: Any) -> Fault:
     """Another answer in the file's place, each time."""
-    values = {"status": status, "body": body, "content_type": media, "times": ALWAYS}
-    return Fault.from_dict({"kind": "status", "operation": "store", **values, **more})
+    given = {"times": ALWAYS, **more}
+    return Fault("status", operation="store", status=status, body=body, content_type=media, **given)
 
 
 def _same_second(strike: Strike) -> list[Fault]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
+from typing import Any
 
 import httpx
 import pytest
@@ -223,7 +224,7 @@ def test_faults_find_their_requests(emulator: Emulator, link: str) -> None:
         ({"kind": "cut", "times": 0}, "times must be"),
     ],
 )
-def test_impossible_faults(arguments: dict[str, object], text: str) -> None:
+def test_impossible_faults(arguments: dict[str, Any], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         Fault(**arguments)
 
