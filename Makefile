@@ -13,7 +13,8 @@ PYTEST_ARGS ?=
 # interleaves the tests of modules, whose fixtures then create their buckets twice. tests/support/scheduling.py has one
 # process take the modules that share a server.
 PROCESSES ?= 4
-PARALLEL = -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+BY_FILE = --dist loadfile --no-loadscope-reorder
+PARALLEL = -n $(PROCESSES) $(BY_FILE)
 UNIT = -m "not system and not long" $(PARALLEL)
 SYSTEM = -m "system and not long and not distributed"
 
@@ -52,14 +53,14 @@ lint: env ## ruff: rules and format; zizmor: the workflows; pins of what is inst
 	$(PY) scripts/licences.py
 
 types: env ## mypy --strict
-	$(PY) -m mypy
+	$(PY) -m mypy -n 2
 
 unit: env ## all tests but those that start Airflow processes or take minutes, in parallel
 	@$(PY) -m tests.support.azurite
 	$(PY) -m pytest $(UNIT) $(PYTEST_ARGS)
 
 system: env ## the tests that start Airflow processes, which mostly wait: two modules at a time
-	$(PY) -m pytest $(SYSTEM) -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(PY) -m pytest $(SYSTEM) -n 2 $(BY_FILE) $(PYTEST_ARGS)
 
 long: env ## what `make test` leaves out: old installers, kills and outages on SQLite, the watcher, the command line, patterns, all task groups
 	$(PY) -m pytest -m "long and not distributed" $(PYTEST_ARGS)
@@ -85,7 +86,7 @@ compat: lint types compat-newest compat-others ## all tests on the newest 3.1, 3
 
 compat-newest: env
 	@$(PY) -m tests.support.azurite
-	@$(PY) $(call record,all) $(UNIT) $(PYTEST_ARGS) -- $(SYSTEM) -n 2 --dist loadfile $(PYTEST_ARGS)
+	@$(PY) $(call record,all) $(UNIT) $(PYTEST_ARGS) -- $(SYSTEM) -n 2 $(BY_FILE) $(PYTEST_ARGS)
 
 compat-others: $(COMPAT:%=%/stamp) ## all tests on the newest 3.1, 3.2 and 3.4
 	@$(PY) -m tests.support.azurite

@@ -1,4 +1,4 @@
-"""Which process runs which modules: those that share a server go to one, which starts it once."""
+"""Which process runs which modules, and when: those that share a server go to one, the longest begin first."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from typing import Any
 import pytest
 
 TOGETHER = ("tests/system/matrix/", "tests/transfer/sinks/azure/", "tests/ui/")
+# What begins last is what all others wait for at the end.
+LONGEST = ("tests/system/test_demo.py", "tests/system/matrix/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 @pytest.hookimpl(optionalhook=True)
