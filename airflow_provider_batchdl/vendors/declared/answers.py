@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors.declared.calls import FileSource, Pointers
 from airflow_provider_batchdl.vendors.declared.document import Document, JobShape
-from airflow_provider_batchdl.vendors.declared.templates import Values, fill_text
 from airflow_provider_batchdl.vendors.declared.templates import as_text as hole_text
+from airflow_provider_batchdl.vendors.declared.templates import fill_text
 from airflow_provider_batchdl.vendors.pointers import find, several
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_list, as_size, as_text, as_token
 
@@ -21,11 +21,7 @@ if TYPE_CHECKING:
 
 
 def need(document: Any, pointers: Pointers, what: str) -> Any:
-    """The value that the pointers find.
-
-    Raises:
-        TypeError: there is none.
-    """
+    """The value that the pointers find."""
     value = find(document, pointers)
     if value is None:
         raise TypeError(f"there is no {what} at {' or '.join(map(repr, several(pointers)))}")
@@ -33,17 +29,7 @@ def need(document: Any, pointers: Pointers, what: str) -> Any:
 
 
 def read_job(vendor: Described, operation: str, item: Any, *, job_id: str | None = None) -> Job:
-    """The job that an item of an answer shows.
-
-    Args:
-        vendor: whose answer.
-        operation: the answer is to this.
-        item: where the job's pointers start.
-        job_id: the job asked for.
-
-    Raises:
-        TypeError, ValueError: it shows none.
-    """
+    """The job that an item of an answer shows."""
     shape = vendor.document.job
     if not isinstance(item, Mapping):
         raise TypeError(f"a job is an object, and not {type(item).__name__}")
@@ -88,11 +74,7 @@ def fixed_files(vendor: Described, job: Job) -> tuple[ResultFile, ...]:
 
 
 def files_of(vendor: Described, source: FileSource, job: Job, answer: Any, item: Any) -> list[ResultFile]:
-    """The files of one kind that an answer names; of a kind without pointers, the one that every job has.
-
-    Raises:
-        TypeError: its list of files is none.
-    """
+    """The files of one kind that an answer names; of a kind without pointers, the one that every job has."""
     if source.items is not None:
         # Some members exist only once a job has succeeded: there, an empty list is empty, and a missing one no answer.
         is_needed = job.state is JobState.SUCCEEDED
@@ -119,8 +101,7 @@ def files_of(vendor: Described, source: FileSource, job: Job, answer: Any, item:
 def with_ids(source: FileSource, job_id: str, named: list[Any]) -> list[tuple[str, Any]]:
     """The files that an answer names, each with its id; without a pointer to it, by its place in the list.
 
-    Raises:
-        TypeError: one has none, or two have one, so that the link of either could be the other's.
+    Of two with one id, the link of either could be the other's: that is a TypeError.
     """
     if source.id is None:
         ids = [job_id, *(f"{job_id}-{place}" for place in range(2, len(named) + 1))]
@@ -134,8 +115,7 @@ def with_ids(source: FileSource, job_id: str, named: list[Any]) -> list[tuple[st
 def _file(vendor: Described, source: FileSource, job: Job, file_id: str, item: Any, **facts: Any) -> ResultFile:
     name = None
     if source.name is not None:
-        single = {"job.id": job.id, "file.id": file_id}
-        name = fill_text(source.name, Values(single, extra=vendor.extra_values, answer=item))
+        name = fill_text(source.name, vendor.values(job_id=job.id, file_id=file_id, answer=item))
     return ResultFile(file_id, name, kind=source.kind, **facts)
 
 

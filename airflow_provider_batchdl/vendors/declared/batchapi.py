@@ -44,11 +44,7 @@ class BatchApi(Declared):
     def chosen_by(
         cls, extra: Mapping[str, Any], conn_id: str | None, read_file: ReadFile | None = None
     ) -> tuple[type[Vendor], Mapping[str, Any]]:
-        """The class of the document that a connection's extra names or holds, and the other members of the extra.
-
-        Raises:
-            InvalidConnectionError: there is no document, or it cannot be used.
-        """
+        """The class of the document that a connection's extra names or holds, and the other members of the extra."""
         given = [name for name in MEMBERS if extra.get(name) not in (None, "", {})]
         if len(given) != 1:
             problem = (
@@ -103,11 +99,7 @@ def _document(member: str, value: Any, read_file: ReadFile) -> Document:
 
 
 def _check_trust(member: str, document: Document) -> None:
-    """Refuse what only a package's document may say: whoever edits a connection could send its token elsewhere.
-
-    Raises:
-        DocumentError: it does.
-    """
+    """Refuse what only a package's document may say: whoever edits a connection could send its token elsewhere."""
     from airflow_provider_batchdl import vendors
 
     if member != "vendor" and isinstance(document.auth, OAuth2) and document.auth.base_url_hosts:

@@ -21,12 +21,7 @@ if TYPE_CHECKING:
 
 
 class WithHeaders(httpx.Auth):
-    """Another auth, and headers that go where the credentials go: to the connection's origin.
-
-    Args:
-        auth: the other.
-        headers: the headers.
-    """
+    """Another auth, and headers that go where the credentials go: to the connection's origin."""
 
     def __init__(self, auth: httpx.Auth, headers: Mapping[str, str]) -> None:
         self._auth, self._headers = auth, headers
@@ -54,9 +49,6 @@ def check_credentials(document: Document, account: Account, vendor: str) -> None
     """Refuse credentials that HTTP Basic authentication cannot send (RFC 7617, section 2).
 
     The server would end the login at its first colon, and take the rest for a part of the password.
-
-    Raises:
-        InvalidConnectionError: there is a colon in the login, or a control character in login or password.
     """
     if not isinstance(document.auth, Basic):
         return

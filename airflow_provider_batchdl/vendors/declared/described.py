@@ -1,32 +1,24 @@
-"""Requests, answers and errors of a vendor by its document: the part that all operations share."""
+"""Requests and answers of a vendor by its document: the part that all operations share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_batchdl._redaction.redactor import excerpt, remember, remember_recent
-from airflow_provider_batchdl.exceptions import (
-    BatchDlError,
-    InvalidRequestError,
-    JobNotFoundError,
-    RateLimitedError,
-    UnexpectedResponseError,
-    VendorUnavailableError,
-)
+from airflow_provider_batchdl._redaction.redactor import excerpt, remember
+from airflow_provider_batchdl.exceptions import JobNotFoundError
 from airflow_provider_batchdl.jobs import Job, JobState
 from airflow_provider_batchdl.vendors import dates
-from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
-from airflow_provider_batchdl.vendors.declared import answers, refusing, requests
+from airflow_provider_batchdl.vendors.base import ApiRequest
+from airflow_provider_batchdl.vendors.declared import answers, requests
 from airflow_provider_batchdl.vendors.declared.credentials import auth_of, check_credentials
-from airflow_provider_batchdl.vendors.declared.document import Document
+from airflow_provider_batchdl.vendors.declared.refusing import DescribedErrors
 from airflow_provider_batchdl.vendors.declared.templates import Values
 from airflow_provider_batchdl.vendors.errors import json_of
 from airflow_provider_batchdl.vendors.pointers import find, value_at
-from airflow_provider_batchdl.vendors.refusals import kind_by_words
 from airflow_provider_batchdl.vendors.states import fold
 
 if TYPE_CHECKING:
@@ -38,18 +30,9 @@ if TYPE_CHECKING:
 _IDS = {"whole": "a whole number", "uuid": "a UUID", "text": "a text"}
 
 
-def _texts_in(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from _texts_in(each)
-
-
-class Described(Vendor):
+class Described(DescribedErrors):
     """A vendor with a document."""
 
-    document: ClassVar[Document]
     scope: ClassVar[str] = ""
     """Digest of a document that comes from a connection: two accounts of one key are two, if their documents differ."""
 
@@ -83,7 +66,7 @@ class Described(Vendor):
     def values(self, **single: Any) -> Values:
         """The values of holes; those of one word by keyword, ``job_id`` for ``{job.id}``."""
         named = {name.replace("_", "."): value for name, value in single.items()}
-        return Values({"secret": self.account.secret, **named}, extra=self.extra_values)
+        return Values(named, secret=self.account.secret, extra=self.extra_values)
 
     def auth(self) -> httpx.Auth:
         """The credentials as the document says, with its headers for all requests."""
@@ -92,11 +75,7 @@ class Described(Vendor):
     def call(
         self, operation: str, call: Call | FileSource, job_id: str | None = None, file_id: str | None = None
     ) -> ApiRequest:
-        """The request that ``call`` makes, about a job or a file.
-
-        Raises:
-            InvalidRequestError: the vendor has no such ids.
-        """
+        """The request that ``call`` makes, about a job or a file."""
         shape = self.document.job
         if job_id is not None and not answers.is_id(shape, job_id):
             raise self.wrong_id(job_id, _IDS[shape.id_is])
@@ -134,21 +113,11 @@ class Described(Vendor):
     def found(self, operation: str, response: httpx.Response, at: str) -> Any:
         """The value that the pointer ``at`` finds in an answer, whose secrets are hidden from then on."""
         body = self.read_json(operation, response)
-        self._hide_secrets(body)
+        self.hide_secrets(body)
         return find(body, at) if at else body
 
-    def _hide_secrets(self, body: Any) -> None:
-        """Hide the document's secrets in an answer: each may have others, so the latest are remembered."""
-        for pointer in self.document.secrets:
-            for text in _texts_in(find(body, pointer)):
-                remember_recent(text)
-
     def need(self, operation: str, response: httpx.Response, pointers: Pointers, what: str) -> Any:
-        """The value that the pointers find in an answer.
-
-        Raises:
-            BatchDlError: nothing.
-        """
+        """The value that the pointers find in an answer."""
         body = self.found(operation, response, "")
         with self.reading(operation, response):
             found = answers.need(body, pointers, what)
@@ -156,13 +125,9 @@ class Described(Vendor):
         return found
 
     def read(self, operation: str, response: httpx.Response, at: str, job_id: str | None = None) -> Job:
-        """The job that an answer shows.
-
-        Raises:
-            JobNotFoundError: it is null, as in an answer of GraphQL about an unknown id.
-            BatchDlError: none.
-        """
+        """The job that an answer shows."""
         body = self.found(operation, response, "")
+        # As in an answer of GraphQL about an unknown id.
         is_null = find(body, at) is None and value_at(json_of(response), at, "nothing") is None
         if is_null and at and job_id is not None:
             raise JobNotFoundError(
@@ -170,52 +135,3 @@ class Described(Vendor):
             )
         with self.reading(operation, response):
             return answers.read_job(self, operation, answers.need(body, at, "job"), job_id=job_id)
-
-    # Errors.
-
-    def is_own_error(self, response: httpx.Response) -> bool:
-        """An error with a message or a code where the document says; if it does not say, any JSON."""
-        own = refusing.has_own_shape(self.document, response)
-        return bool(json_of(response)) if own is None else own
-
-    def error_kind(self, request: ApiRequest, response: httpx.Response) -> type[BatchDlError] | None:
-        """The kind that the document's first rule for such an answer names."""
-        rule = refusing.rule_for(self.document, request.operation, response)
-        return None if rule is None else refusing.KINDS[rule.kind]
-
-    def own_kind(self, request: ApiRequest, response: httpx.Response) -> type[BatchDlError] | None:
-        """By the document's rules first: its author has read the vendor's words, too."""
-        return self.error_kind(request, response) or kind_by_words(response)
-
-    def error(self, request: ApiRequest, response: httpx.Response) -> BatchDlError:
-        """The typed error for a response of status 400 or above, with the words and code that the document names."""
-        error = super().error(request, response)
-        if self.is_own_error(response):
-            facts = refusing.facts_of(self.document, response)
-            error.vendor_message, error.vendor_code = facts["vendor_message"], facts["vendor_code"]
-        return error
-
-    def refusal(self, request: ApiRequest, response: httpx.Response) -> BatchDlError | None:
-        """The typed error for any answer: by its status, or by what the document calls an error inside a success."""
-        if self.document.secrets:
-            self._hide_secrets(json_of(response))
-        if response.status_code >= 400:
-            return self.error(request, response)
-        if not refusing.is_error_within(self.document, response):
-            return None
-        kind = self.error_kind(request, response) or self.kind_within(
-            request.operation, request.job_id, json_of(response)
-        )
-        if kind is None:
-            kind = InvalidRequestError if request.operation in ("submit", "cancel") else UnexpectedResponseError
-        facts = refusing.facts_of(self.document, response)
-        if issubclass(kind, RateLimitedError):
-            facts["retry_after"] = self.retry_after(response.headers)
-        if issubclass(kind, VendorUnavailableError):
-            facts["maybe_processed"] = False  # the vendor says that it did not
-        message = f"{self.label} answered the {request.operation} request with an error."
-        return kind(message, vendor=self.name, job_id=request.job_id, **facts)
-
-    def retry_after(self, headers: Mapping[str, str]) -> float | None:
-        """Seconds that headers ask to wait, the document's own among them."""
-        return refusing.seconds_asked(self.document, headers)

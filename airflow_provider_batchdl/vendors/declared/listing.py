@@ -36,11 +36,7 @@ if TYPE_CHECKING:
 
 
 def page(vendor: Described, call: ListCall, cursor: str | None, delay: float = 0.0) -> Flow[Page]:
-    """One page of the list.
-
-    Raises:
-        BatchDlError: the answer is no list.
-    """
+    """One page of the list."""
     request = _request(vendor, call, cursor, delay)
     response = yield request
     body = vendor.read_json("list", response)

@@ -50,10 +50,6 @@ def load(source: str | Path, beside: str | None) -> Document:
 
 
 def skeleton(name: str) -> str:
-    """The text of a commented document to start from, which can be used.
-
-    Args:
-        name: the vendor's, of small letters, digits and ``_``.
-    """
+    """The text of a commented document to start from, which can be used."""
     text = (_HERE / "skeleton.toml").read_text(encoding="utf-8")
     return text.replace('"acme"', f'"{name}"').replace('"Acme"', f'"{name.replace("_", " ").title()}"')

@@ -29,11 +29,7 @@ _KINDS = {
 
 
 def in_words(raw: Any) -> str | None:
-    """The first mistake in a document by its JSON Schema, for people; None if the schema finds none.
-
-    Args:
-        raw: the document as it was read.
-    """
+    """The first mistake in a document by its JSON Schema, for people; None if the schema finds none."""
     from jsonschema import Draft202012Validator
 
     errors = list(Draft202012Validator(msgspec.json.schema(Document)).iter_errors(raw))

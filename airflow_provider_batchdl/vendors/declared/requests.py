@@ -26,17 +26,7 @@ LONGEST_SHOWN = 60
 
 
 def request_of(operation: str, call: Call | FileSource, values: Values, **more: Any) -> ApiRequest:
-    """The request that ``call`` makes.
-
-    Args:
-        operation: as in ``ApiRequest``.
-        call: the document's.
-        values: of its holes.
-        **more: other and further members of the request.
-
-    Raises:
-        InvalidRequestError: a value that the path needs is missing.
-    """
+    """The request that ``call`` makes."""
     members: dict[str, Any] = {
         "params": fill_texts(call.params, values) or None,
         "headers": _headers(call.headers, values) or None,
@@ -47,11 +37,7 @@ def request_of(operation: str, call: Call | FileSource, values: Values, **more: 
 
 
 def step_request(vendor: Vendor, step: Step, values: Values, submission: Submission, *, is_last: bool) -> ApiRequest:
-    """The request of one step of a submit.
-
-    Raises:
-        InvalidRequestError: a value that the path needs is missing, or the task's request cannot go where it should.
-    """
+    """The request of one step of a submit."""
     goes_to = destination_of(step, is_last=is_last)
     more: dict[str, Any] = {"repeatable": not is_last if step.repeatable is None else step.repeatable}
     if goes_to == "json":
@@ -83,12 +69,7 @@ def holes_of(call: Call | FileSource) -> set[str]:
 
 
 def unsent(steps: Sequence[Step], request: Mapping[str, Any]) -> list[str]:
-    """The members of a task's request that none of these steps sends.
-
-    Args:
-        steps: those of a document, or those that a task takes of them.
-        request: the task's request.
-    """
+    """The members of a task's request that none of these steps sends."""
     taken = {hole for step in steps for hole in holes_of(step)}
     if "request" in taken or any(destination_of(step, is_last=step is steps[-1]) != "none" for step in steps):
         return []
@@ -96,11 +77,7 @@ def unsent(steps: Sequence[Step], request: Mapping[str, Any]) -> list[str]:
 
 
 def _headers(templates: Mapping[str, str], values: Values) -> dict[str, str]:
-    """Headers whose holes are filled, by what a task or an answer gives.
-
-    Raises:
-        InvalidRequestError: a value is no header's.
-    """
+    """Headers whose holes are filled, by what a task or an answer gives."""
     filled = fill_texts(templates, values)
     for name, text in filled.items():
         if text != text.strip() or not text.isascii() or not text.isprintable():

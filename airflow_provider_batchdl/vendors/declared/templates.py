@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -19,33 +18,18 @@ _HOLE = re.compile(r"\{([A-Za-z_]+(?:\.[A-Za-z0-9_-]+)*|/[^{}]*)\}")
 OPEN = ("request", "extra", "step")
 
 
-@dataclass(frozen=True)
-class Values:
-    """The values of holes.
+class Values(dict[str, Any]):
+    """The values of holes: by name, by group (``request``, ``extra``, ``step``), and ``answer``, for pointers."""
 
-    Args:
-        single: by the hole's name: ``job.id``, ``file.id``, ``key``, ``cursor``, ``secret``.
-        request: the task's request.
-        extra: the connection's extra, as far as the document declares it.
-        step: values from earlier answers.
-        answer: the job's answer, for pointers in a file's name.
-    """
+    def __repr__(self) -> str:  # there are secrets among them
+        return f"Values of {', '.join(self)}"
 
-    single: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    request: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    step: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    answer: Any = field(default=None, repr=False)
-
-    def get(self, hole: str) -> Any:
+    def of(self, hole: str) -> Any:
         """The value of a hole; None if it has none."""
         if hole.startswith("/"):
-            return find(self.answer, hole)
+            return find(self.get("answer"), hole)
         group, _, name = hole.partition(".")
-        if group in OPEN and name:
-            members: Mapping[str, Any] = getattr(self, group)
-            return members.get(name)
-        return dict(self.request) if hole == "request" else self.single.get(hole)
+        return self.get(group, {}).get(name) if group in OPEN and name else self.get(hole)
 
 
 def members(value: Any) -> Iterable[Any]:
@@ -69,20 +53,16 @@ def without_holes(template: str, instead: str) -> str:
 
 
 def fill_path(template: str, values: Values) -> str:
-    """A path whose holes are filled, each value escaped.
-
-    Raises:
-        InvalidRequestError: a value is missing, or makes ``.`` or ``..`` of a segment, which would leave the path.
-    """
+    """A path whose holes are filled, each value escaped."""
     path = _HOLE.sub(lambda found: quote(_needed(found[1], values), safe=""), template)
     if {".", ".."} & set(path.split("/")):
-        named = ", ".join(f"{hole} {str(values.get(hole))[:40]!r}" for hole in holes(template))
+        named = ", ".join(f"{hole} {str(values.of(hole))[:40]!r}" for hole in holes(template))
         raise InvalidRequestError(f"The path {template} cannot be made with {named}.")
     return path
 
 
 def _needed(hole: str, values: Values) -> str:
-    text = as_text(values.get(hole))
+    text = as_text(values.of(hole))
     if not text:
         raise InvalidRequestError(f"The request needs {{{hole}}}, and it has no value.")
     return text
@@ -90,7 +70,7 @@ def _needed(hole: str, values: Values) -> str:
 
 def fill_text(template: str, values: Values) -> str | None:
     """A text whose holes are filled; None if one has no value."""
-    texts = {hole: as_text(values.get(hole)) for hole in holes(template)}
+    texts = {hole: as_text(values.of(hole)) for hole in holes(template)}
     if None in texts.values():
         return None
     return _HOLE.sub(lambda found: str(texts[found[1]]), template)
@@ -109,7 +89,7 @@ def fill_json(template: Any, values: Values) -> Any:
     """
     if isinstance(template, str):
         whole = _HOLE.fullmatch(template)
-        return values.get(whole[1]) if whole else fill_text(template, values)
+        return values.of(whole[1]) if whole else fill_text(template, values)
     if isinstance(template, dict):
         filled = ((name, member, fill_json(member, values)) for name, member in template.items())
         return {name: value for name, member, value in filled if value is not None or member is None}

@@ -17,7 +17,7 @@ from airflow_provider_batchdl.vendors.declared.described import Described
 from airflow_provider_batchdl.vendors.declared.document import Document
 from airflow_provider_batchdl.vendors.declared.facts import facts_of
 from airflow_provider_batchdl.vendors.declared.loading import load
-from airflow_provider_batchdl.vendors.declared.templates import Values, fill_path, holes
+from airflow_provider_batchdl.vendors.declared.templates import fill_path, holes
 from airflow_provider_batchdl.vendors.listing import JobPage
 from airflow_provider_batchdl.vendors.pointers import find
 from airflow_provider_batchdl.vendors.reading import as_int, as_list, as_token
@@ -84,6 +84,7 @@ class Declared(Described):
     def submit(self, submission: Submission) -> Flow[Job]:
         """Send the document's steps, one after another; the last one's answer is the job."""
         kept: dict[str, Any] = {}
+        values = self.values(key=submission.key, request=dict(submission.request), step=kept)
         job: Job | None = None
         has_file = submission.file is not None
         steps = list(requests.steps_for(self.document.steps, has_file=has_file))
@@ -94,8 +95,6 @@ class Declared(Described):
                 remedy="Leave it out of the task's request, or have a step of the document's [submit] send it.",
             )
         for step, is_last in steps:
-            single = {"secret": self.account.secret, "key": submission.key}
-            values = Values(single, submission.request, self.extra_values, kept)
             response = yield requests.step_request(self, step, values, submission, is_last=is_last)
             for name, pointer in step.keep.items():
                 kept[name] = self.need("submit", response, pointer, name)

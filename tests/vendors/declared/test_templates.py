@@ -7,7 +7,8 @@ import pytest
 from airflow_provider_batchdl.exceptions import InvalidRequestError
 from airflow_provider_batchdl.vendors.declared.templates import Values, fill_json, fill_path, fill_text, merged
 
-VALUES = Values({"job.id": "a/b?c=d#e%2F@f", "key": "k1"}, {"n": 3, "on": True, "list": [1]}, {"region": "eu"})
+REQUEST = {"n": 3, "on": True, "list": [1]}
+VALUES = Values({"job.id": "a/b?c=d#e%2F@f", "key": "k1"}, request=REQUEST, extra={"region": "eu"})
 
 
 def test_a_value_in_a_path_is_one_segment() -> None:
@@ -25,7 +26,7 @@ def test_a_value_does_not_leave_the_path(job_id: str) -> None:
 @pytest.mark.parametrize("value", [None, "", [1], {"a": 1}])
 def test_a_path_needs_its_values(value: Any) -> None:
     with pytest.raises(InvalidRequestError, match=r"needs \{request.x\}"):
-        fill_path("/{request.x}", Values({}, {"x": value}))
+        fill_path("/{request.x}", Values(request={"x": value}))
 
 
 def test_a_value_is_not_a_template() -> None:
@@ -33,6 +34,7 @@ def test_a_value_is_not_a_template() -> None:
     assert fill_text("{key}", values) == "{secret}"
     assert fill_json({"a": "{key}", "b": ["x{key}"]}, values) == {"a": "{secret}", "b": ["x{secret}"]}
     assert fill_path("/{key}", values) == "/%7Bsecret%7D"
+    assert "'s'" not in repr(values)
 
 
 def test_json_keeps_the_types_of_values_and_leaves_out_what_has_none() -> None:
