@@ -32,14 +32,7 @@ _BLANKS = re.compile("[\\s+\\x00-\\x20\\x7f-\\xa0\\xad\u200b-\u200f\u2028-\u202f
 
 
 class View:
-    """A text as it is, or as it reads once some of it is replaced.
-
-    Args:
-        text: the text.
-        below: what it was made of; None for the original.
-        pattern: what was replaced in that.
-        replace: by what.
-    """
+    """A text as it is, or as it reads once what ``pattern`` finds in the text ``below`` was replaced."""
 
     def __init__(
         self,

@@ -53,9 +53,7 @@ _NAMED = (_HEADER, _COOKIE, _PAIR, _BEARER, _JWT)
 def in_places(text: str, *, original: bool) -> Iterator[Finding]:
     """Values in ``text`` at the known places: user info and query values of URLs, credentials in headers.
 
-    Args:
-        text: the text.
-        original: whether it is as it was written; then a URL's fragment goes, without a trace.
+    In the ``original``, as it was written, a URL's fragment goes, too, without a trace.
     """
     for url in _URL.finditer(text):
         shift, (bare, mark, _) = url.start(), url[0].partition("#")

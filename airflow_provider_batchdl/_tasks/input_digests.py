@@ -36,7 +36,7 @@ def fingerprint(request: Mapping[str, Any], file: str | None, key: str) -> dict[
     Lists count as equal in any order: they may be rendered from a set. A file that cannot be read (it may be gone once
     it is submitted) has no digest of its content. By ``key``, digests of equal values differ between submissions.
     """
-    from airflow_provider_batchdl.hooks._uploads import content_identity
+    from airflow_provider_batchdl.hooks._files import content_identity
 
     parts = {f"the request's {str(name)[:LONGEST_NAME]!r}": value for name, value in request.items()}
     if len(parts) > MOST_MEMBERS:

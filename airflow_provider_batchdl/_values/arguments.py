@@ -33,11 +33,7 @@ Check: TypeAlias = Callable[[str, Any], Any]
 
 
 def choice(name: str, value: object, allowed: Iterable[W]) -> W:
-    """One of a few words.
-
-    Raises:
-        InvalidArgumentError: it is another.
-    """
+    """One of a few words."""
     words = tuple(allowed)
     for word in words:
         if value == word:
@@ -46,48 +42,21 @@ def choice(name: str, value: object, allowed: Iterable[W]) -> W:
 
 
 def flag(name: str, value: object, *, other: str = "") -> bool:
-    """True or False.
-
-    Args:
-        name: the argument's.
-        value: as it was given.
-        other: what else it could have been, for the message.
-
-    Raises:
-        InvalidArgumentError: it is something else, which Python may take for either.
-    """
+    """True or False; ``other`` is what else it could have been, for the message."""
     if isinstance(value, bool):
         return value
     raise refusal(name, value, f"True, False or {other}" if other else "True or False")
 
 
 def whole_number(name: str, value: Any, *, least: int) -> int:
-    """A whole number.
-
-    Args:
-        name: the argument's.
-        value: as it was given.
-        least: the smallest that makes sense.
-
-    Raises:
-        InvalidArgumentError: it is smaller, or no whole number.
-    """
+    """A whole number, ``least`` or more."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= least:
         return value
     raise refusal(name, value, f"a whole number, {least} or more")
 
 
 def seconds(name: str, value: Any, *, zero: bool = False) -> float:
-    """A span of time in seconds.
-
-    Args:
-        name: the argument's.
-        value: seconds, or a ``timedelta``.
-        zero: whether it may be none at all.
-
-    Raises:
-        InvalidArgumentError: it is negative, endless, longer than ten years, or no span of time.
-    """
+    """A span of time in seconds, given so or as a ``timedelta``; none at all only with ``zero``."""
     span = value.total_seconds() if isinstance(value, timedelta) else value
     if (
         isinstance(span, int | float)
@@ -101,22 +70,14 @@ def seconds(name: str, value: Any, *, zero: bool = False) -> float:
 
 
 def moment(name: str, value: Any) -> float:
-    """A moment, in Unix time.
-
-    Raises:
-        InvalidArgumentError: it is no number, or none that can be stored.
-    """
+    """A moment, in Unix time."""
     if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
         return value
     raise refusal(name, value, "a moment in Unix time, seconds")
 
 
 def text(name: str, value: Any) -> str:
-    """A name, like a connection's id: a text with something in it.
-
-    Raises:
-        InvalidArgumentError: it is empty, longer than Airflow's names are, nothing that Airflow can store, or no text.
-    """
+    """A name, like a connection's id: a text with something in it."""
     if not isinstance(value, str) or not value.strip():
         raise refusal(name, value, "a text that is not empty")
     if len(value) > LONGEST_NAME or not is_storable_text(value):
@@ -125,14 +86,7 @@ def text(name: str, value: Any) -> str:
 
 
 def refusal(name: str, value: object, wanted: str, *, near: Iterable[str] = ()) -> InvalidArgumentError:
-    """The error for a value that cannot be used.
-
-    Args:
-        name: the argument's.
-        value: as it was given.
-        wanted: what it may be, to go behind "must be".
-        near: words of which it may be a misspelling.
-    """
+    """The error for a value that must be ``wanted``; ``near`` are words of which it may be a misspelling."""
     # Only here: every `airflow` command loads this module.
     from difflib import get_close_matches
 
@@ -158,12 +112,7 @@ def one_of(words: Iterable[str]) -> str:
 
 
 def is_placeholder(value: object, marks: Iterable[str] = TEMPLATES) -> bool:
-    """True if Airflow replaces the value when the task runs: an XComArg, or a text or path with a template in it.
-
-    Args:
-        value: an argument as it was given.
-        marks: the start of a template.
-    """
+    """True if Airflow replaces the value when the task runs: an XComArg, or a text or path with a template in it."""
     if isinstance(value, str) or hasattr(value, "joinpath"):
         return any(mark in str(value) for mark in marks)
     return is_xcom_arg(value)
@@ -196,9 +145,5 @@ PLAIN_CHECKS: Mapping[str, Check] = {
 
 
 def plain(name: str, value: Any) -> Any:
-    """An argument of `PLAIN_CHECKS`, as it may be used: spans of time in seconds.
-
-    Raises:
-        InvalidArgumentError: it cannot be used.
-    """
+    """An argument of `PLAIN_CHECKS`, as it may be used: spans of time in seconds."""
     return PLAIN_CHECKS[name](name, value)

@@ -34,15 +34,7 @@ UPSTREAM = (
 
 
 def refuse_half_characters(name: str, value: Any) -> None:
-    """Refuse an argument with half a character in a text, with which Airflow itself would fail.
-
-    Args:
-        name: the argument's.
-        value: as it was given, or as Airflow has rendered it.
-
-    Raises:
-        InvalidRequestError: there is one; it says where.
-    """
+    """Refuse an argument with half a character in a text, with which Airflow itself would fail."""
     where = half_character_in(value)
     if where is not None:
         at = f" at {excerpt(where, SHOWN)}" if where else ""
@@ -56,13 +48,7 @@ def refuse_half_characters(name: str, value: Any) -> None:
 def refuse_lost(name: str, written: Any, rendered: Any) -> None:
     """Refuse an argument whose template, or upstream task, gave nothing, or None for a part of a text.
 
-    Args:
-        name: the argument's.
-        written: as the author of the DAG wrote it.
-        rendered: as Airflow has rendered it.
-
-    Raises:
-        InvalidRequestError: the task would do something else without the argument, or lead elsewhere.
+    The task would do something else without it, or lead elsewhere.
     """
     is_text = isinstance(rendered, str)
     if rendered == written:
@@ -79,16 +65,7 @@ def refuse_lost(name: str, written: Any, rendered: Any) -> None:
 
 
 def refuse_lost_members(name: str, written: Any, rendered: Any) -> None:
-    """Refuse an argument in which a template gave the text ``None``, which a vendor would take for a name or an id.
-
-    Args:
-        name: the argument's, with the steps to a member: ``request['name']``.
-        written: as the author of the DAG wrote it.
-        rendered: as Airflow has rendered it.
-
-    Raises:
-        InvalidRequestError: there is one; it says where.
-    """
+    """Refuse an argument in which a template gave the text ``None``, which a vendor would take for a name or an id."""
     if isinstance(written, str) and isinstance(rendered, str):
         if "{" in written and rendered.strip() == "None":
             raise InvalidRequestError(f"The {name} rendered to the text 'None'.", remedy=UPSTREAM)
@@ -101,11 +78,7 @@ def refuse_lost_members(name: str, written: Any, rendered: Any) -> None:
 
 
 def refuse_template(name: str, text: str) -> None:
-    """Refuse a template in what was rendered, or is not rendered: a variable or XCom may have given one.
-
-    Raises:
-        InvalidRequestError: there is one.
-    """
+    """Refuse a template in what was rendered, or is not rendered: a variable or XCom may have given one."""
     if "{{" in text:
         raise InvalidRequestError(
             f"The {name} has a template in it, {excerpt(text, SHOWN)!r}, which is not rendered there.",
@@ -139,33 +112,29 @@ def parse_job_id(value: Any) -> str:
 
 
 def _no_job_id(value: Any) -> InvalidRequestError:
-    what = excerpt(repr(value), SHOWN)
+    what, remedy = f"{excerpt(repr(value), SHOWN)}, and an id is one text", UPSTREAM
     if value is None:
-        return InvalidRequestError("The job_id is None, which is no job's.", remedy=UPSTREAM)
-    if isinstance(value, Mapping):
-        name = next((name for name in ("id", "job_id") if name in value), "id")
-        return InvalidRequestError(
-            f"The job_id is a dict, {what}, and an id is one text.", remedy=f"Give its id: ….output[{name!r}]."
-        )
-    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, str | bytes):
-        return InvalidRequestError(
-            f"The job_id is a list of {len(value)}, {what}, and an id is one text.",
-            remedy="Map the task over it: .expand(job_id=…) makes one task for each id.",
-        )
-    if isinstance(value, float):
-        return InvalidRequestError(
-            f"The job_id is the number {what}: native rendering has read the id as one, and it is lost.",
-            remedy="Take it as the other task's .output, or render this task without render_template_as_native_obj.",
-        )
-    return InvalidRequestError(f"The job_id is {kind_of(value)}, {what}, and an id is one text.", remedy=UPSTREAM)
+        is_what = "None, which is no job's"
+    elif isinstance(value, Mapping):
+        is_what = f"a dict, {what}"
+        remedy = f"Give its id: ….output[{'job_id' if 'job_id' in value and 'id' not in value else 'id'!r}]."
+    elif _is_list(value):
+        is_what = f"a list of {len(value)}, {what}"
+        remedy = "Map the task over it: .expand(job_id=…) makes one task for each id."
+    elif isinstance(value, float):
+        is_what = f"the number {excerpt(repr(value), SHOWN)}: native rendering has read the id as one, and it is lost"
+        remedy = "Take it as the other task's .output, or render this task without render_template_as_native_obj."
+    else:
+        is_what = f"{kind_of(value)}, {what}"
+    return InvalidRequestError(f"The job_id is {is_what}.", remedy=remedy)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence | set | frozenset) and not isinstance(value, str | bytes | bytearray)
 
 
 def parse_conn_id(value: Any) -> str:
-    """A connection's id as text: numbers are written out.
-
-    Raises:
-        InvalidRequestError: it is None, empty, or another kind of value.
-    """
+    """A connection's id as text: numbers are written out."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, str) and value.strip().lower() not in EMPTY:
@@ -176,11 +145,7 @@ def parse_conn_id(value: Any) -> str:
 
 
 def parse_request(value: Any) -> dict[str, Any]:
-    """A request as a dict, empty for None; JSON text is read, other sequences and mappings become lists and dicts.
-
-    Raises:
-        InvalidRequestError: it is another kind of value, or a text that is no JSON object.
-    """
+    """A request as a dict, empty for None; JSON text is read, other sequences and mappings become lists and dicts."""
     if value is None:
         return {}
     if isinstance(value, str):
@@ -214,10 +179,9 @@ def _read_request(text: str) -> Any:
 
 
 def _no_request(value: Any) -> InvalidRequestError:
-    is_list = isinstance(value, Sequence | set | frozenset) and not isinstance(value, str | bytes)
     remedy = (
         "Map the task over a list of requests: .expand(request=[…]) makes one task for each; a dict is no such list."
-        if is_list
+        if _is_list(value)
         else "See the vendor's section in the documentation for what it takes."
     )
     # Not its items: they may be people's addresses.
@@ -234,11 +198,7 @@ def _plain(value: Any) -> Any:
 
 
 def parse_file(value: Any) -> str | None:
-    """A file's path or URL as text; None for None.
-
-    Raises:
-        InvalidRequestError: it is another kind of value, or empty.
-    """
+    """A file's path or URL as text; None for None."""
     if value is None:
         return None
     if is_path(value):
@@ -251,7 +211,7 @@ def parse_file(value: Any) -> str | None:
     remedy = "Give a path or a URL, as text, pathlib.Path or ObjectStoragePath."
     if isinstance(value, Mapping) and "files" in value:
         remedy = "Of what a download returns, give the file's address: ….output['files'][0]['uri']."
-    elif isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes | bytearray):
+    elif _is_list(value):
         remedy = "Map the task over it: .expand(file=…) makes one task for each file."
     raise InvalidRequestError(f"The file is {kind_of(value)}, and a file is one path or URL.", remedy=remedy)
 

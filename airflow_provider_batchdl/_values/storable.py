@@ -42,11 +42,7 @@ def is_storable_text(text: str) -> bool:
 def half_character_in(value: object) -> str | None:
     """Where a text in ``value`` has half of a surrogate pair, which no UTF-8 can have; None where none has.
 
-    Args:
-        value: a text, a path, or lists and mappings of those, however deep.
-
-    Returns:
-        The last steps of the way to it, like ``['emails'][0]``, and nothing for ``value`` itself.
+    The last steps of the way to it, like ``['emails'][0]``, and nothing for ``value`` itself.
     """
     pending: list[tuple[object, tuple[str, ...]]] = [(value, ())]
     seen: set[int] = set()
@@ -78,10 +74,7 @@ def storable(value: Any, depth: int = 0) -> Any:
 
     Texts pass :func:`storable_text`, names of members too; NaN and infinities become None, whole numbers beyond 64 bits
     their digits as text; tuples and sets become lists, an enum its value, and what is none of JSON's kinds its text.
-
-    Args:
-        value: what is to be stored.
-        depth: how deep ``value`` lies; what lies deeper than ``DEEPEST`` becomes None.
+    What lies deeper than ``DEEPEST`` becomes None.
     """
     if isinstance(value, Enum):
         value = value.value

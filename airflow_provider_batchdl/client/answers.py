@@ -38,15 +38,7 @@ async def ahide_location(response: httpx.Response) -> None:
 
 
 class Answer:
-    """An answer while its body is received.
-
-    Args:
-        response: the answer's head.
-        largest: the most bytes that the body may have, coded and decoded.
-
-    Raises:
-        UnreadableAnswerError: the body is coded more than once, as no control answer is.
-    """
+    """An answer while its body is received: at most ``largest`` bytes, coded and decoded."""
 
     def __init__(self, response: httpx.Response, largest: int) -> None:
         self._response, self._largest = response, largest
@@ -60,12 +52,7 @@ class Answer:
         self._inflater: Inflater | None = None
 
     def feed(self, chunk: bytes) -> None:
-        """Take a piece of the body as it was sent.
-
-        Raises:
-            UnreadableAnswerError: it is too large.
-            httpx.DecodingError: it is not coded as it says.
-        """
+        """Take a piece of the body as it was sent."""
         self._wire += len(chunk)
         if self._coding and self._inflater is None:
             self._first += chunk
@@ -99,12 +86,7 @@ class Answer:
         return httpx.DecodingError(words, request=self._response.request)
 
     def whole(self) -> httpx.Response:
-        """The answer with its decoded body in memory, as if it had been read whole, and with all its headers.
-
-        Raises:
-            UnreadableAnswerError: it is too large.
-            httpx.DecodingError: the coded body ends early, or is not coded as it says.
-        """
+        """The answer with its decoded body in memory, as if it had been read whole, and with all its headers."""
         if self._coding and self._inflater is None and self._first:
             self._decode(self._begin(whole=True))
         if self._inflater is not None and not self._inflater.ended:

@@ -13,8 +13,13 @@ import httpx
 from airflow_provider_batchdl._redaction.redactor import excerpt, redact, remember_recent
 from airflow_provider_batchdl._redaction.tracebacks import Secret
 from airflow_provider_batchdl._values.storable import words_of
-from airflow_provider_batchdl.client.reached import TARGET_CHECK, TargetCheck
-from airflow_provider_batchdl.client.targets import checked_target, is_loopback_host, parsed_target
+from airflow_provider_batchdl.client.targets import (
+    TARGET_CHECK,
+    TargetCheck,
+    checked_target,
+    is_loopback_host,
+    parsed_target,
+)
 from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError
 from airflow_provider_batchdl.vendors import signed_in
 from airflow_provider_batchdl.vendors.account import origin
@@ -51,7 +56,7 @@ SIGN_IN = ApiRequest("check", "GET", "/")
 def build_request(
     build: Callable[..., httpx.Request], vendor: Vendor, request: ApiRequest, files: dict[str, Any] | None = None
 ) -> httpx.Request:
-    """The ``httpx`` request for ``request``, before authentication; ``build`` is the client's ``build_request``.
+    """The ``httpx`` request for ``request``, before authentication; ``build`` makes it.
 
     Raises:
         InvalidRequestError: there is no such URL, or the body is not JSON; or the path would lead to another host, or a
@@ -78,7 +83,7 @@ def build_request(
     if origin(str(message.url)) != origin(url):
         raise _mistaken(vendor, request, "its URL can be read in two ways")
     for name, value in (request.headers or {}).items():
-        message.headers[name] = _masked(value) if _is_secret(name) else value
+        message.headers[name] = _masked(name, value)
     if request.url is None:
         message.extensions[BUILT_ON] = vendor.base_url
     if elsewhere:
@@ -157,13 +162,10 @@ def _mistakes_in_body(request: ApiRequest, *, has_files: bool) -> Iterator[str]:
 
 
 def _bodies(request: ApiRequest) -> list[str]:
-    upload = "a file" if request.upload is not None else None
-    form = "a form" if request.form is not None and not upload else None
-    json = "JSON" if request.json is not None else None
-    content = "content" if request.content is not None else None
+    bodies = {"JSON": request.json, "content": request.content, "a file": request.upload}
+    found = [name for name, body in bodies.items() if body is not None]
     # A form is a body of its own beside anything but a file.
-    beside = "a form" if request.form is not None and upload and (json or content) else None
-    return [each for each in (json, content, upload, form or beside) if each]
+    return found if request.form is None or found == ["a file"] else [*found, "a form"]
 
 
 def _mistakes_in_headers(headers: Mapping[Any, Any], *, has_body: list[str]) -> Iterator[str]:
@@ -183,12 +185,10 @@ def _mistakes_in_headers(headers: Mapping[Any, Any], *, has_body: list[str]) -> 
         yield f"it has the header {twice[0]!r} twice"
 
 
-def _is_secret(name: str) -> bool:
-    return bool(_SECRET_NAME.search(name)) and "idempotency" not in name.lower()
-
-
-def _masked(value: str) -> Secret:
-    """``value``, masked in whatever is logged or raised from now on."""
+def _masked(name: str, value: str) -> str:
+    """A header's value; a secret is masked in whatever is logged or raised from now on."""
+    if not _SECRET_NAME.search(name) or "idempotency" in name.lower():
+        return value
     remember_recent(value)  # a vendor may sign each request with another
     return Secret(value)
 

@@ -30,21 +30,10 @@ LONGEST_WORDS = 300
 
 
 class Exchange:
-    """A request under way, with those that its credentials need before it.
+    """A request under way, as ``message``, with those that its credentials need before it."""
 
-    Args:
-        vendor: whose API.
-        request: the flow's request.
-        message: the same, as it is to be sent.
-        sending: watches ``message`` being sent.
-        is_async: whether the async client sends it.
-    """
-
-    def __init__(
-        self, vendor: Vendor, request: ApiRequest, message: httpx.Request, sending: Sending, *, is_async: bool = False
-    ) -> None:
+    def __init__(self, vendor: Vendor, request: ApiRequest, message: httpx.Request, sending: Sending) -> None:
         self._vendor, self._request, self._message, self._sending = vendor, request, message, sending
-        self._is_async = is_async
         self._out = message
         self._status: int | None = None
 
@@ -53,7 +42,7 @@ class Exchange:
         self._out, self._status = out, None
         # A token's request is watched, too, since that limits what its answer may take; but it is no submit's first.
         sending = self._sending if out is self._message else self._sending.of_credentials()
-        sending.watch(out, is_async=self._is_async)
+        sending.watch(out)
 
     def answer(self, response: httpx.Response) -> Answer:
         """Collector for the body of ``response``."""
@@ -102,10 +91,10 @@ class Exchange:
         )
 
     def accepted(self, response: httpx.Response, throttle: Throttle) -> httpx.Response:
-        """``response``, whose body has been read, if it is no refusal; the throttle learns from it.
+        """``response``, whose body has been read, unless it is a refusal. The throttle learns from it.
 
         Raises:
-            BatchDlError: what it means otherwise.
+            BatchDlError: what the refusal means.
         """
         if is_elsewhere(self._vendor, self._request):
             if response.is_success:

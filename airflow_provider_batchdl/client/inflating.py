@@ -29,12 +29,10 @@ class Decompressor(Protocol):
 
 
 class Inflater:
-    """Decompresses what is fed to it.
+    """Decompresses what is fed to it, with decoders that ``start`` makes: each member of a gzip file needs its own.
 
-    Args:
-        start: makes a decoder; each member of a gzip file needs one of its own.
-        member: what each further member begins with; anything else behind a member ends the data, as for ``gzip`` and
-            ``requests``. None to take all for another member.
+    A further member begins with ``member``; anything else behind one ends the data, as for ``gzip`` and ``requests``.
+    With None all is taken for another member.
     """
 
     def __init__(self, start: Callable[[], Decompressor], member: bytes | None = None) -> None:
@@ -50,11 +48,7 @@ class Inflater:
         return self._decoder.eof
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Decompress ``data``, in pieces of at most 1 MiB.
-
-        Raises:
-            zlib.error: it is not compressed in this format; another library raises its own error.
-        """
+        """Decompress ``data``, in pieces of at most 1 MiB; the library's own errors pass."""
         more = False
         while data or more:
             if self._decoder.eof:  # gzip allows one member after another, and blocks that are filled up

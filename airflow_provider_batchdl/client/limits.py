@@ -9,6 +9,8 @@ take as long as it takes.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpcore
@@ -24,34 +26,44 @@ class AnswerLimitError(Exception):
 
 
 class _Limit:
-    """Counts what one connection reads after its last write.
-
-    Args:
-        stream: the connection's stream, whose reads it takes over.
-        seconds: how long an answer may take.
-    """
+    """Counts what one connection reads after its last write; takes over the reads and writes of its stream."""
 
     def __init__(self, stream: httpcore.NetworkStream | httpcore.AsyncNetworkStream, seconds: float) -> None:
-        self._read: Any = stream.read
-        self._write: Any = stream.write
+        self._stream_read: Any = stream.read
+        self._stream_write: Any = stream.write
         self._seconds = seconds
         self._began: float | None = None
         self._bytes = 0
 
-    def _begin(self) -> None:
-        self._began, self._bytes = None, 0
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        with self._in_time(timeout) as left:
+            return self._count(self._stream_read(max_bytes, left))
 
-    def _left(self, timeout: float | None) -> float:
-        """Seconds that the next read may take."""
+    async def aread(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 httpcore's signature
+        with self._in_time(timeout) as left:
+            return self._count(await self._stream_read(max_bytes, left))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> Any:
+        """The stream's own, which is async or not, from a new start."""
+        self._began, self._bytes = None, 0
+        return self._stream_write(buffer, timeout)
+
+    @contextmanager
+    def _in_time(self, timeout: float | None) -> Iterator[float]:
+        """Seconds that the read within may take."""
         now = time.monotonic()
         self._began = self._began or now
         left = self._began + self._seconds - now
+        late = AnswerLimitError(f"it did not end within {self._seconds:g} s")
         if left <= 0:
-            raise self._late()
-        return left if timeout is None else min(timeout, left)
-
-    def _late(self) -> AnswerLimitError:
-        return AnswerLimitError(f"it did not end within {self._seconds:g} s")
+            raise late
+        if timeout is not None and timeout < left:
+            yield timeout
+            return
+        try:
+            yield left
+        except httpcore.ReadTimeout:
+            raise late from None
 
     def _count(self, data: bytes) -> bytes:
         self._bytes += len(data)
@@ -60,46 +72,10 @@ class _Limit:
         return data
 
 
-class _SyncLimit(_Limit):
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        left = self._left(timeout)
-        try:
-            return self._count(self._read(max_bytes, left))
-        except httpcore.ReadTimeout:
-            if left != timeout:
-                raise self._late() from None
-            raise
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._begin()
-        self._write(buffer, timeout)
-
-
-class _AsyncLimit(_Limit):
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 httpcore's signature
-        left = self._left(timeout)
-        try:
-            return self._count(await self._read(max_bytes, left))
-        except httpcore.ReadTimeout:
-            if left != timeout:
-                raise self._late() from None
-            raise
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        self._begin()
-        await self._write(buffer, timeout)
-
-
-def limit(event: str, info: dict[str, Any], seconds: float, *, is_async: bool) -> None:
-    """Limit the stream of a connection that was just made; any other event is ignored.
-
-    Args:
-        event: the event's name, as ``httpcore`` reports it.
-        info: what it says of the event.
-        seconds: how long an answer may take.
-        is_async: which of the two clients it is.
-    """
+def limit(event: str, info: dict[str, Any], seconds: float) -> None:
+    """Limit the stream of a connection that was just made, of which ``event`` tells; any other event is ignored."""
     if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
         stream = info["return_value"]
-        limited = (_AsyncLimit if is_async else _SyncLimit)(stream, seconds)
-        stream.read, stream.write = limited.read, limited.write
+        limited = _Limit(stream, seconds)
+        stream.read = limited.aread if isinstance(stream, httpcore.AsyncNetworkStream) else limited.read
+        stream.write = limited.write

@@ -23,7 +23,6 @@ from airflow_provider_batchdl.exceptions import (
     BatchDlError,
     InvalidRequestError,
     RateLimitedError,
-    TransferError,
     VendorUnavailableError,
 )
 from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
@@ -40,11 +39,6 @@ LARGEST_LIST = 32 * 2**20
 TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=60.0)
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-_OF_FILES: dict[type[Exception], str] = {
-    FileNotFoundError: "does not exist",
-    IsADirectoryError: "is a folder, and no file",
-    PermissionError: "may not be read, or is not there",
-}
 _OUR_FAULT = (httpx.LocalProtocolError, httpx.UnsupportedProtocol)
 
 
@@ -69,12 +63,7 @@ _REMEDIES = {
 
 
 def unreachable_remedy(reason: str, host: str) -> str:
-    """Remedy for a host that cannot be reached.
-
-    Args:
-        reason: the words of the library's error.
-        host: the host, as it may be shown.
-    """
+    """Remedy for a host that cannot be reached, by the words of the library's error."""
     known = (text for pattern, text in _REMEDIES.items() if re.search(pattern, reason))
     return next((text.format(host) for text in known), f"Check that {host} can be reached from here.")
 
@@ -126,16 +115,12 @@ class _NoCookies(CookieJar):
         """Take none, and do not even read them."""
 
 
-def client_options(base_url: str, *, is_async: bool) -> dict[str, Any]:
-    """Options of the ``httpx`` client, sync or async, of the account at ``base_url``.
-
-    Raises:
-        WorkerEnvironmentError: a proxy or a CA bundle that the environment names is unusable.
-    """
+def client_options(base_url: str, single_try: float | None, *, is_async: bool) -> dict[str, Any]:
+    """Options of the ``httpx`` client, sync or async, of the account at ``base_url``."""
     return {
         "transport": transport_for(base_url, is_async=is_async),
         "trust_env": False,  # the transport has read it
-        "timeout": TIMEOUT,
+        "timeout": TIMEOUT if single_try is None else single_try,
         "follow_redirects": False,  # by hand, or not at all: credentials stay on the connection's origin
         "event_hooks": {"response": [ahide_location if is_async else hide_location]},
         "cookies": _NoCookies(),
@@ -205,20 +190,3 @@ def _reason_of(error: BaseException) -> str:
             return words
         each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
     return type(error).__name__
-
-
-def unreadable(vendor: Vendor, error: Exception, source: str) -> BatchDlError:
-    """The error for a file to submit that cannot be read, or not to its end: the vendor has no whole request."""
-    passing = isinstance(error, ConnectionError | TimeoutError)
-    kind: type[BatchDlError] = TransferError if passing else InvalidRequestError
-    words = next((words for each, words in _OF_FILES.items() if isinstance(error, each)), None)
-    reason = f"cannot be read: {words_of(error) or type(error).__name__}"
-    is_local = "://" not in source
-    return kind(
-        f"The file to submit, {source!r}, {words or reason}.",
-        vendor=vendor.name,
-        remedy=(
-            "Check the task's file, and that what writes it comes before this task"
-            + (" and writes to this worker's disk." if is_local else ", and the connection to the store it is in.")
-        ),
-    )

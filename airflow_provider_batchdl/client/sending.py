@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
-from airflow_provider_batchdl.client.limits import ANSWER_SECONDS, limit
-from airflow_provider_batchdl.client.reached import TARGET_CHECK, TargetCheck
+from airflow_provider_batchdl.client.limits import limit
+from airflow_provider_batchdl.client.targets import TARGET_CHECK, TargetCheck
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.vendors.requests import ApiRequest, SubmitJournal
 
@@ -38,15 +38,16 @@ class Sending:
         journal: notified when its first byte goes out.
         answer_seconds: how long its answer may take.
         admitted: the throttle has counted its first attempt already.
+        is_async: whether the async client sends it.
     """
 
     def __init__(
-        self, journal: SubmitJournal | None = None, *, answer_seconds: float = ANSWER_SECONDS, admitted: bool = False
+        self, journal: SubmitJournal | None = None, *, answer_seconds: float, admitted: bool = False, is_async: bool
     ) -> None:
         self.admitted = admitted
         self._journal = journal
         self._answer_seconds = answer_seconds
-        self._is_async = False
+        self._is_async = is_async
         self._check: TargetCheck | None = None
         self._unsent = False
         self._journaled = False
@@ -64,13 +65,13 @@ class Sending:
 
     def of_credentials(self) -> Sending:
         """A tracker for the token request that this one's credentials need."""
-        return Sending(answer_seconds=self._answer_seconds)
+        return Sending(answer_seconds=self._answer_seconds, is_async=self._is_async)
 
-    def watch(self, message: httpx.Request, *, is_async: bool = False) -> None:
-        """Track ``message`` being sent, by the sync client or the async one."""
-        self._unsent, self._is_async = False, is_async
+    def watch(self, message: httpx.Request) -> None:
+        """Track ``message`` being sent."""
+        self._unsent = False
         self._check = message.extensions.get(TARGET_CHECK)
-        message.extensions["trace"] = self._atrace if is_async else self._trace
+        message.extensions["trace"] = self._atrace if self._is_async else self._trace
 
     def _trace(self, event: str, info: dict[str, Any]) -> None:
         if fault := self._fault(event, info):
@@ -90,7 +91,7 @@ class Sending:
         return self._check.fault_of(info["return_value"])
 
     def _note(self, event: str, info: dict[str, Any]) -> None:
-        limit(event, info, self._answer_seconds, is_async=self._is_async)
+        limit(event, info, self._answer_seconds)
         request = info.get("request")
         if getattr(request, "method", b"") == b"CONNECT":
             return  # to a proxy, about the way there

@@ -12,6 +12,7 @@ import re
 import socket
 import threading
 from functools import lru_cache
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_batchdl._redaction.redactor import excerpt
@@ -55,6 +56,9 @@ _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+TARGET_CHECK = "batchdl.target"
+"""Name of the extension of an ``httpx.Request`` that holds its :class:`TargetCheck`."""
+
 
 def parse_address(text: str) -> Address | None:
     """``text`` as an IP address, the IPv4 one inside where it is mapped or tunnelled; None where it is a name.
@@ -83,11 +87,7 @@ def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 
 
 def _readings(host: str) -> list[Address]:
-    """Each address that ``host`` may be read as; none where it is a name.
-
-    Raises:
-        ValueError: it is neither, or nobody knows which.
-    """
+    """Each address that ``host`` may be read as; none where it is a name. ValueError where nobody knows which it is."""
     if ":" in host:
         if "%" in host:
             raise ValueError("an address with a zone")
@@ -210,3 +210,31 @@ def parsed_target(url: str) -> tuple[str, SplitResult, str]:
 
 def _unsafe(what: str, why: str, url: str) -> UnsafeRedirectError:
     return UnsafeRedirectError(f"A {what} was not followed: {why} ({excerpt(url.partition('#')[0], 200)}).")
+
+
+class TargetCheck:
+    """Checks the address that a bare request really reaches, before a byte is sent: a name may resolve to anything.
+
+    Through a proxy that cannot be seen, so there this machine's resolver is asked, as for downloads. ``url`` is the
+    link as it was written, without a fragment.
+    """
+
+    def __init__(self, url: str, *, allow_loopback: bool) -> None:
+        self.url = url
+        self._allow_loopback = allow_loopback
+        self._is_proxied = False
+
+    def through_proxy(self, host: str) -> None:
+        """Note that a proxy is used, and check ``host`` by this machine's resolver, which may block."""
+        self._is_proxied = True
+        check_resolved(host, allow_loopback=self._allow_loopback)
+
+    def fault_of(self, stream: Any) -> UnsafeRedirectError | None:
+        """The error if a connection that was just made reached what it must not."""
+        if self._is_proxied:
+            return None
+        reached = stream.get_extra_info("server_addr")
+        address = parse_address(str(reached[0])) if reached else None
+        if address is not None and not is_forbidden(address, allow_loopback=self._allow_loopback):
+            return None
+        return UnsafeRedirectError(f"A link was not followed: its host resolves to {address}, where no result can be.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum, auto
 from http import HTTPStatus
@@ -91,7 +91,7 @@ class Throttle:
             )
         return wait
 
-    def acquire(self) -> None:
+    async def acquire(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         """Wait until the next call may go, and count it.
 
         Raises:
@@ -99,17 +99,7 @@ class Throttle:
         """
         deadline = time.monotonic() + LONGEST_WAIT
         while wait := self.take(Priority.CALL, deadline):
-            time.sleep(wait)
-
-    async def aacquire(self) -> None:
-        """Wait, in the event loop, until the next call may go, and count it.
-
-        Raises:
-            RateLimitedError: that would take longer than two minutes; it is not waited for.
-        """
-        deadline = time.monotonic() + LONGEST_WAIT
-        while wait := self.take(Priority.CALL, deadline):  # noqa: ASYNC110 a span of time is waited for, no event
-            await asyncio.sleep(wait)
+            await sleep(wait)
 
     def note(
         self,
@@ -119,10 +109,7 @@ class Throttle:
     ) -> None:
         """Learn from a response: after a 429, or with nothing remaining, hold the account for its Retry-After.
 
-        Args:
-            status: its status.
-            headers: its headers.
-            read: reads how long the vendor asks to wait, ``Vendor.retry_after``.
+        How long that is says ``read``, which is ``Vendor.retry_after``.
         """
         if status == HTTPStatus.TOO_MANY_REQUESTS or headers.get("x-ratelimit-remaining", "").strip() == "0":
             self.hold(asked_wait(read, headers) or 0.0)
@@ -134,11 +121,7 @@ class Throttle:
             self._held_until = max(self._held_until, time.monotonic() + min(seconds, MAX_HOLD))
 
     def sent(self, now: float) -> list[tuple[RateLimit, int]]:
-        """Each limit, and how many requests this process sent within its last window.
-
-        Args:
-            now: the time, by the monotonic clock.
-        """
+        """Each limit, and how many requests this process sent within its last window; ``now`` is monotonic."""
         with self._lock:
             return [(limit, cell.sent(now)) for limit, cell in zip(self.limits, self._cells, strict=True)]
 

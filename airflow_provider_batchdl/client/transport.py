@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from airflow_provider_batchdl.client.environment import Proxies, Proxy, ssl_context
-from airflow_provider_batchdl.client.reached import TARGET_CHECK
+from airflow_provider_batchdl.client.targets import TARGET_CHECK
 
 T = TypeVar("T")
 
@@ -80,9 +80,5 @@ class _AsyncTransport(httpx.AsyncBaseTransport):
 
 
 def transport_for(base_url: str, *, is_async: bool) -> httpx.BaseTransport | httpx.AsyncBaseTransport:
-    """The transport for the client of an account at ``base_url``.
-
-    Raises:
-        WorkerEnvironmentError: a proxy or a CA bundle that the environment names is unusable.
-    """
+    """The transport for the client of an account at ``base_url``."""
     return (_AsyncTransport if is_async else _Transport)(base_url)

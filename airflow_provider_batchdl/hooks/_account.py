@@ -36,15 +36,7 @@ _masking: set[asyncio.Task[None]] = set()
 
 
 def vendor_for(connection: Connection, wanted: str | None = None) -> Vendor:
-    """The vendor of the connection's type, with the connection's account.
-
-    Args:
-        connection: Airflow's connection.
-        wanted: the required connection type; None for any vendor's.
-
-    Raises:
-        InvalidConnectionError: no vendor has that name, or a field of the connection is invalid.
-    """
+    """The vendor of the connection's type, which is to be ``wanted`` where that is given, with its account."""
     metrics.count_retries()
     _mask_new_secrets()
     vendor = vendor_of(fields_of(connection), wanted=wanted, read_file=read_document)
@@ -59,9 +51,6 @@ def fields_of(connection: Connection) -> Fields:
 
     Not by its ``extra_dejson``: that ignores invalid JSON, and makes Airflow mask each value, with a warning in each
     log for one as short as ``v2``. The secrets among the values are masked here.
-
-    Raises:
-        InvalidConnectionError: Airflow cannot decrypt it.
     """
     names = ("conn_type", "host", "schema", "port", "login", "password", "extra")
     conn_id = str(connection.conn_id)
@@ -115,12 +104,7 @@ async def without_blocking(action: Callable[..., T], *args: object) -> T:
 
 
 def get_connection(conn_id: str) -> Connection:
-    """Get a connection from Airflow.
-
-    Raises:
-        InvalidArgumentError: the id is not text, or is empty.
-        InvalidConnectionError: Airflow does not find the connection, or cannot read it.
-    """
+    """Get a connection from Airflow, or raise an InvalidConnectionError."""
     text("conn_id", conn_id)
     try:
         return BaseHook.get_connection(conn_id)
@@ -143,20 +127,12 @@ async def aget_connection(conn_id: str) -> Connection:
 
 
 def open_source(source: str) -> BinaryIO:
-    """Open the file to upload: a local path, or a URL of any store that Airflow has a connection to.
-
-    Raises:
-        InvalidConnectionError: see :func:`source_path`.
-    """
+    """Open the file to upload: a local path, or a URL of any store that Airflow has a connection to."""
     return cast("BinaryIO", source_path(source).open("rb"))  # type: ignore[no-untyped-call]
 
 
 def read_document(source: str) -> bytes:
-    """The vendor's document at a path or URL, anything ``ObjectStoragePath`` takes; of too large a one, the start.
-
-    Raises:
-        Exception: it cannot be read.
-    """
+    """The vendor's document at a path or URL, anything ``ObjectStoragePath`` takes; of too large a one, the start."""
     from airflow_provider_batchdl.vendors.declared.reading import LARGEST
 
     with open_source(source) as file:
@@ -164,11 +140,9 @@ def read_document(source: str) -> bytes:
 
 
 def source_path(source: str) -> ObjectStoragePath:
-    """Path of the file to upload.
+    """Path of the file to upload. The connection before an ``@`` must exist.
 
-    Raises:
-        InvalidConnectionError: Airflow does not find the connection before the ``@``. Its Amazon provider would
-            continue with whatever credentials the machine has.
+    Airflow's Amazon provider would continue with whatever credentials the machine has.
     """
     from airflow.sdk import ObjectStoragePath
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -126,21 +125,13 @@ class ClientHook(BaseHook):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @contextmanager
-    def _open_client(self) -> Iterator[BatchClient]:
-        """The open client, or one that is closed after this block."""
-        if self._client is not None:
-            yield self._client
-            return
-        client = self.get_conn()
-        try:
-            yield client
-        finally:
-            self.close()
-
     def _once(self, action: Callable[[BatchClient], T]) -> T:
-        with brief(), self._open_client() as client:
-            return action(client)
+        """Run ``action`` with the open client, or with one that is closed after it."""
+        with brief():
+            if self._client is not None:
+                return action(self._client)
+            with self:
+                return action(self.get_conn())
 
     def _run(self, flow_of: Callable[[Vendor], Flow[T]]) -> T:
         return self._repeatable(lambda client: client.run(flow_of(client.vendor)))

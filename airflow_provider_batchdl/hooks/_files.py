@@ -1,10 +1,12 @@
-"""Check of the file to submit, before anything is sent: it exists, and the vendor accepts such files."""
+"""The file to submit, through Airflow's object storage: its check before anything is sent, its content's identity."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError
@@ -16,19 +18,30 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+# Bytes; a larger local file is not read for its digest. Reading as much takes some tenths of a second.
+LARGEST_READ = 256 * 2**20
+# Names in fsspec's stores for facts that change with an object's content, the most reliable first.
+_CONTENT_FACTS = (
+    "md5Hash",
+    "content_md5",
+    "crc32c",
+    "ETag",
+    "etag",
+    "generation",
+    "LastModified",
+    "last_modified",
+    "mtime",
+)
+
 
 def check_file(vendor: Vendor, source: str | None) -> None:
     """Refuse a file that cannot be submitted, by its name, its size in bytes and its first 64 KiB.
-
-    Args:
-        vendor: the vendor that it is for.
-        source: path or URL, anything ``ObjectStoragePath`` takes; None for no file.
 
     Raises:
         InvalidRequestError: it does not exist, is not a file, is empty, or is not what the vendor accepts.
         TransferError: its store cannot be reached at the moment.
     """
-    from airflow_provider_batchdl.client.policy import unreadable
+    from airflow_provider_batchdl.client.uploading import unreadable
 
     check_presence(vendor, source)
     if source is None or vendor.file_rules is None:
@@ -63,7 +76,8 @@ def _facts(source: str) -> FileFacts:
     if info.get("type") == "directory":
         raise IsADirectoryError(source)
     size = info.get("size")
-    return FileFacts(source, size, _head(path.fs, path.path, size))
+    span = {} if size is not None and size <= HEAD else {"start": 0, "end": HEAD}
+    return FileFacts(source, size, bytes(path.fs.cat_file(path.path, **span)))
 
 
 def _local_facts(source: str, path: Path) -> FileFacts:
@@ -76,7 +90,29 @@ def _local_facts(source: str, path: Path) -> FileFacts:
         return FileFacts(source, status.st_size, file.read(HEAD))
 
 
-def _head(fs: Any, path: str, size: int | None) -> bytes:
-    if size is not None and size <= HEAD:
-        return bytes(fs.cat_file(path))
-    return bytes(fs.cat_file(path, start=0, end=HEAD))
+def content_identity(source: str) -> str | None:
+    """Text that identifies a file's content, if it is cheap to get; else None.
+
+    For a local file of up to 256 MiB, a digest: its time changes with each checkout or copy. For a larger one, size and
+    time; for an object, the checksum or ETag that its store has.
+    """
+    from fsspec.implementations.local import LocalFileSystem
+
+    try:
+        path = source_path(source)
+        if isinstance(path.fs, LocalFileSystem):
+            return _local_identity(path.path)
+        facts = path.fs.info(path.path)
+        name = next((name for name in _CONTENT_FACTS if facts.get(name)), None)
+        return None if name is None else f"{facts.get('size')} {name} {facts[name]}"
+    except Exception as error:  # noqa: BLE001 every store has its own errors, and this is optional
+        log.info("Cannot compare the content of the file with what an earlier try submitted: %s", type(error).__name__)
+        return None
+
+
+def _local_identity(path: str) -> str:
+    with open(path, "rb") as file:  # noqa: PTH123
+        status = os.fstat(file.fileno())
+        if status.st_size > LARGEST_READ:
+            return f"{status.st_size} mtime {status.st_mtime_ns}"
+        return f"{status.st_size} {hashlib.file_digest(file, 'blake2b').hexdigest()}"

@@ -42,10 +42,7 @@ def poll(hook: BatchApiHook, job_id: str, backoff: PollBackoff) -> Job | None:
 def find_job(hook: BatchApiHook, job_id: str, *, young: bool = False) -> Job:
     """Get a job; if it is not found, retry a few times and check the vendor's list.
 
-    Args:
-        hook: the account.
-        job_id: the job.
-        young: whether it may be new; then it counts as gone after two minutes, else after some seconds.
+    A ``young`` one may be new, and counts as gone after two minutes, else after some seconds.
 
     Raises:
         JobNotFoundError: it is gone.

@@ -14,47 +14,37 @@ from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.vendors import names
 
 
-class _Need(NamedTuple):
-    modules: tuple[str, ...]
-    install: str
+class _Store(NamedTuple):
+    schemes: tuple[str, ...]
+    modules: tuple[str, ...] = ()
+    extra: str = ""
+    conn_types: frozenset[str] = frozenset()
 
 
-_S3 = _Need(("airflow.providers.amazon", "s3fs"), "pip install 'airflow-provider-batchdl[s3]'")
-_GCS = _Need(("airflow.providers.google", "gcsfs"), "pip install 'airflow-provider-batchdl[gcs]'")
-_AZURE = _Need(("airflow.providers.microsoft.azure", "adlfs"), "pip install 'airflow-provider-batchdl[azure]'")
-_LOCAL = _Need((), "")
-
-_USUAL = {
-    **dict.fromkeys(("file", "local"), _LOCAL),
-    **dict.fromkeys(("s3", "s3a", "s3n"), _S3),
-    **dict.fromkeys(("gs", "gcs"), _GCS),
-    **dict.fromkeys(("abfs", "abfss", "adl"), _AZURE),
-}
-"""Schemes of the providers' `airflow/providers/**/fs/*.py`."""
-
-
-# Airflow's Amazon provider accepts other types, too, with a warning, and some users have "s3" or "generic" there: only
-# types that are certainly meant for something else are refused.
-_STORES = {"s3": {"aws"}, "gs": {"google_cloud_platform"}, "abfs": {"wasb", "adls", "azure_data_lake"}}
-_STORE_OF = {"s3": "s3", "s3a": "s3", "s3n": "s3", "gs": "gs", "gcs": "gs", "abfs": "abfs", "abfss": "abfs"}
+# Schemes of the providers' `airflow/providers/**/fs/*.py`.
+_STORES = (
+    _Store(("file", "local")),
+    _Store(("s3", "s3a", "s3n"), ("airflow.providers.amazon", "s3fs"), "s3", frozenset({"aws"})),
+    _Store(("gs", "gcs"), ("airflow.providers.google", "gcsfs"), "gcs", frozenset({"google_cloud_platform"})),
+    _Store(
+        ("abfs", "abfss", "adl"),
+        ("airflow.providers.microsoft.azure", "adlfs"),
+        "azure",
+        frozenset({"wasb", "adls", "azure_data_lake"}),
+    ),
+)
+_STORE_OF = {scheme: store for store in _STORES for scheme in store.schemes}
 
 
 def check_connection_type(scheme: str, conn_id: str, conn_type: str | None) -> None:
     """Refuse a destination's connection of type HTTP, of another store, or of one of our vendors.
 
-    Args:
-        scheme: the destination's, in lower case; with one that is not known here, any type is accepted.
-        conn_id: the connection's.
-        conn_type: its type.
-
-    Raises:
-        DestinationError: it is one of these; not retryable; both types are named.
+    With a ``scheme`` (in lower case) that is not known here, any type is accepted.
     """
-    store = _STORE_OF.get(scheme)
-    if store is None:
-        return
-    wanted = _STORES[store]
-    if conn_type in {"http", *names(), *set().union(*_STORES.values())} - wanted:
+    # Airflow's Amazon provider accepts other types, too, with a warning, and some users have "s3" or "generic" there:
+    # only types that are certainly meant for something else are refused.
+    wanted = _STORE_OF[scheme].conn_types if scheme in _STORE_OF else frozenset()
+    if wanted and conn_type in {"http", *names()}.union(*(store.conn_types for store in _STORES)) - wanted:
         raise DestinationError(
             f"The destination's connection {conn_id!r} is of type {conn_type!r}, and {scheme}:// takes one of type "
             f"{' or '.join(map(repr, sorted(wanted)))}.",
@@ -64,43 +54,31 @@ def check_connection_type(scheme: str, conn_id: str, conn_type: str | None) -> N
 
 
 def check_scheme(scheme: str) -> None:
-    """Refuse a scheme that no installed provider serves.
-
-    Args:
-        scheme: a destination's, in lower case.
-
-    Raises:
-        DestinationError: no provider serves it; not retryable; the remedy names what to install, or a similar scheme.
-    """
-    need = _USUAL.get(scheme)
-    if need is None:
+    """Refuse a scheme, in lower case, that no installed provider serves."""
+    store = _STORE_OF.get(scheme)
+    if store is None:
         from airflow.sdk.io import has_fs
 
         if has_fs(scheme):
             return
-        near = get_close_matches(scheme, _USUAL, 1, cutoff=0.5)
-        usual = f"Use one of {', '.join(_USUAL)}, or install the provider that serves it."
+        near = get_close_matches(scheme, _STORE_OF, 1, cutoff=0.5)
+        usual = f"Use one of {', '.join(_STORE_OF)}, or install the provider that serves it."
         raise DestinationError(
             f"No installed provider serves {scheme}:// destinations.",
             remedy=f'Did you mean "{near[0]}://"?' if near else usual,
             retryable=False,
         )
-    missing = [module for module in need.modules if not _is_installed(module)]
+    missing = [module for module in store.modules if not _is_installed(module)]
     if missing and not is_attached(scheme):
         raise DestinationError(
             f"{scheme}:// destinations need {' and '.join(missing)}, not installed here.",
-            remedy=f"On every machine that parses or runs DAGs: {need.install}",
+            remedy=f"On every machine that parses or runs DAGs: pip install 'airflow-provider-batchdl[{store.extra}]'",
             retryable=False,
         )
 
 
 def is_attached(scheme: str, conn_id: str | None = None) -> bool:
-    """True if a file system of the user's own is attached for a scheme, by ``airflow.sdk.io.attach``.
-
-    Args:
-        scheme: a destination's, in lower case.
-        conn_id: the connection id that it is attached as; None for any.
-    """
+    """True if a file system of the user's own is attached for a scheme, by ``airflow.sdk.io.attach``."""
     return any(each.protocol == scheme and conn_id in (None, each.conn_id) for each in stores_in_use())
 
 

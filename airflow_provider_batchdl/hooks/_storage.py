@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 def destination_at(destination: str | ObjectStoragePath) -> Destination:
     """Resolve a destination, without a request to its store.
 
-    Args:
-        destination: ``s3://aws_conn@bucket/key``, ``gs://...``, ``file:///...``, an absolute local path; a folder where
-            it ends in ``/``. Of a path object, see :func:`text_of`.
-
     Raises:
         InvalidRequestError: it is empty, or would lead elsewhere than where it seems to.
         DestinationError: no provider for its scheme is installed, its connection does not work, or a local one is
@@ -56,12 +52,7 @@ def destination_at(destination: str | ObjectStoragePath) -> Destination:
 
 
 def check_written(destination: str | ObjectStoragePath) -> Written:
-    """Check and parse the text of a destination, without its store and Airflow's database.
-
-    Raises:
-        InvalidRequestError: it is empty, or would lead elsewhere than where it seems to.
-        DestinationError: no provider for its scheme is installed.
-    """
+    """Check and parse the text of a destination, without its store and Airflow's database."""
     text = str(destination)
     written = parse_destination(text)
     scheme, is_url, _ = text.partition("://")
@@ -74,9 +65,6 @@ def check_connection(written: Written, scheme: str = "") -> None:
     """Refuse a destination whose connection does not exist, or is for another kind of store.
 
     Without the connection, Airflow's Amazon provider would use whatever credentials the machine has.
-
-    Raises:
-        DestinationError: Airflow does not find it (retryable) or cannot read it, or it is of another type.
     """
     from airflow.sdk import BaseHook
 
@@ -97,9 +85,6 @@ def text_of(destination: Any) -> str:
 
     A path object drops that slash. An ``ObjectStoragePath`` with a scheme still has the original text, unless it passed
     through XCom; otherwise a name with a suffix is an object, and an existing folder is a folder.
-
-    Raises:
-        InvalidRequestError: it may be either, or is neither text nor a path.
     """
     if isinstance(destination, str):
         return destination

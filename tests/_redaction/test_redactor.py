@@ -356,7 +356,7 @@ def test_any_text_is_redacted_once_and_for_all(text: str) -> None:
     assert redact(once) == once
 
 
-MEGABYTE = 1_000_000
+LONG = 200_000
 EVIL = [
     "-/", "/", "?", "?a", "=", "&", "?=", "://", "http://", "https://a@", "@", "a=&", "cookie ", "cookie:", "x-key",
     "authorization ", "authorization:", "bearer ", "Bearer a", "sig=", "api_key :", '\\"', "'", '"', "a", " ", "\n",
@@ -366,9 +366,9 @@ EVIL = [
 
 @pytest.mark.parametrize("piece", EVIL, ids=repr)
 def test_long_texts_take_linear_time(piece: str) -> None:
-    """A megabyte in seconds on the slowest machine; a quadratic pattern would take hours."""
+    """Less than seconds on the slowest machine; a quadratic pattern would take many minutes."""
     remember("some-secret-0815")
-    text = piece * (MEGABYTE // len(piece)) + "some-secret-0815"
+    text = piece * (LONG // len(piece)) + "some-secret-0815"
     began = time.process_time()
     shown = redact(text)
     assert "0815" not in shown

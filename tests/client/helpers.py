@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import Any, BinaryIO, Literal, TypeVar
 
 import httpx
+import pytest
 
 from airflow_provider_batchdl.client import AsyncBatchClient, BatchClient
-from airflow_provider_batchdl.client.sync import Opener, open_local
+from airflow_provider_batchdl.client.uploading import Opener, open_local
 from airflow_provider_batchdl.emulator import Emulator
 from airflow_provider_batchdl.jobs import Job, ResultFile
 from airflow_provider_batchdl.vendors import vendor_class
@@ -100,6 +101,12 @@ class Face:
         what = submission(request, file, **more)
         job: Job = self.run(vendor, lambda each: each.submit_once(what))
         return job
+
+
+@pytest.fixture(name="face", params=["sync", "async"])
+def both_faces(request: pytest.FixtureRequest) -> Face:
+    """Either client: modules that import this run each test with both."""
+    return Face(request.param)
 
 
 @dataclass

@@ -29,7 +29,7 @@ from airflow_provider_batchdl.exceptions import (
 from airflow_provider_batchdl.vendors import flows
 from airflow_provider_batchdl.vendors.base import Flow, Vendor
 from airflow_provider_batchdl.vendors.listing import MOST_PAGES
-from tests.client.helpers import REQUESTS, Face, submission, vendor_at, vendor_of
+from tests.client.helpers import REQUESTS, Face, both_faces, submission, vendor_at, vendor_of  # noqa: F401 the fixture
 from tests.support.raw_server import serving
 
 SECONDS = 0.4

@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.vendors.base import Flow, Vendor
-from tests.client.helpers import REQUESTS, Face, submission, vendor_at
+from tests.client.helpers import REQUESTS, Face, both_faces, submission, vendor_at  # noqa: F401 the fixture
 from tests.support.fixtures import forget_process_state
 from tests.support.raw_server import Answer, serving, take_all
 

@@ -24,7 +24,7 @@ from airflow_provider_batchdl.exceptions import (
 )
 from airflow_provider_batchdl.vendors import oauth2
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Vendor
-from tests.client.helpers import Face, Waits, download_request, operations, vendor_at, vendor_of
+from tests.client.helpers import Face, Waits, both_faces, download_request, operations, vendor_at, vendor_of  # noqa: F401 the fixture
 
 
 def check(face: Face, vendor: Vendor) -> str:

@@ -11,7 +11,7 @@ from airflow_provider_batchdl.client import policy
 from airflow_provider_batchdl.client.retry_events import Retry
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.exceptions import BatchDlError, VendorUnavailableError
-from tests.client.helpers import Face, vendor_at, vendor_of
+from tests.client.helpers import Face, both_faces, vendor_at, vendor_of  # noqa: F401 the fixture
 
 
 @pytest.mark.parametrize(

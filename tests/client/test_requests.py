@@ -25,7 +25,7 @@ from airflow_provider_batchdl.exceptions import (
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.transfer.source.range_client import RangeClient, Source
 from airflow_provider_batchdl.vendors.base import ApiRequest, Upload, Vendor
-from tests.client.helpers import Face, Waits, vendor_at
+from tests.client.helpers import Face, Waits, both_faces, vendor_at  # noqa: F401 the fixture
 from tests.support.recorder import Recorded, Recorder, Reply, recording
 
 JSON_LINES = b'{"custom_id": "1"}\n'

@@ -26,7 +26,7 @@ from airflow_provider_batchdl.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_batchdl.vendors.base import ApiRequest
-from tests.client.helpers import VENDORS, Face, Waits, operations, vendor_at, vendor_of
+from tests.client.helpers import VENDORS, Face, Waits, both_faces, operations, vendor_at, vendor_of  # noqa: F401 the fixture
 
 POLL = ApiRequest("status", "GET", "/jobs/1", job_id="1")
 

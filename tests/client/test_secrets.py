@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.exceptions import BatchDlError, UnexpectedResponseError
 from airflow_provider_batchdl.vendors.base import Vendor
-from tests.client.helpers import REQUESTS, VENDORS, Face, vendor_of
+from tests.client.helpers import REQUESTS, VENDORS, Face, both_faces, vendor_of  # noqa: F401 the fixture
 
 
 @pytest.fixture

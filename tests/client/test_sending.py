@@ -18,7 +18,7 @@ from airflow_provider_batchdl.exceptions import (
     SubmitUncertainError,
     VendorUnavailableError,
 )
-from tests.client.helpers import REQUESTS, VENDORS, Face, operations, submission, vendor_at, vendor_of
+from tests.client.helpers import REQUESTS, VENDORS, Face, both_faces, operations, submission, vendor_at, vendor_of  # noqa: F401 the fixture
 from tests.support.raw_server import serving
 
 

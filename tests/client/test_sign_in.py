@@ -20,7 +20,7 @@ from airflow_provider_batchdl.vendors.account import origin
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor
 from airflow_provider_batchdl.vendors.oauth2 import OAuth2ClientCredentials
 from airflow_provider_batchdl.vendors.sign_in import BUILT_ON, checked_base_url
-from tests.client.helpers import Face, account_at, submission
+from tests.client.helpers import Face, account_at, both_faces, submission  # noqa: F401 the fixture
 from tests.support.recorder import Recorded, Recorder, Reply, recording
 
 HOSTS = ("instances.example",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_batchdl.client import AsyncBatchClient, BatchClient, throttle
+from airflow_provider_batchdl.client.conversation import finished
 from airflow_provider_batchdl.client.throttle import Priority, Throttle, throttle_for
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.exceptions import InvalidConnectionError, RateLimitedError
 from airflow_provider_batchdl.vendors.base import RateLimit
-from tests.client.helpers import VENDORS, Face, vendor_at, vendor_of
+from tests.client.helpers import VENDORS, vendor_at, vendor_of
 
 REAL_HOLD = Throttle.hold
 
@@ -36,31 +37,27 @@ class Clock:
         self.slept.append(seconds)
         self.now += seconds
 
-    async def asleep(self, seconds: float) -> None:
-        self.sleep(seconds)
-
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     clock = Clock()
     monkeypatch.setattr(Throttle, "hold", REAL_HOLD)
-    monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=clock.monotonic, sleep=clock.sleep))
-    monkeypatch.setattr(throttle, "asyncio", SimpleNamespace(sleep=clock.asleep))
+    monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=clock.monotonic))
     return clock  # type: ignore[return-value]
 
 
-def acquire(face: Face, account: Throttle) -> None:
-    if face.kind == "sync":
-        account.acquire()
-    else:
-        asyncio.run(account.aacquire())
+def acquire(account: Throttle, sleep: Callable[[float], None]) -> None:
+    async def blocking(seconds: float) -> None:
+        sleep(seconds)
+
+    finished(account.acquire(blocking))
 
 
 @pytest.mark.parametrize(("requests", "seconds"), [(1, 1.0), (3, 10.0), (60, 60.0), (5, 0.5)])
-def test_never_more_than_the_limit_in_any_window(clock: Clock, face: Face, requests: int, seconds: float) -> None:
+def test_never_more_than_the_limit_in_any_window(clock: Clock, requests: int, seconds: float) -> None:
     account, moments = Throttle([RateLimit(requests, seconds)], "v"), []
     for _ in range(requests * 4):
-        acquire(face, account)
+        acquire(account, clock.sleep)
         moments.append(clock.now)
     for first, after in zip(moments, moments[requests:], strict=False):
         assert after - first >= seconds - 0.002
@@ -69,33 +66,33 @@ def test_never_more_than_the_limit_in_any_window(clock: Clock, face: Face, reque
 
 
 @pytest.mark.parametrize("limits", [((2, 1.0), (4, 60.0)), ((4, 60.0), (2, 1.0))])
-def test_several_limits_hold_at_once(clock: Clock, face: Face, limits: Any) -> None:
+def test_several_limits_hold_at_once(clock: Clock, limits: Any) -> None:
     account, began = Throttle([RateLimit(*each) for each in limits], "v"), clock.now
     for _ in range(5):
-        acquire(face, account)
+        acquire(account, clock.sleep)
     assert clock.now - began >= 59.9
 
 
 @pytest.mark.parametrize("seconds", [121.0, 300.0, 3600.0])
-def test_a_long_wait_is_refused_at_once(clock: Clock, face: Face, seconds: float) -> None:
+def test_a_long_wait_is_refused_at_once(clock: Clock, seconds: float) -> None:
     account = Throttle([RateLimit(1, seconds)], "v")
-    acquire(face, account)
+    acquire(account, clock.sleep)
     with pytest.raises(RateLimitedError, match=f"another {seconds:.0f} s") as caught:
-        acquire(face, account)
+        acquire(account, clock.sleep)
     assert caught.value.retry_after == pytest.approx(seconds, abs=0.1)
     assert caught.value.vendor == "v"
     assert clock.slept == []
 
 
-def test_a_hold_of_the_vendors_concerns_everybody(clock: Clock, face: Face) -> None:
+def test_a_hold_of_the_vendors_concerns_everybody(clock: Clock) -> None:
     account, began = Throttle([RateLimit(100, 1.0)], "v"), clock.now
     account.hold(30)
     account.hold(5)  # a shorter one does not end a longer one
-    acquire(face, account)
+    acquire(account, clock.sleep)
     assert clock.now - began == pytest.approx(30)
     account.hold(121)
     with pytest.raises(RateLimitedError):
-        acquire(face, account)
+        acquire(account, clock.sleep)
 
 
 def test_a_hold_stops_polls_as_well(clock: Clock) -> None:
@@ -110,7 +107,7 @@ def test_a_hold_stops_polls_as_well(clock: Clock) -> None:
     assert account.held_for() == 0.0
 
 
-def test_a_hold_that_grows_in_the_meantime_is_kept(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hold_that_grows_in_the_meantime_is_kept(clock: Clock) -> None:
     account, began = Throttle([RateLimit(100, 1.0)], "v"), clock.now
     account.hold(10)
 
@@ -119,8 +116,7 @@ def test_a_hold_that_grows_in_the_meantime_is_kept(clock: Clock, monkeypatch: py
             account.hold(25)  # somebody else was turned away while this one slept
         clock.sleep(seconds)
 
-    monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=clock.monotonic, sleep=sleep))
-    account.acquire()
+    acquire(account, sleep)
     assert clock.now - began == pytest.approx(25)
 
 
@@ -141,7 +137,7 @@ def test_nothing_that_one_answer_asks_stops_the_account(clock: Clock, status: in
     for _ in range(100):
         account.note(status, headers)
     clock.now += throttle.MAX_HOLD
-    account.acquire()
+    acquire(account, clock.sleep)
     assert clock.now - began <= 3601
 
 
@@ -161,7 +157,7 @@ def test_nothing_that_one_answer_asks_stops_the_account(clock: Clock, status: in
 def test_what_headers_teach(clock: Clock, status: int, headers: dict[str, str], wait: float) -> None:
     account, began = Throttle([RateLimit(100, 1.0)], "v"), clock.now
     account.note(status, headers)
-    account.acquire()
+    acquire(account, clock.sleep)
     assert clock.now - began == pytest.approx(wait)
 
 
@@ -251,9 +247,9 @@ def test_without_the_extra_the_vendors_own_limits_hold() -> None:
         assert throttle_for(vendor).limits == vendor.rate_limits
 
 
-def test_a_waiting_thread_does_not_stop_the_event_loop(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_waiting_thread_does_not_stop_the_event_loop(clock: Clock) -> None:
     account = Throttle([RateLimit(1, 0.5)], "v")
-    account.acquire()
+    acquire(account, clock.sleep)
     order: list[str] = []
     waits, may_end = threading.Event(), threading.Event()
 
@@ -262,17 +258,15 @@ def test_a_waiting_thread_does_not_stop_the_event_loop(clock: Clock, monkeypatch
         assert may_end.wait(30)
         clock.sleep(seconds)
 
-    monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=clock.monotonic, sleep=sleep))
-
     def wait() -> None:
-        account.acquire()
+        acquire(account, sleep)
         order.append("thread")
 
     async def main() -> None:
         thread = threading.Thread(target=wait)
         thread.start()
         assert await asyncio.to_thread(waits.wait, 30)
-        await account.aacquire()
+        await account.acquire(asyncio.sleep)
         order.append("loop")
         may_end.set()
         await asyncio.to_thread(thread.join, 30)
@@ -290,12 +284,12 @@ def test_many_threads_and_coroutines_keep_the_limit() -> None:
 
     def thread() -> None:
         for _ in range(5):
-            account.acquire()
+            acquire(account, time.sleep)
             note()
 
     async def main() -> None:
         async def coroutine() -> None:
-            await account.aacquire()
+            await account.acquire(asyncio.sleep)
             note()
 
         threads = [threading.Thread(target=thread) for _ in range(4)]

@@ -15,7 +15,7 @@ from airflow_provider_batchdl.jobs import Job, JobState
 from airflow_provider_batchdl.transfer import job_download
 from airflow_provider_batchdl.vendors import vendor_class
 from airflow_provider_batchdl.vendors.account import Account
-from tests.client.helpers import REQUESTS, VENDORS, Face, vendor_of
+from tests.client.helpers import REQUESTS, VENDORS, Face, both_faces, vendor_of  # noqa: F401 the fixture
 
 
 def shown(error: BaseException | None) -> Iterator[tuple[str, str]]:

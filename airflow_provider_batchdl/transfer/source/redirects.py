@@ -16,8 +16,7 @@ from urllib3.exceptions import HTTPError
 from airflow_provider_batchdl._values.storable import words_of
 from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.client.policy import unreachable_remedy, user_agent
-from airflow_provider_batchdl.client.reached import TARGET_CHECK
-from airflow_provider_batchdl.client.targets import checked_target, is_loopback_host
+from airflow_provider_batchdl.client.targets import TARGET_CHECK, checked_target, is_loopback_host
 from airflow_provider_batchdl.exceptions import (
     AuthenticationError,
     BatchDlError,

@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+from tests.client.helpers import both_faces  # noqa: F401 the fixture
+
 VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUEST_METHOD")
 
 

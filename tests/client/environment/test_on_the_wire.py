@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from airflow_provider_batchdl._redaction.redactor import redact
-from airflow_provider_batchdl.client import BatchClient
+from airflow_provider_batchdl.client import BatchClient, policy
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.exceptions import BatchDlError, VendorUnavailableError, WorkerEnvironmentError
 from airflow_provider_batchdl.transfer.job_download import fetch
@@ -114,6 +114,7 @@ def test_a_store_that_cannot_be_reached_is_told_what_is_missing(
 ) -> None:
     certificate = certificate_in(tmp_path)
     there = emulator.add_job("proofy")
+    monkeypatch.setattr(policy, "BACKOFF_CAP", 0.0)
     with tls_front(address(emulator), certificate) as port, http_proxy(ForwardProxy("me", PASSWORD)) as proxy:
         emulator.add_fault(Fault("redirect", operation="download", location=f"https://127.0.0.1:{port}/x", times=9))
         if trusts:
