@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_batchdl.client import AsyncBatchClient, BatchClient, throttle
+from airflow_provider_batchdl.client import AsyncBatchClient, BatchClient, sync, throttle
 from airflow_provider_batchdl.client.conversation import finished
 from airflow_provider_batchdl.client.throttle import Priority, Throttle, throttle_for
 from airflow_provider_batchdl.emulator import Emulator, Fault
@@ -37,12 +37,16 @@ class Clock:
         self.slept.append(seconds)
         self.now += seconds
 
+    async def asleep(self, seconds: float) -> None:
+        self.sleep(seconds)
+
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     clock = Clock()
     monkeypatch.setattr(Throttle, "hold", REAL_HOLD)
     monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=clock.monotonic))
+    monkeypatch.setattr(sync, "time", SimpleNamespace(sleep=clock.sleep))
     return clock  # type: ignore[return-value]
 
 
@@ -266,7 +270,7 @@ def test_a_waiting_thread_does_not_stop_the_event_loop(clock: Clock) -> None:
         thread = threading.Thread(target=wait)
         thread.start()
         assert await asyncio.to_thread(waits.wait, 30)
-        await account.acquire(asyncio.sleep)
+        await account.acquire(clock.asleep)
         order.append("loop")
         may_end.set()
         await asyncio.to_thread(thread.join, 30)

@@ -64,13 +64,13 @@ def test_it_is_there_before_the_vendor_is_asked_anything_and_stays(
     make: Make,
 ) -> None:
     seen: list[Any] = []
-    job, send = connections.add_job(vendor), BatchClient.send
+    job, send = connections.add_job(vendor), BatchClient._send
 
-    def noting(client: BatchClient, request: ApiRequest, *more: Any) -> Any:
+    async def noting(client: BatchClient, request: ApiRequest, **more: Any) -> Any:
         seen.append(api.pushed("task", KEY))
-        return send(client, request, *more)
+        return await send(client, request, **more)
 
-    monkeypatch.setattr(BatchClient, "send", noting)
+    monkeypatch.setattr(BatchClient, "_send", noting)
     outcome = api.run(lambda: make(vendor, job.id, tmp_path))
     assert outcome.state == "success", outcome.error
     page = vendor_class(vendor).docs_url
