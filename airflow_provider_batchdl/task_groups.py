@@ -25,7 +25,7 @@ from airflow.sdk import BaseOperator, XComArg, task_group
 from airflow.sdk.definitions.xcom_arg import PlainXComArg
 
 from airflow_provider_batchdl._airflow.compat import accepts_retry_policy
-from airflow_provider_batchdl._tasks.arguments import OnChangedInput, OnUncertainSubmit, checked
+from airflow_provider_batchdl._tasks.arguments import FailOrResubmit, checked
 from airflow_provider_batchdl._tasks.assets import assets_of
 from airflow_provider_batchdl._tasks.deferral import LONGEST_WAIT
 from airflow_provider_batchdl._tasks.warnings import RetriesWarning, warn_without_retries
@@ -65,8 +65,8 @@ def batch_job(
     max_poll_interval: float | timedelta | None = None,
     timeout: float | timedelta = LONGEST_WAIT,
     deferrable: bool = True,
-    on_uncertain_submit: OnUncertainSubmit = "fail",
-    on_changed_input: OnChangedInput = "fail",
+    on_uncertain_submit: FailOrResubmit = "fail",
+    on_changed_input: FailOrResubmit = "fail",
     retries: int | None = None,
     pool: str | None = None,
     **given: Unpack[DownloadKeywords],

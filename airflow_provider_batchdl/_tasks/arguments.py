@@ -48,8 +48,7 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG, Context
     from airflow.sdk.definitions.mappedoperator import MappedOperator
 
-OnUncertainSubmit: TypeAlias = Literal["fail", "resubmit"]
-OnChangedInput: TypeAlias = Literal["fail", "resubmit"]
+FailOrResubmit: TypeAlias = Literal["fail", "resubmit"]
 
 TEMPLATED = frozenset({"conn_id", "job_id", "request", "file", "destination", "partition_key"})
 _DELIMITERS = {"variable_start_string": "{{", "block_start_string": "{%", "comment_start_string": "{#"}
@@ -101,8 +100,8 @@ CHECKS: Mapping[str, Check] = {
     "file": partial(_read, parse_file),
     "destination": unless_none(_destination),
     "partition_key": unless_none(_partition_key),
-    "on_uncertain_submit": partial(choice, allowed=get_args(OnUncertainSubmit)),
-    "on_changed_input": partial(choice, allowed=get_args(OnChangedInput)),
+    "on_uncertain_submit": partial(choice, allowed=get_args(FailOrResubmit)),
+    "on_changed_input": partial(choice, allowed=get_args(FailOrResubmit)),
     **dict.fromkeys(NAMES, _option),
 }
 

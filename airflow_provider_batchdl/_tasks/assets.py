@@ -42,9 +42,7 @@ def emit_asset_events(context: Context, outlets: Iterable[Any], landing: Landing
             place = landing.results[0].uri if len(landing.results) == 1 else destination
             try:
                 asset = Asset(asset_uri(place))
-            except (
-                ValueError
-            ) as error:  # too long for Airflow's database, for example; the files have landed all the same
+            except ValueError as error:  # too long for Airflow's database, for example; the files have landed
                 log.warning("Cannot create an asset for %s: %s", place, error)
             else:
                 events[outlet].add(asset, extra=extra)

@@ -116,8 +116,7 @@ class RecordStore:
 
     def load(self) -> JobRecord | None:
         """The record; None without one."""
-        store = self._store
-        stored = None if store is None else _several_times("read", lambda: store.get(STATE_KEY))
+        stored = _several_times("read", lambda: self._store.get(STATE_KEY)) if self else None
         if stored is None:
             return None
         try:
@@ -127,13 +126,11 @@ class RecordStore:
 
     def save(self, record: JobRecord | None, *, once: bool = False) -> None:
         """Store the record; None removes it. After an error, what the store holds is unknown."""
-        store = self._store
-        if store is None:
-            return
-        if record is None:
-            _several_times("written", lambda: store.delete(STATE_KEY), once=once)
-        else:
-            _several_times("written", lambda: store.set(STATE_KEY, storable(asdict(record))), once=once)
+        if self and record is None:
+            _several_times("written", lambda: self._store.delete(STATE_KEY), once=once)
+        elif self and record:
+            document = storable(asdict(record))
+            _several_times("written", lambda: self._store.set(STATE_KEY, document), once=once)
 
 
 def _several_times(what: str, action: Callable[[], T], *, once: bool = False) -> T:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl._airflow.metrics import count_submit
 from airflow_provider_batchdl._redaction.redactor import get_logger
-from airflow_provider_batchdl._tasks.arguments import OnChangedInput, OnUncertainSubmit
+from airflow_provider_batchdl._tasks.arguments import FailOrResubmit
 from airflow_provider_batchdl._tasks.cancel import supersede
 from airflow_provider_batchdl._tasks.input_digests import (
     account_changed,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from airflow_provider_batchdl.hooks.base import BatchApiHook
     from airflow_provider_batchdl.vendors.base import Vendor
 
-__all__ = ["STATE_KEY", "OnUncertainSubmit", "SubmitOnce"]
+__all__ = ["STATE_KEY", "SubmitOnce"]
 
 log = get_logger(__name__)
 
@@ -62,8 +62,8 @@ class SubmitOnce:
         durable: bool = True,
         destination: Any = None,
         cancel_superseded: bool = False,
-        on_uncertain: OnUncertainSubmit = "fail",
-        on_changed: OnChangedInput = "fail",
+        on_uncertain: FailOrResubmit = "fail",
+        on_changed: FailOrResubmit = "fail",
         accept_partial: bool = False,
     ) -> None:
         store: Any = context.get("task_state_store") if durable else None

@@ -13,7 +13,7 @@ from airflow_provider_batchdl._airflow.fail_fast import fail_fast
 from airflow_provider_batchdl._airflow.job_note import note_job, note_wait, try_push
 from airflow_provider_batchdl._airflow.log_groups import log_group
 from airflow_provider_batchdl._airflow.tracing import span
-from airflow_provider_batchdl._tasks.arguments import OnChangedInput, OnUncertainSubmit
+from airflow_provider_batchdl._tasks.arguments import FailOrResubmit
 from airflow_provider_batchdl._tasks.cancel import cancel_unless_ended
 from airflow_provider_batchdl._tasks.deferral import (
     keep_waiting_if_listed,
@@ -98,8 +98,8 @@ class BatchJobOperator(LandsResults, SubmitsJobs):
         deferrable: bool | None = None,
         durable: bool = True,
         cancel_on_kill: bool = True,
-        on_uncertain_submit: OnUncertainSubmit = "fail",
-        on_changed_input: OnChangedInput = "fail",
+        on_uncertain_submit: FailOrResubmit = "fail",
+        on_changed_input: FailOrResubmit = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -112,8 +112,8 @@ class BatchJobOperator(LandsResults, SubmitsJobs):
         self.deferrable = default_deferrable() if deferrable is None else self._checked("deferrable", deferrable)
         self.durable: bool = self._checked("durable", durable)
         self.cancel_on_kill: bool = self._checked("cancel_on_kill", cancel_on_kill)
-        self.on_uncertain_submit: OnUncertainSubmit = self._checked("on_uncertain_submit", on_uncertain_submit)
-        self.on_changed_input: OnChangedInput = self._checked("on_changed_input", on_changed_input)
+        self.on_uncertain_submit: FailOrResubmit = self._checked("on_uncertain_submit", on_uncertain_submit)
+        self.on_changed_input: FailOrResubmit = self._checked("on_changed_input", on_changed_input)
         self._kill, self._is_id_pushed = Kill(), True
         self._logged_state: str | None = None
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_batchdl._airflow.fail_fast import fail_fast
-from airflow_provider_batchdl._tasks.arguments import OnChangedInput, OnUncertainSubmit
+from airflow_provider_batchdl._tasks.arguments import FailOrResubmit
 from airflow_provider_batchdl._tasks.destinations import as_given, check_place, warn_of_replacing
 from airflow_provider_batchdl._tasks.lineage import JobLineage, LineageMixin
 from airflow_provider_batchdl._tasks.submit_once import SubmitOnce
@@ -73,8 +73,8 @@ class SubmitBatchJobOperator(LineageMixin, SubmitsJobs):
         manifest: bool | None = None,
         durable: bool = True,
         cancel_on_kill: bool = True,
-        on_uncertain_submit: OnUncertainSubmit = "fail",
-        on_changed_input: OnChangedInput = "fail",
+        on_uncertain_submit: FailOrResubmit = "fail",
+        on_changed_input: FailOrResubmit = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -92,8 +92,8 @@ class SubmitBatchJobOperator(LineageMixin, SubmitsJobs):
             self.options = DownloadOptions(if_exists=if_exists, keep=keep, manifest=manifest)
         self.durable: bool = self._checked("durable", durable)
         self.cancel_on_kill: bool = self._checked("cancel_on_kill", cancel_on_kill)
-        self.on_uncertain_submit: OnUncertainSubmit = self._checked("on_uncertain_submit", on_uncertain_submit)
-        self.on_changed_input: OnChangedInput = self._checked("on_changed_input", on_changed_input)
+        self.on_uncertain_submit: FailOrResubmit = self._checked("on_uncertain_submit", on_uncertain_submit)
+        self.on_changed_input: FailOrResubmit = self._checked("on_changed_input", on_changed_input)
 
     def execute(self, context: Context) -> str:
         """Submit the job, or reconnect to the one that an earlier try submitted; return its id.

@@ -96,6 +96,10 @@ class AccountPoller:
         if self._task is not None and not self._waiters:
             await asyncio.wait([self._task], timeout=CLOSING_SECONDS)
 
+    def client(self) -> AsyncBatchClient:
+        """A new client of the account."""
+        return AsyncBatchClient(self.vendor)
+
     # The loop.
 
     async def _run(self) -> None:
@@ -104,7 +108,7 @@ class AccountPoller:
         try:
             while True:
                 try:
-                    async with AsyncBatchClient(self.vendor) as client:
+                    async with self.client() as client:
                         await self._poll_loop(client)
                     return
                 except BatchDlError as error:  # the connection lacks something

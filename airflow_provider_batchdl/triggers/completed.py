@@ -27,7 +27,6 @@ from airflow_provider_batchdl.polling.watermark import Watermark, believable
 from airflow_provider_batchdl.vendors.listing import MOST_PAGES, ListedJob
 
 if TYPE_CHECKING:
-    from airflow_provider_batchdl.client import AsyncBatchClient
     from airflow_provider_batchdl.triggers.account_poller import AccountPoller
 
 __all__ = ["CompletedJobsTrigger"]
@@ -147,7 +146,7 @@ class CompletedJobsTrigger(BaseEventTrigger):
     async def _departed(self, poller: AccountPoller, mark: Watermark, listed: tuple[ListedJob, ...]) -> list[Job]:
         """The jobs that left the list of active ones because they succeeded, each polled once."""
         succeeded: list[Job] = []
-        async with _client_of(poller) as client:
+        async with poller.client() as client:
             for job_id in sorted(mark.departed(listed)):
                 try:
                     job = await poller.requests.ask(client, poller.vendor.get_job(job_id))
@@ -211,12 +210,6 @@ async def _poller_of(conn_id: str) -> AccountPoller:
     return (await account_of(conn_id))[1]
 
 
-def _client_of(poller: AccountPoller) -> AsyncBatchClient:
-    from airflow_provider_batchdl.client import AsyncBatchClient
-
-    return AsyncBatchClient(poller.vendor)
-
-
 async def _list_of(conn_id: str) -> tuple[ListedJob, ...]:
     """The account's list; where the credentials are rejected, retried with the connection's new ones.
 
@@ -246,7 +239,7 @@ async def _all_jobs(poller: AccountPoller) -> tuple[ListedJob, ...]:
     cursors: set[str] = set()
     cursor: str | None = None
     now = times.now()
-    async with _client_of(poller) as client:
+    async with poller.client() as client:
         for _ in range(MOST_PAGES):
             page, known = await poller.page(client, cursor), len(jobs)
             for each in page.jobs:

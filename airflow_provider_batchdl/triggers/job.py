@@ -124,7 +124,8 @@ class BatchJobTrigger(BaseTrigger):
 
     async def _wait(self) -> dict[str, Any]:
         self.job_id = parse_job_id(self.job_id)
-        limit = asyncio.timeout(None if self.deadline is None else self._left() + LAST_POLL_SECONDS)
+        left = None if self.deadline is None else max(0.0, self.deadline - time.time()) + LAST_POLL_SECONDS
+        limit = asyncio.timeout(left)
         try:
             async with limit:
                 await self._until_ended()
@@ -175,11 +176,7 @@ class BatchJobTrigger(BaseTrigger):
             await poller.unsubscribe(wait)
 
     async def _note_poll(self, facts: dict[str, Any]) -> None:
-        known = {"conn_id": self.conn_id, "job_id": self.job_id}
-        await note_poll(self.task_instance, known | facts)
-
-    def _left(self) -> float:
-        return float("inf") if self.deadline is None else max(0.0, self.deadline - time.time())
+        await note_poll(self.task_instance, {"conn_id": self.conn_id, "job_id": self.job_id, **facts})
 
     async def on_kill(self) -> None:
         """Cancel the job, where the task owns it and a user really ended the task.

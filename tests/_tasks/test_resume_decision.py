@@ -29,7 +29,7 @@ BOTH = pytest.mark.parametrize("make", [SubmitBatchJobOperator, BatchJobOperator
 
 @pytest.fixture
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
-    kind = getattr(request, "param", SubmitBatchJobOperator)
+    kind: Any = getattr(request, "param", SubmitBatchJobOperator)
     more = {"deferrable": True} if kind is BatchJobOperator else {}
     return partial(kind, task_id="task", **more, **work("apartmentiq", tmp_path))
 

@@ -30,7 +30,7 @@ BOTH = pytest.mark.parametrize("make", [SubmitBatchJobOperator, BatchJobOperator
 @pytest.fixture
 def make(request: pytest.FixtureRequest) -> Make:
     """The operator that only submits, or with `BOTH` either; the one that waits does so on the worker."""
-    kind = getattr(request, "param", SubmitBatchJobOperator)
+    kind: Any = getattr(request, "param", SubmitBatchJobOperator)
     more = {"deferrable": False} if kind is BatchJobOperator else {}
     return partial(kind, task_id="task", **more)
 

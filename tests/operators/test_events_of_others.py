@@ -13,6 +13,7 @@ import pytest
 from airflow_provider_batchdl.emulator import Emulator
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
+from airflow_provider_batchdl.triggers.events import is_event_of
 from tests.support.airflow_answers import Deferral
 from tests.support.airflow_api import ExecutionApi, fire
 from tests.support.airflow_fixtures import Polls
@@ -53,8 +54,18 @@ EVENTS: dict[str, Callable[[str], Any]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("task", [operator, sensor])
 @pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
+def test_an_event_is_known_for_anothers(event: Callable[[str], Any]) -> None:
+    wait = {"conn_id": CONN_ID, "job_id": "7", "deadline": time.time()}
+    assert not is_event_of(event("7"), wait)
+    assert is_event_of({**wait, "status": "timeout", "job": None}, wait)
+
+
+@pytest.mark.parametrize(
+    ("task", "event"),
+    [(operator, EVENTS["the end of another job"]), (sensor, EVENTS["something else's nothing"])],
+    ids=["operator", "sensor"],
+)
 def test_the_task_waits_on_for_its_own_job(
     connections: Emulator,
     api: ExecutionApi,

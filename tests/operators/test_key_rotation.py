@@ -83,9 +83,14 @@ def test_where_the_connection_is_not_told_it_fails_at_once(
     assert sum(record.status == 401 for record in connections.requests) == 1
 
 
-@VENDOR
 @pytest.mark.parametrize(
-    "how", [{"deferrable": False}, {"deferrable": False, "mode": "reschedule"}, {"deferrable": True}], ids=str
+    ("vendor", "how"),
+    [
+        ("proofy", {"deferrable": False}),
+        ("apartmentiq", {"deferrable": False, "mode": "reschedule"}),
+        ("batchcom", {"deferrable": True}),
+    ],
+    ids=str,
 )
 def test_a_sensor_goes_on_in_every_mode(
     connections: Emulator,

@@ -23,7 +23,7 @@ from airflow_provider_batchdl.operators.download import DownloadBatchResultsOper
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.triggers.job import LAST_POLL_SECONDS
 from tests.support.airflow_answers import Deferral
-from tests.support.airflow_api import ExecutionApi, without_store
+from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_features import needs_task_state_store
 from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import VENDORS, count, work
@@ -238,32 +238,6 @@ def test_a_user_who_ends_the_task_cancels_the_job(
     assert isinstance(outcome.error, RuntimeError)
     assert connections.jobs("revenuebase")[0].cancelled
     assert count(connections, "cancel") == 1
-
-
-@needs_task_state_store
-def test_a_worker_that_goes_away_leaves_the_job_to_the_retry(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls
-) -> None:
-    hold(connections)
-    polls.before_next(terminate)
-    arguments = {**work("revenuebase", tmp_path), "deferrable": False}
-    outcome = api.run(lambda: run(**arguments))
-    assert outcome.kind == ("up_for_retry", "RuntimeError")
-    [job] = connections.jobs("revenuebase")
-    assert not job.cancelled
-    polls.before_next(job.finish)
-    assert api.run(lambda: run(**arguments), try_number=2).state == "success"
-    assert count(connections, "submit") == 1
-
-
-@pytest.mark.parametrize("how", [{"pre_execute": without_store}, {"durable": False}], ids=["older Airflow", "off"])
-def test_a_job_that_no_retry_would_find_is_cancelled(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, how: dict[str, Any]
-) -> None:
-    hold(connections)
-    polls.before_next(terminate)
-    api.run(lambda: run(**work("proofy", tmp_path), deferrable=False, **how))
-    assert connections.jobs("proofy")[0].cancelled
 
 
 def test_a_kill_cancels_nothing_where_that_is_not_wanted_or_not_possible(

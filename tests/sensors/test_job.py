@@ -20,9 +20,13 @@ def sensor(**arguments: Any) -> BatchJobSensor:
     return BatchJobSensor(**{"task_id": "wait", "conn_id": "revenuebase_default", **arguments})
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+HOW: list[dict[str, Any]] = [{"deferrable": False}, {"deferrable": False, "mode": "reschedule"}, {"deferrable": True}]
+
+
 @pytest.mark.parametrize(
-    "how", [{"deferrable": False}, {"deferrable": False, "mode": "reschedule"}, {"deferrable": True}], ids=str
+    ("vendor", "how"),
+    [*((vendor, HOW[0]) for vendor in VENDORS), ("batchcom", HOW[1]), ("apartmentiq", HOW[2])],
+    ids=str,
 )
 def test_it_waits_for_success(connections: Emulator, api: ExecutionApi, vendor: str, how: dict[str, Any]) -> None:
     job = connections.add_job(vendor, state="queued")

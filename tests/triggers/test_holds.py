@@ -49,7 +49,7 @@ def test_waits_end_at_their_deadline_while_the_account_is_left_alone(connections
 
     async def story() -> list[dict[str, Any]]:
         async with patience():
-            waits = waits_for(jobs, poll_interval=0.2, deadline=time.time() + 3.0)
+            waits = waits_for(jobs, poll_interval=0.2, deadline=time.time() + 1.0)
             return await asyncio.gather(*waits)
 
     began = time.monotonic()
@@ -108,7 +108,7 @@ def test_answers_that_drip_hold_up_no_other_job(connections: Emulator, monkeypat
 def test_a_list_that_drips_is_replaced_by_single_polls_at_once(
     connections: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(requests, "POLL_SECONDS", 3.0)
+    monkeypatch.setattr(requests, "POLL_SECONDS", 1.5)
     monkeypatch.setattr(account_poller, "LONGEST_LIST", 0.5)
     jobs = [connections.add_job("apartmentiq", state="running") for _ in range(8)]
     BatchApiHook.for_connection("apartmentiq_default").get_job(jobs[0].id)  # fetches the token, which takes time too
