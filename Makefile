@@ -94,10 +94,10 @@ compat-others: $(COMPAT:%=%/stamp) ## all tests on the newest 3.1, 3.2 and 3.4
 	  $(venv)/bin/python $(call record,all) $(call warnings,$(venv)) $(UNIT) $(PYTEST_ARGS) -- \
 	    $(call warnings,$(venv)) $(SYSTEM) $(PYTEST_ARGS) || exit 1;)
 
-# What touches Airflow: operators, sensors, triggers, hooks, commands, through its own task runner, the page's list and what
-# it sends, and whole DAGs through `dag.test()`, of one vendor: Airflow treats them alike. What is left to `make compat` is
-# tests that stay below Airflow (vendors, client, transfer, emulator), the rest of the page (each module of its tests starts
-# API servers), DAGs of the other vendors, and those that start its scheduler.
+# What touches Airflow: operators, sensors, triggers, hooks, commands, through its own task runner, the page and what it
+# sends, and whole DAGs through `dag.test()`, of one vendor: Airflow treats them alike. What is left to `make compat` is
+# tests that stay below Airflow (vendors, client, transfer, emulator), the page in a browser, DAGs of the other vendors, and
+# those that start its scheduler.
 CORE := tests/operators tests/decorators tests/sensors tests/triggers tests/hooks tests/cli tests/_airflow tests/_tasks \
   tests/ui/test_jobs.py tests/ui/test_actions.py tests/test_fifth_vendor.py tests/test_provider_info.py \
   tests/test_task_groups.py

@@ -116,8 +116,7 @@ def test_elsewhere_there_are_lines(
     assert "\x1b" not in ended.err
 
 
-@pytest.mark.parametrize("output", ["json", "yaml"])
-@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize(("output", "terminal"), [("json", True), ("yaml", False)])
 def test_for_a_program_there_is_neither(
     batchdl: Batchdl,
     slow_job: EmulatedJob,

@@ -1,4 +1,4 @@
-"""A program of the tests that serves until its standard input ends."""
+"""A program of the tests that serves until it is killed, or its standard input ends."""
 
 from __future__ import annotations
 
@@ -39,10 +39,8 @@ def server_process(home: Path, command: list[str], settings: Mapping[str, str]) 
             threading.Thread(target=process.stdout.read, daemon=True).start()
             yield json.loads(line)
         finally:
-            process.stdin.close()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            # It holds nothing that is of use later, and Airflow takes seconds to end by itself.
+            process.kill()
             process.wait()
+            process.stdin.close()
             process.stdout.close()

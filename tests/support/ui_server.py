@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,8 @@ from tests.support.stack.programs import ProgramMissing
 from tests.support.stack.servers import postgres
 
 ROOT = Path(__file__).resolve().parents[2]
+TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Never used, as it is plain HTTP: httpx would read the system's certificates for each client."""
 # "stranger" may do what an admin may, but not with the DAG "private", nor with the connection "private_account".
 # "narrow" may see no audit log and no assets, and "user", with Airflow's role of that name, no connections.
 USERS = {"admin": "admin", "op": "op", "viewer": "viewer", "stranger": "admin", "narrow": "admin", "user": "user"}
@@ -83,7 +86,7 @@ class UiServer:
     def browser(self, user: str | None = "admin") -> httpx.Client:
         """A client with a user's session cookie, as a browser has it; without one for None."""
         cookies = {} if user is None else {COOKIE: self.tokens[user]}
-        return httpx.Client(base_url=f"{self.url}/batchdl", cookies=cookies, trust_env=False, timeout=60)
+        return httpx.Client(base_url=f"{self.url}/batchdl", cookies=cookies, trust_env=False, timeout=60, verify=TLS)
 
 
 @contextmanager

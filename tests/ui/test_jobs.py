@@ -1,4 +1,4 @@
-"""The list of jobs, over HTTP, from a real API server."""
+"""The list of jobs and each job's own page, over HTTP, from a real API server."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import re
 
 import pytest
 
+from tests.support.airflow_features import needs_task_state_store
 from tests.support.ui_server import UiServer
-from tests.ui.conftest import SIGNATURE
+from tests.ui.seeds import SECRET, SIGNATURE, odd_jobs
 
-# Of five days ago, and of twenty (tests/ui/test_odd_notes.py).
+# Of five days ago, and of twenty (the odd ones).
 OLD_WAITS = ["p-2", "waits", "waits", "waits"]
+LANDED_PATH = "/job/nightly/scheduled__2026-11-28T22:00:00+00:00/land/-1"
 
 
-def shown(server: UiServer, query: str = "", user: str | None = "admin") -> str:
+def shown(server: UiServer, path: str = "/", user: str | None = "admin", status: int = 200) -> str:
     with server.browser(user) as browser:
-        answer = browser.get(f"/{query}")
-    assert answer.status_code == 200, answer.text
+        answer = browser.get(path)
+    assert answer.status_code == status, answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
     return answer.text
 
 
@@ -66,7 +69,7 @@ def test_what_a_row_says(server: UiServer) -> None:
     ],
 )
 def test_filters(server: UiServer, query: str, expected: list[str]) -> None:
-    assert job_ids(shown(server, query)) == expected
+    assert job_ids(shown(server, f"/{query}")) == expected
 
 
 def test_words_of_others_are_text(server: UiServer) -> None:
@@ -144,3 +147,127 @@ def test_airflow_shows_it_in_its_menu(server: UiServer) -> None:
     [view] = [each for each in ours["external_views"] if each["destination"] == "nav"]  # Airflow 3.4 has tabs, too
     assert (view["name"], view["href"]) == ("Batch jobs", "/batchdl/")
     assert [app["url_prefix"] for app in ours["fastapi_apps"]] == ["/batchdl"]
+
+
+# --- one job's own page
+
+
+def test_a_landed_job(server: UiServer) -> None:
+    page = shown(server, LANDED_PATH)
+    assert "Job 41001" in page
+    assert "s3://aws_default@lake/october/verified.csv" in page
+    assert "content-length; 39.0 s, resumed: 1" in page
+    assert "Try 1 started" in page
+    assert "Try 1 ended: success" in page
+    assert "Results landed" in page
+
+
+def test_at_the_address_that_airflow_makes_for_a_tab(server: UiServer) -> None:
+    assert "Job 41001" in shown(server, LANDED_PATH.replace("/-1", "/{MAP_INDEX}"))
+
+
+@needs_task_state_store
+def test_the_tasks_record_of_its_submits(server: UiServer) -> None:
+    page = shown(server, LANDED_PATH)
+    assert "Job 41001 submitted" in page
+    assert "40990" in page
+
+
+def test_a_failed_job_says_why_and_what_to_do(server: UiServer) -> None:
+    page = shown(server, "/job/contacts/scheduled__2026-11-28T22:00:00+00:00/land/-1")
+    assert "Why it did not land" in page
+    assert page.index("Try 1 ended: failed") < page.index("Try 2 ended: failed")
+    assert "JobFailedError" in page
+    assert "attribute $email_adress is unknown" in page
+    assert "What to do: Correct the request, then clear the task." in page
+
+
+def test_a_waiting_job_says_until_when(server: UiServer) -> None:
+    page = shown(server, "/job/contacts/manual__1/land/-1")
+    assert "polled at least 30.0 s apart, until 2026-11-18" in page
+    assert "almost (97 %)" in page
+    assert re.search(r"the last that is noted \S+ \S+ UTC \(\d+ \w+ ago\), the next planned for", page)
+
+
+def test_a_wait_whose_polls_are_not_noted_says_so(server: UiServer) -> None:
+    assert "not known here yet" in shown(server, "/job/odd/wait-0/land/-1")
+
+
+def test_a_note_that_is_stored_elsewhere(server: UiServer) -> None:
+    assert "No job submitted" in shown(server, "/job/contacts/manual__3/land/-1")
+
+
+@pytest.mark.parametrize("path", ["/job/contacts/other/land/-1", "/job/contacts/manual__1/land/3", "/job/no/no/no/-1"])
+def test_what_has_no_note_is_not_found(server: UiServer, path: str) -> None:
+    with server.browser() as browser:
+        answer = browser.get(path)
+    assert answer.status_code == 404
+    assert "There is no such job" in answer.text
+
+
+def test_the_audit_log_and_assets_have_rights_of_their_own(server: UiServer) -> None:
+    page = shown(server, LANDED_PATH)
+    assert "set_note by alice" in page
+    assert ">s3://lake/october<" in page
+    page = shown(server, LANDED_PATH, "narrow")
+    assert "Job 41001" in page
+    assert "alice" not in page
+    assert "s3://lake/october<" not in page
+
+
+def test_who_may_not_read_the_dag_is_refused(server: UiServer) -> None:
+    path = "/job/private/scheduled__2026-11-28T22:00:00+00:00/land/-1"
+    assert "secret-job" in shown(server, path)
+    with server.browser("stranger") as browser:
+        answer = browser.get(path)
+    assert answer.status_code == 403
+    assert "secret-job" not in answer.text
+
+
+# --- notes that no task of this version has left, and addresses that no link of the page has
+
+
+def test_the_list_shows_them_all(server: UiServer) -> None:
+    page = shown(server, "/?dag_id=odd&days=30")
+    assert len(re.findall(r'<td class="path"><a href="/batchdl/job/odd/', page)) == len(odd_jobs())
+    assert "alert(" in page
+    assert not re.search(r"<(?:script|img)[^>]*>\s*alert|onerror=alert\(1\)>", page)
+    assert 'href="javascript:' not in page
+    assert SECRET not in page
+    assert "j\ufffd" in page
+    assert len(page) < 100_000
+
+
+@pytest.mark.parametrize("run_id", [job.run_id for job in odd_jobs()])
+def test_its_own_page(server: UiServer, run_id: str) -> None:
+    page = shown(server, f"/job/odd/{run_id}/land/-1")
+    assert 'href="javascript:' not in page
+    assert "<script>" not in page
+    assert SECRET not in page
+
+
+def test_what_of_a_landing_can_be_read_is_shown(server: UiServer) -> None:
+    assert "s3://lake/a.csv" in shown(server, "/job/odd/landed/land/-1")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/?page=-1", 422),
+        ("/?page=99999999999999999999", 422),
+        ("/?days=x", 422),
+        ("/?vendor=%00", 200),
+        ("/?conn_id=%00", 200),
+        ("/?dag_id=%00", 404),
+        ("/?state=%00", 200),
+        ("/?vendor=%ED%A0%80", 200),
+        ("/job/a/b/c/99999999999999999999", 422),
+        ("/job/a/b/c/-2", 422),
+        ("/job/%00/b/c/-1", 404),
+        ("/job/odd/%00/land/-1", 404),
+        ("/job/odd/%ED%A0%80/land/-1", 404),
+        ("/job/odd/numbers/land/-1/ask", 405),
+    ],
+)
+def test_addresses(server: UiServer, path: str, status: int) -> None:
+    shown(server, path, status=status)

@@ -8,7 +8,6 @@ import os
 import pkgutil
 import subprocess
 import sys
-from typing import Any
 
 import pytest
 from airflow.sdk import BaseOperator
@@ -22,52 +21,37 @@ _PROBE = """
 import json, sys
 from airflow_provider_batchdl.plugin import BatchDlPlugin as plugin
 ours = sorted(name for name in sys.modules if name.startswith("airflow_provider_batchdl.ui."))
-served = [len(plugin.fastapi_apps), len(plugin.external_views)]
-print(json.dumps({"modules": ours, "jinja2": "jinja2.loaders" in sys.modules, "served": served}))
+views = [view["href"] for view in plugin.external_views]
+print(json.dumps({"modules": ours, "apps": len(plugin.fastapi_apps), "views": views}))
 """
 
 
-def probe(**variables: str) -> dict[str, Any]:
+def test_loading_the_plugin_imports_none_of_the_page() -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", _PROBE],
-        env=os.environ | variables,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
-def test_loading_the_plugin_imports_none_of_the_page() -> None:
-    found = probe()
-    assert found["modules"] == ["airflow_provider_batchdl.ui.mount"]
-    assert found["served"] == ([1, 4 if has_scoped_views() else 1] if has_page_sessions() else [0, 0])
-
-
-def test_it_can_be_turned_off() -> None:
-    assert probe(AIRFLOW__BATCHDL__UI="False")["served"] == [0, 0]
-
-
-def test_it_is_absent_where_a_page_has_no_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In Airflow 3.1.0 the browser sends no cookie, and the page would be a 401 for everybody."""
-    monkeypatch.setattr(mount, "has_page_sessions", lambda: False)
-    assert (mount.external_views(), mount.fastapi_apps()) == ([], [])
-
-
-@needs_page_sessions
-def test_it_is_below_airflows_own_path() -> None:
-    code = "from airflow_provider_batchdl.ui.mount import external_views; print(external_views()[0]['href'])"
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
         env=os.environ | {"AIRFLOW__API__BASE_URL": "https://airflow.example/team/"},
         capture_output=True,
         text=True,
         timeout=120,
         check=True,
     )
-    assert done.stdout.splitlines()[-1] == "/team/batchdl/"
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["modules"] == ["airflow_provider_batchdl.ui.mount"]
+    assert found["apps"] == (1 if has_page_sessions() else 0)
+    # Below Airflow's own path.
+    assert found["views"][:1] == (["/team/batchdl/"] if has_page_sessions() else [])
+    assert len(found["views"]) == (0 if not has_page_sessions() else 4 if has_scoped_views() else 1)
+
+
+def test_it_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__BATCHDL__UI", "False")
+    assert (mount.external_views(), mount.fastapi_apps()) == ([], [])
+
+
+def test_it_is_absent_where_a_page_has_no_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In Airflow 3.1.0 the browser sends no cookie, and the page would be a 401 for everybody."""
+    monkeypatch.setattr(mount, "has_page_sessions", lambda: False)
+    assert (mount.external_views(), mount.fastapi_apps()) == ([], [])
 
 
 @needs_page_sessions
