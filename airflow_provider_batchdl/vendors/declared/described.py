@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_batchdl._redaction.redactor import excerpt, remember
 from airflow_provider_batchdl.exceptions import JobNotFoundError
-from airflow_provider_batchdl.jobs import Job, JobState
-from airflow_provider_batchdl.vendors import dates
+from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
+from airflow_provider_batchdl.vendors import dates, reading
 from airflow_provider_batchdl.vendors.base import ApiRequest
 from airflow_provider_batchdl.vendors.declared import answers, requests
 from airflow_provider_batchdl.vendors.declared.credentials import auth_of, check_credentials
 from airflow_provider_batchdl.vendors.declared.refusing import DescribedErrors
-from airflow_provider_batchdl.vendors.declared.templates import Values
+from airflow_provider_batchdl.vendors.declared.templates import Values, as_text, fill_text
 from airflow_provider_batchdl.vendors.errors import json_of
 from airflow_provider_batchdl.vendors.pointers import find, value_at
 from airflow_provider_batchdl.vendors.states import fold
@@ -103,7 +103,7 @@ class Described(DescribedErrors):
             self.on_notice(operation, pointers or (), found)
 
     @contextmanager
-    def reading(self, operation: str, response: httpx.Response) -> Iterator[None]:
+    def expecting(self, operation: str, response: httpx.Response) -> Iterator[None]:
         """Turns what a reader of an answer misses or refuses into the typed error."""
         try:
             yield
@@ -119,7 +119,7 @@ class Described(DescribedErrors):
     def need(self, operation: str, response: httpx.Response, pointers: Pointers, what: str) -> Any:
         """The value that the pointers find in an answer."""
         body = self.found(operation, response, "")
-        with self.reading(operation, response):
+        with self.expecting(operation, response):
             found = answers.need(body, pointers, what)
         self.notice(operation, pointers, found)
         return found
@@ -133,5 +133,61 @@ class Described(DescribedErrors):
             raise JobNotFoundError(
                 f"{self.label} has no job of this id.", vendor=self.name, job_id=job_id, status=response.status_code
             )
-        with self.reading(operation, response):
-            return answers.read_job(self, operation, answers.need(body, at, "job"), job_id=job_id)
+        with self.expecting(operation, response):
+            return self.read_job(operation, answers.need(body, at, "job"), job_id)
+
+    def read_job(self, operation: str, item: Any, job_id: str | None = None) -> Job:
+        """The job that an item of an answer shows; TypeError or ValueError if it shows none."""
+        shape = self.document.job
+        if not isinstance(item, Mapping):
+            raise TypeError(f"a job is an object, and not {type(item).__name__}")
+        may_lack_it = shape.id_optional and job_id is not None
+        raw_id = find(item, shape.id) if may_lack_it else answers.need(item, shape.id, "id")
+        raw_state = find(item, shape.state)
+        if self.known_state(word := as_text(raw_state)) is not None:
+            raw_state = word  # a code, for some: the document has numbers as text
+        found = answers.checked_id(shape, job_id if raw_id is None else raw_id)
+        self.notice(operation, shape.id, raw_id)
+        self.notice(operation, shape.state, raw_state)
+        state, word = self.read_state(operation, raw_state)
+        progress, records = answers.progress_of(shape, item)
+        message, name = reading.as_text(find(item, shape.message)), reading.as_text(find(item, shape.name))
+        job = Job(found, state, word, message=message, progress=progress, records=records, name=name)
+        return self.with_files(job, item, {}) if self.has_results(job) else job
+
+    # Files.
+
+    def with_files(self, job: Job, item: Any, further: Mapping[str, Any]) -> Job:
+        """``job`` with the files that its answer names, and those of further answers by the files' kind."""
+        listed: list[ResultFile] = []
+        for source in self.document.sources:
+            if source.call is None or source.kind in further:
+                listed += self._files_of(source, job, further.get(source.kind, item), item)
+        return replace(job, files=tuple(listed))
+
+    def result_files(self, job: Job) -> tuple[ResultFile, ...]:
+        """The files that the job's answer names; of a kind without pointers, the one that every job has."""
+        fixed = [each for each in self.document.sources if each.items is None and each.id is None and each.link is None]
+        return job.files or tuple(self._file(source, job, job.id, {}) for source in fixed)
+
+    def _files_of(self, source: FileSource, job: Job, answer: Any, item: Any) -> list[ResultFile]:
+        if source.items is not None:
+            # Some members exist only once a job has succeeded: there, an empty list is empty, and a missing one none.
+            is_needed = job.state is JobState.SUCCEEDED
+            raw = answers.need(answer, source.items, "list of files") if is_needed else find(answer, source.items) or []
+            named = reading.as_list(raw)
+        elif source.id is not None or source.link is not None:
+            named = [answer] if find(answer, source.id or source.link) is not None else []
+        else:
+            return [self._file(source, job, job.id, item)]
+        self.notice("files", source.items or source.id or source.link, named)
+        files: list[ResultFile] = []
+        for file_id, each in answers.with_ids(source, job.id, named):
+            size, part = reading.as_size(find(each, source.size)), reading.as_size(find(each, source.part))
+            files.append(self._file(source, job, file_id, item, size=size, part=part))
+        return files
+
+    def _file(self, source: FileSource, job: Job, file_id: str, item: Any, **facts: Any) -> ResultFile:
+        values = self.values(job_id=job.id, file_id=file_id, answer=item)
+        name = None if source.name is None else fill_text(source.name, values)
+        return ResultFile(file_id, name, kind=source.kind, **facts)

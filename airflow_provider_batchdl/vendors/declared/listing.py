@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 import httpx
 
 from airflow_provider_batchdl.vendors import listing
-from airflow_provider_batchdl.vendors.declared.answers import need, read_job
+from airflow_provider_batchdl.vendors.declared.answers import need
 from airflow_provider_batchdl.vendors.declared.calls import (
     Cursor,
     FindByKey,
@@ -40,7 +40,7 @@ def page(vendor: Described, call: ListCall, cursor: str | None, delay: float = 0
     request = _request(vendor, call, cursor, delay)
     response = yield request
     body = vendor.read_json("list", response)
-    with vendor.reading("list", response):
+    with vendor.expecting("list", response):
         items = as_list(need(body, call.items, "list"))
         vendor.notice("list", call.items, items)
         if isinstance(call.paging, Link):
@@ -105,8 +105,8 @@ def job_page(vendor: Described, call: ListCall, cursor: str | None) -> Flow[JobP
 
 
 def _listed(vendor: Described, response: httpx.Response, item: Any) -> ListedJob:
-    with vendor.reading("list", response):
-        job = read_job(vendor, "list", item)
+    with vendor.expecting("list", response):
+        job = vendor.read_job("list", item)
         shape = vendor.document.job
         return ListedJob(job, vendor.moment(find(item, shape.created)), vendor.moment(find(item, shape.updated)))
 

@@ -126,8 +126,8 @@ class Declared(Described):
         if not further:
             return job
         item = self.found("status", response, call.at)
-        with self.reading("status", response):
-            return answers.with_files(self, job, item, further)
+        with self.expecting("status", response):
+            return self.with_files(job, item, further)
 
     def list_page(self, cursor: str | None = None) -> Flow[JobPage]:
         """One page of the vendor's list."""
@@ -159,7 +159,7 @@ class Declared(Described):
         if call is None:
             return None
         response = yield self.call("balance", call)
-        with self.reading("balance", response):
+        with self.expecting("balance", response):
             return as_int(self.need("balance", response, call.credits, "number of credits"))
 
     def check(self) -> Flow[str]:
@@ -187,10 +187,6 @@ class Declared(Described):
 
     # Results.
 
-    def result_files(self, job: Job) -> tuple[ResultFile, ...]:
-        """The files that the job's answer names; of a kind without pointers, the one that every job has."""
-        return job.files or answers.fixed_files(self, job)
-
     def result_request(self, job: Job, file: ResultFile) -> ApiRequest:
         """The request that the document has for files of this kind."""
         source = answers.source_of(self.document, file)
@@ -211,7 +207,7 @@ class Declared(Described):
         if source.items is not None and source.path is None:
             items = answers.with_ids(source, job.id, as_list(find(item, source.items) or []))
             item = dict(items).get(file.id)
-        with self.reading("download", response):
+        with self.expecting("download", response):
             link = as_token(answers.need(item, source.link, "link"))
         url = urljoin(f"{self.base_url}/", link)
         return ApiRequest("download", "GET", url=url, job_id=job.id)
