@@ -20,9 +20,8 @@ BELOW_AIRFLOW = (*ERRORS, *VALUES, "jobs", "options", "vendors", "client", "poll
 SINK = ("transfer.sinks.base", "transfer.sinks.buffered", "transfer.sinks.errors", "transfer.sinks.fsspec_loop")
 STORES = tuple(f"transfer.sinks.{store}" for store in ("local", "s3", "gcs", "azure", "staged"))
 RESULT = (
-    "transfer.destination", "transfer.overwrite", "transfer.manifest", "transfer.replacing", "transfer.numbering",
-    "transfer.publishing", "transfer.result", "transfer.received", "transfer.parse", "transfer.engine",
-    "transfer.ending",
+    "transfer.destination", "transfer.manifest", "transfer.probe", "transfer.replacing", "transfer.numbering",
+    "transfer.publishing", "transfer.result", "transfer.parse", "transfer.engine",
 )  # fmt: skip
 DOWNLOAD = (
     *ERRORS, *SINK, *STORES, *RESULT, "jobs", "options", "client", "transfer.source", "transfer.parallel",
@@ -74,50 +73,43 @@ PLAN: dict[str, tuple[str, ...]] = {
         *ERRORS, *SINK, "vendors", "client", "transfer.state", "transfer.source", "transfer.sinks.local",
     ),
     "transfer.sinks.factory": (*SINK, *STORES, "transfer.sinks.stores", "transfer.state"),
-    "transfer.checkpoints": ("transfer.sinks.base", "transfer.verify"),
     "transfer.parallel": (
         *ERRORS, *SINK, "client", "transfer.source", "transfer.progress", "transfer.reorder_buffer",
     ),
-    "transfer.ending": ("exceptions", "client", "transfer.sinks.base", "transfer.source"),
-    "transfer.received": ("transfer.source", "transfer.parallel"),
+    "transfer.result": ("jobs", "transfer.source", "transfer.parallel", "transfer.sinks.base"),
+    "transfer.pages": (*ERRORS, "jobs", "vendors", "transfer.source"),
     "transfer.engine": (
-        *ERRORS, *SINK, "transfer.received", "transfer.source", "transfer.verify", "transfer.parallel",
-        "transfer.checkpoints", "transfer.ending", "transfer.progress", "transfer.state",
+        *ERRORS, *SINK, "jobs", "options", "transfer.result", "transfer.pages", "transfer.source", "transfer.verify",
+        "transfer.parallel", "transfer.progress", "transfer.state",
     ),
     "transfer.parse": ("exceptions", "client", "transfer.content"),
     "transfer.numbering": (*ERRORS, "jobs", "options", "vendors"),
-    "transfer.pages": (*ERRORS, "jobs", "vendors"),
-    "transfer.csv_pages": ("exceptions", "client", "transfer.content", "transfer.received", "transfer.sinks.spool"),
-    "transfer.destination": ("jobs", "transfer.source", "transfer.state"),
+    "transfer.destination": ("jobs", "transfer.source", "transfer.state", "transfer.sinks.stores"),
     "transfer.destination_text": (
         "exceptions", "_values.inputs", "transfer.destination", "transfer.state", "transfer.sinks.errors", *STORES,
     ),
-    "transfer.overwrite": (*ERRORS, "jobs", "transfer.destination", "transfer.sinks.errors", "transfer.sinks.stores"),
     "transfer.manifest": (
-        *ERRORS, "_values.times", "jobs", "transfer.destination", "transfer.overwrite", "transfer.source",
+        *ERRORS, "_values.times", "jobs", "transfer.destination", "transfer.source",
         "transfer.sinks.errors", "transfer.sinks.factory", "transfer.sinks.stores",
     ),
     "transfer.publishing": (
-        *ERRORS, "jobs", "transfer.destination", "transfer.overwrite", "transfer.manifest", "transfer.sinks.errors",
+        *ERRORS, "jobs", "transfer.destination", "transfer.manifest", "transfer.sinks.errors",
         "transfer.sinks.stores",
     ),
     "transfer.replacing": (
-        *ERRORS, "_values.times", "jobs", "options", "transfer.destination", "transfer.overwrite", "transfer.manifest",
+        *ERRORS, "_values.times", "jobs", "options", "transfer.destination", "transfer.manifest",
         "transfer.source", "transfer.sinks.errors", "transfer.sinks.factory", "transfer.sinks.stores",
     ),
     "transfer.probe": (
-        *ERRORS, "jobs", "options", "transfer.destination", "transfer.overwrite", "transfer.manifest",
+        *ERRORS, "jobs", "options", "transfer.destination", "transfer.manifest",
         "transfer.sinks.errors", "transfer.sinks.stores", *STORES,
     ),
     "transfer.cleanup": (
         *ERRORS, "_values.times", "transfer.state", "transfer.sinks.errors", "transfer.sinks.stores", *STORES,
     ),
-    "transfer.result": ("jobs", "client", "transfer.received", "transfer.parallel", "transfer.sinks.base"),
-    "transfer.receiving": DOWNLOAD,
-    "transfer.joining": (*DOWNLOAD, "transfer.csv_pages", "transfer.receiving"),
-    "transfer.paging": (*DOWNLOAD, "transfer.receiving", "transfer.joining"),
-    "transfer.fetching": (*DOWNLOAD, "transfer.receiving", "transfer.joining"),
-    "transfer.job_download": (*DOWNLOAD, "transfer.receiving", "transfer.paging", "transfer.fetching"),
+    "transfer.joining": (*DOWNLOAD, "transfer.content"),
+    "transfer.receiving": (*DOWNLOAD, "transfer.joining"),
+    "transfer.job_download": (*DOWNLOAD, "transfer.receiving", "transfer.joining"),
     "transfer": ("transfer.destination", "transfer.job_download", "transfer.cleanup", "transfer.parallel"),
     "_airflow": (*ERRORS, "_values.times", "jobs", "client"),
     "hooks": (*BELOW_AIRFLOW, "_airflow"),

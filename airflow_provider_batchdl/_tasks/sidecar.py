@@ -82,12 +82,11 @@ class SidecarStore:
         self._write({})
 
     def _read(self) -> dict[str, Any]:
-        from airflow_provider_batchdl.transfer.overwrite import object_info
         from airflow_provider_batchdl.transfer.sinks.errors import destination_error, is_forbidden
 
         place, data = self._place, b""
         try:
-            info = object_info(place.fs, place.path)
+            info = place.info()
             if info is None:
                 return {}
             if info.get("type") == "file" and 0 < (info.get("size") or 0) <= LARGEST_RECORD:

@@ -13,7 +13,7 @@ from airflow_provider_batchdl.hooks._missing import unreadable
 from airflow_provider_batchdl.hooks._schemes import check_connection_type, check_scheme, is_attached
 from airflow_provider_batchdl.transfer.destination import Destination
 from airflow_provider_batchdl.transfer.destination_text import Written, check_round_trip, parse_destination
-from airflow_provider_batchdl.transfer.overwrite import refuse_unusable
+from airflow_provider_batchdl.transfer.probe import refuse_unusable
 from airflow_provider_batchdl.transfer.source.filenames import split_suffix
 
 if TYPE_CHECKING:

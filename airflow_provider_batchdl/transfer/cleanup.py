@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
@@ -36,8 +35,8 @@ A_DAY = timedelta(days=1)
 A_MONTH = timedelta(days=30)
 _RECORD = re.compile(r"[0-9a-f]{32}\.json")
 
-_Leftover: TypeAlias = "tuple[str, Callable[[], bool]]"
-"""What may be left, and what removes it, if it is; returns whether it did."""
+_Leftover: TypeAlias = "tuple[str, Callable[[], object]]"
+"""What may be left, and what removes it; returns False where it did not."""
 
 
 def sweep(
@@ -76,14 +75,14 @@ def sweep(
         DestinationError: the store refused a request; what it lets be removed is removed.
     """
     before, records_before = (times.now() - age for age in (older_than, records_older_than))
-    leftovers = [_objects(fs, path, before, records_before)]
+    leftovers: Iterable[_Leftover] = _objects(fs, path, before, records_before)
     if store_of(fs) == "local":
-        leftovers = [_local(fs._strip_protocol(path), before.timestamp(), records_before.timestamp())]
+        leftovers = _local(fs._strip_protocol(path), before.timestamp(), records_before.timestamp())
     elif store_of(fs) == "s3":
-        leftovers.insert(0, _uploads(fs, path, before))
+        leftovers = chain(_uploads(fs, path, before), leftovers)
     try:
         fs.invalidate_cache()  # of what was listed for others, hours ago
-        removed, refused = _remove_all(chain(*leftovers))
+        removed, refused = _remove_all(leftovers)
     except Exception as error:  # noqa: BLE001  every store raises its own kinds
         raise destination_error(path, "sweep", error) from None
     if refused:
@@ -97,7 +96,7 @@ def _remove_all(leftovers: Iterable[_Leftover]) -> tuple[list[str], list[Destina
     refused: list[DestinationError] = []
     for path, remove in leftovers:
         try:
-            is_removed = remove()
+            is_removed = remove() is not False
         except FileNotFoundError:
             continue  # the download that it was of has ended in the meantime
         except Exception as error:  # noqa: BLE001  every store raises its own kinds
@@ -111,20 +110,14 @@ def _remove_all(leftovers: Iterable[_Leftover]) -> tuple[list[str], list[Destina
 
 def _local(folder: str, before: float, records_before: float) -> Iterator[_Leftover]:
     for parent, _, names in os.walk(folder):
-        records = [str(Path(parent, name)) for name in sorted(names)] if Path(parent).name == WORK_FOLDER else []
-        for path in filter(_is_record, records):
+        for path in filter(_is_record, (os.path.join(parent, name) for name in sorted(names))):  # noqa: PTH118
             if _last_write(path) < records_before:
-                yield path, partial(_unlink, path)
+                yield path, partial(os.unlink, path)
         partials = {match["partial"] for match in map(PARTIAL.fullmatch, names) if match}
-        for path in (str(Path(parent, name)) for name in sorted(partials)):
+        for path in (os.path.join(parent, name) for name in sorted(partials)):  # noqa: PTH118
             if _last_write(path) < before:
                 yield path, partial(remove_if_unused, path)
         remove_work_folder(parent)
-
-
-def _unlink(path: str) -> bool:
-    Path(path).unlink()
-    return True
 
 
 def _last_write(path: str) -> float:
@@ -146,13 +139,9 @@ def _uploads(fs: Any, path: str, before: datetime) -> Iterator[_Leftover]:
         page = fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=folder, **after)
         for upload in page.get("Uploads", []):
             if "Initiated" in upload and upload["Initiated"] < before:  # some stores do not say when
-                yield f"{bucket}/{upload['Key']}", partial(_abort, fs, bucket, upload["Key"], upload["UploadId"])
+                which = {"Bucket": bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
+                yield f"{bucket}/{upload['Key']}", partial(fs.call_s3, "abort_multipart_upload", **which)
         after = {"KeyMarker": page.get("NextKeyMarker", ""), "UploadIdMarker": page.get("NextUploadIdMarker", "")}
-
-
-def _abort(fs: Any, bucket: str, key: str, upload_id: str) -> bool:
-    fs.call_s3("abort_multipart_upload", Bucket=bucket, Key=key, UploadId=upload_id)
-    return True
 
 
 def _objects(fs: AbstractFileSystem, path: str, before: datetime, records_before: datetime) -> Iterator[_Leftover]:

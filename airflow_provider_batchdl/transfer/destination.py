@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl.jobs import RESULT
+from airflow_provider_batchdl.transfer.sinks.stores import is_local, local_path
 from airflow_provider_batchdl.transfer.source.filenames import kind_name, part_name, split_suffix
 from airflow_provider_batchdl.transfer.state import WORK_FOLDER
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from fsspec import AbstractFileSystem
 
 MANIFEST = "_manifest.json"
@@ -38,8 +42,9 @@ class Destination:
     def named(self, name: str) -> Destination:
         """The object called ``name`` in this folder, or beside this object."""
         if self.is_folder:
-            return Destination(self.fs, self.path.rstrip("/") + "/" + name, self.uri + name)
-        return Destination(self.fs, _sibling(self.path, name), _sibling(self.uri, name))
+            return replace(self, path=f"{self.path.rstrip('/')}/{name}", uri=self.uri + name)
+        path, uri = ("".join(each.rpartition("/")[:2]) + name for each in (self.path, self.uri))
+        return replace(self, path=path, uri=uri)
 
     def part(self, number: int | None, name: str, kind: str = RESULT) -> Destination:
         """The object for part ``number`` (None: the only one) of a file called ``name``.
@@ -56,24 +61,40 @@ class Destination:
 
     def manifest(self) -> Destination:
         """The manifest; beside an object, its name starts with the object's, since others may be there."""
-        stem = "" if self.is_folder else split_suffix(self.path.rpartition("/")[2])[0]
-        return self.named(stem + MANIFEST)
+        return self.named(self._stem + MANIFEST)
 
     def removals(self) -> Destination:
         """The record of what a replaced manifest named, while that is being removed; `sweep` finds it by its name."""
-        manifest = self.manifest()
-        return self.named(f".{manifest.path.rpartition('/')[2]}.{_REMOVALS}.part")
+        return self.named(f".{self._stem}{MANIFEST}.{_REMOVALS}.part")
 
     def replaced(self) -> Destination:
         """The record of what ``keep="latest"`` replaces, until that is removed; no partial file of the manifest."""
-        stem = "" if self.is_folder else split_suffix(self.path.rpartition("/")[2])[0]
-        return self.named(f".{stem}_replaced.json.{_REMOVALS}.part")
+        return self.named(f".{self._stem}_replaced.json.{_REMOVALS}.part")
 
     def record(self, name: str) -> Destination:
         """The task's record of its job called ``name``; `sweep` finds it."""
         return self.named(f"{WORK_FOLDER}/{name}.json")
 
+    @property
+    def _stem(self) -> str:
+        return "" if self.is_folder else split_suffix(self.path.rpartition("/")[2])[0]
 
-def _sibling(path: str, name: str) -> str:
-    folder, slash, _ = path.rpartition("/")
-    return folder + slash + name
+    def info(self) -> dict[str, Any] | None:
+        """The store's info of the object, past fsspec's cache; None where there is none. Raises the store's errors."""
+        self.fs.invalidate_cache(self.path.rpartition("/")[0])
+        try:
+            if is_local(self.fs):
+                os.lstat(local_path(self.fs, self.path))  # mostly nothing is there, and `info` takes long to find out
+            info: dict[str, Any] = self.fs.info(self.path)
+        except FileNotFoundError:
+            return None
+        # To an object store, a prefix with objects below it is no object.
+        return None if info.get("type") == "directory" else info
+
+    def modified(self) -> datetime | None:
+        """When the object was written; None where its store does not tell. Raises the store's errors."""
+        try:
+            written: datetime = self.fs.modified(self.path)
+        except NotImplementedError:
+            return None
+        return written

@@ -54,10 +54,7 @@ class Written:
 
 
 def parse_destination(text: str) -> Written:
-    """Read a destination: ``s3://aws_conn@bucket/key``, ``file:///…`` or an absolute local path.
-
-    Args:
-        text: the rendered text; a folder where it ends in ``/``.
+    """Read a rendered destination: ``s3://aws_conn@bucket/key``, ``file:///…`` or an absolute local path.
 
     Raises:
         InvalidRequestError: it is empty, or its meaning depends on who reads it.
@@ -89,26 +86,18 @@ def parse_destination(text: str) -> Written:
 
 
 def check_round_trip(text: str, written: Written, place: Destination, connection: str | None) -> None:
-    """Check that the store reads the destination as it is written.
-
-    Args:
-        text: the destination as written.
-        written: the same, parsed.
-        place: the store's reading of it.
-        connection: the id of the connection that Airflow found in it.
+    """Check that the store and Airflow read the destination as it is written.
 
     Raises:
-        InvalidRequestError: it leads to another object, a version of one, or goes through another connection.
+        InvalidRequestError: its ``place`` is another object, a version of one, or it names another ``connection``.
     """
     wanted = written.path.strip("/")
-    readings = [place.path, place.fs._strip_protocol(place.path)]
-    version: object = None
+    readings, versions = [place.path, place.fs._strip_protocol(place.path)], []
     if hasattr(place.fs, "split_path"):
         bucket, key, *versions = place.fs.split_path(place.path.rstrip("/"))
-        version = next(filter(None, versions), None)
         readings.append(f"{bucket}/{key}")
     for reading in readings:
-        if version or reading.strip("/") != wanted:
+        if any(versions) or reading.strip("/") != wanted:
             _refuse(text, f"is {clean(reading)!r} to the store")
     if connection != written.connection:
         _refuse(text, "names another connection to Airflow than it shows")

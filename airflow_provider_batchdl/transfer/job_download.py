@@ -3,36 +3,55 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
-from typing import Unpack
+from functools import wraps
+from typing import Any, TypeVar, Unpack, cast
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl._redaction.tracebacks import emptied_frames
 from airflow_provider_batchdl.client import BatchClient
-from airflow_provider_batchdl.exceptions import ResultNotReadyError
-from airflow_provider_batchdl.jobs import RESULT, Job, LandedFile, Landing, ResultFile
+from airflow_provider_batchdl.exceptions import BatchDlError, ResultNotReadyError
+from airflow_provider_batchdl.jobs import RESULT, Job, Landing, ResultFile
 from airflow_provider_batchdl.options import DEFAULTS, DownloadKeywords, DownloadOptions, spell_out
 from airflow_provider_batchdl.transfer.destination import Destination
-from airflow_provider_batchdl.transfer.ending import close_unpublished, names_the_job
-from airflow_provider_batchdl.transfer.fetching import fetched
+from airflow_provider_batchdl.transfer.engine import Transfer
+from airflow_provider_batchdl.transfer.joining import PageJoin
 from airflow_provider_batchdl.transfer.manifest import recorded_landing, write_manifest
-from airflow_provider_batchdl.transfer.numbering import listed_files, matching
-from airflow_provider_batchdl.transfer.overwrite import refuse_all_existing, refuse_existing, refuse_unusable
-from airflow_provider_batchdl.transfer.paging import received_files
+from airflow_provider_batchdl.transfer.numbering import has_all_files, listed_files
+from airflow_provider_batchdl.transfer.pages import PageChain
+from airflow_provider_batchdl.transfer.parse import parse_result
+from airflow_provider_batchdl.transfer.probe import refuse_all_existing, refuse_existing, refuse_unusable
 from airflow_provider_batchdl.transfer.progress import Progress, ProgressLines, amount, log_landing
 from airflow_provider_batchdl.transfer.publishing import check_published, exclusive
-from airflow_provider_batchdl.transfer.received import Received
 from airflow_provider_batchdl.transfer.receiving import Receiver
 from airflow_provider_batchdl.transfer.replacing import make_way, remove_replaced
-from airflow_provider_batchdl.transfer.result import landing_of
-from airflow_provider_batchdl.transfer.sinks.base import Sink
+from airflow_provider_batchdl.transfer.result import Received, closed_on_error, landing_of
+from airflow_provider_batchdl.transfer.sinks.spool import SpoolSink
+from airflow_provider_batchdl.transfer.source.filenames import folded
+from airflow_provider_batchdl.transfer.source.range_client import Source
 from airflow_provider_batchdl.transfer.state import StateStore
 
 __all__ = ["Destination", "checked_job", "download", "fetch"]
 
 log = get_logger(__name__)
+
+Work = TypeVar("Work", bound=Callable[..., Any])
+
+
+def names_the_job(work: Work) -> Work:
+    """Decorate ``work`` on a job so that each of its errors names the vendor, the job and the connection."""
+
+    @wraps(work)
+    def named(client: BatchClient, job_id: str, *args: Any, **arguments: Any) -> Any:
+        try:
+            return work(client, job_id, *args, **arguments)
+        except BatchDlError as error:
+            error.concerns(vendor=client.vendor.name, job_id=job_id, conn_id=client.vendor.account.conn_id)
+            raise
+
+    return cast("Work", named)
 
 
 def checked_job(client: BatchClient, job_id: str, *, accept_partial: bool = False) -> Job:
@@ -75,8 +94,8 @@ def download(
         job_id: the vendor's id of the job.
         destination: an object, or a folder for objects under the vendor's file names.
         options: how to download it. The manifest of a replaced result is removed first, and with it the objects that
-            only that result has; see `retire`. ``if_exists="skip"`` returns the landing that the manifest there
-            records.
+            only that result has, see docs/downloads.md. ``if_exists="skip"`` returns the landing that the manifest
+            there records.
         state: stores the progress of a large upload for a next try to resume it; by default beside the destination,
             which needs the right to read and delete there, too.
         on_landed: called with the landing of a download; not for a result that was there already.
@@ -93,16 +112,21 @@ def download(
     """
     began = time.monotonic()
     options = options.having(given)
-    job = checked_job(client, job_id, accept_partial=options.accept_partial)
-    files = listed_files(client.vendor, job, on_empty=options.on_empty)
+    vendor, job = client.vendor, checked_job(client, job_id, accept_partial=options.accept_partial)
+    files = listed_files(vendor, job, on_empty=options.on_empty)
     if not files and options.on_empty == "skip":
-        return landing_of(client, job, (), (), began=began)
+        return landing_of(vendor.name, job, (), began=began)
     refuse_unusable(destination)
-    if options.if_exists == "skip" and (found := _recorded(client, job, destination, files, options)):
-        if options.keep == "latest":
-            with exclusive(destination):
-                remove_replaced(destination, found, options)
-        return found
+    if options.if_exists == "skip":
+        found = recorded_landing(
+            destination, vendor.name, job.id, lambda landing: has_all_files(landing, files, vendor, options)
+        )
+        if found is not None:
+            log.info("The result of job %s is already at %s, unchanged; skipping the download", job.id, destination.uri)
+            if options.keep == "latest":
+                with exclusive(destination):
+                    remove_replaced(destination, found, options)
+            return replace(found, resumed=0, restarted=0)
     landing = _land(Receiver(client, job, destination, options, state, progress), files, section, began)
     log_landing(landing)
     if on_landed is not None:
@@ -142,10 +166,44 @@ def fetch(
     options = replace(options.having(given), max_connections=1)
     job = checked_job(client, job_id, accept_partial=options.accept_partial)
     listed = listed_files(client.vendor, job, on_empty=options.on_empty)
-    values = list(fetched(client, job, [file for file in listed if file.kind == RESULT], options, max_bytes))
+    values = list(_fetched(client, job, [file for file in listed if file.kind == RESULT], options, max_bytes))
     if len(values) == 1:
         return values[0]
     return [row for value in values for row in (value if isinstance(value, list) else [value])]
+
+
+def _fetched(
+    client: BatchClient, job: Job, files: list[ResultFile], options: DownloadOptions, max_bytes: int
+) -> Iterator[object]:
+    """The parsed content of each file, or of each page of one; all together have at most ``max_bytes``."""
+    for first in files:
+        chain = PageChain(Source(client, job, first))
+        page: ResultFile | None = first
+        while page is not None:
+
+            def spool(*_: object, in_memory: int = max_bytes) -> SpoolSink:
+                return SpoolSink(in_memory)
+
+            source = Source(client, job, page)
+            received = Transfer(source, options, spool, max_bytes).run()
+            try:
+                following = chain.after(received.head.headers)
+                if options.join_pages and following is not None:
+                    received = PageJoin(source, options, spool(), ProgressLines(), max_bytes).run(received)
+                    following = None
+                received.sink.finalize()
+                parsed = parse_result(
+                    cast("SpoolSink", received.sink).read(),
+                    content_type=received.head.headers.get("content-type"),
+                    filename=received.filename,
+                    max_bytes=max_bytes,
+                    expected=client.vendor.expected_format(job, page),
+                )
+            finally:
+                received.sink.discard()
+            yield parsed
+            max_bytes -= received.sink.written
+            page = following
 
 
 def _land(
@@ -155,31 +213,33 @@ def _land(
     began: float,
 ) -> Landing:
     """Receive all ``files``, then publish them and the manifest."""
-    client, destination, options = receiver.client, receiver.destination, receiver.options
+    destination, options, vendor = receiver.destination, receiver.options, receiver.client.vendor
     writes_manifest = _has_manifest(receiver, len(files))
     if receiver.create_only:
         refuse_all_existing(destination, files, manifest=writes_manifest)
-    complete: list[tuple[Sink, Received, LandedFile]] = []
+    complete: list[Received] = []
     with ExitStack() as publication:
         with section(), ExitStack() as sinks:
-            for sink, received, landed in received_files(receiver, files):
-                sinks.push(_ending(sink))
-                sink.finalize()
-                complete.append((sink, received, landed))
-                if landed.part is not None or len(files) > 1:
-                    log.info("Received %s: %s", _counted(len(complete), files, client), amount(received.bytes))
+            for received in receiver.all(files):
+                sinks.enter_context(closed_on_error(received.sink))
+                received.sink.finalize()
+                receiver.taken.add(folded(received.sink.uri))
+                complete.append(received)
+                if received.file.part is not None or len(files) > 1:
+                    number = len(complete)
+                    which = f"file {number}" if vendor.has_pages else f"{number} of {len(files)} files"
+                    log.info("Received %s: %s", which, amount(received.sink.written))
             if not writes_manifest:
                 writes_manifest = _has_manifest(receiver, len(complete))
                 if writes_manifest and receiver.create_only:
                     refuse_existing(destination.manifest())
-            landing = _landing(receiver, complete, began)
+            landing = landing_of(vendor.name, receiver.job, complete, began=began)
             publication.enter_context(exclusive(destination))
             is_noted = make_way(destination, landing, options)
-            etags = [sink.publish() for sink, _, _ in complete]
-        # As before publishing, but for its end, where no store has added a proof.
-        is_attested = any(sink.attested for sink, _, _ in complete)
-        seconds = round(time.monotonic() - began, 3)
-        landing = _landing(receiver, complete, began) if is_attested else replace(landing, seconds=seconds)
+            etags = [received.sink.publish() for received in complete]
+        landing = replace(landing, seconds=round(time.monotonic() - began, 3))
+        if any(received.sink.attested for received in complete):
+            landing = landing_of(vendor.name, receiver.job, complete, began=began)
         if writes_manifest:
             write_manifest(destination, landing, create_only=receiver.create_only)
             check_published(destination, landing, etags)
@@ -194,33 +254,3 @@ def _has_manifest(receiver: Receiver, count: int) -> bool:
         return False
     refuse_unusable(receiver.destination.manifest())
     return True
-
-
-def _landing(receiver: Receiver, complete: Sequence[tuple[Sink, Received, LandedFile]], began: float) -> Landing:
-    landed = tuple(
-        replace(file, verified_by=(*file.verified_by, *sink.attested)) if sink.attested else file
-        for sink, _, file in complete
-    )
-    return landing_of(
-        receiver.client, receiver.job, landed, [received.stats for _, received, _ in complete], began=began
-    )
-
-
-def _counted(count: int, files: tuple[ResultFile, ...], client: BatchClient) -> str:
-    return f"file {count}" if client.vendor.has_pages else f"{count} of {len(files)} files"
-
-
-def _ending(sink: Sink) -> Callable[[type[BaseException] | None, BaseException | None, object], None]:
-    return lambda kind, error, trace: close_unpublished(sink, error)
-
-
-def _recorded(
-    client: BatchClient, job: Job, destination: Destination, files: tuple[ResultFile, ...], options: DownloadOptions
-) -> Landing | None:
-    """The landing that the manifest at the destination records for this job."""
-    same = matching(files, client.vendor, options)
-    landing = recorded_landing(destination, vendor=client.vendor.name, job_id=job.id, is_same=same)
-    if landing is not None:
-        log.info("The result of job %s is already at %s, unchanged; skipping the download", job.id, destination.uri)
-        return replace(landing, resumed=0, restarted=0)
-    return None

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.jobs import LandedFile, Landing, is_kind
-from airflow_provider_batchdl.transfer.overwrite import object_info
 from airflow_provider_batchdl.transfer.sinks.errors import destination_error, is_forbidden
 from airflow_provider_batchdl.transfer.sinks.factory import write_small
 from airflow_provider_batchdl.transfer.sinks.stores import remove_object
@@ -24,7 +23,6 @@ log = get_logger(__name__)
 
 # A manifest has some 500 bytes for each part; a larger object is not one of ours.
 LARGEST_MANIFEST = 16 << 20
-_REMEDY = "Let the destination's connection delete objects there, or choose an empty destination."
 
 
 @dataclass(frozen=True)
@@ -41,46 +39,34 @@ class Record:
 
 
 def write_manifest(destination: Destination, landing: Landing, *, create_only: bool = False) -> None:
-    """Write the manifest of a complete result.
-
-    Raises:
-        DestinationError: the store refused.
-    """
+    """Write the manifest of a complete result. Raises `DestinationError`."""
     place = destination.manifest()
     data = json.dumps(landing.to_dict(), indent=2).encode()
     write_small(place.fs, place.path, place.uri, data, create_only=create_only)
 
 
 def recorded_landing(
-    place: Destination, *, vendor: str, job_id: str, is_same: Callable[[Landing], bool]
+    destination: Destination, vendor: str, job_id: str, is_same: Callable[[Landing], bool]
 ) -> Landing | None:
     """The landing that the manifest at the destination records, if it is this job's and still valid.
 
-    It is valid where the manifest names this job, all of its files, each at the place where it would go today, and
-    every object has the recorded size and was last written before the manifest, which is written last.
-
-    Args:
-        place: the destination.
-        vendor: the vendor's name.
-        job_id: the vendor's id of the job.
-        is_same: whether a landing has all files of the job.
-
-    Returns:
-        The landing; None where anything is missing, differs or cannot be read: then the result is downloaded.
+    It is valid where the manifest names this job, all of its files (``is_same``), each at the place where it would go
+    today, and every object has the recorded size and was last written before the manifest, which is written last.
+    Where anything is missing, differs or cannot be read, the result is downloaded.
     """
     try:
-        record = read_manifest(place.manifest())
+        record = read_manifest(destination.manifest())
         landing = record.landing if record else None
         if record is None or landing is None or (landing.vendor, landing.job_id) != (vendor, job_id):
             return None
-        if not is_same(landing):
+        if record.written is None or not is_same(landing):
             return None
         for file in landing.files:
-            there = _place_of(place, file)
-            if there is None or there.uri != file.uri or not _is_unchanged(there, file, record.written):
+            place = _place_of(destination, file)
+            if place is None or place.uri != file.uri or not _is_unchanged(place, file, record.written):
                 return None
     except Exception as error:  # noqa: BLE001  a store that denies reading, a manifest that is none
-        log.info("Cannot verify the existing objects at %s (%s); downloading", place.uri, type(error).__name__)
+        log.info("Cannot verify the existing objects at %s (%s); downloading", destination.uri, type(error).__name__)
         return None
     return landing
 
@@ -103,18 +89,11 @@ def _place_of(destination: Destination, file: LandedFile) -> Destination | None:
 
 
 def _is_unchanged(place: Destination, file: LandedFile, written: datetime | None) -> bool:
-    """True if the object has the recorded size and is not newer than the record: newer ones are others'."""
-    if written is None or not _has_size(place, file):
+    """True if the object has the recorded size and, where that was, was not ``written`` later: then it is another's."""
+    info = place.info()
+    if info is None or info.get("size") != file.bytes:
         return False
-    try:
-        return bool(place.fs.modified(place.path) <= written)
-    except NotImplementedError:  # fsspec's answer where a file system does not tell times
-        return False
-
-
-def _has_size(place: Destination, file: LandedFile) -> bool:
-    info = object_info(place.fs, place.path)
-    return info is not None and info.get("size") == file.bytes
+    return written is None or ((modified := place.modified()) is not None and modified <= written)
 
 
 def remove_unchanged(place: Destination, file: LandedFile, written: datetime | None) -> bool:
@@ -124,7 +103,7 @@ def remove_unchanged(place: Destination, file: LandedFile, written: datetime | N
     and sizes.
     """
     try:
-        unchanged = _has_size(place, file) if written is None else _is_unchanged(place, file, written)
+        unchanged = _is_unchanged(place, file, written)
     except Exception as error:  # noqa: BLE001  every store raises its own kinds
         raise destination_error(place.uri, "check whether it is unchanged", error) from None
     if unchanged:
@@ -141,16 +120,12 @@ def names_of(landing: Landing) -> set[str]:
 
 def read_manifest(place: Destination) -> Record | None:
     """The manifest at ``place``; None where there is none. Raises what the store raises."""
-    info = object_info(place.fs, place.path)
+    info = place.info()
     if info is None:
         return None
     if info.get("type") != "file" or not 0 < (info.get("size") or 0) <= LARGEST_MANIFEST:
         return Record(None, None)
-    landing = parsed_landing(place.fs.cat_file(place.path))
-    try:
-        return Record(landing, place.fs.modified(place.path))
-    except NotImplementedError:  # fsspec's answer where a file system does not tell times
-        return Record(landing, None)
+    return Record(parsed_landing(place.fs.cat_file(place.path)), place.modified())
 
 
 def parsed_landing(data: bytes) -> Landing | None:
@@ -169,32 +144,30 @@ def _is_plausible(file: Any) -> bool:
 
 
 def read_if_allowed(place: Destination, *, writes_manifest: bool) -> Record | None:
-    """The manifest at ``place``; None where there is none, or none that must be removed.
-
-    Raises:
-        DestinationError: the store cannot be reached.
-    """
+    """The manifest at ``place``; None where there is none, or none that must be removed. Raises `DestinationError`."""
     try:
         return read_manifest(place)
     except Exception as error:  # noqa: BLE001  every store raises its own kinds
-        refused = destination_error(place.uri, "read the manifest of the result that is replaced", error)
-        if refused.retryable and not is_forbidden(error):
-            raise refused from None
+        refuse_unreachable(place, "read the manifest of the result that is replaced", error)
     # A worker that may only write cannot know. Where a new manifest follows, an old one must be removed first.
     log.info("Cannot check for a manifest at %s: the store denies reading", place.uri)
     return Record(None, None) if writes_manifest else None
 
 
-def remove(place: Destination, doing: str) -> None:
-    """Remove an object.
+def refuse_unreachable(place: Destination, doing: str, error: Exception) -> None:
+    """Raise a store's error that another try may not meet; a worker that may only write does not read."""
+    refused = destination_error(place.uri, doing, error)
+    if refused.retryable and not is_forbidden(error):
+        raise refused from None
 
-    Raises:
-        DestinationError: the store refused.
-    """
+
+def remove(place: Destination, doing: str) -> None:
+    """Remove an object. Raises `DestinationError`, where the store refuses."""
     try:
         remove_object(place.fs, place.path)
     except Exception as error:  # noqa: BLE001  every store raises its own kinds
         refused = destination_error(place.uri, doing, error)
         if is_forbidden(error):
-            raise DestinationError(refused.message, remedy=_REMEDY, retryable=False) from None
+            remedy = "Let the destination's connection delete objects there, or choose an empty destination."
+            raise DestinationError(refused.message, remedy=remedy, retryable=False) from None
         raise refused from None

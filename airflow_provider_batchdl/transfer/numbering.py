@@ -12,7 +12,7 @@ from airflow_provider_batchdl.vendors.flows import guarded, refuse_links
 from airflow_provider_batchdl.vendors.requests import ApiRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from airflow_provider_batchdl.jobs import Job, LandedFile, Landing, ResultFile
     from airflow_provider_batchdl.options import DownloadOptions
@@ -26,24 +26,20 @@ def listed_files(vendor: Vendor, job: Job, *, on_empty: str) -> tuple[ResultFile
 
     Raises:
         EmptyResultError: there is none.
-        UnexpectedResponseError: the list contradicts itself, see `_distinct`.
+        UnexpectedResponseError: the list contradicts itself.
     """
     files = numbered(_distinct(vendor, job, refuse_links(vendor, vendor.result_files(job), job.id)))
     if not any(file.kind == RESULT for file in files):
         others = ", ".join(dict.fromkeys(file.kind for file in files))
         message = f"{vendor.label} lists no result file for the job, which has succeeded{others and f', but {others}'}."
         if on_empty == "fail":
-            raise EmptyResultError(message, vendor=vendor.name, job_id=job.id)
+            raise EmptyResultError(message)
         log.warning("%s (job %s, on_empty=%r)", message, job.id, on_empty)
     return files
 
 
 def _distinct(vendor: Vendor, job: Job, files: Sequence[ResultFile]) -> list[ResultFile]:
-    """The files, each of them once, however often the vendor lists it.
-
-    Raises:
-        UnexpectedResponseError: one request brings two of them that are said to differ: of these, one cannot be had.
-    """
+    """The files, each once; of two that differ and that one request brings, one cannot be had, and that is refused."""
     once = list(dict.fromkeys(files))
     if len(once) < len(files):
         log.warning("%s lists a file of job %s more than once; it lands once", vendor.label, job.id)
@@ -53,9 +49,7 @@ def _distinct(vendor: Vendor, job: Job, files: Sequence[ResultFile]) -> list[Res
         request = None if other is file else _request_for(vendor, job, file)
         if request is not None and request == _request_for(vendor, job, other):
             raise UnexpectedResponseError(
-                f"{vendor.label} lists two files of the job with one id, and with other sizes, names or numbers.",
-                vendor=vendor.name,
-                job_id=job.id,
+                f"{vendor.label} lists two files of the job with one id, and with other sizes, names or numbers."
             )
     return once
 
@@ -100,27 +94,18 @@ def _numbered(files: list[ResultFile]) -> Sequence[ResultFile]:
     return [replace(file, part=place) for place, file in enumerate(files, start=1)]
 
 
-def matching(files: Sequence[ResultFile], vendor: Vendor, options: DownloadOptions) -> Callable[[Landing], bool]:
-    """A check whether a landing, which its manifest says is complete, has all files of a result.
+def has_all_files(landing: Landing, files: Sequence[ResultFile], vendor: Vendor, options: DownloadOptions) -> bool:
+    """True if a landing, which its manifest says is complete, has all files of a result, as they would land today.
 
-    Args:
-        files: the result's files, numbered.
-        vendor: whose result it is; if it may have pages, there may be more files than it lists.
-        options: how it would be downloaded today.
+    With a vendor that has pages, there may be more files than the job lists.
     """
-
-    def is_same(landing: Landing) -> bool:
-        listed, landed = sorted(map(_number, files)), sorted(map(_number, landing.files))
-        joined = [file.pages for file in landing.files]
-        if not files:
-            return False
-        if not vendor.has_pages:
-            return listed == landed
-        if options.join_pages:
-            return listed == landed and None not in joined
-        return {kind for kind, _ in listed} == {kind for kind, _ in landed} and set(joined) <= {None, 1}
-
-    return is_same
+    listed, landed = sorted(map(_number, files)), sorted(map(_number, landing.files))
+    pages = [file.pages for file in landing.files]
+    if not files or not vendor.has_pages:
+        return bool(files) and listed == landed
+    if options.join_pages:
+        return listed == landed and None not in pages
+    return {kind for kind, _ in listed} == {kind for kind, _ in landed} and set(pages) <= {None, 1}
 
 
 def _number(file: ResultFile | LandedFile) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Check with one cheap request whether a destination accepts a result, before a job is submitted.
+"""Check a destination: before a job is submitted, before its result is downloaded, and before it is published.
 
 Nothing is written. Where the store denies reading, as it should for write-only credentials, the destination passes; the
 download finds out.
@@ -14,13 +14,21 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.jobs import RESULT
 from airflow_provider_batchdl.transfer.manifest import Record, own_files, read_manifest
-from airflow_provider_batchdl.transfer.overwrite import object_info, refuse_all_existing
-from airflow_provider_batchdl.transfer.sinks.errors import destination_error, http_status, store_code
-from airflow_provider_batchdl.transfer.sinks.stores import is_local, store_of
+from airflow_provider_batchdl.transfer.sinks.errors import (
+    already_there,
+    destination_error,
+    http_status,
+    is_forbidden,
+    store_code,
+)
+from airflow_provider_batchdl.transfer.sinks.local.fs import refuse_target
+from airflow_provider_batchdl.transfer.sinks.stores import creates_only, is_local, local_path, store_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
+    from airflow_provider_batchdl.jobs import ResultFile
     from airflow_provider_batchdl.options import DownloadOptions
     from airflow_provider_batchdl.transfer.destination import Destination
 
@@ -32,7 +40,7 @@ _INCONCLUSIVE_STATUSES = frozenset({403, 405, 501})
 
 
 def probe(place: Destination, options: DownloadOptions) -> None:
-    """Check that a result can be written to ``place``, as far as that can be checked without writing.
+    """Check with one cheap request that a result can be written to ``place``, as far as that is possible.
 
     Raises:
         DestinationError: the bucket does not exist, the folder is not writable, a file is in a folder's place, the
@@ -53,11 +61,7 @@ def probe(place: Destination, options: DownloadOptions) -> None:
 def to_be_replaced(place: Destination, options: DownloadOptions) -> Record | None:
     """The manifest of another job's result that would be replaced at ``place``. Never raises.
 
-    In a folder, the single result file of another job stays, unless ``keep`` is ``"latest"``; see `retire`.
-
-    Args:
-        place: the destination of the new result.
-        options: how it will be downloaded.
+    In a folder, the single result file of another job stays, unless ``keep`` is ``"latest"``.
     """
     if options.if_exists == "error":
         return None
@@ -77,45 +81,76 @@ def written_at(place: Destination) -> datetime | None:
     if place.is_folder:
         return None
     try:
-        return place.fs.modified(place.path) if object_info(place.fs, place.path) is not None else None
+        return place.modified() if place.info() is not None else None
     except Exception as error:  # noqa: BLE001  write-only credentials, for one
         log.info("Cannot check when %s was written: %s", place.uri, type(error).__name__)
         return None
 
 
-def _check_folder(path: str, *, is_folder: bool) -> None:
-    """Check that a file can be created, with the folders that are missing above it.
+def refuse_unusable(place: Destination) -> None:
+    """Refuse a local destination that no file can replace, before a job is submitted; see `refuse_target`."""
+    if is_local(place.fs):
+        refuse_target(local_path(place.fs, place.path), place.uri, is_folder=place.is_folder)
 
-    Raises:
-        OSError: what creating it would raise.
+
+def refuse_existing(place: Destination) -> None:
+    """Raise `DestinationError` where an object is at ``place``, or the store cannot be asked.
+
+    A store that denies reading refuses on publishing instead, where it supports conditional writes.
     """
+    try:
+        if is_local(place.fs):
+            # A dangling link counts, too. A folder is refused by the sink, with its own message.
+            path = local_path(place.fs, place.path)
+            found = os.path.lexists(path) and not os.path.isdir(path)  # noqa: PTH112 a path of the file system's
+        else:
+            found = place.info() is not None
+    except Exception as error:  # noqa: BLE001  every store raises its own kinds
+        if is_forbidden(error) and creates_only(place.fs):
+            log.info(
+                "The credentials may not read %s; the store checks on publishing whether an object exists", place.uri
+            )
+            return
+        raise destination_error(place.uri, "check whether an object exists", error) from None
+    if found:
+        raise already_there(place.uri)
+
+
+def refuse_all_existing(destination: Destination, files: Collection[ResultFile], *, manifest: bool) -> None:
+    """Refuse an existing object at any name that is known before the first request.
+
+    ``files`` are numbered; none where they are not known yet, or there is none.
+    """
+    if manifest:
+        refuse_existing(destination.manifest())
+    if not destination.is_folder:
+        for part, kind in [(file.part, file.kind) for file in files] or [(None, RESULT)]:
+            refuse_existing(destination.part(part, "", kind))
+
+
+def _check_folder(path: str, *, is_folder: bool) -> None:
+    """Raise the `OSError` that creating a file would raise, with the folders that are missing above it."""
     folder = path if is_folder else os.path.dirname(path)  # noqa: PTH120 a path of the file system's
     while not os.path.lexists(folder):
         folder = os.path.dirname(folder)  # noqa: PTH120
-    if not stat.S_ISDIR(os.stat(folder).st_mode):  # noqa: PTH116
+    status = os.stat(folder)  # noqa: PTH116
+    if not stat.S_ISDIR(status.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder)
     effective = os.access in os.supports_effective_ids
     if not os.access(folder, os.W_OK | os.X_OK, effective_ids=effective):
-        read_only = hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY
-        code = errno.EROFS if read_only else errno.EACCES
+        code = errno.EROFS if os.statvfs(folder).f_flag & os.ST_RDONLY else errno.EACCES
         raise OSError(code, os.strerror(code), folder)
-    sticky = os.stat(folder).st_mode & stat.S_ISVTX  # noqa: PTH116
-    if sticky and not is_folder and os.path.lexists(path):
-        owners = (0, os.stat(folder).st_uid, os.lstat(path).st_uid)  # noqa: PTH116
+    if status.st_mode & stat.S_ISVTX and not is_folder and os.path.lexists(path):
+        owners = (0, status.st_uid, os.lstat(path).st_uid)
         if os.geteuid() not in owners:
             raise PermissionError(errno.EPERM, "in a sticky folder, only its owner may replace a file", path)
 
 
 def _check_bucket(place: Destination) -> None:
-    """List one object of the destination's folder: unlike a HEAD, a refused listing says why.
-
-    Raises:
-        Exception: what the store raises.
-    """
+    """List one object of the destination's folder: unlike a HEAD, a refused listing says why."""
     fs: Any = place.fs
     bucket, _, key = fs._strip_protocol(place.path).strip("/").partition("/")
-    folder = key.rpartition("/")[0]
-    prefix = f"{folder}/" if folder else ""
+    prefix = "".join(key.rpartition("/")[:2])
     store = store_of(fs)
     if store == "s3":
         fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from logging import INFO
 from time import monotonic
 from typing import Protocol
 
@@ -26,20 +25,10 @@ class Progress(Protocol):
     """Progress reporter of one file. Called for every chunk, so it must be fast; it must not raise."""
 
     def begin(self, name: str, done: int, total: int | None) -> None:
-        """Bytes are about to arrive: of a new, a resumed or a restarted file.
-
-        Args:
-            name: the file's name.
-            done: bytes already received.
-            total: its size in bytes; None for unknown.
-        """
+        """Bytes are about to arrive: of a new file, or after the first ``done``; ``total`` is None for unknown."""
 
     def at(self, done: int) -> None:
-        """Bytes arrived.
-
-        Args:
-            done: bytes received so far.
-        """
+        """So many bytes have arrived so far."""
 
 
 class ProgressLines:
@@ -88,8 +77,6 @@ class ProgressLines:
 
 def log_landing(landing: Landing) -> None:
     """Log the files of a landing and its summary."""
-    if not log.isEnabledFor(INFO):
-        return
     for file in landing.files:
         log.info("Landed %s: %s", file.uri, _content(file))
     log.info("The result of job %s is complete: %s", landing.job_id, _summary(landing))

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.manifest import own_files, remove
-from airflow_provider_batchdl.transfer.overwrite import object_info
 from airflow_provider_batchdl.transfer.sinks.errors import clean
 from airflow_provider_batchdl.transfer.sinks.stores import is_local, local_path
 
@@ -38,39 +37,29 @@ def exclusive(place: Destination) -> Iterator[None]:
     """Wait until no other process publishes into the local folder of ``place``, and keep the others out.
 
     The lock is on the folder itself (`flock`): nothing is left, however the process ends. Without one where the store
-    is no local disk, or its file system locks no folders (NFS).
-
-    Raises:
-        DestinationError: another process has held it for ten minutes.
+    is no local disk, or its file system locks no folders (NFS). After ten minutes, raises `DestinationError`.
     """
-    fd = _locked(place) if is_local(place.fs) else None
+    fd = _folder_of(place) if is_local(place.fs) else None
     try:
+        if fd is not None:
+            _wait_for(fd, place)
         yield
     finally:
         if fd is not None:
             os.close(fd)
 
 
-def _locked(place: Destination) -> int | None:
+def _folder_of(place: Destination) -> int | None:
     path = place.path if place.is_folder else os.path.dirname(local_path(place.fs, place.path))  # noqa: PTH120
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
         return None  # nothing is there; or publishing raises what is wrong
-    try:
-        if _wait_for(fd, place):
-            return fd
-    except BaseException:
-        os.close(fd)
-        raise
-    os.close(fd)
-    return None
 
 
-def _wait_for(fd: int, place: Destination) -> bool:
-    """Wait for the lock. False where the file system has none."""
-    due = monotonic() + LONGEST_WAIT
-    waits = False
+def _wait_for(fd: int, place: Destination) -> None:
+    """Wait for the lock, if the file system has one."""
+    due, is_logged = monotonic() + LONGEST_WAIT, False
     while True:
         try:
             flock(fd, LOCK_EX | LOCK_NB)
@@ -80,37 +69,31 @@ def _wait_for(fd: int, place: Destination) -> bool:
                     f"{clean(place.uri)}: another process has been publishing for {LONGEST_WAIT / 60:.0f} minutes.",
                     remedy="End it if it hangs, then retry the task; give each task a destination of its own.",
                 ) from None
-            if not waits:
+            if not is_logged:
                 log.info("Another process is publishing to %s; waiting", place.uri)
-            waits = True
+            is_logged = True
             sleep(_POLL)
         except OSError:
-            return False
+            return
         else:
-            return True
+            return
 
 
 def check_published(place: Destination, landing: Landing, etags: Sequence[str | None]) -> None:
     """Check in an object store that the manifest, which is written by now, names what is there.
 
-    Of two processes whose results are mixed, the one that ends last finds out.
-
-    Args:
-        place: the destination.
-        landing: what the manifest says.
-        etags: what the store gave each file when it was published; a local disk gives none.
-
-    Raises:
-        DestinationError: another process has replaced or removed a file since; the manifest is removed.
+    Of two processes whose results are mixed, the one that ends last finds out, by what the store gave each file when it
+    was published: ``etags``, of which a local disk has none. It removes the manifest, and raises `DestinationError`.
     """
     if not any(etags):
         return
     given = dict(zip((file.uri for file in landing.files), etags, strict=True))
     other = _other(place, landing, given)
     for seconds in LOOK_AGAIN:
-        if other is not None:
-            sleep(seconds)
-            other = _other(place, landing, given)
+        if other is None:
+            return
+        sleep(seconds)
+        other = _other(place, landing, given)
     if other is None:
         return
     remove(place.manifest(), "remove the manifest of a result that was replaced in the meantime")
@@ -123,7 +106,7 @@ def check_published(place: Destination, landing: Landing, etags: Sequence[str | 
 def _other(place: Destination, landing: Landing, given: Mapping[str, str | None]) -> LandedFile | None:
     """A file in whose place the store shows another; None for none, or where it cannot be asked."""
     try:
-        there = [(file, object_info(each.fs, each.path) or {}) for each, file in own_files(place, landing)]
+        there = [(file, each.info() or {}) for each, file in own_files(place, landing)]
     except Exception as error:  # noqa: BLE001  write-only credentials, for one
         log.info("Cannot check what was published at %s: %s", place.uri, type(error).__name__)
         return None

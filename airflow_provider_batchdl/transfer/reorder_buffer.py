@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from threading import Lock
@@ -79,13 +80,18 @@ class FileReorderBuffer:
 
     def take(self, at: int, end: int) -> Iterator[bytes]:
         """Read the bytes from ``at`` to ``end`` back, from the page cache."""
-        while at < end:
-            piece = os.pread(self._fd, min(_READ, end - at), at)
-            if not piece:
-                raise OSError("the partial file became shorter")
-            at += len(piece)
-            yield piece
+        return read_back(self._fd, at, end)
 
     def close(self) -> None:
         """Close the descriptor."""
         os.close(self._fd)
+
+
+def read_back(fd: int, at: int, end: int) -> Iterator[bytes]:
+    """The bytes of a file from ``at`` to ``end``, in pieces of at most 1 MiB. Raises `OSError`."""
+    while at < end:
+        piece = os.pread(fd, min(_READ, end - at), at)
+        if not piece:
+            raise OSError(errno.EIO, "the partial file became shorter")
+        at += len(piece)
+        yield piece

@@ -1,65 +1,123 @@
-"""Build the landing of a download, for the manifest, the task's return value and the log."""
+"""The outcome of each transfer, and the landing that all of them make."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
-from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.jobs import Job, LandedFile, Landing, ResultFile
 from airflow_provider_batchdl.transfer.parallel.division import TransferStats
-from airflow_provider_batchdl.transfer.received import Received
-from airflow_provider_batchdl.transfer.sinks.base import STORE_CHECKSUM, Sink
+from airflow_provider_batchdl.transfer.sinks.base import STORE_CHECKSUM, DurableSink, Sink
+from airflow_provider_batchdl.transfer.source.retry_budget import TRY_AGAIN
+from airflow_provider_batchdl.transfer.source.stream import ResultStream
 
 LONGEST_VALUE = 1_000
 """Characters of a header's value that is recorded; a longer one is none that anybody could use."""
 
 
-def landed_file(file: ResultFile, sink: Sink, received: Received) -> LandedFile:
-    """The record of one file."""
-    return LandedFile(
-        uri=sink.uri,
-        bytes=received.bytes,
-        sha256=received.sha256,
-        etag=_usable(received.head.identity.etag),
-        content_type=_usable(received.head.headers.get("content-type")),
-        source_name=received.filename,
-        part=file.part,
-        rows=received.rows,
-        verified_by=received.verified_by,
-        kind=file.kind,
-    )
+@dataclass(frozen=True)
+class Received:
+    """A complete and verified file in a sink.
+
+    Args:
+        sink: where it is.
+        file: the file, with its number and kind.
+        filename: the vendor's name for it, made safe.
+        head: the response that fixed its identity.
+        sha256: hex digest; None where it was turned off, or another process read the first bytes.
+        rows: records counted, where known.
+        verified_by: the proofs that it is complete, see docs/downloads.md.
+        stats: resumes, restarts and connections of the transfer.
+        pages: number of pages joined into it; None where they were not to be joined.
+    """
+
+    sink: Sink
+    file: ResultFile
+    filename: str
+    head: ResultStream
+    sha256: str | None
+    rows: int | None
+    verified_by: tuple[str, ...]
+    stats: TransferStats
+    pages: int | None = None
+
+    @property
+    def landed(self) -> LandedFile:
+        """The record of it; once it is published, with what the store attests."""
+        return LandedFile(
+            uri=self.sink.uri,
+            bytes=self.sink.written,
+            sha256=self.sha256,
+            etag=_usable(self.head.identity.etag) if self.pages in (None, 1) else None,
+            content_type=_usable(self.head.headers.get("content-type")),
+            source_name=self.filename,
+            part=self.file.part,
+            rows=self.rows,
+            verified_by=(*self.verified_by, *self.sink.attested),
+            kind=self.file.kind,
+            pages=self.pages,
+        )
+
+
+def close_unpublished(sink: Sink, error: BaseException | None, *, adopted: bool = False) -> None:
+    """End a sink without publishing it.
+
+    A failure discards its bytes. They are suspended for the next try to resume where a signal or a time-out stopped the
+    transfer, and where an earlier try left them (``adopted``) and the source was only unreachable.
+    """
+    stopped = error is not None and not isinstance(error, Exception)
+    if (stopped or (adopted and isinstance(error, TRY_AGAIN))) and isinstance(sink, DurableSink):
+        sink.suspend()
+    else:
+        sink.discard()
+
+
+@contextmanager
+def closed_on_error(sink: Sink) -> Iterator[None]:
+    """Close a sink that what is done within, until its publication, fails for."""
+    try:
+        yield
+    except BaseException as error:
+        close_unpublished(sink, error)
+        raise
 
 
 def _usable(value: str | None) -> str | None:
     return value if value is not None and len(value) <= LONGEST_VALUE else None
 
 
-def landing_of(
-    client: BatchClient, job: Job, files: tuple[LandedFile, ...], all_stats: Sequence[TransferStats], *, began: float
-) -> Landing:
-    """The record of a job's complete result.
+def shared_proofs(proofs: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """The proofs that all files have."""
+    first, *others = proofs
+    return tuple(proof for proof in first if all(proof in other for other in others))
 
-    Args:
-        client: the account's client.
-        job: the job.
-        files: the records of all its files.
-        all_stats: the transfer statistics of each file.
-        began: start of the download, by `time.monotonic`.
-    """
-    proofs = files[0].verified_by if files else ()
-    for file in files[1:]:
-        proofs = tuple(proof for proof in proofs if proof in file.verified_by)
-    if set(proofs) <= {STORE_CHECKSUM}:  # a store proves what was sent to it, not what the source has
-        proofs = ("nothing", *proofs)
-    return Landing(
-        job_id=job.id,
-        vendor=client.vendor.name,
-        files=files,
-        bytes=sum(file.bytes for file in files),
-        seconds=round(time.monotonic() - began, 3),
+
+def total(all_stats: Sequence[TransferStats]) -> TransferStats:
+    """The statistics of several transfers as those of one."""
+    return TransferStats(
         resumed=sum(stats.resumed for stats in all_stats),
         restarted=sum(stats.restarted for stats in all_stats),
         connections=max((stats.connections for stats in all_stats), default=1),
+    )
+
+
+def landing_of(vendor: str, job: Job, complete: Sequence[Received], *, began: float) -> Landing:
+    """The record of a job's complete result; the download began at ``began``, by `time.monotonic`."""
+    files = tuple(each.landed for each in complete)
+    proofs = shared_proofs(file.verified_by for file in files) if files else ()
+    if set(proofs) <= {STORE_CHECKSUM}:  # a store proves what was sent to it, not what the source has
+        proofs = ("nothing", *proofs)
+    stats = total([each.stats for each in complete])
+    return Landing(
+        job_id=job.id,
+        vendor=vendor,
+        files=files,
+        bytes=sum(file.bytes for file in files),
+        seconds=round(time.monotonic() - began, 3),
+        resumed=stats.resumed,
+        restarted=stats.restarted,
+        connections=stats.connections,
         verified_by=proofs,
     )

@@ -15,6 +15,7 @@ import pytest
 from airflow_provider_batchdl._tasks import job_record, submit_once
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.operators.run import BatchJobOperator
+from airflow_provider_batchdl.transfer.destination import Destination
 from airflow_provider_batchdl.vendors import submitting
 from tests.support import airflow_answers
 from tests.support.airflow_api import ExecutionApi, without_store
@@ -272,16 +273,14 @@ def test_a_refused_read_counts_once_something_is_there(
     may_read: bool,
 ) -> None:
     """S3 answers 403, not 404, to who may not list; whether the record can be read shows when it is there."""
-    from airflow_provider_batchdl.transfer import overwrite
+    real = Destination.info
 
-    real = overwrite.object_info
-
-    def refusing(fs: Any, path: str) -> Any:
-        if ".batchdl" in path and not (may_read and Path(path).exists()):
+    def refusing(self: Destination) -> Any:
+        if ".batchdl" in self.path and not (may_read and Path(self.path).exists()):
             raise PermissionError("Forbidden")
-        return real(fs, path)
+        return real(self)
 
-    monkeypatch.setattr(overwrite, "object_info", refusing)
+    monkeypatch.setattr(Destination, "info", refusing)
     run = landing("proofy", tmp_path)
     outcomes = [api.run(run, try_number=number).state for number in (1, 2)]
     assert outcomes == (["success"] * 2 if may_read else ["failed"] * 2)

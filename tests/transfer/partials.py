@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_batchdl.transfer.sinks.local.resume import resumable_sink
-from airflow_provider_batchdl.transfer.sinks.local.sink import LocalSink
+from airflow_provider_batchdl.transfer.sinks.local.sink import LocalSink, resumable_sink
 from airflow_provider_batchdl.transfer.state import PartialRecord, partial_key
 
 MIB = 2**20

@@ -14,9 +14,9 @@ import pytest
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.exceptions import DestinationError, InvalidRequestError
 from airflow_provider_batchdl.jobs import Landing
-from airflow_provider_batchdl.transfer import receiving
+from airflow_provider_batchdl.transfer import job_download
 from airflow_provider_batchdl.transfer.job_download import Destination, download
-from airflow_provider_batchdl.transfer.result import landed_file
+from airflow_provider_batchdl.transfer.replacing import make_way
 from airflow_provider_batchdl.transfer.sinks.factory import write_small
 from tests.transfer.conftest import ClientFor, left_in, local
 
@@ -98,9 +98,9 @@ class TestError:
 
         def meanwhile(*arguments: Any) -> Any:
             target.write_text("another writer's")
-            return landed_file(*arguments)
+            return make_way(*arguments)
 
-        monkeypatch.setattr(receiving, "landed_file", meanwhile)
+        monkeypatch.setattr(job_download, "make_way", meanwhile)
         with pytest.raises(DestinationError, match="exists already") as caught:
             download(client_for("apartmentiq"), job.id, local(target), if_exists="error")
         assert not caught.value.retryable

@@ -14,7 +14,6 @@ from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.jobs import Landing
 from airflow_provider_batchdl.transfer import publishing
 from airflow_provider_batchdl.transfer.job_download import Destination, download
-from airflow_provider_batchdl.transfer.overwrite import object_info
 from airflow_provider_batchdl.transfer.sinks.s3.sink import S3Sink
 from tests.support.mortal_store import Killed
 from tests.support.s3_bucket import Bucket, fresh_bucket
@@ -180,12 +179,13 @@ def test_a_store_that_shows_the_last_object_for_a_while_is_none_that_replaces(
     client = client_for("batchcom")
     download(client, export(emulator, 2).id, place)
     first = f"{bucket.name}/x-part-0001.jsonl"
-    stale, waits = object_info(bucket.fs, first), list[float]()
+    ask = Destination.info
+    stale, waits = ask(Destination(bucket.fs, first, "")), list[float]()
 
-    def info(fs: Any, path: str) -> Any:
-        return stale if path == first and len(waits) < 2 else object_info(fs, path)
+    def info(self: Destination) -> Any:
+        return stale if self.path == first and len(waits) < 2 else ask(self)
 
-    monkeypatch.setattr(publishing, "object_info", info)
+    monkeypatch.setattr(Destination, "info", info)
     monkeypatch.setattr(publishing, "sleep", waits.append)
     second = export(emulator, 2)
     download(client, second.id, place)

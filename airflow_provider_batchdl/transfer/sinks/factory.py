@@ -91,7 +91,7 @@ def open_resumable(
         return resumable_upload(fs, path, uri, key, state=state, create_only=create_only)
     if not is_local(fs):
         return None
-    from airflow_provider_batchdl.transfer.sinks.local.resume import resumable_sink
+    from airflow_provider_batchdl.transfer.sinks.local.sink import resumable_sink
 
     local = local_path(fs, path)
     return resumable_sink(local + "/" if path.endswith("/") else local, uri, key, create_only=create_only)

@@ -42,7 +42,10 @@ class SpoolSink:
         self.written = 0
 
     def finalize(self) -> None:
-        """Do nothing: it is never published."""
+        """End writing; `read` starts at byte 0."""
+        with self._failing("read"):
+            self._file.flush()
+            self._file.seek(0)
 
     def publish(self) -> None:
         """Do nothing: it is never published."""
@@ -53,15 +56,9 @@ class SpoolSink:
             self._file.close()
 
     def read(self, size: int = -1) -> bytes:
-        """Read the next bytes, after `rewind`; all that are left where no size is given."""
+        """Read the next bytes, after `finalize`; all that are left where no size is given."""
         with self._failing("read"):
             return self._file.read(size)
-
-    def rewind(self) -> None:
-        """Read from byte 0 on."""
-        with self._failing("read"):
-            self._file.flush()
-            self._file.seek(0)
 
     @contextlib.contextmanager
     def _failing(self, doing: str) -> Iterator[None]:

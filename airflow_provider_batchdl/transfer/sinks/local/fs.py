@@ -1,4 +1,4 @@
-"""Operations on the folder of a local file: free space, rename, fsync."""
+"""Operations on a local file and its folder: what may be replaced, rename, fsync."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import stat
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
+from airflow_provider_batchdl.transfer.sinks.errors import destination_error, special_file
 
 log = get_logger(__name__)
 
@@ -17,31 +18,8 @@ _NO_FSYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 
 
-def check_space(folder: str, wanted: int) -> None:
-    """Check the free space before a download. Quotas are not visible here; writing meets those.
-
-    Args:
-        folder: an existing one; empty for the working folder.
-        wanted: bytes.
-
-    Raises:
-        OSError: `ENOSPC`, fewer are free.
-    """
-    if not hasattr(os, "statvfs"):
-        return
-    space = os.statvfs(folder or ".")
-    # Some network and FUSE file systems report nothing at all.
-    if space.f_blocks and space.f_bavail * space.f_frsize < wanted:
-        free = space.f_bavail * space.f_frsize
-        raise OSError(errno.ENOSPC, f"{wanted} bytes are needed, {free} are free")
-
-
 def flush(fd: int) -> bool:
-    """Flush a file to the disk. False where its file system has no such call (some shared folders and FUSE mounts).
-
-    Raises:
-        OSError: the disk refused.
-    """
+    """Flush a file to the disk. False where its file system has no such call (some shared folders and FUSE mounts)."""
     try:
         os.fsync(fd)
     except OSError as error:
@@ -81,22 +59,25 @@ def rename_unless_taken(path: str, target: str) -> None:
         os.unlink(path)
 
 
-def mode_of(path: str) -> int:
-    """`st_mode` of what is at `path`, or what it links to; 0 where nothing is."""
+def refuse_target(path: str, uri: str, *, is_folder: bool = False) -> None:
+    """Refuse what no file can replace, or what is no folder where one is meant; nothing need be there.
+
+    Raises:
+        DestinationError: a FIFO, a device or a socket, or a link to one; a folder; with `is_folder`, anything else.
+    """
     try:
-        return os.stat(path).st_mode
+        mode = os.stat(path).st_mode
+    except UnicodeEncodeError as error:
+        raise destination_error(uri, "write", error) from None
     except (OSError, ValueError):
-        return 0
-
-
-def is_folder(mode: int) -> bool:
-    """True for the mode of a folder."""
-    return stat.S_ISDIR(mode)
-
-
-def is_special(mode: int) -> bool:
-    """True for the mode of a FIFO, a device or a socket."""
-    return bool(mode) and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+        return  # nothing is there, or opening it raises what is wrong
+    if is_folder:
+        if not stat.S_ISDIR(mode):
+            raise destination_error(uri, "write", NotADirectoryError(errno.ENOTDIR, "it is no folder"))
+    elif stat.S_ISDIR(mode):
+        raise destination_error(uri, "write", IsADirectoryError(errno.EISDIR, "the destination is a folder"))
+    elif not stat.S_ISREG(mode):
+        raise special_file(uri)
 
 
 def sync(folder: str) -> None:

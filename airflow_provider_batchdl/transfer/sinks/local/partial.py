@@ -18,7 +18,6 @@ import re
 import secrets
 import stat
 
-from airflow_provider_batchdl.transfer.sinks.local.fs import check_space
 from airflow_provider_batchdl.transfer.state import WORK_FOLDER
 
 _FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -29,6 +28,7 @@ DRAFT = STATE + ".new"
 PARTIAL = re.compile(r"(?P<partial>\.(?P<name>.+)\.(?P<key>[0-9a-f]{16})\.part)(\.json(\.new)?)?", re.DOTALL)
 """Names of partials and of their records."""
 LARGEST_STATE = 64 << 10
+_VERSION = ("st_ino", "st_size", "st_mtime_ns")
 _AFFIX = len(".") + len(".0123456789abcdef.part") + len(DRAFT)
 
 
@@ -48,11 +48,7 @@ def work_folder(folder: str) -> str:
 
 
 def make_work_folder(folder: str) -> str:
-    """As `work_folder`, created if it does not exist.
-
-    Raises:
-        OSError: `folder` does not exist, or cannot be written to.
-    """
+    """As `work_folder`, created if it does not exist. Raises `OSError` where `folder` cannot be written to."""
     if os.path.basename(folder) == WORK_FOLDER:
         return folder
     path = os.path.join(folder, WORK_FOLDER)
@@ -104,24 +100,27 @@ def remove_unused(folder: str, name: str, key: str | None) -> None:
 def check_room(folder: str, name: str, key: str | None, wanted: int) -> None:
     """Check the space for so many bytes of the file `name`; what killed tries left of it is removed if it is needed.
 
+    Quotas are not visible here; writing meets those.
+
     Raises:
         OSError: `ENOSPC`, fewer are free.
     """
-    try:
-        check_space(folder, wanted)
-    except OSError:
-        remove_unused(folder, name, key)
-        check_space(folder, wanted)
+    for clean_up in (True, False):
+        space = os.statvfs(folder or ".")
+        free = space.f_bavail * space.f_frsize
+        if free >= wanted or not space.f_blocks:  # some network and FUSE file systems report nothing at all
+            return
+        if clean_up:
+            remove_unused(folder, name, key)
+        else:
+            raise OSError(errno.ENOSPC, f"{wanted} bytes are needed, {free} are free")
 
 
 def lock(path: str) -> int | None:
-    """Lock the partial at `path`, created where it is missing.
+    """Lock the partial at `path`, created where it is missing. Raises `OSError` where it cannot be created.
 
     Returns:
         A descriptor; None where another process has it, it is not this user's, or the file system has no locks.
-
-    Raises:
-        OSError: it cannot be created.
     """
     for _ in range(8):
         try:
@@ -130,43 +129,36 @@ def lock(path: str) -> int | None:
             if error.errno in (errno.EACCES, errno.EPERM, errno.ELOOP):
                 return None
             raise
-        held = False
+        is_locked = _flock(fd)
+        if is_locked and _is_ours(fd, path):
+            return fd
         try:
-            if not _locked(fd):
-                if not os.fstat(fd).st_size and not _locks_work(fd):
-                    os.unlink(path)
-                return None
-            held = _is_ours(fd, path)
-            if held:
-                return fd
-            if _is_second_name(path):
+            made_in_vain = is_locked is None and not os.fstat(fd).st_size
+            if made_in_vain or (is_locked and _is_second_name(path)):
                 os.unlink(path)
         finally:
-            if not held:
-                os.close(fd)
+            os.close(fd)
+        if not is_locked:
+            return None
     return None
 
 
-def lock_existing(path: str, *, second_name: bool = False) -> int | None:
-    """As `lock`, but None where nothing is at `path`; with `second_name`, also for a name that `link` left."""
+def lock_existing(path: str, *, second_name: bool = False, unchanged: os.stat_result | None = None) -> int | None:
+    """As `lock`, but None where nothing is at `path`.
+
+    Args:
+        path: the partial.
+        second_name: also lock a name that `link` left.
+        unchanged: None, too, where the file is another than this, or was written to since.
+    """
     try:
         fd = os.open(path, _FLAGS)
     except OSError:
         return None
-    if _locked(fd) and (_is_ours(fd, path) or (second_name and _is_second_name(path))):
-        return fd
-    os.close(fd)
-    return None
-
-
-def lock_unchanged(path: str, before: os.stat_result) -> int | None:
-    """As `lock_existing`, but None where the file is another than `before`, or was written to since."""
-    fd = lock_existing(path)
-    if fd is None:
-        return None
-    now = os.fstat(fd)
-    if (now.st_ino, now.st_size, now.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns):
-        return fd
+    if _flock(fd) and (_is_ours(fd, path) or (second_name and _is_second_name(path))):
+        now = os.fstat(fd)
+        if unchanged is None or all(getattr(now, each) == getattr(unchanged, each) for each in _VERSION):
+            return fd
     os.close(fd)
     return None
 
@@ -175,7 +167,7 @@ def create(folder: str, name: str) -> tuple[str, int]:
     """Create a partial under a random name, which no try resumes. Raises `OSError`."""
     path = path_of(folder, name, secrets.token_hex(8))
     fd = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o666)
-    _locked(fd)
+    _flock(fd)
     return path, fd
 
 
@@ -199,16 +191,16 @@ def write_state(path: str, data: bytes) -> None:
 
 def remove_state(path: str) -> None:
     """Remove the record beside the partial at `path`, which cannot be resumed without it. Raises `OSError`."""
-    for each in (path + STATE, path + DRAFT):
+    for suffix in (STATE, DRAFT):
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(each)
+            os.unlink(path + suffix)
 
 
 def remove(path: str) -> None:
     """Remove a partial and its record. Never raises."""
-    for each in (path + STATE, path + DRAFT, path):
+    for suffix in (STATE, DRAFT, ""):
         with contextlib.suppress(OSError):
-            os.unlink(each)
+            os.unlink(path + suffix)
 
 
 def remove_if_unused(path: str) -> bool:
@@ -242,31 +234,17 @@ def leads_to(path: str, fd: int) -> bool:
 
 
 def check_name(path: str, fd: int) -> None:
-    """Refuse to go by the name of a partial that somebody removed: by now it may be another writer's, half written.
-
-    Raises:
-        FileNotFoundError: `path` does not lead to the open file.
-    """
+    """Raise `FileNotFoundError` for a partial that somebody removed: its name may be another writer's by now."""
     if not leads_to(path, fd):
         raise FileNotFoundError(errno.ENOENT, "the partial file was removed or replaced", path)
 
 
-def _locked(fd: int) -> bool:
+def _flock(fd: int) -> bool | None:
+    """Lock the file: False where another process has it, None where the file system has no locks."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _locks_work(fd: int) -> bool:
-    """True if the file system has locks; a lock that another process holds is not a failure."""
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
+    except OSError as error:
+        return False if isinstance(error, BlockingIOError) else None
     return True
 
 
@@ -281,6 +259,5 @@ def _is_second_name(path: str) -> bool:
 def _is_ours(fd: int, path: str) -> bool:
     """True if the locked file is still the one at `path`, has no other name, and is this user's."""
     status = os.fstat(fd)
-    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_uid != os.geteuid():
-        return False
-    return leads_to(path, fd)
+    is_single = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+    return is_single and status.st_uid == os.geteuid() and leads_to(path, fd)

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from airflow_provider_batchdl.exceptions import DestinationError
-from airflow_provider_batchdl.transfer.reorder_buffer import FileReorderBuffer
+from airflow_provider_batchdl.transfer.reorder_buffer import FileReorderBuffer, read_back
 from airflow_provider_batchdl.transfer.sinks.base import ScatteredSink
-from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, ended, special_file
+from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, ended
 from airflow_provider_batchdl.transfer.sinks.local import fs, partial
 from airflow_provider_batchdl.transfer.state import PartialRecord, boot_id
 
@@ -20,8 +20,6 @@ WORTH_RESUMING = 1 << 20
 """Bytes below which downloading a file again is faster than resuming it."""
 SYNC_EVERY = 1 << 30
 """Bytes after which they are flushed to the disk, to be resumed after a crash of the machine."""
-_REPLAYED = 1 << 20
-_TRIES = 8
 
 
 class LocalSink(ScatteredSink):
@@ -32,14 +30,10 @@ class LocalSink(ScatteredSink):
     the partial is beside the target. The target's folder is created where it is missing, and left by `discard`: another
     task may be about to write into it.
 
-    A symbolic link at the target is replaced by the new file, as `mv` does; the file it pointed to keeps its content.
-    Writing through it would change a file outside the folder that the user named. Links among the parent folders are
-    followed as usual. An existing file is replaced with a new one under the worker's umask: readers that have it open
-    keep the old content, and its mode and owner are not copied. A FIFO, a device or a socket is not replaced, nor is a
-    link to one.
-
-    With `create_only` the file is published by `link`, which never overwrites. On a file system without hard links the
-    target is checked right before the rename instead, with a warning.
+    A symbolic link at the target is replaced by the new file, as `mv` does: writing through it would change a file
+    outside the folder that the user named. Links among the parent folders are followed. An existing file is replaced
+    with a new one under the worker's umask: readers that have it open keep the old content, and its mode and owner are
+    not copied.
 
     A killed worker (SIGKILL) leaves its partial, and beside it, as `….part.json`, the record that `remember` was given
     (for large files only): `resumable_sink` with the same key resumes it. `publish` removes what other tries left for
@@ -73,31 +67,23 @@ class LocalSink(ScatteredSink):
         self._create_only = create_only
         self._key = key
         self._folder, self._name = os.path.split(path)
-        self._work_folder = ""
-        self._temporary = ""
+        self._work_folder = self._temporary = ""
         self._fd: int | None = None
         self._keyed = False
         self._finalized: os.stat_result | None = None
-        if not self._name or fs.is_folder(mode := fs.mode_of(path)):
-            raise destination_error(uri, "write", IsADirectoryError(errno.EISDIR, "the destination is a folder"))
-        if fs.is_special(mode):
-            raise special_file(uri)
-        try:
+        fs.refuse_target(path, uri)
+        with self._failing("create the file"):
             self._open(keep_bytes=keep_bytes, expected_bytes=expected_bytes)
-        except (OSError, UnicodeEncodeError) as error:
-            self.discard()
-            raise destination_error(uri, "create the file", error) from error
 
-    def _open(self, *, keep_bytes: bool, expected_bytes: int | None) -> None:
-        # The folder is missing for its first file only. Another process may remove an empty `.batchdl` at any moment.
-        for left in reversed(range(_TRIES)):
-            try:
-                return self._open_once(keep_bytes=keep_bytes, expected_bytes=expected_bytes)
-            except FileNotFoundError:
-                if not left:
-                    raise
-                os.makedirs(self._folder or ".", exist_ok=True)
-        return None
+    def _open(self, *, keep_bytes: bool, expected_bytes: int | None, tries: int = 8) -> None:
+        try:
+            self._open_once(keep_bytes=keep_bytes, expected_bytes=expected_bytes)
+        except FileNotFoundError:
+            # The folder is missing for its first file. Another process may remove an empty `.batchdl` at any moment.
+            if tries == 1:
+                raise
+            os.makedirs(self._folder or ".", exist_ok=True)
+            self._open(keep_bytes=keep_bytes, expected_bytes=expected_bytes, tries=tries - 1)
 
     def _open_once(self, *, keep_bytes: bool, expected_bytes: int | None) -> None:
         self._work_folder = partial.make_work_folder(self._folder)
@@ -134,14 +120,8 @@ class LocalSink(ScatteredSink):
 
     def replay(self) -> Iterator[bytes]:
         """Read back all bytes so far, in pieces of at most 1 MiB."""
-        fd, at = self._descriptor(), 0
-        while at < self.written:
-            with self._failing("read back"):
-                piece = os.pread(fd, min(_REPLAYED, self.written - at), at)
-                if not piece:
-                    raise OSError(errno.EIO, "the partial file became shorter")
-            at += len(piece)
-            yield piece
+        with self._failing("read back"):
+            yield from read_back(self._descriptor(), 0, self.written)
 
     def is_worth_resuming(self, total: int) -> bool:
         """True if `remember` would store the record."""
@@ -226,12 +206,9 @@ class LocalSink(ScatteredSink):
                 try:
                     fs.rename_unless_taken(self._temporary, self._target)
                 except FileExistsError:
-                    self.discard()
                     raise already_there(self.uri) from None
-            elif fs.is_special(fs.mode_of(self._target)):
-                self.discard()
-                raise special_file(self.uri)
             else:
+                fs.refuse_target(self._target, self.uri)
                 os.replace(self._temporary, self._target)
             self._close()
         fs.sync(self._folder)
@@ -265,11 +242,9 @@ class LocalSink(ScatteredSink):
         return self._work_folder != self._folder and partial.remove_work_folder(self._work_folder)
 
     def _lock_again(self) -> None:
-        """Check that the finalized file is still ours; lock it again where its lock was given up."""
-        if self._finalized is None:
-            raise ended(self.uri)
+        """Check that the file is still ours; lock it again where its lock was given up."""
         if self._fd is None:
-            self._fd = partial.lock_unchanged(self._temporary, self._finalized)
+            self._fd = partial.lock_existing(self._temporary, unchanged=self._finalized)
             if self._fd is None:
                 self._temporary = ""  # by now another writer's
                 raise OSError(errno.EBUSY, "another process has taken the partial file")
@@ -292,8 +267,33 @@ class LocalSink(ScatteredSink):
     def _failing(self, doing: str) -> Iterator[None]:
         try:
             yield
-        except DestinationError:
-            raise
-        except OSError as error:
+        except (DestinationError, OSError) as error:
             self.discard()
+            if isinstance(error, DestinationError):
+                raise
             raise destination_error(self.uri, doing, error) from error
+
+
+def resumable_sink(path: str, uri: str, key: str, *, create_only: bool = False) -> LocalSink | None:
+    """The sink of a download that was stopped, with its bytes; None where there is nothing to resume.
+
+    `path` is the target, or its folder, ending in `/`; `key` that of the stopped download.
+    """
+    folder, name = os.path.split(path)
+    work = partial.work_folder(folder)
+    for temporary in [partial.path_of(work, name, key)] if name else partial.find(work, key=key):
+        record = PartialRecord.from_json(partial.read_state(temporary))
+        target = record.target if record else ""
+        if target in ("", ".", "..") or os.path.basename(target) != target or name not in ("", target):
+            continue
+        if partial.path_of(work, target, key) != temporary or not os.path.lexists(temporary):
+            continue
+        try:
+            place = os.path.join(folder, target), uri if name else uri + target
+            sink = LocalSink(*place, key=key, keep_bytes=True, create_only=create_only)
+        except DestinationError:
+            continue  # the download will raise it
+        if sink.resume():
+            return sink
+        sink.discard()
+    return None

@@ -18,8 +18,7 @@ from airflow_provider_batchdl.transfer import state
 from airflow_provider_batchdl.transfer.cleanup import sweep
 from airflow_provider_batchdl.transfer.sinks.factory import open_resumable
 from airflow_provider_batchdl.transfer.sinks.local import sink as local_module
-from airflow_provider_batchdl.transfer.sinks.local.resume import resumable_sink
-from airflow_provider_batchdl.transfer.sinks.local.sink import LocalSink
+from airflow_provider_batchdl.transfer.sinks.local.sink import LocalSink, resumable_sink
 from airflow_provider_batchdl.transfer.state import WORK_FOLDER
 from tests.transfer.conftest import left_in
 from tests.transfer.partials import KEY, MIB, OTHER, RECORD, begun, kept

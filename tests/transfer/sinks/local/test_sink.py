@@ -260,7 +260,7 @@ import sys
 import fsspec
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.destination import Destination
-from airflow_provider_batchdl.transfer.overwrite import refuse_unusable
+from airflow_provider_batchdl.transfer.probe import refuse_unusable
 from airflow_provider_batchdl.transfer.sinks.factory import open_sink
 fs, path = fsspec.filesystem("file"), sys.argv[1] + "/\\u043e\\u0442\\u0447\\u0451\\u0442.csv"
 for step in (lambda: open_sink(fs, path, path), lambda: refuse_unusable(Destination(fs, path, path))):

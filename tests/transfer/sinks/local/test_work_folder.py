@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_batchdl.exceptions import DestinationError
-from airflow_provider_batchdl.transfer.sinks.local.resume import resumable_sink
-from airflow_provider_batchdl.transfer.sinks.local.sink import LocalSink
+from airflow_provider_batchdl.transfer.sinks.local.sink import LocalSink, resumable_sink
 from airflow_provider_batchdl.transfer.state import WORK_FOLDER, partial_key
 from tests.transfer.conftest import left_in
 from tests.transfer.partials import KEY, MIB, OTHER, begun, kept
