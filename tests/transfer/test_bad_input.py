@@ -64,12 +64,14 @@ class Bad:
     error: type[BatchDlError]
     remedy: str
     """Words of it."""
-    vendors: tuple[str, ...] = tuple(FORMATS)
+    vendors: tuple[str, ...] = ("revenuebase", "batchcom")
+    """By default one whose results come from its API, and one whose results lie in a store."""
     ways: tuple[str, ...] = ("download", "fetch")
 
 
 CASES = [
-    Bad("a login page", answer(PAGE, "text/html; charset=utf-8"), UnexpectedResponseError, "login page"),
+    Bad("a login page", answer(PAGE, "text/html; charset=utf-8"), UnexpectedResponseError, "login page",
+        tuple(FORMATS)),
     Bad("a login page as CSV", answer(PAGE, "text/csv"), UnexpectedResponseError, "login page"),
     Bad("a login page as bytes", answer(PAGE, "application/octet-stream"), UnexpectedResponseError, "login page"),
     Bad("a page packed", answer(gzip.compress(PAGE.encode()), "text/html", Content_Encoding="gzip"),
