@@ -15,6 +15,7 @@ from airflow_provider_batchdl.client.inflating import ENOUGH, MEMBERS, Inflater,
 # JSON then is found out by whoever reads it.
 _CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
 _AS_RECEIVED = "batchdl.headers"
+_ACTED_ON = (b"location", b"set-cookie")
 # These are not true of the body any more, once it has been read.
 _OF_THE_WIRE = (b"content-encoding", b"content-length", b"transfer-encoding")
 
@@ -23,18 +24,15 @@ class UnreadableAnswerError(Exception):
     """An answer cannot be read. The message says why; the caller types it, knowing the request."""
 
 
-def hide_location(response: httpx.Response) -> None:
-    """Keep ``httpx`` from making a request of ``Location``, which it does even where it is not to follow it.
+def hide_headers(response: httpx.Response) -> httpx.Response:
+    """Keep ``httpx`` from acting on ``Location`` and cookies, until :meth:`Answer.whole` gives all headers back.
 
-    It raises over one that is no URL, and the answer would be lost. A response hook for the sync client.
+    It makes a request of ``Location`` even where it is not to follow it, and raises over one that is no URL: the answer
+    would be lost. Two accounts may share a process, and a cookie of one must not speak for the other.
     """
     response.extensions[_AS_RECEIVED] = response.headers
-    response.headers = httpx.Headers([pair for pair in response.headers.raw if pair[0].lower() != b"location"])
-
-
-async def ahide_location(response: httpx.Response) -> None:
-    """The same for the async client."""
-    hide_location(response)
+    response.headers = httpx.Headers([pair for pair in response.headers.raw if pair[0].lower() not in _ACTED_ON])
+    return response
 
 
 class Answer:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import random
 import re
 from functools import cache
-from http.cookiejar import CookieJar
 from typing import Any
 
 import httpx
 
 from airflow_provider_batchdl._redaction.redactor import get_logger, redact_url
 from airflow_provider_batchdl._values.storable import words_of
-from airflow_provider_batchdl.client.answers import ahide_location, hide_location
 from airflow_provider_batchdl.client.limits import AnswerLimitError
 from airflow_provider_batchdl.client.retry_events import Reason, emit_retry
 from airflow_provider_batchdl.client.retrying import retry_options
@@ -108,13 +106,6 @@ def reason(error: BatchDlError) -> Reason:
     return "dropped" if isinstance(cause, httpx.TransportError) else "other"
 
 
-class _NoCookies(CookieJar):
-    """Takes no cookie: two accounts may share a process, and a cookie of one must not speak for the other."""
-
-    def extract_cookies(self, response: Any, request: Any) -> None:
-        """Take none, and do not even read them."""
-
-
 def client_options(base_url: str, single_try: float | None, *, is_async: bool) -> dict[str, Any]:
     """Options of the ``httpx`` client, sync or async, of the account at ``base_url``."""
     return {
@@ -122,8 +113,6 @@ def client_options(base_url: str, single_try: float | None, *, is_async: bool) -
         "trust_env": False,  # the transport has read it
         "timeout": TIMEOUT if single_try is None else single_try,
         "follow_redirects": False,  # by hand, or not at all: credentials stay on the connection's origin
-        "event_hooks": {"response": [ahide_location if is_async else hide_location]},
-        "cookies": _NoCookies(),
         "headers": {
             "User-Agent": user_agent(),
             "Accept": "application/json, */*;q=0.5",

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from airflow_provider_batchdl.client.answers import hide_headers
 from airflow_provider_batchdl.client.environment import Proxies, Proxy, ssl_context
 from airflow_provider_batchdl.client.targets import TARGET_CHECK
 
@@ -58,7 +59,7 @@ class _Transport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if host := self._routes.to_check(request):
             request.extensions[TARGET_CHECK].through_proxy(host)
-        return self._routes.to(request.url).handle_request(request)
+        return hide_headers(self._routes.to(request.url).handle_request(request))
 
     def close(self) -> None:
         for transport in self._routes.drain():
@@ -72,7 +73,7 @@ class _AsyncTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if host := self._routes.to_check(request):
             await asyncio.to_thread(request.extensions[TARGET_CHECK].through_proxy, host)
-        return await self._routes.to(request.url).handle_async_request(request)
+        return hide_headers(await self._routes.to(request.url).handle_async_request(request))
 
     async def aclose(self) -> None:
         for transport in self._routes.drain():

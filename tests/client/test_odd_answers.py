@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import io
 import json
+from collections.abc import Iterable
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +54,19 @@ LOCATIONS = [
 
 
 def ids(value: object) -> str:
-    return json.dumps(value)[:40]
+    return type(value).__name__ if isinstance(value, Exception) else json.dumps(value)[:40]
+
+
+def paired(each: Iterable[Any], other: Iterable[Any]) -> list[tuple[Any, Any]]:
+    """Each with one of the others: which of them it is cannot matter."""
+    return list(zip(each, cycle(other), strict=False))
 
 
 def submitted(emulator: Emulator, face: Face, name: str, contacts: Path) -> Any:
     return face.submit(vendor_of(emulator, name), REQUESTS[name], contacts if name == "revenuebase" else None)
 
 
-@pytest.mark.parametrize("headers", HEADERS, ids=ids)
-@pytest.mark.parametrize("name", VENDORS)
+@pytest.mark.parametrize(("headers", "name"), paired(HEADERS, VENDORS), ids=ids)
 def test_an_odd_header_does_not_cost_the_answer(
     emulator: Emulator, face: Face, name: str, contacts: Path, headers: dict[str, str]
 ) -> None:
@@ -72,8 +78,7 @@ def test_an_odd_header_does_not_cost_the_answer(
     assert "list" not in operations(emulator)
 
 
-@pytest.mark.parametrize("headers", HEADERS, ids=ids)
-@pytest.mark.parametrize("status", [400, 404, 429, 500])
+@pytest.mark.parametrize(("headers", "status"), paired(HEADERS, [400, 404, 429, 500]), ids=ids)
 def test_nor_the_meaning_of_an_error(emulator: Emulator, face: Face, headers: dict[str, str], status: int) -> None:
     emulator.add_fault(Fault("status", operation="status", status=status, headers=headers, times=9))
     with pytest.raises(BatchDlError) as caught:
@@ -82,8 +87,7 @@ def test_nor_the_meaning_of_an_error(emulator: Emulator, face: Face, headers: di
     assert not isinstance(caught.value, UnexpectedResponseError)
 
 
-@pytest.mark.parametrize("location", LOCATIONS, ids=ids)
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(("location", "status"), paired(LOCATIONS, [301, 302, 303, 307, 308]), ids=ids)
 def test_a_location_that_is_no_url(face: Face, location: str, status: int) -> None:
     head = f"HTTP/1.1 {status} Go\r\nContent-Length: 0\r\nLocation: {location}\r\n\r\n".encode("latin-1")
     with serving(head) as url:
@@ -165,8 +169,7 @@ def test_what_is_no_error_passes(emulator: Emulator, face: Face) -> None:
             face.run(vendor_of(emulator, "proofy"), partial(_failing, interruption))
 
 
-@pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("name", VENDORS)
+@pytest.mark.parametrize(("error", "name"), paired(RAISED, VENDORS), ids=ids)
 def test_a_submit_whose_answer_breaks_its_reader_was_made_once(
     emulator: Emulator, face: Face, name: str, contacts: Path, error: Exception
 ) -> None:

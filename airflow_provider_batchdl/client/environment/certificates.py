@@ -47,33 +47,28 @@ class CaBundle:
             WorkerEnvironmentError: there is nothing at the path that it names.
         """
         for name in _FILE_OR_FOLDER:
-            if path := os.environ.get(name):
-                return cls._in_folders(name, path) if _is_folder(path) else cls._in_file(name, path)
-        file, folders = os.environ.get(_FILE), os.environ.get(_FOLDERS)
+            if (path := os.environ.get(name)) and _is_folder(path):
+                return cls(folders=path, variable=name)
+            if path:
+                return cls(path, None, name, _changed(name, path))
+        file, folders = os.environ.get(_FILE) or None, os.environ.get(_FOLDERS) or None
+        if folders and not any(map(_is_folder, folders.split(os.pathsep))):
+            raise _unusable(_FOLDERS, folders, "there is no such folder")
         if not file:
-            return cls._in_folders(_FOLDERS, folders) if folders else cls(file=certifi.where())
-        bundle = cls._in_file(_FILE, file)
-        if not folders:
-            return bundle
-        return cls(bundle.file, cls._in_folders(_FOLDERS, folders).folders, f"{_FILE} and {_FOLDERS}", bundle.changed)
-
-    @classmethod
-    def _in_file(cls, variable: str, path: str) -> Self:
-        try:
-            changed = os.stat(path).st_mtime_ns  # noqa: PTH116
-        except (OSError, ValueError) as error:
-            raise _unusable(variable, path, _reason(error)) from None
-        return cls(file=path, variable=variable, changed=changed)
-
-    @classmethod
-    def _in_folders(cls, variable: str, paths: str) -> Self:
-        if not any(_is_folder(path) for path in paths.split(os.pathsep)):
-            raise _unusable(variable, paths, "there is no such folder")
-        return cls(folders=paths, variable=variable)
+            return cls(folders=folders, variable=_FOLDERS) if folders else cls(certifi.where())
+        return cls(file, folders, f"{_FILE} and {_FOLDERS}" if folders else _FILE, _changed(_FILE, file))
 
 
 def _is_folder(path: str) -> bool:
     return os.path.isdir(path)  # noqa: PTH112 pathlib's raises where a name is too long
+
+
+def _changed(variable: str, path: str) -> int:
+    """When a file was last changed, in nanoseconds."""
+    try:
+        return os.stat(path).st_mtime_ns  # noqa: PTH116
+    except (OSError, ValueError) as error:
+        raise _unusable(variable, path, _reason(error)) from None
 
 
 def ssl_context() -> ssl.SSLContext:
