@@ -109,6 +109,10 @@ def both_faces(request: pytest.FixtureRequest) -> Face:
     return Face(request.param)
 
 
+BOTH_FACES = pytest.mark.parametrize("face", ["sync", "async"], indirect=True)
+"""The same for one test."""
+
+
 @dataclass
 class Waits:
     """What was asked to be waited for, none of which was."""

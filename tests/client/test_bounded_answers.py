@@ -70,16 +70,22 @@ DRIPS = {
 }
 
 
-def run(face: Face, vendor: Vendor, flow: Callable[[Vendor], Flow[Any]], seconds: float = SECONDS) -> Any:
+def run(
+    face: Face,
+    vendor: Vendor,
+    flow: Callable[[Vendor], Flow[Any]],
+    seconds: float = SECONDS,
+    single_try: float | None = None,
+) -> Any:
     """Run a flow with so many seconds for each answer."""
 
     async def arun() -> Any:
-        async with AsyncBatchClient(vendor, answer_seconds=seconds) as client:
+        async with AsyncBatchClient(vendor, answer_seconds=seconds, single_try=single_try) as client:
             return await client.run(flow(vendor))
 
     if face.kind == "async":
         return asyncio.run(arun())
-    with BatchClient(vendor, answer_seconds=seconds) as client:
+    with BatchClient(vendor, answer_seconds=seconds, single_try=single_try) as client:
         return client.run(flow(vendor))
 
 
@@ -91,7 +97,7 @@ def test_an_answer_that_drips_is_given_up(face: Face, kind: str) -> None:
     assert time.monotonic() - began < SECONDS + 15
 
 
-@pytest.mark.parametrize("kind", DRIPS)
+@pytest.mark.parametrize("kind", ["body", "header", "continue"])
 def test_a_tokens_answer_that_drips_is_given_up_and_nothing_was_submitted(face: Face, kind: str) -> None:
     what = submission(REQUESTS["apartmentiq"])
     received: list[bytes] = []
@@ -159,26 +165,20 @@ def test_a_slow_upload_is_not_limited(face: Face, clock: Clock, tmp_path: Any) -
 
 
 def test_a_single_try_is_as_short_as_it_says(face: Face) -> None:
-    if face.kind == "async":
-        pytest.skip("the async client has none")
     began = time.monotonic()
-    with (
-        serving(DRIPS["continue"]) as url,
-        BatchClient(vendor_at(url.rstrip("/"), "proofy"), single_try=SECONDS) as client,
-        pytest.raises(BatchDlError),
-    ):
-        client.run(client.vendor.get_job("7"))
+    with serving(DRIPS["continue"]) as url, pytest.raises(BatchDlError):
+        run(face, vendor_at(url.rstrip("/"), "proofy"), lambda each: each.get_job("7"), 60.0, single_try=SECONDS)
     assert time.monotonic() - began < SECONDS + 15
 
 
 def test_interim_answers_at_full_speed_end_by_their_bytes(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MOST_BYTES", 1_000_000)
+    monkeypatch.setattr(limits, "MOST_BYTES", 300_000)
 
     def flood(connection: socket.socket) -> None:
         for _ in range(10_000):
             connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
 
-    with serving(flood) as url, pytest.raises(UnexpectedResponseError, match="1,000,000 bytes on the wire"):
+    with serving(flood) as url, pytest.raises(UnexpectedResponseError, match="300,000 bytes on the wire"):
         run(face, vendor_at(url.rstrip("/"), "proofy"), lambda each: each.get_job("7"), 60)
 
 

@@ -25,7 +25,7 @@ from airflow_provider_batchdl.exceptions import (
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.transfer.source.range_client import RangeClient, Source
 from airflow_provider_batchdl.vendors.base import ApiRequest, Upload, Vendor
-from tests.client.helpers import Face, Waits, both_faces, vendor_at  # noqa: F401 the fixture
+from tests.client.helpers import BOTH_FACES, Face, Waits, vendor_at
 from tests.support.recorder import Recorded, Recorder, Reply, recording
 
 JSON_LINES = b'{"custom_id": "1"}\n'
@@ -50,6 +50,7 @@ def upload(tmp_path: Path) -> Upload:
     return Upload("file", str(path), "lines.jsonl", "application/jsonl")
 
 
+@BOTH_FACES
 def test_form_fields_go_beside_an_upload(face: Face, server: Recorder, vendor: Vendor, upload: Upload) -> None:
     face.send(vendor, ApiRequest("submit", "POST", "/files", upload=upload, form={"purpose": "batch", "nötig": "ja ü"}))
     sent = server.received[0]
@@ -229,6 +230,7 @@ def test_a_url_on_the_origin_is_sent_as_a_path_would_be(face: Face, server: Reco
     assert server.received[0].headers["accept"] == "text/csv"
 
 
+@BOTH_FACES
 def test_elsewhere_it_is_fetched_bare(face: Face, server: Recorder, vendor: Vendor, waits: Waits) -> None:
     def answer(_: Recorded) -> Reply:
         return Reply({"a": 1}, headers={"X-RateLimit-Remaining": "0", "Set-Cookie": "a=b"})
@@ -281,6 +283,7 @@ def test_a_url_leads_nowhere_that_a_redirect_may_not(face: Face, url: str) -> No
         face.send(vendor, ApiRequest("status", "GET", url=url))
 
 
+@BOTH_FACES
 def test_the_address_that_is_really_reached_decides(
     face: Face, server: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,6 +297,7 @@ def test_the_address_that_is_really_reached_decides(
     assert not server.received
 
 
+@BOTH_FACES
 def test_through_a_proxy_the_resolver_decides(face: Face, server: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(targets, "_LOOPBACK_HOSTS", frozenset())
     targets.is_loopback_host.cache_clear()

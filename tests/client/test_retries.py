@@ -26,7 +26,7 @@ from airflow_provider_batchdl.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_batchdl.vendors.base import ApiRequest
-from tests.client.helpers import VENDORS, Face, Waits, both_faces, operations, vendor_at, vendor_of  # noqa: F401 the fixture
+from tests.client.helpers import BOTH_FACES, VENDORS, Face, Waits, operations, vendor_at, vendor_of
 
 POLL = ApiRequest("status", "GET", "/jobs/1", job_id="1")
 
@@ -132,6 +132,7 @@ def test_a_long_wait_is_handed_back(
 
 
 @pytest.mark.parametrize("processed", [False, True])
+@BOTH_FACES
 def test_a_poll_whose_connection_breaks_is_repeated(emulator: Emulator, face: Face, processed: bool) -> None:
     emulator.add_fault(Fault("reset", processed=processed, times=2))
     assert balance(emulator, face) == 1_000_000
@@ -147,6 +148,7 @@ def test_a_poll_whose_connection_breaks_is_repeated(emulator: Emulator, face: Fa
     ],
     ids=lambda fault: fault.kind,
 )
+@BOTH_FACES
 def test_an_answer_that_breaks_off_is_asked_for_again(emulator: Emulator, face: Face, fault: Fault) -> None:
     emulator.add_fault(fault)
     assert balance(emulator, face) == 1_000_000
@@ -162,6 +164,7 @@ def closed_port() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("name", VENDORS)
+@BOTH_FACES
 def test_connection_refused(closed_port: int, face: Face, waits: Waits, name: str) -> None:
     vendor = vendor_at(f"http://127.0.0.1:{closed_port}", name, login="me")
     with pytest.raises(VendorUnavailableError, match=f"127.0.0.1:{closed_port} can be reached") as caught:
@@ -218,6 +221,7 @@ def raw(request: pytest.FixtureRequest) -> Iterator[RawServer]:
 @pytest.mark.parametrize(
     "raw", [b"", b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 999\r\n\r\n"[:9], b"\x16\x03\x01\x02"], indirect=True, ids=repr
 )
+@BOTH_FACES
 def test_what_is_no_http_is_unavailable(raw: RawServer, face: Face) -> None:
     with pytest.raises(VendorUnavailableError, match="No answer from Proofy"):
         face.send(vendor_at(raw.url, "proofy"), POLL)
@@ -228,6 +232,7 @@ BROKEN_GZIP = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r
 
 
 @pytest.mark.parametrize("raw", [BROKEN_GZIP], indirect=True, ids=["gzip"])
+@BOTH_FACES
 def test_an_encoding_that_lies_is_unavailable(raw: RawServer, face: Face) -> None:
     with pytest.raises(VendorUnavailableError):
         face.send(vendor_at(raw.url, "proofy"), POLL)
@@ -237,6 +242,7 @@ ENDLESS = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"x" * 300_000
 
 
 @pytest.mark.parametrize("raw", [ENDLESS], indirect=True, ids=["big"])
+@BOTH_FACES
 def test_an_answer_that_is_too_large_is_not_read_to_its_end(
     raw: RawServer, face: Face, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,6 +260,7 @@ GZIPPED = (
 
 
 @pytest.mark.parametrize("raw", [GZIPPED], indirect=True, ids=["gzip"])
+@BOTH_FACES
 def test_a_compressed_answer_is_read(raw: RawServer, face: Face) -> None:
     assert face.run(vendor_at(raw.url, "proofy"), lambda each: each.get_balance()) == 5
 

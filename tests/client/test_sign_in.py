@@ -20,7 +20,7 @@ from airflow_provider_batchdl.vendors.account import origin
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor
 from airflow_provider_batchdl.vendors.oauth2 import OAuth2ClientCredentials
 from airflow_provider_batchdl.vendors.sign_in import BUILT_ON, checked_base_url
-from tests.client.helpers import Face, account_at, both_faces, submission  # noqa: F401 the fixture
+from tests.client.helpers import BOTH_FACES, Face, account_at, submission
 from tests.support.recorder import Recorded, Recorder, Reply, recording
 
 HOSTS = ("instances.example",)
@@ -110,6 +110,7 @@ TOKEN = "POST /login/oauth/token"
 POLL = "GET /i/one/jobs/7?a=b%20c"
 
 
+@BOTH_FACES
 def test_requests_go_to_the_base_url_of_the_token(face: Face, server: Recorder, vendor: Vendor) -> None:
     assert vendor.base_url == f"{server.url}/login"
     poll(face, vendor)
@@ -125,6 +126,7 @@ def test_it_is_cached_with_the_token_for_both_clients(server: Recorder, vendor: 
     assert [each.replace("+", "%20") for each in server.targets] == [TOKEN, POLL, POLL]
 
 
+@BOTH_FACES
 def test_and_renewed_with_it(face: Face, service: Service, server: Recorder, vendor: Vendor) -> None:
     poll(face, vendor)
     service.refused, service.instance = ["token-madeup-0001"], "/i/two/"
@@ -162,6 +164,7 @@ def test_the_accounts_names_do_not_change(face: Face, vendor: Vendor) -> None:
     assert before == after
 
 
+@BOTH_FACES
 def test_an_absolute_url_of_the_instance_gets_the_token_even_if_it_comes_first(
     face: Face, server: Recorder, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +237,7 @@ def test_one_that_becomes_hostile_is_refused_at_the_renewal(
     assert not any("token-madeup-0002" in str(each.headers) for each in server.received)
 
 
+@BOTH_FACES
 def test_trouble_with_the_token_is_no_uncertainty(face: Face, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
     with recording(lambda _: Reply({"message": "x"}, 500)) as broken:
         other = Instances(account_at(broken.url, "instances", login="client"))

@@ -26,7 +26,10 @@ from tests.support.s3_proxy import certificate_in
 FILES = "files.vendor.example"
 SIGNED = "/out.jsonl?Expires=1&Signature=c2lnbmVk"
 CSV, LINES = b"a,b\n" + b"1,2\n" * 999, b'{"a": 1}\n' * 999
-REDIRECTS = [301, 302, 303, 307, 308]
+# Each status with a vendor, and each vendor with a status.
+EACH_STATUS = pytest.mark.parametrize(
+    ("status", "name"), list(zip([301, 302, 303, 307, 308], [*VENDORS, "proofy"], strict=True))
+)
 
 
 class _Files(BaseHTTPRequestHandler):
@@ -84,8 +87,7 @@ def assert_bare(files: Any) -> None:
     assert names <= {"host", "accept", "accept-encoding", "user-agent", "connection", "range"}
 
 
-@pytest.mark.parametrize("status", REDIRECTS)
-@pytest.mark.parametrize("name", VENDORS)
+@EACH_STATUS
 def test_in_clear_only_the_vendors_host_gets_credentials(
     emulator: Emulator, proxy: ForwardProxy, files: Any, name: str, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,8 +138,7 @@ def test_in_a_tunnel_nobody_but_the_vendor_does(
         assert not find_secrets(without_own(head))
 
 
-@pytest.mark.parametrize("status", REDIRECTS)
-@pytest.mark.parametrize("name", VENDORS)
+@EACH_STATUS
 def test_a_call_that_is_redirected_goes_nowhere(
     emulator: Emulator, proxy: ForwardProxy, files: Any, face: Face, name: str, status: int,
     monkeypatch: pytest.MonkeyPatch,
