@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -54,9 +54,11 @@ SIGN_IN = ApiRequest("check", "GET", "/")
 
 
 def build_request(
-    build: Callable[..., httpx.Request], vendor: Vendor, request: ApiRequest, files: dict[str, Any] | None = None
+    vendor: Vendor, request: ApiRequest, headers: httpx.Headers, files: dict[str, Any] | None = None
 ) -> httpx.Request:
-    """The ``httpx`` request for ``request``, before authentication; ``build`` makes it.
+    """The ``httpx`` request for ``request``, before authentication, with ``headers`` beside its own.
+
+    Not by the client of ``httpx``, which would merge a base URL, cookies and parameters that it does not have.
 
     Raises:
         InvalidRequestError: there is no such URL, or the body is not JSON; or the path would lead to another host, or a
@@ -70,7 +72,7 @@ def build_request(
     body = {"json": request.json, "data": request.form, "content": request.content, "files": files}
     given = {name: value for name, value in body.items() if value is not None}
     try:
-        message = build(request.method, url, params=dict(request.params or {}) or None, **given)
+        message = _Request(request.method, url, headers=headers, params=dict(request.params or {}) or None, **given)
     except BatchDlError:
         raise  # the file to submit cannot be read
     except Exception as error:  # the request is the user's, and its values may raise anything
@@ -88,7 +90,6 @@ def build_request(
         message.extensions[BUILT_ON] = vendor.base_url
     if elsewhere:
         message.extensions[TARGET_CHECK] = TargetCheck(url, allow_loopback=is_loopback_host(vendor.account.origin[1]))
-    message.__class__ = _Request
     return message
 
 

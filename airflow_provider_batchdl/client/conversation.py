@@ -10,7 +10,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import ExitStack, aclosing, asynccontextmanager
-from functools import partial
 from typing import Any, Generic, TypeVar
 
 import httpx
@@ -21,7 +20,7 @@ from airflow_provider_batchdl.client import policy
 from airflow_provider_batchdl.client.building import NO_AUTH, SIGN_IN, awaits_sign_in, build_request, is_elsewhere
 from airflow_provider_batchdl.client.exchange import Exchange
 from airflow_provider_batchdl.client.limits import ANSWER_SECONDS
-from airflow_provider_batchdl.client.sending import Sending, SubmitJournal, journaled
+from airflow_provider_batchdl.client.sending import Sending, SubmitJournal
 from airflow_provider_batchdl.client.throttle import throttle_for
 from airflow_provider_batchdl.client.uploading import Opener, open_local, opened
 from airflow_provider_batchdl.exceptions import BatchDlError
@@ -59,7 +58,7 @@ class Conversation(ABC, Generic[C]):
         on_exchange: Callable[[httpx.Request, httpx.Response | None, float], None] | None = None,
     ) -> None:
         self.vendor = vendor
-        self._on_exchange = on_exchange
+        self._on_exchange = on_exchange or (lambda *_: None)
         self._opener = opener
         self._auth = vendor.auth()
         self._throttle = throttle_for(vendor)
@@ -78,7 +77,7 @@ class Conversation(ABC, Generic[C]):
 
     @abstractmethod
     async def _receive(self, exchange: Exchange, out: httpx.Request) -> httpx.Response:
-        """Send one HTTP request; its response body is received and decoded, in memory and bounded."""
+        """Send one HTTP request; its response body is decoded, in memory and bounded."""
 
     async def _run(self, flow: Flow[T], journal: SubmitJournal | None, *, admitted: bool = False) -> T:
         driven = guarded(self.vendor, flow)
@@ -87,7 +86,7 @@ class Conversation(ABC, Generic[C]):
                 request = next(driven)
                 while True:
                     try:
-                        response = await self._send(journaled(request, journal), admitted=admitted)
+                        response = await self._send(request, journal, admitted=admitted)
                     except BatchDlError as error:
                         request = driven.throw(error)
                     else:
@@ -99,9 +98,9 @@ class Conversation(ABC, Generic[C]):
             finally:
                 driven.close()
 
-    async def _send(self, request: ApiRequest, *, admitted: bool) -> httpx.Response:
+    async def _send(self, request: ApiRequest, journal: SubmitJournal | None, *, admitted: bool) -> httpx.Response:
         """Send one request, with retries where that is safe; the response is a success and its body has been read."""
-        sending = self._sending(request, admitted=admitted or self._single_try)
+        sending = self._sending(None if request.repeatable else journal, admitted=admitted or self._single_try)
         if self._single_try:
             return await self._send_once(request, sending)
         await self._sleep(request.delay)
@@ -136,8 +135,6 @@ class Conversation(ABC, Generic[C]):
 
     async def _fetch(self, exchange: Exchange, out: httpx.Request) -> httpx.Response:
         exchange.starts(out)
-        if self._on_exchange is None:
-            return await self._receive(exchange, out)
         answer, began = None, time.monotonic()
         try:
             answer = await self._receive(exchange, out)
@@ -152,7 +149,7 @@ class Conversation(ABC, Generic[C]):
     @asynccontextmanager
     async def _signing(self, request: ApiRequest, message: httpx.Request) -> AsyncIterator[tuple[Exchange, AuthFlow]]:
         """The flow that has put credentials on ``message``."""
-        exchange = Exchange(self.vendor, request, message, self._sending(request))
+        exchange = Exchange(self.vendor, request, message, self._sending())
         with exchange.typed():
             async with aclosing(self._auth_flow(self._auth, message)) as flow:
                 await self._sign(exchange, flow, await anext(flow), message)
@@ -164,8 +161,7 @@ class Conversation(ABC, Generic[C]):
             out = await flow.asend(await self._fetch(exchange, out))
 
     def _message(self, request: ApiRequest, files: dict[str, Any] | None = None) -> httpx.Request:
-        # Not by the client of httpx, which would merge a base URL, cookies and parameters that it does not have.
-        return build_request(partial(httpx.Request, headers=self._http.headers), self.vendor, request, files)
+        return build_request(self.vendor, request, self._http.headers, files)
 
-    def _sending(self, request: ApiRequest, *, admitted: bool = False) -> Sending:
-        return Sending(request.journal, answer_seconds=self._answer_seconds, admitted=admitted, is_async=self._is_async)
+    def _sending(self, journal: SubmitJournal | None = None, *, admitted: bool = False) -> Sending:
+        return Sending(journal, answer_seconds=self._answer_seconds, admitted=admitted, is_async=self._is_async)

@@ -7,17 +7,13 @@ thing to happen is that bytes go.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
 from airflow_provider_batchdl.client.limits import limit
 from airflow_provider_batchdl.client.targets import TARGET_CHECK, TargetCheck
 from airflow_provider_batchdl.exceptions import BatchDlError
-from airflow_provider_batchdl.vendors.requests import ApiRequest, SubmitJournal
-
-__all__ = ["Sending", "SubmitJournal", "journaled"]
 
 _HEAD = "http11.send_request_headers"
 _BODY = "http11.send_request_body"
@@ -26,9 +22,14 @@ _NOT_YET = (f"{_HEAD}.started", f"{_HEAD}.complete", f"{_HEAD}.failed", f"{_BODY
 _CONNECTING = ("connection.", "http_proxy.", "socks.", "proxy.")
 
 
-def journaled(request: ApiRequest, journal: SubmitJournal | None) -> ApiRequest:
-    """``request`` with its journal, where it may not be repeated."""
-    return request if journal is None or request.repeatable else replace(request, journal=journal)
+class SubmitJournal(Protocol):
+    """Notified when a request that may not be repeated goes out. Called on the thread that sends, and may block."""
+
+    def sending(self) -> None:
+        """The request's first byte goes next; with a ``BatchDlError`` raised here, none goes."""
+
+    def turned_away(self) -> None:
+        """It was surely not accepted, and is retried after a delay."""
 
 
 class Sending:

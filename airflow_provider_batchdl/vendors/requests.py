@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Any, Protocol
+from typing import Any
 
 from pendulum import UTC
 
@@ -49,16 +49,6 @@ class Upload:
     content_type: str
 
 
-class SubmitJournal(Protocol):
-    """Notified when a request that may not be repeated goes out. Called on the thread that sends, and may block."""
-
-    def sending(self) -> None:
-        """The request's first byte goes next; with a ``BatchDlError`` raised here, none goes."""
-
-    def turned_away(self) -> None:
-        """It was surely not accepted, and is retried after a delay."""
-
-
 @dataclass(frozen=True)
 class ApiRequest:
     """One HTTP request, before authentication.
@@ -74,7 +64,6 @@ class ApiRequest:
         job_id: the job concerned, for errors.
         repeatable: False where sending it twice could be billed twice.
         delay: seconds to wait before it is sent.
-        journal: notified when it goes out.
         form: fields beside the upload; without one they are the body, as ``application/x-www-form-urlencoded``.
         headers: further headers, such as ``Accept`` or ``Idempotency-Key``; none with credentials, which are
             :meth:`Vendor.auth`'s, and none that the client sets.
@@ -94,7 +83,6 @@ class ApiRequest:
     job_id: str | None = None
     repeatable: bool = True
     delay: float = 0.0
-    journal: SubmitJournal | None = field(default=None, compare=False, repr=False)
     form: Mapping[str, str] | None = None
     headers: Mapping[str, str] | None = field(default=None, repr=False)
     content: bytes | None = field(default=None, repr=False)

@@ -17,7 +17,6 @@ from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
 from airflow_provider_batchdl.vendors import vendor_class
-from airflow_provider_batchdl.vendors.base import ApiRequest
 from tests.support.airflow_answers import Deferral
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_fixtures import Polls
@@ -66,9 +65,9 @@ def test_it_is_there_before_the_vendor_is_asked_anything_and_stays(
     seen: list[Any] = []
     job, send = connections.add_job(vendor), BatchClient._send
 
-    async def noting(client: BatchClient, request: ApiRequest, **more: Any) -> Any:
+    async def noting(client: BatchClient, *request: Any, **more: Any) -> Any:
         seen.append(api.pushed("task", KEY))
-        return await send(client, request, **more)
+        return await send(client, *request, **more)
 
     monkeypatch.setattr(BatchClient, "_send", noting)
     outcome = api.run(lambda: make(vendor, job.id, tmp_path))
