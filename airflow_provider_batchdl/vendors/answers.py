@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -20,7 +20,7 @@ from airflow_provider_batchdl.exceptions import (
 )
 from airflow_provider_batchdl.jobs import JobState
 from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, kind_of, words_in
-from airflow_provider_batchdl.vendors.reading import as_word, parsed, unwrapped
+from airflow_provider_batchdl.vendors.reading import UNREADABLE, as_word, parsed, unwrapped
 from airflow_provider_batchdl.vendors.refusals import (
     enclosed_error,
     is_bare_error,
@@ -33,6 +33,7 @@ from airflow_provider_batchdl.vendors.refusals import (
 )
 from airflow_provider_batchdl.vendors.requests import ApiRequest
 from airflow_provider_batchdl.vendors.retry_after import asked_wait, retry_after
+from airflow_provider_batchdl.vendors.states import fold, log_unknown
 
 if TYPE_CHECKING:
     import httpx
@@ -53,6 +54,7 @@ class Answers(ABC):
     label: ClassVar[str]
     id_member: ClassVar[str] = "id"
     """The member of a job that holds its id; where it is missing, the job may be inside a ``data`` or ``result``."""
+    _states: dict[str, JobState]
 
     # Errors.
 
@@ -122,7 +124,8 @@ class Answers(ABC):
             facts["retry_after"] = asked_wait(self.retry_after, response.headers)
         if kind is VendorUnavailableError:
             facts["maybe_processed"] = status_within(body) != HTTPStatus.SERVICE_UNAVAILABLE
-        return self._odd(request.operation, response, kind, "an error inside a success", **facts)
+        said = f"{self.label} answered the {request.operation} request with an error inside a success."
+        return self._odd(response, kind, said, **facts)
 
     def kind_within(self, operation: str, job_id: str | None, body: object) -> type[BatchDlError] | None:
         """The type of error in the body of a *successful* answer, None where there is none; see `error_within`."""
@@ -137,16 +140,14 @@ class Answers(ABC):
         return UnexpectedResponseError if kind is InvalidRequestError and operation != "submit" else kind
 
     def malformed(self, operation: str, response: httpx.Response, reason: object) -> BatchDlError:
-        """The error for a successful response that lacks a required member, or is an error by its body."""
+        """The error for a successful response that cannot be read, or is an error by its body."""
         error = self.error_within(ApiRequest(operation, "GET"), response)
-        return error or self._odd(operation, response, UnexpectedResponseError, f"something unexpected: {reason}")
+        said = f"{self.label}'s answer to the {operation} request cannot be read: {reason}."
+        return error or self._odd(response, UnexpectedResponseError, said)
 
-    def _odd(
-        self, operation: str, response: httpx.Response, kind: type[BatchDlError], what: str, **facts: Any
-    ) -> BatchDlError:
+    def _odd(self, response: httpx.Response, kind: type[BatchDlError], said: str, **facts: Any) -> BatchDlError:
         body = json_of(response)
         words, code = words_in(body) if isinstance(body, dict) else (None, None)
-        said = f"{self.label} answered the {operation} request with {what}."
         return kind(
             said, vendor=self.name, status=response.status_code, vendor_message=words, vendor_code=code, **facts
         )
@@ -159,9 +160,9 @@ class Answers(ABC):
             remedy="Check the job_id, and that the connection is of the vendor whose job it is.",
         )
 
-    @abstractmethod
     def unsupported(self, what: str, job_id: str | None = None) -> UnsupportedOperationError:
         """The error for something this API cannot do."""
+        return UnsupportedOperationError(f"{self.label}'s API cannot {what}.", vendor=self.name, job_id=job_id)
 
     # Successes.
 
@@ -176,26 +177,16 @@ class Answers(ABC):
         except ValueError as error:
             raise self.malformed(operation, response, "the body is not JSON") from error
 
-    def read_member(
-        self, operation: str, response: httpx.Response, name: str, read: Callable[[Any], T] = lambda value: value
-    ) -> T:
-        """A member of a successful response's object, read by ``read``.
-
-        Raises:
-            BatchDlError: there is none, or ``read`` refuses it.
-        """
-        try:
-            return read(self.read_json(operation, response)[name])
-        except (KeyError, TypeError, ValueError) as error:
-            raise self.malformed(operation, response, repr(error)) from error
-
-    @abstractmethod
     def state_of(self, word: str) -> JobState:
-        """The state behind the vendor's word."""
+        """The state behind the vendor's word. An unknown one counts as running, and is logged once an hour."""
+        state = self.known_state(word)
+        if state is None:
+            log_unknown(self.name, self.label, word)
+        return state or JobState.RUNNING
 
-    @abstractmethod
     def known_state(self, word: object) -> JobState | None:
-        """The state behind a word, None where it is none that is known."""
+        """The state behind a word, None where it is none that the vendor or the connection names."""
+        return self._states.get(fold(word)) if isinstance(word, str) else None
 
     def read_state(self, operation: str, value: object) -> tuple[JobState, str]:
         """The state that a job's answer shows, and the vendor's word for it.
@@ -224,7 +215,7 @@ class Answers(ABC):
         for item in items:
             try:
                 found.append(read(item))
-            except (UnexpectedResponseError, AttributeError, LookupError, TypeError, ValueError) as error:
+            except UNREADABLE as error:
                 refused += 1
                 if refused > _MOST_REFUSED:
                     raise

@@ -119,7 +119,7 @@ class ApartmentIQ(Vendor):
     def submit(self, submission: Submission) -> Flow[Job]:
         """Submit a report job; ``request`` is the body of ``POST /bulk_api/jobs``."""
         response = yield ApiRequest("submit", "POST", JOBS, json=dict(submission.request), repeatable=False)
-        return self._read(response, "submit", self.read_json("submit", response))
+        return self._read("submit", self.read_json("submit", response))
 
     def write_date(self, value: date) -> str:
         """Days only: ``start_date`` and ``end_date`` are YYYY-MM-DD (vendor's document)."""
@@ -128,39 +128,36 @@ class ApartmentIQ(Vendor):
     def get_job(self, job_id: str) -> Flow[Job]:
         """Get one job."""
         response = yield ApiRequest("status", "GET", self._path(job_id), job_id=job_id)
-        return self._read(response, "status", self.read_json("status", response))
+        return self._read("status", self.read_json("status", response))
 
     def list_page(self, cursor: str | None = None) -> Flow[JobPage]:
         """Up to a hundred jobs, newest first; the cursor is the page's number."""
         page = yield from self._page(cursor)
         return job_page(self, page, self._listed)
 
-    def _listed(self, response: httpx.Response, item: Any) -> ListedJob:
-        job = self._read(response, "list", item)
+    def _listed(self, item: Any) -> ListedJob:
+        job = self._read("list", item)
         return ListedJob(job, self.moment(item.get("created_at")), self.moment(item.get("updated_at")))
 
     def _page(self, cursor: str | None, delay: float = 0.0) -> Flow[Page]:
         number = int(cursor or 1)
         params: dict[str, str | int] = {"page": number, "per_page": PAGE_SIZE}
         response = yield ApiRequest("list", "GET", JOBS, params=params, delay=delay)
-        try:
-            body = self.read_json("list", response)
-            items, last = as_list(body["jobs"]), as_int(body["pagination"]["total_pages"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise self.malformed("list", response, repr(error)) from error
+        body = self.read_json("list", response)
+        items, last = as_list(body["jobs"]), as_int(body["pagination"]["total_pages"])
         following = str(number + 1) if items and number < last else None
-        return Page(response, items, following, whole=number >= last or bool(items))
+        return Page(items, following, whole=number >= last or bool(items))
 
     def cancel_job(self, job_id: str) -> Flow[Job]:
         """Cancel a job."""
         response = yield ApiRequest("cancel", "DELETE", self._path(job_id), job_id=job_id)
-        return self._read(response, "cancel", self.read_json("cancel", response))
+        return self._read("cancel", self.read_json("cancel", response))
 
     def check(self) -> Flow[str]:
         """List one account."""
         params: dict[str, str | int] = {"page": 1, "per_page": 1}
         response = yield ApiRequest("check", "GET", "/accounts", params=params)
-        self.read_member("check", response, "data")
+        self.read_json("check", response)["data"]
         return "ApartmentIQ accepts the credentials."
 
     def expected_format(self, job: Job, file: ResultFile) -> str | None:
@@ -205,11 +202,8 @@ class ApartmentIQ(Vendor):
         except ValueError as error:
             raise self.wrong_id(job_id, "a UUID") from error
 
-    def _read(self, response: httpx.Response, operation: str, item: Any) -> Job:
-        try:
-            job_id, (state, word) = as_id(item["job_id"]), self.read_state(operation, item.get("status"))
-        except (AttributeError, KeyError, TypeError) as error:
-            raise self.malformed(operation, response, repr(error)) from error
+    def _read(self, operation: str, item: Any) -> Job:
+        job_id, (state, word) = as_id(item["job_id"]), self.read_state(operation, item.get("status"))
         report, suffix = as_text(item.get("report_type")), as_text(item.get("output_format"))
         name = f"{report or 'report'}-{job_id}.{suffix}" if suffix else None
         files = (ResultFile(job_id, name),) if state is JobState.SUCCEEDED else ()

@@ -19,7 +19,6 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from airflow_provider_batchdl._values import times
-from airflow_provider_batchdl.exceptions import UnsupportedOperationError
 from airflow_provider_batchdl.jobs import Job, JobState
 from airflow_provider_batchdl.vendors import dates, signed_in
 from airflow_provider_batchdl.vendors.account import origin
@@ -33,7 +32,7 @@ from airflow_provider_batchdl.vendors.paths import path_segment
 from airflow_provider_batchdl.vendors.requests import ApiRequest, RateLimit, Submission, Upload
 from airflow_provider_batchdl.vendors.results import Results
 from airflow_provider_batchdl.vendors.retry_after import duration
-from airflow_provider_batchdl.vendors.states import fold, log_unknown, named_states
+from airflow_provider_batchdl.vendors.states import fold, named_states
 from airflow_provider_batchdl.vendors.submitting import Submits
 
 if TYPE_CHECKING:
@@ -165,21 +164,6 @@ class Vendor(Submits, Cancels, Results, ABC):
     @abstractmethod
     def check(self) -> Flow[str]:
         """The cheapest authenticated request; returns a line for the person who pressed Test."""
-
-    def state_of(self, word: str) -> JobState:
-        """The state behind the vendor's word. An unknown one counts as running, and is logged once an hour."""
-        state = self.known_state(word)
-        if state is None:
-            log_unknown(self, word)
-        return state or JobState.RUNNING
-
-    def known_state(self, word: object) -> JobState | None:
-        """The state behind a word, None where it is none that the vendor or the connection names."""
-        return self._states.get(fold(word)) if isinstance(word, str) else None
-
-    def unsupported(self, what: str, job_id: str | None = None) -> UnsupportedOperationError:
-        """The error for something this API cannot do."""
-        return UnsupportedOperationError(f"{self.label}'s API cannot {what}.", vendor=self.name, job_id=job_id)
 
     def moment(self, value: object) -> DateTime | None:
         """A time of the vendor's; None where ``value`` is none."""

@@ -134,7 +134,7 @@ class BatchCom(Vendor):
         response = yield self._call(
             "submit", "/profiles/export", method="POST", json=dict(submission.request), repeatable=False
         )
-        return Job(self.read_member("submit", response, "id", as_id), JobState.PENDING, "CREATED")
+        return Job(as_id(self.read_json("submit", response)["id"]), JobState.PENDING, "CREATED")
 
     def write_date(self, value: date) -> str:
         """Times as RFC 3339, as in the vendor's answers; that a request takes them so is reported."""
@@ -143,35 +143,31 @@ class BatchCom(Vendor):
     def get_job(self, job_id: str) -> Flow[Job]:
         """Get one export."""
         response = yield self._call("status", "/exports/view", params={"id": job_id}, job_id=job_id)
-        return self._read(response, "status", self.read_json("status", response))
+        return self._read("status", self.read_json("status", response))
 
     def _page(self, cursor: str | None, delay: float = 0.0) -> Flow[Page]:
         params: dict[str, str | int] = {"limit": PAGE_SIZE}
         if cursor:
             params["from"] = cursor
         response = yield self._call("list", "/exports/list", params=params, delay=delay)
-        try:
-            page = self.read_json("list", response)
-            has_more = bool(page.get("has_more"))
-            following = as_cursor(page.get("next_from")) if has_more else None
-            items = as_list(page["exports"])
-        except (AttributeError, KeyError, TypeError) as error:
-            raise self.malformed("list", response, repr(error)) from error
-        return Page(response, items, following, whole=has_more is (following is not None))
+        page = self.read_json("list", response)
+        has_more = bool(page.get("has_more"))
+        following = as_cursor(page.get("next_from")) if has_more else None
+        return Page(as_list(page["exports"]), following, whole=has_more is (following is not None))
 
     def list_page(self, cursor: str | None = None) -> Flow[JobPage]:
         """Up to a hundred exports."""
         page = yield from self._page(cursor)
         return job_page(self, page, self._listed)
 
-    def _listed(self, response: httpx.Response, item: Any) -> ListedJob:
-        job = self._read(response, "list", item)
+    def _listed(self, item: Any) -> ListedJob:
+        job = self._read("list", item)
         return ListedJob(job, self.moment(_made(item)), self.moment(item.get("completion_date")))
 
     def check(self) -> Flow[str]:
         """List one export."""
         response = yield self._call("check", "/exports/list", params={"limit": 1})
-        self.read_member("check", response, "exports")
+        self.read_json("check", response)["exports"]
         return "Batch.com accepts the key and the project."
 
     def result_files(self, job: Job) -> tuple[ResultFile, ...]:
@@ -209,19 +205,14 @@ class BatchCom(Vendor):
     def _call(self, operation: str, path: str, *, method: str = "GET", **more: Any) -> ApiRequest:
         return ApiRequest(operation, method, self._prefix + path, **more)
 
-    def _read(self, response: httpx.Response, operation: str, item: Any) -> Job:
-        try:
-            export_id, (state, word) = as_id(item["id"]), self.read_state(operation, item["status"])
-            # `files` is required, but some members "only exist at SUCCESS": there, `[]` is empty and null is no answer.
-            listed = item["files"] if state is JobState.SUCCEEDED else item.get("files") or []
-            files = tuple(
-                ResultFile(
-                    as_token(file["id"]), f"{export_id}.json", as_size(file.get("size")), as_size(file.get("part"))
-                )
-                for file in as_list(listed)
-            )
-        except (AttributeError, KeyError, TypeError) as error:
-            raise self.malformed(operation, response, repr(error)) from error
+    def _read(self, operation: str, item: Any) -> Job:
+        export_id, (state, word) = as_id(item["id"]), self.read_state(operation, item["status"])
+        # `files` is required, but some members "only exist at SUCCESS": there, `[]` is empty and null is no answer.
+        listed = item["files"] if state is JobState.SUCCEEDED else item.get("files") or []
+        files = tuple(
+            ResultFile(as_token(file["id"]), f"{export_id}.json", as_size(file.get("size")), as_size(file.get("part")))
+            for file in as_list(listed)
+        )
         words = as_text(item.get("error_message") or item.get("error_msg"))
         code = as_text(item.get("error_code"))
         return Job(export_id, state, word, message=f"{code}: {words}" if code and words else words or code, files=files)

@@ -14,7 +14,7 @@ from airflow_provider_batchdl.exceptions import (
 from airflow_provider_batchdl.jobs import Job, JobState
 from airflow_provider_batchdl.vendors.answers import Answers
 from airflow_provider_batchdl.vendors.errors import json_of
-from airflow_provider_batchdl.vendors.flows import observed
+from airflow_provider_batchdl.vendors.flows import guarded, observed
 from airflow_provider_batchdl.vendors.states import is_cancelled
 
 if TYPE_CHECKING:
@@ -46,18 +46,16 @@ class Cancels(Answers):
         answers: list[tuple[ApiRequest, httpx.Response | BatchDlError]] = []
         consented = False
         try:
-            return (yield from observed(self.cancel_job(job_id), lambda *answer: answers.append(answer)))
-        except (InvalidRequestError, UnsupportedOperationError) as error:
+            asked = observed(self.cancel_job(job_id), lambda *answer: answers.append(answer))
+            return (yield from guarded(vendor, asked))
+        except (InvalidRequestError, UnsupportedOperationError, UnexpectedResponseError) as error:
             if not answers:
                 raise  # nothing was asked
-            refusal: Exception = error
-        except Exception as error:
-            request, answer = answers[-1] if answers else (None, None)
-            if request is None or answer is None or isinstance(answer, BatchDlError):
-                raise  # nothing was answered
-            if isinstance(error, BatchDlError) and not isinstance(error, UnexpectedResponseError):
-                raise
-            consented = _is_consent(vendor, request, answer)
+            request, answer = answers[-1]
+            if isinstance(error, UnexpectedResponseError):
+                if isinstance(answer, BatchDlError):
+                    raise  # nothing was answered
+                consented = _is_consent(vendor, request, answer)
             refusal = error
         try:
             job = yield from vendor.get_job(job_id)

@@ -118,13 +118,24 @@ def guarded(vendor: Vendor, flow: Flow[T]) -> Flow[T]:
     except MemoryError:
         raise  # not because of an answer, which is bounded
     except Exception as error:  # readers meet what nobody thought of
-        log.debug("A flow for %s failed", vendor.label, exc_info=error)
-        words = f"{type(error).__name__}: {excerpt(error, LONGEST_WORDS)}"
-        if request is None:
-            raise InvalidRequestError(f"The request cannot be made: {words}.", vendor=vendor.name) from None
-        raise _unexpected(vendor, request, response, words) from None
+        raise _unreadable(vendor, request, response, error) from None
     finally:
         flow.close()
+
+
+def _unreadable(
+    vendor: Vendor, request: ApiRequest | None, response: httpx.Response | None, error: Exception
+) -> BatchDlError:
+    """The typed error for what a flow raised over an answer."""
+    log.debug("A flow for %s failed", vendor.label, exc_info=error)
+    words = f"{type(error).__name__}: {excerpt(error, LONGEST_WORDS)}"
+    if request is None:
+        return InvalidRequestError(f"The request cannot be made: {words}.", vendor=vendor.name)
+    if response is None:
+        return _unexpected(vendor, request, response, words)
+    odd = vendor.malformed(request.operation, response, words)
+    odd.concerns(conn_id=vendor.account.conn_id, job_id=request.job_id)
+    return odd
 
 
 def _unexpected(

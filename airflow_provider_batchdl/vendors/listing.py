@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl.jobs import Job
 
 if TYPE_CHECKING:
-    import httpx
-
     from airflow_provider_batchdl.vendors.base import Flow, Vendor
 
 # Of a hundred jobs each. Whoever follows a list stops here: a cursor that always changes would never end.
@@ -60,13 +57,11 @@ class Page:
     """The answer to one list request, its items as they were sent.
 
     Args:
-        response: the answer.
         items: what it lists.
         following: the cursor of the next page; None on the last, or where it cannot be had.
         whole: false where there is a next page that cannot be had.
     """
 
-    response: httpx.Response
     items: list[Any]
     following: str | None = None
     whole: bool = True
@@ -87,9 +82,9 @@ class JobPage:
     whole: bool = True
 
 
-def job_page(vendor: Vendor, page: Page, read: Callable[[httpx.Response, Any], ListedJob]) -> JobPage:
+def job_page(vendor: Vendor, page: Page, read: Callable[[Any], ListedJob]) -> JobPage:
     """A page with its items read by ``read``; without those that cannot be read, and not whole then."""
-    jobs = vendor.read_items(page.items, partial(read, page.response))
+    jobs = vendor.read_items(page.items, read)
     return JobPage(tuple(jobs), page.following, whole=page.whole and len(jobs) == len(page.items))
 
 

@@ -8,13 +8,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl._values.times import moment_of
-from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.jobs import Job
 from airflow_provider_batchdl.vendors.listing import MOST_PAGES, ListedJob, Page
+from airflow_provider_batchdl.vendors.reading import UNREADABLE
 
 if TYPE_CHECKING:
-    import httpx
-
     from airflow_provider_batchdl.vendors.base import Flow
     from airflow_provider_batchdl.vendors.requests import Submission
 
@@ -71,7 +69,7 @@ def is_echo_of(
 
 def searched(
     page: Callable[[str | None, float], Flow[Page]],
-    read: Callable[[httpx.Response, Any], ListedJob],
+    read: Callable[[Any], ListedJob],
     is_ours: Callable[[Mapping[str, Any]], bool | None],
     submission: Submission,
     delay: float,
@@ -82,7 +80,7 @@ def searched(
 
     Args:
         page: asks for a page, given its cursor and the seconds to wait before.
-        read: reads an item of an answer.
+        read: reads an item.
         is_ours: tells whether an item is the job; None if unknown.
         submission: what was submitted.
         delay: seconds to wait before the first request.
@@ -94,7 +92,7 @@ def searched(
     cursor: str | None = None
     for _ in range(MOST_PAGES - 1):
         found = yield from page(cursor, delay)
-        listed = [_readable(read, found.response, item) for item in found.items]
+        listed = [_readable(read, item) for item in found.items]
         for item, each in zip(found.items, listed, strict=True):
             ours = is_ours(item) if isinstance(item, Mapping) else None
             if ours is not False and (each is None or (each.job.id not in seen and each.job.id not in known)):
@@ -112,12 +110,10 @@ def searched(
     return [*jobs, None]
 
 
-def _readable(
-    read: Callable[[httpx.Response, Any], ListedJob], response: httpx.Response, item: Any
-) -> ListedJob | None:
+def _readable(read: Callable[[Any], ListedJob], item: Any) -> ListedJob | None:
     try:
-        return read(response, item)
-    except BatchDlError:
+        return read(item)
+    except UNREADABLE:
         return None
 
 

@@ -117,13 +117,13 @@ class Proofy(Vendor):
         response = yield ApiRequest("cancel", "DELETE", self._path(job_id), job_id=job_id)
         job = self._read(response, "cancel", job_id=job_id)
         if self.known_state(job.vendor_state) is None:
-            raise self.malformed("cancel", response, "its status is none of a job's")
+            raise ValueError("its status is none of a job's")
         return job
 
     def get_balance(self) -> Flow[int | None]:
         """Credits left; addresses found ``unknown`` cost none."""
         response = yield ApiRequest("balance", "GET", "/credits")
-        return self.read_member("balance", response, "credits", as_int)
+        return as_int(self.read_json("balance", response)["credits"])
 
     def check(self) -> Flow[str]:
         """Ask for the balance."""
@@ -170,12 +170,9 @@ class Proofy(Vendor):
     def _read(self, response: httpx.Response, operation: str, *, prefix: str = "", job_id: str | None = None) -> Job:
         prefix = FILE_PREFIX if (job_id or "").startswith(FILE_PREFIX) else prefix
         body = self.read_json(operation, response)
-        try:
-            # What a status answers is not documented, and may lack the id; a submit's has it.
-            found = prefix + as_id(body["id"]) if job_id is None or body.get("id") is not None else job_id
-            state, word = self.read_state(operation, body.get("status"))
-        except (AttributeError, KeyError, TypeError) as error:
-            raise self.malformed(operation, response, repr(error)) from error
+        # What a status answers is not documented, and may lack the id; a submit's has it.
+        found = prefix + as_id(body["id"]) if job_id is None or body.get("id") is not None else job_id
+        state, word = self.read_state(operation, body.get("status"))
         return Job(found, state, word, message=as_text(body.get("message")))
 
     def _invalid(self, message: str) -> InvalidRequestError:

@@ -12,10 +12,13 @@ from typing import Any
 
 from airflow_provider_batchdl._redaction.redactor import LONGEST_TEXT, redact
 from airflow_provider_batchdl._values.storable import DEEPEST, bounded_text
+from airflow_provider_batchdl.exceptions import UnexpectedResponseError
 from airflow_provider_batchdl.vendors.states import fold
 
 __all__ = ["as_cursor", "as_id", "as_int", "as_list", "as_size", "as_text", "as_token", "as_word"]
 
+# What readers raise over an item that is none.
+UNREADABLE = (UnexpectedResponseError, AttributeError, LookupError, TypeError, ValueError)
 # Characters. An id goes into URLs, XCom and the database.
 LONGEST_ID = 2_000
 _NO_ID = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")

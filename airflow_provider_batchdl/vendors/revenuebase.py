@@ -149,7 +149,7 @@ class Revenuebase(Vendor):
             upload=upload,
             repeatable=False,
         )
-        return self._read(response, "submit", self.read_json("submit", response))
+        return self._read("submit", self.read_json("submit", response))
 
     def _params(self, request: Mapping[str, Any]) -> dict[str, str | int]:
         """The request without ``metadata``, as the query that it would be."""
@@ -163,7 +163,7 @@ class Revenuebase(Vendor):
     def get_job(self, job_id: str) -> Flow[Job]:
         """Get one job."""
         response = yield self._routes["status"].request("status", self._checked(job_id))
-        return self._read(response, "status", self.read_json("status", response))
+        return self._read("status", self.read_json("status", response))
 
     def list_page(self, cursor: str | None = None) -> Flow[JobPage]:
         """The queued and processing jobs, all on one page."""
@@ -172,22 +172,22 @@ class Revenuebase(Vendor):
     def _active_jobs(self, delay: float = 0.0) -> Flow[JobPage]:
         route = self._routes["list"]
         response = yield ApiRequest("list", route.method, route.path, delay=delay)
-        items = self.read_member("list", response, "processes", as_list)
-        return job_page(self, Page(response, items), self._listed)
+        items = as_list(self.read_json("list", response)["processes"])
+        return job_page(self, Page(items), self._listed)
 
-    def _listed(self, response: httpx.Response, item: Any) -> ListedJob:
-        return ListedJob(self._read(response, "list", item), updated=self.moment(item.get("last_updated")))
+    def _listed(self, item: Any) -> ListedJob:
+        return ListedJob(self._read("list", item), updated=self.moment(item.get("last_updated")))
 
     def cancel_job(self, job_id: str) -> Flow[Job]:
         """Cancel a job."""
         response = yield self._routes["cancel"].request("cancel", self._checked(job_id))
-        return self._read(response, "cancel", self.read_json("cancel", response))
+        return self._read("cancel", self.read_json("cancel", response))
 
     def get_balance(self) -> Flow[int | None]:
         """Credits left; one goes for each address found Valid or Invalid."""
         route = self._routes["balance"]
         response = yield ApiRequest("balance", route.method, route.path)
-        return self.read_member("balance", response, "credits", as_int)
+        return as_int(self.read_json("balance", response)["credits"])
 
     def check(self) -> Flow[str]:
         """Ask for the balance."""
@@ -248,13 +248,10 @@ class Revenuebase(Vendor):
                 return kind
         return InvalidRequestError if request.operation == "cancel" else UnexpectedResponseError
 
-    def _read(self, response: httpx.Response, operation: str, body: Any) -> Job:
-        try:
-            job_id, name = str(as_int(as_id(body["process_id"]))), as_text(body.get("filename"))
-            state, word = self.read_state(operation, body.get("current_status") or body.get("status"))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise self.malformed(operation, response, repr(error)) from error
-        return Job(job_id, state, word, message=as_text(body.get("message")), name=name)
+    def _read(self, operation: str, body: Any) -> Job:
+        job_id = str(as_int(as_id(body["process_id"])))
+        state, word = self.read_state(operation, body.get("current_status") or body.get("status"))
+        return Job(job_id, state, word, message=as_text(body.get("message")), name=as_text(body.get("filename")))
 
     def _checked(self, job_id: str) -> str:
         if not job_id.isascii() or not job_id.isdigit() or len(job_id) > LONGEST_ID:

@@ -13,7 +13,6 @@ from airflow_provider_batchdl.jobs import Job, JobState
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.vendors.account import Account
-    from airflow_provider_batchdl.vendors.base import Vendor
 
 log = get_logger(__name__)
 
@@ -81,10 +80,10 @@ def named_states(account: Account, vendor: str) -> dict[str, JobState]:
     return named
 
 
-def log_unknown(vendor: Vendor, word: str) -> None:
+def log_unknown(vendor: str, label: str, word: str) -> None:
     """Log an unknown vendor state, once an hour."""
     word = excerpt(word, _LONGEST_SHOWN)
-    seen = (vendor.name, word, int(time.monotonic() // 3600))
+    seen = (vendor, word, int(time.monotonic() // 3600))
     if seen in _logged:
         return
     if len(_logged) >= _MOST_LOGGED:
@@ -93,7 +92,7 @@ def log_unknown(vendor: Vendor, word: str) -> None:
     log.warning(
         "%s reports the unknown job state %r; it counts as running. If the job has ended, say so in the "
         'connection\'s extra: {"states": {%s: "failed"}}.',
-        vendor.label,
+        label,
         word,
         json.dumps(word),
     )

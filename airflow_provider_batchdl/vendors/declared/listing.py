@@ -48,7 +48,7 @@ def page(vendor: Described, call: ListCall, cursor: str | None, delay: float = 0
             following, whole = _link(vendor, call.paging, response, body, page_url)
         else:
             following, whole = _following(call, cursor, response, body, items)
-        return Page(response, items, following, whole)
+        return Page(items, following, whole)
 
 
 def _request(vendor: Described, call: ListCall, cursor: str | None, delay: float) -> ApiRequest:
@@ -104,11 +104,10 @@ def job_page(vendor: Described, call: ListCall, cursor: str | None) -> Flow[JobP
     return listing.job_page(vendor, found, partial(_listed, vendor))
 
 
-def _listed(vendor: Described, response: httpx.Response, item: Any) -> ListedJob:
-    with vendor.expecting("list", response):
-        job = vendor.read_job("list", item)
-        shape = vendor.document.job
-        return ListedJob(job, vendor.moment(find(item, shape.created)), vendor.moment(find(item, shape.updated)))
+def _listed(vendor: Described, item: Any) -> ListedJob:
+    job = vendor.read_job("list", item)
+    shape = vendor.document.job
+    return ListedJob(job, vendor.moment(find(item, shape.created)), vendor.moment(find(item, shape.updated)))
 
 
 def candidates(vendor: Described, call: ListCall, submission: Submission, delay: float) -> Flow[list[Job | None]]:
