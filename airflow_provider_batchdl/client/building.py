@@ -21,11 +21,10 @@ from airflow_provider_batchdl.client.targets import (
     parsed_target,
 )
 from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError
-from airflow_provider_batchdl.vendors import signed_in
-from airflow_provider_batchdl.vendors.account import origin
+from airflow_provider_batchdl.vendors.account import TOKEN_BASE_URLS, origin
 from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
+from airflow_provider_batchdl.vendors.oauth2 import BUILT_ON
 from airflow_provider_batchdl.vendors.requests import CLIENT_HEADERS
-from airflow_provider_batchdl.vendors.sign_in import BUILT_ON
 
 LONGEST_NAME = 60
 NO_AUTH = httpx.Auth()
@@ -46,7 +45,7 @@ def is_elsewhere(vendor: Vendor, request: ApiRequest) -> bool:
 
 def awaits_sign_in(vendor: Vendor, request: ApiRequest) -> bool:
     """True if only a token can say whether a request leads away from the connection's origin."""
-    return is_elsewhere(vendor, request) and signed_in.awaits(vendor.account.fingerprint)
+    return is_elsewhere(vendor, request) and TOKEN_BASE_URLS.get(vendor.account.fingerprint, "") is None
 
 
 SIGN_IN = ApiRequest("check", "GET", "/")

@@ -10,11 +10,10 @@ and a test, or code that runs in every Airflow process, with :func:`register`.
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, TypeVar
-
-from airflow_provider_batchdl.vendors.names import problem_of_name
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.vendors.base import Vendor
@@ -34,6 +33,11 @@ _BUILT_IN = {
     "batchapi": "airflow_provider_batchdl.vendors.declared.batchapi:BatchApi",
 }
 _registered: dict[str, type[Vendor]] = {}
+# Airflow writes a type into a URI's scheme, reads "-" there as "_", and takes "__" for the end of it in its forms.
+_NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
+_LONGEST = 100
+# Airflow's own types, and the one of hooks of no vendor.
+_TAKEN = frozenset({"batchdl", "email", "fs", "generic", "http", "package_index", "postgresql"})
 
 
 class UnfitVendorError(TypeError):
@@ -76,6 +80,13 @@ def installed() -> dict[str, list[EntryPoint]]:
         if entry.name not in _BUILT_IN and problem_of_name(entry.name) is None:
             found.setdefault(entry.name, []).append(entry)
     return found
+
+
+def problem_of_name(name: object) -> str | None:
+    """The reason why a name is no connection type, as the rest of a sentence; None for one that is."""
+    if not isinstance(name, str) or len(name) > _LONGEST or not _NAME.fullmatch(name):
+        return f"is {repr(name)[:_LONGEST]}, and must be a connection type: small letters, digits and single '_'"
+    return f"is {name!r}, a connection type that is not a vendor's" if name in _TAKEN else None
 
 
 def is_built_in(name: str) -> bool:

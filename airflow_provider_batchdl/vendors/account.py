@@ -19,6 +19,8 @@ __all__ = ["Account"]
 
 Origin = tuple[str, str, int]
 _PORTS = {"https": 443, "http": 80}
+TOKEN_BASE_URLS: dict[str, str | None] = {}
+"""Base URLs that token endpoints have named, per process, by the account's fingerprint; None before the first token."""
 
 
 def origin(url: str) -> Origin:

@@ -20,16 +20,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from airflow_provider_batchdl._values import times
 from airflow_provider_batchdl.jobs import Job, JobState
-from airflow_provider_batchdl.vendors import dates, signed_in
-from airflow_provider_batchdl.vendors.account import origin
+from airflow_provider_batchdl.vendors import dates
+from airflow_provider_batchdl.vendors.account import TOKEN_BASE_URLS, origin
 from airflow_provider_batchdl.vendors.cancelling import Cancels
 from airflow_provider_batchdl.vendors.checking import RequestRules
 from airflow_provider_batchdl.vendors.extras import check_extra
 from airflow_provider_batchdl.vendors.files import FileRules
 from airflow_provider_batchdl.vendors.flows import immediate
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing, all_jobs
-from airflow_provider_batchdl.vendors.paths import path_segment
-from airflow_provider_batchdl.vendors.requests import ApiRequest, RateLimit, Submission, Upload
+from airflow_provider_batchdl.vendors.requests import ApiRequest, RateLimit, Submission, Upload, path_segment
 from airflow_provider_batchdl.vendors.results import Results
 from airflow_provider_batchdl.vendors.retry_after import duration
 from airflow_provider_batchdl.vendors.states import fold, named_states
@@ -122,8 +121,8 @@ class Vendor(Submits, Cancels, Results, ABC):
 
     @property
     def base_url(self) -> str:
-        """The API's base URL, without a final slash: the account's, or the one that its token names (``sign_in``)."""
-        return signed_in.base_url_of(self.account.fingerprint) or self.account.base_url
+        """The API's base URL, without a final slash: the account's, or the one that its token names."""
+        return TOKEN_BASE_URLS.get(self.account.fingerprint) or self.account.base_url
 
     def is_home(self, url: str) -> bool:
         """True if ``url`` may get the account's credentials: on the connection's origin, or the token's base URL's."""

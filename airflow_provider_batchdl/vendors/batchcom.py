@@ -14,7 +14,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_batchdl._redaction.redactor import excerpt, remember
-from airflow_provider_batchdl.exceptions import BatchDlError, ResultNotReadyError
+from airflow_provider_batchdl._values import times
+from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError, ResultNotReadyError
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors.auth import BearerAuth
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor
@@ -22,8 +23,7 @@ from airflow_provider_batchdl.vendors.checking import MOMENT, OBJECT, TEXT, Memb
 from airflow_provider_batchdl.vendors.dates import as_moment
 from airflow_provider_batchdl.vendors.errors import json_of
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing, Page, job_page
-from airflow_provider_batchdl.vendors.lookback import check_period
-from airflow_provider_batchdl.vendors.matching import is_echo_of, searched
+from airflow_provider_batchdl.vendors.matching import CLOCK_TOLERANCE, is_echo_of, searched
 from airflow_provider_batchdl.vendors.reading import as_cursor, as_id, as_list, as_size, as_text, as_token
 from airflow_provider_batchdl.vendors.states import fold
 
@@ -130,7 +130,7 @@ class BatchCom(Vendor):
     def submit(self, submission: Submission) -> Flow[Job]:
         """Create a profile export; ``request`` is the body of ``POST /profiles/export``."""
         if submission.request.get("export_type") != "ATTRIBUTES":
-            check_period(self, submission.request, LOOKBACK)
+            check_period(self, submission.request)
         response = yield self._call(
             "submit", "/profiles/export", method="POST", json=dict(submission.request), repeatable=False
         )
@@ -221,3 +221,30 @@ class BatchCom(Vendor):
 def _made(item: Mapping[str, Any]) -> Any:
     """Creation time of an export: the vendor's schema requires a `requested_at`, its examples show a `request_date`."""
     return item.get("request_date") or item.get("requested_at")
+
+
+def check_period(vendor: Vendor, request: Mapping[str, Any]) -> None:
+    """Refuse a period that begins too long ago, or does not end after it begins.
+
+    What is no time (the word "now", a form that the vendor may know) passes.
+    """
+    begin, end = (vendor.moment(request.get(name)) for name in ("from", "to"))
+    if begin is None:
+        return
+    first = times.now() - LOOKBACK
+    if begin < first - CLOCK_TOLERANCE:
+        raise InvalidRequestError(
+            f"The request's from, {request['from']}, is more than {LOOKBACK.days} days ago: {vendor.label} has nothing "
+            "older.",
+            vendor=vendor.name,
+            remedy=f"Ask for {first:%Y-%m-%d %H:%M} UTC or later; an older run of a DAG cannot be made up for.",
+        )
+    if end is not None and end <= begin:
+        raise InvalidRequestError(
+            f"The request's period is empty: it is from {request['from']} to {request['to']}.",
+            vendor=vendor.name,
+            remedy=(
+                "Under Airflow's @daily a run's data interval has no length; take the start and end of "
+                "macros.batchdl.period() instead."
+            ),
+        )

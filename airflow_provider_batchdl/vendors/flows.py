@@ -117,7 +117,7 @@ def guarded(vendor: Vendor, flow: Flow[T]) -> Flow[T]:
         raise
     except MemoryError:
         raise  # not because of an answer, which is bounded
-    except Exception as error:  # readers meet what nobody thought of
+    except Exception as error:  # noqa: BLE001 readers meet what nobody thought of
         raise _unreadable(vendor, request, response, error) from None
     finally:
         flow.close()

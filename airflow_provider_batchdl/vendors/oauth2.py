@@ -7,25 +7,28 @@ ends, and once more when the API answers 401.
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import AsyncGenerator, Generator
+from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 import httpx
 
-from airflow_provider_batchdl._redaction.redactor import forget, remember_minted
+from airflow_provider_batchdl._redaction.redactor import excerpt, forget, remember_minted
 from airflow_provider_batchdl._redaction.tracebacks import Secret
 from airflow_provider_batchdl.exceptions import (
     AuthenticationError,
     BatchDlError,
+    InvalidConnectionError,
     InvalidRequestError,
     VendorUnavailableError,
 )
-from airflow_provider_batchdl.vendors import signed_in
+from airflow_provider_batchdl.vendors.account import TOKEN_BASE_URLS, origin
 from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, vendor_words
+from airflow_provider_batchdl.vendors.hosts import NoBaseUrlError, base_url
 from airflow_provider_batchdl.vendors.pointers import value_at
-from airflow_provider_batchdl.vendors.sign_in import checked_base_url, move
 
 # A token is renewed when this share of its life is left, but no earlier than five minutes before its end.
 RENEW_SHARE = 0.1
@@ -39,6 +42,10 @@ _REFUSALS = ("invalid_", "unauthorized_", "unsupported_")
 UNSTATED_LIFE = 600.0
 # Servers take headers of 8 to 16 KiB altogether.
 LONGEST_TOKEN = 16_384
+BUILT_ON = "batchdl.base_url"
+"""Name of the extension of an ``httpx.Request`` that holds the base URL before its path."""
+
+_HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 
 
 class _Token:
@@ -109,7 +116,7 @@ class OAuth2ClientCredentials(httpx.Auth):
         self._token_url, self._vendor, self._key = token_url, vendor, cache_key
         self._home, self._pointer, self._hosts = base_url, base_url_pointer, tuple(base_url_hosts)
         if base_url_pointer is not None:
-            signed_in.expect(cache_key)
+            TOKEN_BASE_URLS.setdefault(cache_key, None)
         self._form = {
             "grant_type": "client_credentials",
             "client_id": client_id,
@@ -150,8 +157,8 @@ class OAuth2ClientCredentials(httpx.Auth):
         return httpx.Request("POST", self._token_url, data=self._form, headers=headers)
 
     def _with_token(self, request: httpx.Request, token: str) -> httpx.Request:
-        if base := signed_in.base_url_of(self._key):
-            move(request, base)
+        if base := TOKEN_BASE_URLS.get(self._key):
+            _move(request, base)
         request.headers["Authorization"] = f"Bearer {token}"
         return request
 
@@ -190,7 +197,7 @@ class OAuth2ClientCredentials(httpx.Auth):
                 base = checked_base_url(named, home=self._home, hosts=self._hosts, vendor=self._vendor)
             finally:
                 forget(token)
-            signed_in.keep(self._key, base)
+            TOKEN_BASE_URLS[self._key] = base
         self._token.keep(token, expires_in)
         return token
 
@@ -207,3 +214,57 @@ class OAuth2ClientCredentials(httpx.Auth):
         if isinstance(error, VendorUnavailableError):
             error.maybe_processed = False  # the request that needs the token has not been sent
         return error
+
+
+def checked_base_url(named: object, *, home: str, hosts: tuple[str, ...], vendor: str) -> str:
+    """The base URL that a token endpoint names, without a final slash.
+
+    Args:
+        named: the value in the answer.
+        home: the connection's base URL, to whose origin the token may go in any case.
+        hosts: hosts, or ends of hosts after a dot, to which it may go by https, on the usual port.
+        vendor: the vendor's name, for errors.
+
+    Raises:
+        InvalidConnectionError: it is no base URL, or is elsewhere.
+    """
+    try:
+        # Of no default's host, so that any path is its own.
+        found = base_url(named if isinstance(named, str) and "://" in named else "://", "https://x.invalid")
+    except NoBaseUrlError:
+        raise _refused("no base URL", named, vendor) from None
+    scheme, host, port = origin(found)
+    if (scheme, host, port) == origin(home):
+        return found
+    allowed = any(host == each.lower() or host.endswith(f".{each.lower()}") for each in hosts if each)
+    if not (allowed and scheme == "https" and port == 443 and _HOST.fullmatch(host)):
+        raise _refused("a host that may not get the token", named, vendor)
+    return found
+
+
+def _refused(what: str, named: object, vendor: str) -> InvalidConnectionError:
+    where = f" ({excerpt(urlsplit(named).netloc, 80)})" if isinstance(named, str) and _is_url(named) else ""
+    return InvalidConnectionError(
+        f"The token endpoint's answer names {what} as the API's address{where}; nothing was sent there.",
+        vendor=vendor,
+        remedy="Check the connection's host: the token must come from the vendor's own address.",
+    )
+
+
+def _is_url(text: str) -> bool:
+    try:
+        return "@" not in urlsplit(text).netloc
+    except ValueError:
+        return False
+
+
+def _move(request: httpx.Request, base: str) -> None:
+    """Send ``request`` to ``base``, where it was built on another base URL; one of an absolute URL stays."""
+    built_on = request.extensions.get(BUILT_ON)
+    if built_on is None or built_on == base:
+        return
+    old, new = httpx.URL(built_on), httpx.URL(base)
+    path = request.url.raw_path.removeprefix(old.raw_path.rstrip(b"/"))
+    request.url = new.copy_with(raw_path=new.raw_path.rstrip(b"/") + path)
+    request.headers["Host"] = request.url.netloc.decode("ascii")
+    request.extensions[BUILT_ON] = base

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors.auth import QueryKeyAuth
-from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor
+from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor, path_segment
 from airflow_provider_batchdl.vendors.checking import TEXT, Member, RequestRules
 from airflow_provider_batchdl.vendors.errors import json_of
 from airflow_provider_batchdl.vendors.files import FileRules, upload_of
-from airflow_provider_batchdl.vendors.paths import path_segment
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_text, unwrapped
 
 if TYPE_CHECKING:

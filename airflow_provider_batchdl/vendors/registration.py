@@ -14,8 +14,8 @@ from pendulum import timezone
 
 from airflow_provider_batchdl._redaction.redactor import excerpt
 from airflow_provider_batchdl.jobs import JobState
+from airflow_provider_batchdl.vendors import problem_of_name
 from airflow_provider_batchdl.vendors.base import FileRules, Listing, RateLimit, RequestRules, Vendor
-from airflow_provider_batchdl.vendors.names import problem_of_name
 from airflow_provider_batchdl.vendors.states import fold, problem_of_words
 
 _SHOWN = 60

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import quote
 
 from pendulum import UTC
 
-from airflow_provider_batchdl._redaction.redactor import redact
+from airflow_provider_batchdl._redaction.redactor import excerpt, redact
 from airflow_provider_batchdl._values.storable import words_of
+from airflow_provider_batchdl.exceptions import InvalidRequestError
 
 # Headers that no request sets, in small letters: credentials are of `Vendor.auth`; the others say how the message is
 # sent, name another place for the credentials, or are set for each download.
@@ -22,6 +24,21 @@ CLIENT_HEADERS = frozenset(
 )
 # Characters of a request in an error's message: enough to recognize it.
 LONGEST_GIST = 300
+
+
+def path_segment(value: str) -> str:
+    """An id as one segment of a path, escaped: ``f"/batches/{path_segment(job_id)}"``.
+
+    Raises:
+        InvalidRequestError: it is empty, or ``.`` or ``..``, which mean another path (RFC 3986, section 5.2.4), or
+            has a lone surrogate.
+    """
+    try:
+        if value not in ("", ".", ".."):
+            return quote(value, safe="")
+    except UnicodeEncodeError:
+        pass
+    raise InvalidRequestError(f"{excerpt(repr(value), 60)} is no id.") from None
 
 
 @dataclass(frozen=True)

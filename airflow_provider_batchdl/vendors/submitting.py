@@ -14,6 +14,7 @@ from airflow_provider_batchdl._values import times
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
     SubmitUncertainError,
+    UnexpectedResponseError,
     VendorUnavailableError,
 )
 from airflow_provider_batchdl.jobs import Job, JobState
@@ -21,7 +22,6 @@ from airflow_provider_batchdl.vendors.answers import Answers
 from airflow_provider_batchdl.vendors.checking import prepare_submission
 from airflow_provider_batchdl.vendors.flows import guarded, immediate, observed
 from airflow_provider_batchdl.vendors.matching import CLOCK_TOLERANCE
-from airflow_provider_batchdl.vendors.submit_attempt import SubmitAttempt
 
 if TYPE_CHECKING:
     import httpx
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+# By these a server says that it did not act on a POST; a 302 or 303 may come after it did.
+_NOT_TAKEN = frozenset({301, 307, 308, *range(400, 500)})
 # A submitted job may take a moment to show in the vendor's list: seconds to wait before each list request.
 ADOPTION_DELAYS = (0.0, 2.0, 5.0)
 # A clock that differs by more is not what a `Date` shows, but an answer of another day.
@@ -53,6 +55,48 @@ class _VendorClock:
         if date is not None:
             ahead = timedelta(seconds=times.now().timestamp() - date.timestamp())
             self.ahead = ahead if timedelta() < ahead <= MOST_AHEAD else timedelta()
+
+
+class _SubmitAttempt:
+    """Notes the answers to the requests of a submit's flow. Only those with ``repeatable=False`` make a job.
+
+    ==========================================  ==========================================
+    the last such request                       an error at the end of the flow
+    ==========================================  ==========================================
+    none was sent, or the vendor refused it     certain: no job was made
+    its answer was lost, or makes no sense      uncertain
+    was answered, and nothing was sent since    certain if the answer itself says "not taken"
+    was answered, and others were sent since    uncertain: the job may be there
+    ==========================================  ==========================================
+    """
+
+    def __init__(self) -> None:
+        self._answered = False
+        self._went_on = False
+        self._lost: BatchDlError | None = None
+
+    def note(self, request: ApiRequest, answer: httpx.Response | BatchDlError) -> None:
+        """Note the answer to a request of the flow, or the error that it was."""
+        self._went_on = self._answered
+        if request.repeatable:
+            return
+        if not isinstance(answer, BatchDlError):
+            self._answered = True
+        elif _leaves_it_open(answer):
+            self._lost = answer
+
+    def doubt(self, error: BatchDlError) -> BatchDlError | None:
+        """The error that leaves open whether a job was made; None if none was."""
+        if self._lost is not None or self._went_on:
+            return self._lost or error
+        return error if self._answered and _leaves_it_open(error) else None
+
+
+def _leaves_it_open(error: BatchDlError) -> bool:
+    """True if a request with this error may have been accepted."""
+    if isinstance(error, VendorUnavailableError):
+        return error.maybe_processed
+    return isinstance(error, UnexpectedResponseError) and error.status not in _NOT_TAKEN
 
 
 class Submits(Answers):
@@ -118,7 +162,7 @@ class Submits(Answers):
         """
         vendor = cast("Vendor", self)  # of which this is a part
         submission = prepare_submission(vendor, submission)
-        attempt = SubmitAttempt()
+        attempt = _SubmitAttempt()
         try:
             return (yield from guarded(vendor, observed(self.submit(submission), attempt.note)))
         except BatchDlError as error:

@@ -15,11 +15,9 @@ from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.exceptions import BatchDlError, InvalidConnectionError, VendorUnavailableError
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.transfer.source.range_client import RangeClient, Source
-from airflow_provider_batchdl.vendors import signed_in
-from airflow_provider_batchdl.vendors.account import origin
+from airflow_provider_batchdl.vendors.account import TOKEN_BASE_URLS, origin
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor
-from airflow_provider_batchdl.vendors.oauth2 import OAuth2ClientCredentials
-from airflow_provider_batchdl.vendors.sign_in import BUILT_ON, checked_base_url
+from airflow_provider_batchdl.vendors.oauth2 import BUILT_ON, OAuth2ClientCredentials, checked_base_url
 from tests.client.helpers import BOTH_FACES, Face, account_at, submission
 from tests.support.recorder import Recorded, Recorder, Reply, recording
 
@@ -283,4 +281,4 @@ def test_an_https_instance_gets_the_request_as_it_was_built() -> None:
     assert str(out.url) == "https://na1.instances.example/v2/jobs/a%2Fb?x=%20y"
     assert out.headers["host"] == "na1.instances.example"
     flow.close()
-    assert not signed_in.awaits(account.fingerprint)
+    assert TOKEN_BASE_URLS[account.fingerprint] is not None

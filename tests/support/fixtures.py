@@ -109,10 +109,10 @@ def set_extra(monkeypatch: pytest.MonkeyPatch, vendor: str, **members: Any) -> N
 def forget_process_state() -> None:
     """Drop what a process keeps for an account: tokens and rate limits. Emulators share credentials, not state."""
     from airflow_provider_batchdl.client import throttle
-    from airflow_provider_batchdl.vendors import oauth2, signed_in
+    from airflow_provider_batchdl.vendors import account, oauth2
 
     for token in oauth2._tokens.values():
         token.drop()
     oauth2._tokens.clear()
-    signed_in.forget_all()
+    account.TOKEN_BASE_URLS.clear()
     throttle._throttles.clear()

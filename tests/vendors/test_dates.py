@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_batchdl._values.times import moment_of, now
 from airflow_provider_batchdl.exceptions import InvalidRequestError
+from airflow_provider_batchdl.vendors.batchcom import check_period
 from airflow_provider_batchdl.vendors.dates import written
-from airflow_provider_batchdl.vendors.lookback import check_period
 from tests.client.helpers import vendor_at
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -94,7 +94,7 @@ def test_a_request_that_holds_itself() -> None:
 
 
 def check(begin: Any, end: Any = "now") -> None:
-    check_period(vendor_at("http://127.0.0.1:1", "batchcom"), {"from": begin, "to": end}, timedelta(days=90))
+    check_period(vendor_at("http://127.0.0.1:1", "batchcom"), {"from": begin, "to": end})
 
 
 @pytest.mark.parametrize(
