@@ -5,9 +5,8 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
-from typing import Any
 from urllib.parse import urlsplit
 
 from pendulum import timezone
@@ -16,15 +15,83 @@ from airflow_provider_batchdl._redaction.redactor import excerpt
 from airflow_provider_batchdl.jobs import JobState
 from airflow_provider_batchdl.vendors import problem_of_name
 from airflow_provider_batchdl.vendors.base import FileRules, Listing, RateLimit, RequestRules, Vendor
-from airflow_provider_batchdl.vendors.states import fold, problem_of_words
+from airflow_provider_batchdl.vendors.states import problem_of_words
 
 _SHOWN = 60
 _WORD = re.compile(r"[A-Za-z]\w*", re.ASCII)
 _REQUIRED = ("name", "label", "default_host", "docs_url", "states", "poll_interval", "rate_limits")
-_FLAGS = ("has_plain_secret", "keeps_partial_results")
-_TABLES: Mapping[str, type] = {"request_rules": RequestRules, "file_rules": FileRules, "listing": Listing}
 _FLOWS = ("submit", "get_job", "list_jobs", "list_page", "cancel_job", "get_balance", "check", "candidates", "locate")
 _HAS_DEFAULT = ("result_request", "locate")
+
+
+def _is_line(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and value.isprintable()
+
+
+def _is_url(value: object) -> bool:
+    with suppress(ValueError):
+        parts = urlsplit(value) if isinstance(value, str) and not re.search(r"\s", value) else None
+        return parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
+    return False
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+
+
+def _are_limits(value: object) -> bool:
+    limits = value if isinstance(value, tuple) else (None,)
+    numbers = [number for each in limits if isinstance(each, RateLimit) for number in (each.requests, each.seconds)]
+    return len(numbers) == 2 * len(limits) and all(map(_is_positive, numbers))
+
+
+def _are_states(value: object) -> bool:
+    if not isinstance(value, Mapping) or not value:
+        return False
+    return all(isinstance(word, str) and isinstance(state, JobState) for word, state in value.items())
+
+
+def _are_words(value: object) -> bool:
+    if isinstance(value, str | bytes) or not isinstance(value, Collection):
+        return False
+    return all(isinstance(each, str) and _WORD.fullmatch(each) for each in value)
+
+
+def _is_zone(value: object) -> bool:
+    with suppress(Exception):  # whichever error pendulum has for it
+        return isinstance(value, str) and timezone(value) is not None
+    return False
+
+
+def _or_none(check: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: value is None or check(value)
+
+
+def _is_a(kind: type) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, kind)
+
+
+# What the members of a class must be: the check, and the words for it.
+_MEMBERS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "label": (_is_line, "a text for people, on one line"),
+    "key_label": (_is_line, "a text for people, on one line"),
+    "login_label": (_or_none(_is_line), "a text for people, on one line, or None"),
+    "default_host": (
+        lambda value: value == "" or _is_url(value),
+        "a URL like https://api.example.com, or empty where each connection has its own",
+    ),
+    "docs_url": (_is_url, "a URL like https://api.example.com"),
+    "states": (_are_states, "a mapping of the vendor's words to JobState"),
+    "poll_interval": (_is_positive, "seconds, more than 0"),
+    "rate_limits": (_are_limits, "a tuple like (RateLimit(60, 60.0),), or () for no limit"),
+    "extra_members": (_or_none(_are_words), "a frozenset of names, or None"),
+    "zone": (_is_zone, "the name of a time zone"),
+    "has_plain_secret": (_is_a(bool), "True or False"),
+    "keeps_partial_results": (_is_a(bool), "True or False"),
+    "request_rules": (_or_none(_is_a(RequestRules)), "RequestRules(...) or None"),
+    "file_rules": (_or_none(_is_a(FileRules)), "FileRules(...) or None"),
+    "listing": (_or_none(_is_a(Listing)), "Listing(...) or None"),
+}
 
 
 def problem_of_class(kind: object) -> str | None:
@@ -35,9 +102,7 @@ def problem_of_class(kind: object) -> str | None:
 
 def named(kind: object) -> str:
     """The class's name with its module."""
-    if isinstance(kind, type):
-        return f"{kind.__module__}.{kind.__qualname__}"
-    return excerpt(repr(kind), _SHOWN)
+    return f"{kind.__module__}.{kind.__qualname__}" if isinstance(kind, type) else _shown(kind)
 
 
 def problems_of(kind: object) -> Iterator[str]:
@@ -48,23 +113,13 @@ def problems_of(kind: object) -> Iterator[str]:
     lacking = [name for name in _REQUIRED if not hasattr(kind, name)]
     yield from (f"{name} is missing" for name in lacking)
     yield from _methods(kind)
-    checks = {
-        "name": problem_of_name, "label": _label, "default_host": _host, "docs_url": _url, "states": _states,
-        "key_label": _label, "poll_interval": _seconds, "rate_limits": _rates, "extra_members": _members, "zone": _zone,
-    }  # fmt: skip
-    for name, check in checks.items():
-        problem = check(getattr(kind, name)) if name not in lacking else None
-        if problem:
-            yield f"{name} {problem}"
-    if kind.login_label is not None and (problem := _label(kind.login_label)):
-        yield f"login_label {problem}, or None"
-    for name in _FLAGS:
-        if not isinstance(getattr(kind, name), bool):
-            yield f"{name} is {_shown(getattr(kind, name))}, and must be True or False"
-    for name, table in _TABLES.items():
-        value = getattr(kind, name)
-        if value is not None and not isinstance(value, table):
-            yield f"{name} is {_shown(value)}, and must be {table.__name__}(...) or None"
+    if "name" not in lacking and (problem := problem_of_name(kind.name)):
+        yield f"name {problem}"
+    for name, (check, words) in _MEMBERS.items():
+        if name not in lacking and not check(getattr(kind, name)):
+            yield f"{name} is {_shown(getattr(kind, name))}, and must be {words}"
+    if "states" not in lacking and _are_states(kind.states) and (problem := problem_of_words(kind.states)):
+        yield f"states has {problem}"
 
 
 def _methods(kind: type[Vendor]) -> Iterator[str]:
@@ -81,75 +136,6 @@ def _methods(kind: type[Vendor]) -> Iterator[str]:
             yield f"{name} is {_shown(getattr(kind, name))}, and must be a method"
     if isinstance(kind.listing, Listing) and kind.list_page is Vendor.list_page:
         yield "list_page is not implemented, while listing says that there is a list"
-
-
-def _label(value: object) -> str | None:
-    if isinstance(value, str) and value.strip() and value.isprintable():
-        return None
-    return f"is {_shown(value)}, and must be a text for people, on one line"
-
-
-def _url(value: object) -> str | None:
-    with suppress(ValueError):
-        parts = urlsplit(value) if isinstance(value, str) else None
-        if parts and parts.scheme in ("http", "https") and parts.hostname and not re.search(r"\s", str(value)):
-            return None
-    return f"is {_shown(value)}, and must be a URL like https://api.example.com"
-
-
-def _host(value: object) -> str | None:
-    problem = _url(value) if value != "" else None
-    return problem and f"{problem}, or empty where each connection has its own"
-
-
-def _states(value: object) -> str | None:
-    if not isinstance(value, Mapping) or not value:
-        return f"is {_shown(value)}, and must map the vendor's words to JobState"
-    for word, state in value.items():
-        if not isinstance(word, str) or not fold(word):
-            return f"has {_shown(word)}, and must have the vendor's words"
-        if not isinstance(state, JobState):
-            return f"maps {_shown(word)} to {_shown(state)}, which is no JobState"
-    problem = problem_of_words(value)
-    return None if problem is None else f"has {problem}"
-
-
-def _seconds(value: Any) -> str | None:
-    if _is_number(value) and 0 < value < math.inf:
-        return None
-    return f"is {_shown(value)}, and must be seconds, more than 0"
-
-
-def _rates(value: object) -> str | None:
-    if not isinstance(value, tuple):
-        return f"is {_shown(value)}, and must be a tuple like (RateLimit(60, 60.0),), or () for no limit"
-    for each in value:
-        if not isinstance(each, RateLimit):
-            return f"has {_shown(each)}, which is no RateLimit"
-        if not _is_number(each.requests) or not _is_number(each.seconds) or each.requests < 1 or not each.seconds > 0:
-            return f"has {_shown(each)}, which allows nothing: both numbers must be more than 0"
-    return None
-
-
-def _members(value: object) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, str | bytes) or not isinstance(value, Collection):
-        return f"is {_shown(value)}, and must be a frozenset of names, or None"
-    odd = next((each for each in value if not isinstance(each, str) or not _WORD.fullmatch(each)), None)
-    return None if odd is None else f"has {_shown(odd)}, which is no name of a member"
-
-
-def _zone(value: object) -> str | None:
-    if isinstance(value, str):
-        with suppress(Exception):  # whichever error pendulum has for it
-            timezone(value)
-            return None
-    return f"is {_shown(value)}, which is no time zone"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _shown(value: object) -> str:
