@@ -35,7 +35,7 @@ from airflow_provider_batchdl._airflow.schedules import (
     schedule_zone,
     with_length,
 )
-from airflow_provider_batchdl._values import times
+from airflow_provider_batchdl._values import arguments, times
 from airflow_provider_batchdl.exceptions import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -96,8 +96,9 @@ def inclusive_days(
         BatchTaskFailedError: an argument is invalid, no run is active, or the last day has not ended.
     """
     with fail_fast():
-        _check_count("days", days, 1)
-        _check_count("lag", lag, 0)
+        if days is not None:
+            arguments.whole_number("days", days, least=1)
+        arguments.whole_number("lag", lag, least=0)
         context = _context(context)
         found, where = _interval(context), _zone(context, zone)
         last = _day(found.end, where) - timedelta(days=1 + lag)
@@ -182,7 +183,7 @@ def _zone(context: Mapping[str, Any], given: str | tzinfo | None) -> Any:
     try:
         return pendulum.timezone(found) if isinstance(found, str) else found
     except ValueError:
-        raise _wrong("zone", found, 'the name of a time zone, like "Europe/Berlin"') from None
+        raise arguments.refusal("zone", found, 'the name of a time zone, like "Europe/Berlin"') from None
 
 
 def _day(moment: DateTime, zone: Any) -> date:
@@ -203,13 +204,4 @@ def _check_ended(what: str, end: DateTime) -> None:
 
 def _check_span(name: str, value: object, least: timedelta) -> None:
     if value is not None and (not isinstance(value, timedelta) or value < least):
-        raise _wrong(name, value, "a timedelta, and not negative")
-
-
-def _check_count(name: str, value: object, least: int) -> None:
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
-        raise _wrong(name, value, f"a whole number, {least} or more")
-
-
-def _wrong(name: str, value: object, what: str) -> InvalidRequestError:
-    return InvalidRequestError(f"A window's {name} is {what}, not {value!r}.", remedy="Correct the DAG.")
+        raise arguments.refusal(name, value, "a timedelta, and not negative")

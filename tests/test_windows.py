@@ -318,15 +318,15 @@ def test_an_hourly_run_in_which_no_day_ended_skips() -> None:
 
 
 WRONG: list[tuple[Any, dict[str, Any], str]] = [
-    (inclusive_days, {"days": 0}, "days is a whole number, 1 or more, not 0"),
-    (inclusive_days, {"days": "7"}, "days is a whole number, 1 or more, not '7'"),
-    (inclusive_days, {"days": True}, "days is a whole number"),
-    (inclusive_days, {"lag": -1}, "lag is a whole number, 0 or more, not -1"),
-    (inclusive_days, {"lag": timedelta(1)}, "lag is a whole number"),
-    (inclusive_days, {"zone": "Berlin"}, "zone is the name of a time zone, like \"Europe/Berlin\", not 'Berlin'"),
-    (period, {"length": 5}, "length is a timedelta"),
-    (period, {"length": timedelta()}, "length is a timedelta"),
-    (period, {"lag": -DAY}, "lag is a timedelta"),
+    (inclusive_days, {"days": 0}, "days must be a whole number, 1 or more, not 0"),
+    (inclusive_days, {"days": "7"}, "days must be a whole number, 1 or more, not '7'"),
+    (inclusive_days, {"days": True}, "days must be a whole number"),
+    (inclusive_days, {"lag": -1}, "lag must be a whole number, 0 or more, not -1"),
+    (inclusive_days, {"lag": timedelta(1)}, "lag must be a whole number"),
+    (inclusive_days, {"zone": "Berlin"}, "zone must be the name of a time zone, like \"Europe/Berlin\", not 'Berlin'"),
+    (period, {"length": 5}, "length must be a timedelta"),
+    (period, {"length": timedelta()}, "length must be a timedelta"),
+    (period, {"lag": -DAY}, "lag must be a timedelta"),
 ]
 
 
