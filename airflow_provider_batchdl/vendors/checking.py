@@ -8,7 +8,6 @@ pen: then the member that is meant is missing.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from airflow_provider_batchdl.exceptions import InvalidRequestError
 from airflow_provider_batchdl.vendors.dates import written
 from airflow_provider_batchdl.vendors.extras import new_members
 from airflow_provider_batchdl.vendors.files import check_presence
+from airflow_provider_batchdl.vendors.words import nearest
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.vendors.base import Submission, Vendor
@@ -169,7 +169,7 @@ def check_request(vendor: Vendor, request: Mapping[str, Any]) -> None:
 
 def _unknown(name: str, request: Mapping[str, Any], rules: RequestRules) -> tuple[str | None, str]:
     """The member that is meant by an unknown one, None where it may be a new one; and the words about it."""
-    meant = _alike(name, [each for each in rules.members if request.get(each) is None])
+    meant = nearest(name, [each for each in rules.members if request.get(each) is None], ALIKE)
     words = f"{excerpt(repr(name), SHOWN)} is none of the members known, {', '.join(rules.members)}"
     return meant, f"{words} (did you mean {meant!r}?)" if meant else words
 
@@ -186,7 +186,7 @@ def _of_member(name: str, value: Any, member: Member, more: Sequence[str]) -> It
         words = f"{name} must be {member.kind.words}, and is {_kind(value)}, {shown}{_hint(value, member)}"
         yield member.documented, words
     elif member.values and value not in (*member.values, *member.reported, *more):
-        meant = _alike(str(value), member.values)
+        meant = nearest(value, member.values, ALIKE)
         known = ", ".join(map(repr, (*member.values, *member.reported)))
         words = f"{name} is {excerpt(repr(value), SHOWN)}, and may be {known}"
         yield meant is not None or not member.reported, f"{words} (did you mean {meant!r}?)" if meant else words
@@ -204,12 +204,6 @@ def _of_list(name: str, value: Any, member: Member) -> Iterator[str]:
     odd = next((place for place, item in enumerate(value) if not member.kind.holds(item)), None)
     if odd is not None:
         yield f"item {odd + 1:,} of {name} must be {member.kind.words}, and is {_kind(value[odd])}"
-
-
-def _alike(name: str, known: Iterable[str]) -> str | None:
-    folded = {re.sub(r"[\W_]", "", each).casefold(): each for each in known}
-    found = difflib.get_close_matches(re.sub(r"[\W_]", "", name).casefold(), folded, n=1, cutoff=ALIKE)
-    return folded[found[0]] if found else None
 
 
 def _kind(value: Any) -> str:

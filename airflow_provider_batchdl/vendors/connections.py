@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_batchdl import vendors
@@ -13,12 +12,13 @@ from airflow_provider_batchdl.exceptions import InvalidConnectionError
 from airflow_provider_batchdl.vendors.account import Account
 from airflow_provider_batchdl.vendors.extras import BadExtraError, is_secret, read_extra
 from airflow_provider_batchdl.vendors.hosts import NoBaseUrlError, base_url
-from airflow_provider_batchdl.vendors.words import problem_of, stripped
+from airflow_provider_batchdl.vendors.words import nearest, problem_of, stripped
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.vendors.base import Vendor
 
 _LONGEST_TYPE = 60
+_ALIKE = 0.6
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,9 @@ class Fields:
 
 
 def vendor_of(fields: Fields, *, wanted: str | None = None, read_file: Callable[[str], bytes] | None = None) -> Vendor:
-    """The vendor that the connection's type names, with the connection's account.
+    """The vendor that the connection's type names (``wanted``, if given), with the connection's account.
 
-    Args:
-        fields: the connection.
-        wanted: the type that it must have; None for any vendor's.
-        read_file: reads the file that the extra of a declared vendor names.
+    ``read_file`` reads the file that the extra of a declared vendor names.
 
     Raises:
         InvalidConnectionError: a field is missing, or holds what cannot be right; it names the field.
@@ -63,16 +60,7 @@ def vendor_of(fields: Fields, *, wanted: str | None = None, read_file: Callable[
 
 
 def vendor_by(kind: type[Vendor], fields: Fields, ignored: Collection[str] = ()) -> Vendor:
-    """A vendor of another class than the connection's type names, with the connection's account.
-
-    Args:
-        kind: the class.
-        fields: the connection.
-        ignored: members of its extra that the class does not read.
-
-    Raises:
-        InvalidConnectionError: a field is missing, or holds what cannot be right; it names the field.
-    """
+    """A vendor of another class than the connection's type names, which does not read ``ignored`` of its extra."""
     extra = _known_extra(fields, kind)
     return _of(kind, {name: value for name, value in extra.items() if name not in ignored}, fields)
 
@@ -92,19 +80,22 @@ def _known_extra(fields: Fields, kind: type[Vendor]) -> Mapping[str, Any]:
 
 
 def _of(kind: type[Vendor], extra: Mapping[str, Any], fields: Fields) -> Vendor:
-    secret = stripped(fields.password or "")
-    account = Account(
-        _base_url(fields, kind), _checked(fields, kind, secret), _login(fields, kind), extra, fields.conn_id
-    )
-    return kind(account)
+    where, secret, login = _base_url(fields, kind), stripped(fields.password or ""), stripped(fields.login or "")
+    anew = f"Paste {kind.label}'s key, secret or token anew."
+    if not secret:
+        remedy = f"Put {kind.label}'s key, secret or token into its password field."
+        if fields.login:
+            remedy += " Its login field has something in it, which may be that."
+        _wrong(fields, kind, "password", "is empty", remedy)
+    for name, value, remedy in (("password", secret, anew), ("login", login, "Paste it anew.")):
+        problem = problem_of(value) if value and kind.has_plain_secret else None
+        if problem is not None:
+            _wrong(fields, kind, name, problem, remedy)
+    return kind(Account(where, secret, login or None, extra, fields.conn_id))
 
 
 def vendor_class_of(fields: Fields, *, wanted: str | None = None) -> type[Vendor]:
-    """The vendor that the connection's type names.
-
-    Raises:
-        InvalidConnectionError: it names none, or another than the one that is wanted.
-    """
+    """The vendor that the connection's type names; refuses a type that is none's, or not the one ``wanted``."""
     found = fields.conn_type or ""
     shown = f"is {excerpt(found, _LONGEST_TYPE)!r}" if found else "is missing"
     if wanted is not None and found != wanted:
@@ -116,52 +107,24 @@ def vendor_class_of(fields: Fields, *, wanted: str | None = None) -> type[Vendor
         _wrong(fields, None, "type", told, "Correct, update or uninstall that package.")
     except LookupError:
         names = vendors.names()
-        folded = {name: name for name in names}
-        close = get_close_matches(found.lower().replace(".", "").replace("_", ""), folded, n=1)
-        meant = f": did you mean {close[0]!r}?" if close else ""
-        _wrong(
-            fields,
-            None,
-            "type",
-            f"{shown}, which is no batch API's{meant}" if found else shown,
-            f"Name another connection, or correct its type; known: {', '.join(names)}.",
-        )
+        close = nearest(found, names, _ALIKE)
+        meant = f": did you mean {close!r}?" if close else ""
+        problem = f"{shown}, which is no batch API's{meant}" if found else shown
+        remedy = f"Name another connection, or correct its type; known: {', '.join(names)}."
+        _wrong(fields, None, "type", problem, remedy)
 
 
 def _base_url(fields: Fields, kind: type[Vendor]) -> str:
     if not kind.default_host and not stripped(fields.host or ""):
-        _wrong(
-            fields, kind, "host", "is empty", f"Put the base URL of your account at {kind.label} into it, with https."
-        )
+        remedy = f"Put the base URL of your account at {kind.label} into it, with https."
+        _wrong(fields, kind, "host", "is empty", remedy)
     try:
         return base_url(fields.host, kind.default_host, schema=fields.schema, port=fields.port)
     except NoBaseUrlError as error:
         remedy = "Give https://host/path as the host."
-        if kind.default_host:
-            remedy = (
-                f"Leave host, schema and port empty for {kind.default_host}, or give https://host/path as the host."
-            )
+        if own := kind.default_host:
+            remedy = f"Leave host, schema and port empty for {own}, or give https://host/path as the host."
         _wrong(fields, kind, error.field, str(error), remedy)
-
-
-def _checked(fields: Fields, kind: type[Vendor], secret: str) -> str:
-    if not secret:
-        remedy = f"Put {kind.label}'s key, secret or token into its password field."
-        if fields.login:
-            remedy += " Its login field has something in it, which may be that."
-        _wrong(fields, kind, "password", "is empty", remedy)
-    problem = problem_of(secret) if kind.has_plain_secret else None
-    if problem is not None:
-        _wrong(fields, kind, "password", problem, f"Paste {kind.label}'s key, secret or token anew.")
-    return secret
-
-
-def _login(fields: Fields, kind: type[Vendor]) -> str | None:
-    login = stripped(fields.login or "")
-    problem = problem_of(login) if login and kind.has_plain_secret else None
-    if problem is not None:
-        _wrong(fields, kind, "login", problem, "Paste it anew.")
-    return login or None
 
 
 def _wrong(fields: Fields, kind: type[Vendor] | None, name: str, problem: str, remedy: str) -> NoReturn:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl._redaction.redactor import excerpt
 from airflow_provider_batchdl.vendors.requests import RateLimit
 from airflow_provider_batchdl.vendors.retry_after import LONGEST_ASKED
-from airflow_provider_batchdl.vendors.words import problem_of, stripped
+from airflow_provider_batchdl.vendors.words import nearest, problem_of, stripped
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.vendors.account import Account
@@ -34,14 +33,7 @@ def is_secret(name: str) -> bool:
 
 
 def read_extra(extra: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """The extra as a mapping.
-
-    Args:
-        extra: its JSON, as Airflow stores it.
-
-    Raises:
-        BadExtraError: it is no JSON, or no object. Nothing of it is shown: it holds secrets.
-    """
+    """The extra as a mapping, of its JSON; what is none raises `BadExtraError`, which shows nothing of it."""
     if extra is None or isinstance(extra, Mapping):
         return extra or {}
     if not extra.strip():
@@ -58,19 +50,9 @@ def read_extra(extra: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 
 def check_extra(account: Account, own: Collection[str] | None, *, vendor: str) -> tuple[str, ...]:
-    """Refuse an extra with members that are misspelt, or hold what they cannot.
+    """The names in the extra that mean nothing here, and are ignored; refuses members misspelt or of no use.
 
-    Args:
-        account: whose extra it is.
-        own: the vendor's own members, all of them text of one word; None where the vendor names none, so that any
-            name may be one.
-        vendor: the vendor's name, for errors.
-
-    Returns:
-        The names that mean nothing here. They are ignored.
-
-    Raises:
-        InvalidConnectionError: see above.
+    ``own`` are the vendor's own members, all of them text of one word; None where any name may be one.
     """
     known = COMMON.union(own or ())
     for name, value in account.extra.items():
@@ -178,24 +160,13 @@ def _read_rate(text: str) -> RateLimit:
 
 
 def _meant(name: str, known: Collection[str], free: Collection[str]) -> str | None:
-    """The member that a strange one was to be.
-
-    Args:
-        name: the strange one.
-        known: all members; what is as good as one of them is never somebody else's.
-        free: those that are not there; only they may be meant by what just looks similar.
-    """
-    word = "".join(letter for letter in str(name).lower() if letter.isalnum())
-    for candidates, cutoff in ((known, _MISSPELT), (free, _ALIKE)):
-        folded = {each.replace("_", ""): each for each in candidates}
-        close = get_close_matches(word, folded, n=1, cutoff=cutoff)
-        if close:
-            return folded[close[0]]
-    for each in sorted(free):
-        # The first is how Airflow 2 named the fields of its forms.
-        if str(name).lower().endswith(f"__{each}") or (len(word) > 2 and word in each.split("_")):
-            return each
-    return None
+    """The member that a strange one was to be: any that it is as good as, or one that is ``free`` and similar."""
+    if close := nearest(name, known, _MISSPELT) or nearest(name, free, _ALIKE):
+        return close
+    word = str(name).lower()
+    # The first is how Airflow 2 named the fields of its forms.
+    ends = (each for each in sorted(free) if word.endswith(f"__{each}") or (len(word) > 2 and word in each.split("_")))
+    return next(ends, None)
 
 
 def _shown(value: Any) -> str:

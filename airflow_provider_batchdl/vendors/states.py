@@ -54,15 +54,7 @@ def problem_of_words(states: Mapping[str, Any]) -> str | None:
 
 
 def named_states(account: Account, vendor: str) -> dict[str, JobState]:
-    """The words that a connection's extra ``states`` names, folded.
-
-    Args:
-        account: with the extra; ``states`` is an object there, or its JSON as text.
-        vendor: the vendor's name, for the error.
-
-    Raises:
-        InvalidConnectionError: it is no such thing, or names a state that there is not.
-    """
+    """The words that a connection's extra ``states`` names, folded; there it is an object, or its JSON as text."""
     extra: Any = account.extra.get("states")
     if extra is None or extra == "":
         return {}
@@ -70,14 +62,12 @@ def named_states(account: Account, vendor: str) -> dict[str, JobState]:
         words = json.loads(extra) if isinstance(extra, str) else extra
         if not isinstance(words, Mapping):
             raise TypeError("it is no object")
-        named: dict[str, JobState] = {}
-        for word, state in words.items():
-            meant = JobState(str(state).strip().lower())
-            if not fold(word) or named.setdefault(fold(word), meant) is not meant:
-                raise ValueError(f"the word {word!r} is empty, or means two things")
+        named = {word: JobState(str(state).strip().lower()) for word, state in words.items()}
+        if problem := problem_of_words(named):
+            raise ValueError(problem)
     except (TypeError, ValueError, RecursionError) as error:
         raise account.wrong("extra field 'states'", f"cannot be used: {error}", _REMEDY, vendor=vendor) from error
-    return named
+    return {fold(word): state for word, state in named.items()}
 
 
 def log_unknown(vendor: str, label: str, word: str) -> None:

@@ -1,8 +1,10 @@
-"""Credentials, ids and other single words from a form: pasted, with blanks and marks around them."""
+"""Single words that people write: pasted, with blanks and marks around them, or misspelt."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 # Spaces of zero width and the byte order mark: browsers and editors copy them along, and nobody sees them.
 _CLINGS = r"[\s\u200b-\u200d\u2060\ufeff]+"
@@ -36,3 +38,14 @@ def problem_of(word: str) -> str | None:
     if not word.isascii() or not word.isprintable():
         return "has a letter in it that cannot be seen, or is not ASCII"
     return None
+
+
+def nearest(word: object, known: Iterable[str], alike: float) -> str | None:
+    """The known word that ``word`` is a misspelling of, by its letters and digits; ``alike`` is from 0 to 1."""
+    folded = {_letters(each): each for each in known}
+    found = get_close_matches(_letters(word), folded, n=1, cutoff=alike)
+    return folded[found[0]] if found else None
+
+
+def _letters(word: object) -> str:
+    return "".join(filter(str.isalnum, str(word))).casefold()
