@@ -9,7 +9,6 @@ page; nothing at all.
 from __future__ import annotations
 
 import html
-import json
 import re
 from contextlib import suppress
 from http import HTTPStatus
@@ -34,20 +33,14 @@ _PARSED = "batchdl.json"
 MOST_ITEMS = 20
 
 _BY_STATUS: dict[int, type[exc.BatchDlError]] = {
-    HTTPStatus.BAD_REQUEST: exc.InvalidRequestError,
-    HTTPStatus.UNAUTHORIZED: exc.AuthenticationError,
-    HTTPStatus.PAYMENT_REQUIRED: exc.InsufficientCreditsError,
-    HTTPStatus.FORBIDDEN: exc.PermissionDeniedError,
-    HTTPStatus.NOT_FOUND: exc.JobNotFoundError,
-    HTTPStatus.METHOD_NOT_ALLOWED: exc.UnsupportedOperationError,
-    HTTPStatus.REQUEST_TIMEOUT: exc.VendorUnavailableError,
-    HTTPStatus.CONFLICT: exc.InvalidRequestError,
-    HTTPStatus.GONE: exc.JobNotFoundError,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: exc.InvalidRequestError,
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: exc.InvalidRequestError,
-    HTTPStatus.UNPROCESSABLE_ENTITY: exc.InvalidRequestError,
-    HTTPStatus.TOO_EARLY: exc.VendorUnavailableError,
-    HTTPStatus.TOO_MANY_REQUESTS: exc.RateLimitedError,
+    **dict.fromkeys((400, 409, 413, 415, 422), exc.InvalidRequestError),
+    **dict.fromkeys((404, 410), exc.JobNotFoundError),
+    **dict.fromkeys((408, 425), exc.VendorUnavailableError),
+    401: exc.AuthenticationError,
+    402: exc.InsufficientCreditsError,
+    403: exc.PermissionDeniedError,
+    405: exc.UnsupportedOperationError,
+    429: exc.RateLimitedError,
 }
 
 # Members with an error's message, the most specific first.
@@ -61,16 +54,7 @@ _STRANGERS_REMEDY = (
 
 # Statuses that a router, a firewall or a proxy may send as well as the vendor, with the same meaning: too
 # many requests, a request too large for the way there, one that took too long to arrive.
-_WHOEVER_SAYS_SO = frozenset(
-    {
-        HTTPStatus.REQUEST_TIMEOUT,
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        HTTPStatus.REQUEST_URI_TOO_LONG,
-        HTTPStatus.TOO_EARLY,
-        HTTPStatus.TOO_MANY_REQUESTS,
-        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-    }
-)
+_WHOEVER_SAYS_SO = frozenset({408, 413, 414, 425, 429, 431})
 
 
 def error_from_response(
@@ -83,10 +67,10 @@ def error_from_response(
     own: bool = True,
     wait: Callable[[Mapping[str, str]], float | None] = retry_after,
 ) -> exc.BatchDlError:
-    """The error that a response of status 400 or above means.
+    """The error that a response of status 400 or above means, its body read.
 
     Args:
-        response: the response, its body read.
+        response: the response.
         vendor: the vendor's name.
         operation: what was asked, as in ``ApiRequest.operation``.
         job_id: the job concerned.
@@ -165,17 +149,11 @@ def kind_of(status: int, operation: str) -> type[exc.BatchDlError]:
 
 def vendor_words(response: httpx.Response) -> tuple[str | None, str | None]:
     """The vendor's message and its error code, each None where the body has none."""
-    text = _decoded(response).strip()
-    if not text:
-        return None, None
-    if len(response.content) > LARGEST_BODY:
-        return _from_text(text), None
-    try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
-        return _from_text(text), None
+    body, text = json_of(response), _decoded(response).strip()
+    if body is None:
+        return (None if text in ("", "null") else _from_text(text)), None
     message, code = _from_json(body)
-    if message is None and body not in ({}, [], "", None):
+    if message is None and body not in ({}, [], ""):
         message = text  # an undocumented shape: the vendor's message is in it somewhere
     return legible(message), legible(code)
 

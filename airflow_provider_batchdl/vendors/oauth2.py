@@ -11,6 +11,7 @@ import re
 import threading
 import time
 from collections.abc import AsyncGenerator, Generator
+from contextlib import suppress
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
@@ -243,19 +244,15 @@ def checked_base_url(named: object, *, home: str, hosts: tuple[str, ...], vendor
 
 
 def _refused(what: str, named: object, vendor: str) -> InvalidConnectionError:
-    where = f" ({excerpt(urlsplit(named).netloc, 80)})" if isinstance(named, str) and _is_url(named) else ""
+    netloc = ""
+    with suppress(ValueError):
+        netloc = urlsplit(named).netloc if isinstance(named, str) else ""
+    where = f" ({excerpt(netloc, 80)})" if netloc and "@" not in netloc else ""
     return InvalidConnectionError(
         f"The token endpoint's answer names {what} as the API's address{where}; nothing was sent there.",
         vendor=vendor,
         remedy="Check the connection's host: the token must come from the vendor's own address.",
     )
-
-
-def _is_url(text: str) -> bool:
-    try:
-        return "@" not in urlsplit(text).netloc
-    except ValueError:
-        return False
 
 
 def _move(request: httpx.Request, base: str) -> None:

@@ -85,22 +85,15 @@ class Proofy(Vendor):
 
     def submit(self, submission: Submission) -> Flow[Job]:
         """Submit ``{"emails": [...]}``, or ``{"file_name": ..., "file_url": ...}``, or upload ``file``."""
-        request = dict(submission.request)
-        if submission.file is not None:
-            if request:
-                raise self._invalid("Give Proofy either a file or a request, not both.")
-            call = self._file_upload(submission)
-        elif "file_url" in request:
-            call = ApiRequest("submit", "POST", "/verify/file/create", json=request, repeatable=False)
+        request, more = dict(submission.request), dict[str, Any]()
+        if submission.file is None:
+            path, more["json"] = "file/create" if "file_url" in request else "batch/create", request
+        elif request:
+            raise InvalidRequestError("Give Proofy either a file or a request, not both.", vendor=self.name)
         else:
-            call = ApiRequest("submit", "POST", "/verify/batch/create", json=request, repeatable=False)
-        response = yield call
-        prefix = FILE_PREFIX if call.path.startswith("/verify/file") else ""
-        return self._read(response, "submit", prefix=prefix)
-
-    def _file_upload(self, submission: Submission) -> ApiRequest:
-        upload = upload_of(self, submission, "file")
-        return ApiRequest("submit", "POST", "/verify/file/upload", upload=upload, repeatable=False)
+            path, more["upload"] = "file/upload", upload_of(self, submission, "file")
+        response = yield ApiRequest("submit", "POST", f"/verify/{path}", repeatable=False, **more)
+        return self._read(response, "submit", prefix=FILE_PREFIX if path.startswith("file") else "")
 
     def get_job(self, job_id: str) -> Flow[Job]:
         """Get one job."""
@@ -173,6 +166,3 @@ class Proofy(Vendor):
         found = prefix + as_id(body["id"]) if job_id is None or body.get("id") is not None else job_id
         state, word = self.read_state(operation, body.get("status"))
         return Job(found, state, word, message=as_text(body.get("message")))
-
-    def _invalid(self, message: str) -> InvalidRequestError:
-        return InvalidRequestError(message, vendor=self.name)

@@ -7,7 +7,6 @@ noted where it happens: above all, the exact body of a 400.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,13 +21,7 @@ from airflow_provider_batchdl.exceptions import (
 )
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors.auth import HeaderKeyAuth
-from airflow_provider_batchdl.vendors.base import (
-    ApiRequest,
-    Flow,
-    RateLimit,
-    Submission,
-    Vendor,
-)
+from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor
 from airflow_provider_batchdl.vendors.checking import FLAG, Member, RequestRules
 from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, vendor_words
 from airflow_provider_batchdl.vendors.files import FileRules, upload_of
@@ -50,35 +43,23 @@ REQUEST = RequestRules({"metadata": Member(FLAG)})
 FILE = FileRules({".csv": "text/csv", ".json": "application/json"}, required=True, has_addresses=True, column="email")
 
 
-@dataclass(frozen=True)
-class _Route:
-    """Route of an operation; ``{id}`` in the path, or ``process_id`` in the body, names the job."""
-
-    method: str
-    path: str
-    id_in_body: bool = False
-
-    def request(self, operation: str, job_id: str, **more: Any) -> ApiRequest:
-        body = {"process_id": int(job_id)} if self.id_in_body else None
-        return ApiRequest(operation, self.method, self.path.format(id=job_id), json=body, job_id=job_id, **more)
-
-
-_ROUTES: Mapping[str, Mapping[str, _Route]] = {
+# Method and path of each operation. Where the path names no job, the body does.
+_ROUTES: Mapping[str, Mapping[str, str]] = {
     "v2": {
-        "submit": _Route("POST", "/v2/email/verify/batch"),
-        "status": _Route("GET", "/v2/jobs/{id}"),
-        "list": _Route("GET", "/v2/jobs"),
-        "cancel": _Route("POST", "/v2/jobs/{id}/cancel"),
-        "download": _Route("GET", "/v2/jobs/{id}/download"),
-        "balance": _Route("GET", "/v2/account/balance"),
+        "submit": "POST /v2/email/verify/batch",
+        "status": "GET /v2/jobs/{id}",
+        "list": "GET /v2/jobs",
+        "cancel": "POST /v2/jobs/{id}/cancel",
+        "download": "GET /v2/jobs/{id}/download",
+        "balance": "GET /v2/account/balance",
     },
     "v1": {
-        "submit": _Route("POST", "/v1/batch-upload"),
-        "status": _Route("POST", "/v1/batch-process-email-status", id_in_body=True),
-        "list": _Route("GET", "/v1/queued-process"),
-        "cancel": _Route("POST", "/v1/cancel-process", id_in_body=True),
-        "download": _Route("POST", "/v1/batch-download", id_in_body=True),
-        "balance": _Route("GET", "/v1/credits"),
+        "submit": "POST /v1/batch-upload",
+        "status": "POST /v1/batch-process-email-status",
+        "list": "GET /v1/queued-process",
+        "cancel": "POST /v1/cancel-process",
+        "download": "POST /v1/batch-download",
+        "balance": "GET /v1/credits",
     },
 }
 
@@ -125,9 +106,8 @@ class Revenuebase(Vendor):
         version = (account.text("api_version") or "v2").lower()
         if version not in _ROUTES:
             problem = f"is {excerpt(version, LONGEST_ID)!r}, and there are only {' and '.join(_ROUTES)}"
-            raise account.wrong(
-                "extra field 'api_version'", problem, 'Set it to "v2", or leave it out.', vendor=self.name
-            )
+            remedy = 'Set it to "v2", or leave it out.'
+            raise account.wrong("extra field 'api_version'", problem, remedy, vendor=self.name)
         if version == "v1":
             log.warning("Revenuebase retired v1 on %s; it works only where a proxy or mirror serves it.", V1_RETIRED)
         self._routes, self._version = _ROUTES[version], version
@@ -140,29 +120,21 @@ class Revenuebase(Vendor):
         """Upload ``file``, a ``.csv`` or ``.json``; the request may say ``{"metadata": true}``."""
         upload = upload_of(self, submission, "requested_file")
         metadata = submission.request.get("metadata") or False
-        route = self._routes["submit"]
-        response = yield ApiRequest(
-            "submit",
-            route.method,
-            route.path,
-            params={**self._params(submission.request), "metadata": str(metadata).strip().lower()},
-            upload=upload,
-            repeatable=False,
-        )
+        params = {**self._params(submission.request), "metadata": str(metadata).strip().lower()}
+        response = yield self._call("submit", params=params, upload=upload, repeatable=False)
         return self._read("submit", self.read_json("submit", response))
 
     def _params(self, request: Mapping[str, Any]) -> dict[str, str | int]:
         """The request without ``metadata``, as the query that it would be."""
         more = {name: value for name, value in request.items() if name != "metadata" and value is not None}
         if odd := next((name for name, value in more.items() if not isinstance(value, str | int | float)), None):
-            raise self._invalid(
-                f"Revenuebase's request goes into a query, which {odd!r} cannot: it is no text or number."
-            )
+            problem = f"Revenuebase's request goes into a query, which {odd!r} cannot: it is no text or number."
+            raise InvalidRequestError(problem, vendor=self.name)
         return {name: str(value).lower() if isinstance(value, bool) else value for name, value in more.items()}
 
     def get_job(self, job_id: str) -> Flow[Job]:
         """Get one job."""
-        response = yield self._routes["status"].request("status", self._checked(job_id))
+        response = yield self._call("status", job_id)
         return self._read("status", self.read_json("status", response))
 
     def list_page(self, cursor: str | None = None) -> Flow[JobPage]:
@@ -170,8 +142,7 @@ class Revenuebase(Vendor):
         return self._active_jobs()
 
     def _active_jobs(self, delay: float = 0.0) -> Flow[JobPage]:
-        route = self._routes["list"]
-        response = yield ApiRequest("list", route.method, route.path, delay=delay)
+        response = yield self._call("list", delay=delay)
         items = as_list(self.read_json("list", response)["processes"])
         return job_page(self, Page(items), self._listed)
 
@@ -180,13 +151,12 @@ class Revenuebase(Vendor):
 
     def cancel_job(self, job_id: str) -> Flow[Job]:
         """Cancel a job."""
-        response = yield self._routes["cancel"].request("cancel", self._checked(job_id))
+        response = yield self._call("cancel", job_id)
         return self._read("cancel", self.read_json("cancel", response))
 
     def get_balance(self) -> Flow[int | None]:
         """Credits left; one goes for each address found Valid or Invalid."""
-        route = self._routes["balance"]
-        response = yield ApiRequest("balance", route.method, route.path)
+        response = yield self._call("balance")
         return as_int(self.read_json("balance", response)["credits"])
 
     def check(self) -> Flow[str]:
@@ -196,7 +166,7 @@ class Revenuebase(Vendor):
 
     def result_request(self, job: Job, file: ResultFile) -> ApiRequest:
         """The file streams from the API itself, with its name in ``Content-Disposition``."""
-        return self._routes["download"].request("download", self._checked(job.id))
+        return self._call("download", job.id)
 
     def expected_format(self, job: Job, file: ResultFile) -> str | None:
         """That of the upload, which is in the job's name: ``csv`` or ``json`` (vendor's document)."""
@@ -253,10 +223,11 @@ class Revenuebase(Vendor):
         state, word = self.read_state(operation, body.get("current_status") or body.get("status"))
         return Job(job_id, state, word, message=as_text(body.get("message")), name=as_text(body.get("filename")))
 
-    def _checked(self, job_id: str) -> str:
+    def _call(self, operation: str, job_id: str | None = None, **more: Any) -> ApiRequest:
+        method, path = self._routes[operation].split()
+        if job_id is None:
+            return ApiRequest(operation, method, path, **more)
         if not job_id.isascii() or not job_id.isdigit() or len(job_id) > LONGEST_ID:
             raise self.wrong_id(job_id, "an integer")
-        return job_id
-
-    def _invalid(self, message: str) -> InvalidRequestError:
-        return InvalidRequestError(message, vendor=self.name)
+        body = None if "{id}" in path else {"process_id": int(job_id)}
+        return ApiRequest(operation, method, path.format(id=job_id), json=body, job_id=job_id, **more)
