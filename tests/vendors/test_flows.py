@@ -41,7 +41,8 @@ JOB_ID = {"revenuebase": "41001", "proofy": "5b2f", "batchcom": "export_1", "apa
 def vendor_named(name: str) -> Vendor:
     """A vendor whose flows are guarded, as the clients drive them."""
     vendor = vendor_at("https://h.example", name)
-    for operation in ("submit", "get_job", "list_jobs", "list_page", "ensure_cancelled", "get_balance", "check"):
+    operations = ("submit", "get_job", "list_jobs", "list_page", "ensure_cancelled", "get_balance", "check")
+    for operation in (*operations, "find_submitted"):
         flow = getattr(vendor, operation)
         setattr(vendor, operation, lambda *given, flow=flow: guarded(vendor, flow(*given)))
     return vendor
