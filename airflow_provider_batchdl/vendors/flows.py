@@ -80,6 +80,55 @@ def observed(flow: Flow[T], note: Callable[[ApiRequest, httpx.Response | BatchDl
         flow.close()
 
 
+class _Guard:
+    """The last answer that a flow got, and the errors over it."""
+
+    def __init__(self, vendor: Vendor) -> None:
+        self.vendor = vendor
+        self.request: ApiRequest | None = None
+        self.response: httpx.Response | None = None
+        self._answers = self._bytes = 0
+
+    def note(self, request: ApiRequest, answer: httpx.Response | BatchDlError) -> None:
+        """Note an answer, unless it is one too many."""
+        self.request, self.response = request, None if isinstance(answer, BatchDlError) else answer
+        self._answers += 1
+        self._bytes += 0 if self.response is None else len(self.response.content)
+        if self._answers >= MOST_PAGES or self._bytes > MOST_BYTES:
+            raise self.unexpected("it never ends")
+
+    @property
+    def job_id(self) -> str | None:
+        """The job that the last request is about."""
+        return None if self.request is None else self.request.job_id
+
+    def unexpected(self, words: str) -> UnexpectedResponseError:
+        """The error for an answer that no reader should accept."""
+        asked = f" to the {self.request.operation} request" if self.request is not None else ""
+        status = None if self.response is None else self.response.status_code
+        return UnexpectedResponseError(f"{self.vendor.label}'s answer{asked} cannot be read: {words}.", status=status)
+
+    def unreadable(self, error: Exception) -> BatchDlError:
+        """The typed error for what a flow raised over an answer."""
+        log.debug("A flow for %s failed", self.vendor.label, exc_info=error)
+        words = f"{type(error).__name__}: {excerpt(error, LONGEST_WORDS)}"
+        if self.request is None:
+            return InvalidRequestError(f"The request cannot be made: {words}.")
+        if self.response is None:
+            return self.unexpected(words)
+        return self.vendor.malformed(self.request.operation, self.response, words)
+
+    def check(self, value: object) -> None:
+        """Refuse a job that is not the one asked for, and ids with secrets in them: ids are stored, and shown."""
+        is_one = self.request is not None and self.request.operation in ("status", "cancel")
+        if is_one and isinstance(value, Job) and self.job_id is not None and not same_id(self.job_id, value.id):
+            raise self.unexpected(f"it is about another job, {excerpt(value.id, LONGEST_ID)}")
+        for job in _jobs_in(value):
+            if has_secret(job.id):
+                raise self.unexpected("a job's id has a secret in it, as a signed URL has")
+            refuse_links(self.vendor, job.files, job.id)
+
+
 def guarded(vendor: Vendor, flow: Flow[T]) -> Flow[T]:
     """``flow``, which ends with its value or with a typed error about its job, for any answers.
 
@@ -88,83 +137,20 @@ def guarded(vendor: Vendor, flow: Flow[T]) -> Flow[T]:
             any list has pages.
         InvalidRequestError: not even the first request could be made.
     """
-    request: ApiRequest | None = None
-    response: httpx.Response | None = None
+    guard = _Guard(vendor)
     try:
-        request = next(flow)
-        received = 0
-        for _ in range(MOST_PAGES):
-            try:
-                response = yield request
-            except BatchDlError as error:
-                response = None
-                request = flow.throw(error)
-            else:
-                received += len(response.content)
-                if received > MOST_BYTES:
-                    break
-                request = flow.send(response)
-        raise _unexpected(vendor, request, response, "it never ends")
-    except StopIteration as done:
-        value: T = done.value
-        _check_job(vendor, request, response, value)
-        _check_ids(vendor, request, response, value)
-        return value
+        try:
+            value = yield from observed(flow, guard.note)
+            guard.check(value)
+        except (BatchDlError, MemoryError):  # the latter not because of an answer, which is bounded
+            raise
+        except Exception as error:  # noqa: BLE001 readers meet what nobody thought of
+            raise guard.unreadable(error) from None
     except BatchDlError as error:
-        error.concerns(vendor=vendor.name, conn_id=vendor.account.conn_id)
-        if error.job_id is None and request is not None and request.job_id:
-            error.job_id = request.job_id  # a flow that reads an answer need not know whose it is
+        # A flow that reads an answer need not know whose it is.
+        error.concerns(vendor=vendor.name, job_id=guard.job_id, conn_id=vendor.account.conn_id)
         raise
-    except MemoryError:
-        raise  # not because of an answer, which is bounded
-    except Exception as error:  # noqa: BLE001 readers meet what nobody thought of
-        raise _unreadable(vendor, request, response, error) from None
-    finally:
-        flow.close()
-
-
-def _unreadable(
-    vendor: Vendor, request: ApiRequest | None, response: httpx.Response | None, error: Exception
-) -> BatchDlError:
-    """The typed error for what a flow raised over an answer."""
-    log.debug("A flow for %s failed", vendor.label, exc_info=error)
-    words = f"{type(error).__name__}: {excerpt(error, LONGEST_WORDS)}"
-    if request is None:
-        return InvalidRequestError(f"The request cannot be made: {words}.", vendor=vendor.name)
-    if response is None:
-        return _unexpected(vendor, request, response, words)
-    odd = vendor.malformed(request.operation, response, words)
-    odd.concerns(conn_id=vendor.account.conn_id, job_id=request.job_id)
-    return odd
-
-
-def _unexpected(
-    vendor: Vendor, request: ApiRequest | None, response: httpx.Response | None, words: str
-) -> UnexpectedResponseError:
-    asked = f" to the {request.operation} request" if request is not None else ""
-    return UnexpectedResponseError(
-        f"{vendor.label}'s answer{asked} cannot be read: {words}.",
-        vendor=vendor.name,
-        conn_id=vendor.account.conn_id,
-        job_id=None if request is None else request.job_id,
-        status=None if response is None else response.status_code,
-    )
-
-
-def _check_job(vendor: Vendor, request: ApiRequest | None, response: httpx.Response | None, value: object) -> None:
-    """Refuse a job that is not the one asked for."""
-    if not isinstance(value, Job) or request is None or request.job_id is None:
-        return
-    if request.operation in ("status", "cancel") and not same_id(request.job_id, value.id):
-        raise _unexpected(vendor, request, response, f"it is about another job, {excerpt(value.id, LONGEST_ID)}")
-
-
-def _check_ids(vendor: Vendor, request: ApiRequest | None, response: httpx.Response | None, value: object) -> None:
-    """Refuse ids with secrets in them: ids are stored, and shown to people."""
-    for job in _jobs_in(value):
-        if has_secret(job.id):
-            raise _unexpected(vendor, request, response, "a job's id has a secret in it, as a signed URL has")
-        refuse_links(vendor, job.files, job.id)
+    return value
 
 
 def _jobs_in(value: object) -> Iterable[Job]:
