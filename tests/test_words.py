@@ -7,10 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "airflow_provider_batchdl"
+SOURCES = sorted((ROOT / "airflow_provider_batchdl").rglob("*.py"))
 
 # The one list: what not to write, and what to write for it.
 WORDS = {
@@ -46,30 +44,35 @@ def uses(source: str) -> Iterator[str]:
             yield f"{line}: {found[0]!r}, better: {better[(found.lastindex or 1) - 1]}"
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_texts_use_the_fields_words(path: Path) -> None:
-    assert [f"{path}:{use}" for use in uses(path.read_text())] == []
+def test_texts_use_the_fields_words() -> None:
+    assert [f"{path}:{use}" for path in SOURCES for use in uses(path.read_text())] == []
 
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_pages_use_the_fields_words(page: Path) -> None:
-    lines = enumerate(page.read_text().splitlines(), 1)
-    assert [f"{page}:{number}: {found[0]!r}" for number, line in lines for found in PATTERN.finditer(line)] == []
+def lines_of(page: Path) -> Iterator[tuple[int, str]]:
+    return enumerate(page.read_text().splitlines(), 1)
+
+
+def test_pages_use_the_fields_words() -> None:
+    lines = [(f"{page}:{number}", line) for page in PAGES for number, line in lines_of(page)]
+    assert [f"{place}: {found[0]!r}" for place, line in lines for found in PATTERN.finditer(line)] == []
 
 
 # A first line says what a thing is or does, not "What it is", "How it does", "Whether it is".
 ASIDE = re.compile(r"(?:What|How|Whether|Nothing)\b")
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_first_lines_say_what_a_thing_is_or_does(path: Path) -> None:
+def test_first_lines_say_what_a_thing_is_or_does() -> None:
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, documented)]
-    wrong = [(node, ast.get_docstring(node) or "") for node in nodes if ASIDE.match(ast.get_docstring(node) or "")]
-    assert [f"{path}:{getattr(node, 'lineno', 1)}: {text.splitlines()[0]}" for node, text in wrong] == []
+    wrong = [
+        f"{path}:{getattr(node, 'lineno', 1)}: {text.splitlines()[0]}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, documented) and ASIDE.match(text := ast.get_docstring(node) or "")
+    ]
+    assert wrong == []
 
 
 def test_a_use_is_found_with_its_line_and_the_better_word() -> None:
