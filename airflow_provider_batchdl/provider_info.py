@@ -58,14 +58,7 @@ def _connection(
 ) -> dict[str, Any]:
     """Form of one vendor's connection. Labels have a third of its width: over about 16 letters, they wrap.
 
-    Args:
-        vendor: the connection type.
-        hook: the hook's class, below ``hooks``.
-        label: the vendor's name for people.
-        password: the label of the password field; the text after ``: `` is its placeholder.
-        host: the vendor's base URL.
-        fields: the fields of the extra that only this vendor reads.
-        login: the label of the login field; None hides it.
+    ``password`` and ``login`` are labels: text after ``: `` is a placeholder, and None hides the login.
     """
     name, _, hint = password.partition(": ")
     relabeling = {"host": "Base URL", "password": name} | ({"login": login} if login else {})

@@ -105,10 +105,6 @@ def longest_pause(task: Any, context: Context) -> float:
 
     Two minutes if failing brings the task back when the vendor says: it has this policy and a retry left. Otherwise a
     retry might start too early, be refused as well, and be used up.
-
-    Args:
-        task: the task, which would reconnect to its job.
-        context: its context.
     """
     from airflow_provider_batchdl.client.throttle import LONGEST_WAIT
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_batchdl._redaction.redactor import excerpt, get_logger
 from airflow_provider_batchdl.exceptions import InvalidRequestError
@@ -34,14 +34,8 @@ MOST_PROBLEMS = 5
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of value.
-
-    Args:
-        words: what it is called: "a text".
-        holds: whether a value is of this kind.
-    """
+class Kind(NamedTuple):
+    """A kind of value: what it is called, and whether a value is of it."""
 
     words: str
     holds: Callable[[Any], bool]
@@ -95,23 +89,14 @@ class Member:
 
 @dataclass(frozen=True)
 class RequestRules:
-    """Rules of a vendor's request.
-
-    Args:
-        members: by name.
-        also: yields further problems of a request, by the vendor's documents.
-    """
+    """Rules of a vendor's request: its members, and what yields further problems of one."""
 
     members: Mapping[str, Member] = field(default_factory=dict)
     also: Callable[[Mapping[str, Any]], Iterable[str]] = lambda request: ()
 
 
 def prepare_submission(vendor: Vendor, submission: Submission) -> Submission:
-    """``submission`` as it may be sent, its dates and times as the vendor takes them.
-
-    Raises:
-        InvalidRequestError: the vendor takes no file, or no such request.
-    """
+    """``submission`` as it may be sent, its dates and times as the vendor takes them."""
     check_presence(vendor, submission.file)
     request = written(vendor, submission.request)
     if submission.file is None or request:
@@ -122,13 +107,8 @@ def prepare_submission(vendor: Vendor, submission: Submission) -> Submission:
 def check_request(vendor: Vendor, request: Mapping[str, Any]) -> None:
     """Refuse a request that the vendor's documents rule out, and warn of what they do not know.
 
-    Args:
-        vendor: whose request it is. The extra ``new_members`` of its connection names what it has learnt since:
-            ``{"new_members": {"a_new_member": [], "report_type": ["a_new_value"]}}``.
-        request: as it will be sent.
-
-    Raises:
-        InvalidRequestError: naming the member, what it is and what it should be.
+    The extra ``new_members`` of the vendor's connection names what it has learnt since:
+    ``{"new_members": {"a_new_member": [], "report_type": ["a_new_value"]}}``.
     """
     if vendor.request_rules is None:
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl._redaction.redactor import excerpt
@@ -14,9 +14,8 @@ from airflow_provider_batchdl.vendors.words import nearest, problem_of, stripped
 if TYPE_CHECKING:
     from airflow_provider_batchdl.vendors.account import Account
 
-SECONDS = ("poll_interval", "max_poll_interval")
 # What every vendor's connection may have.
-COMMON = frozenset({*SECONDS, "rate_limit", "states", "new_members"})
+COMMON = frozenset({"poll_interval", "max_poll_interval", "rate_limit", "states", "new_members"})
 # How alike two names are, by difflib: a slip of the keys, and a name that somebody else may have thought of, too.
 _MISSPELT, _ALIKE = 0.85, 0.75
 _LONGEST_SHOWN = 40
@@ -110,15 +109,9 @@ def _problem_of(name: str, value: Any, own: Collection[str]) -> tuple[str, str] 
         value = stripped(value)
     if value is None or value == "" or name == "states":  # see `states.named_states`
         return None
-    if name == "new_members":  # see `checking.check_request`
-        value = _parsed(value)
-        is_table = isinstance(value, Mapping) and all(isinstance(each, list) for each in value.values())
-        words = f"is {_shown(value)}, and no object of lists"
-        return None if is_table else (words, 'Set it like {"a_member": [], "report_type": ["a_new_value"]}.')
-    if name in SECONDS:
-        return None if _is_seconds(value) else (f"is {_shown(value)}, and no number of seconds", 'Set it like "30".')
-    if name == "rate_limit":
-        return _problem_of_rate(value)
+    if name in _CHECKS:
+        check, words, remedy = _CHECKS[name]
+        return None if check(value) else (f"is {_shown(value)}, and {words}", remedy)
     if not isinstance(value, str):
         shown = "" if is_secret(name) else f"{_shown(value)}, "
         return (
@@ -130,25 +123,37 @@ def _problem_of(name: str, value: Any, own: Collection[str]) -> tuple[str, str] 
 
 
 def _is_seconds(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return False
     try:
-        return 0 < float(value) < float("inf")
-    except (ValueError, OverflowError):
+        return not isinstance(value, bool) and 0 < float(value) < float("inf")
+    except (TypeError, ValueError, OverflowError):
         return False
 
 
-def _problem_of_rate(value: Any) -> tuple[str, str] | None:
+def _is_rate(value: Any) -> bool:
     try:
-        if not isinstance(value, str):
-            raise TypeError
-        _read_rate(value)
-    except (TypeError, ValueError):
-        return (
-            f"is {_shown(value)}, and no rate limit",
-            'Set it to "requests/seconds", such as "60/60" for sixty in a minute, or leave it out.',
-        )
-    return None
+        return isinstance(value, str) and _read_rate(value) is not None
+    except ValueError:
+        return False
+
+
+def _is_table(value: Any) -> bool:
+    table = _parsed(value)
+    return isinstance(table, Mapping) and all(isinstance(each, list) for each in table.values())
+
+
+_SECONDS = (_is_seconds, "no number of seconds", 'Set it like "30".')
+_RATE_REMEDY = 'Set it to "requests/seconds", such as "60/60" for sixty in a minute, or leave it out.'
+# The check of each member that all vendors have, what it is not otherwise, and the remedy.
+_CHECKS: Mapping[str, tuple[Callable[[Any], bool], str, str]] = {
+    "poll_interval": _SECONDS,
+    "max_poll_interval": _SECONDS,
+    "rate_limit": (_is_rate, "no rate limit", _RATE_REMEDY),
+    "new_members": (
+        _is_table,
+        "no object of lists",
+        'Set it like {"a_member": [], "report_type": ["a_new_value"]}.',
+    ),
+}
 
 
 def _read_rate(text: str) -> RateLimit:

@@ -76,11 +76,7 @@ def upload_of(vendor: Vendor, submission: Submission, part: str) -> Upload:
 
 
 def check_presence(vendor: Vendor, file: str | None) -> None:
-    """Refuse a file that the vendor does not take, or none where it takes nothing else.
-
-    Raises:
-        InvalidRequestError: so it is.
-    """
+    """Refuse a file that the vendor does not take, or none where it takes nothing else."""
     rules = vendor.file_rules
     if rules is None:
         problem = "takes a request, and no file" if file is not None else None

@@ -54,13 +54,7 @@ class ListedJob:
 
 @dataclass(frozen=True)
 class Page:
-    """The answer to one list request, its items as they were sent.
-
-    Args:
-        items: what it lists.
-        following: the cursor of the next page; None on the last, or where it cannot be had.
-        whole: false where there is a next page that cannot be had.
-    """
+    """The answer to one list request, its items as they were sent; not ``whole`` if the next page cannot be had."""
 
     items: list[Any]
     following: str | None = None
@@ -120,11 +114,7 @@ def _followed(vendor: Vendor, *, until: str | None = None) -> Flow[tuple[dict[st
 
 
 def listed(vendor: Vendor) -> Flow[list[ListedJob]]:
-    """All jobs of the vendor's list with their times, in its order; of a vendor without pages, what it lists.
-
-    Raises:
-        UnsupportedOperationError: it has no list.
-    """
+    """All jobs of the vendor's list with their times, in its order; of a vendor without pages, what it lists."""
     if vendor.listing is None:
         return [ListedJob(job) for job in (yield from vendor.list_jobs())]
     found, _ = yield from _followed(vendor)

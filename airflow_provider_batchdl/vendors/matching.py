@@ -34,22 +34,15 @@ def is_echo_of(
     known: Collection[str] | None = None,
     zone: str = "UTC",
 ) -> bool | None:
-    """True if a listed job is the one submitted: the vendor echoes the request that was sent.
+    """True if a listed job, made at ``created``, is the one submitted ``since``: the vendor echoes the request sent.
 
-    None if unknown: nothing that can be compared differs, and the time or the request is missing.
+    None if unknown: nothing that can be compared differs, and the time or the request is missing. ``known`` are the
+    members of the echo that are a request's, where it has others, too.
 
     Members are compared both ways, since a job of a narrower request is somebody else's: what the echo has and the
     request has not counts, unless it is a default that means nothing (null, empty, false). What the echo lacks does
     not count, as a vendor need not repeat everything, but something has to be equal. Lists are compared as sets, since
     Batch.com shows them in an order of its own; dates by value; numbers as text.
-
-    Args:
-        echoed: the request as the vendor repeats it in its list.
-        request: the request as submitted.
-        created: when the job was made, by the vendor's clock.
-        since: when the submit started.
-        zone: what a time without a time zone is in, at this vendor.
-        known: the members of ``echoed`` that are a request's, where it has others, too; None where all are.
     """
     when = moment_of(created, zone)
     if when is not None and when < since - CLOCK_TOLERANCE:
@@ -78,13 +71,8 @@ def searched(
 ) -> Flow[list[Job | None]]:
     """The listed jobs that may be the one that ``submission`` made, page by page; see :meth:`Vendor.candidates`.
 
-    Args:
-        page: asks for a page, given its cursor and the seconds to wait before.
-        read: reads an item.
-        is_ours: tells whether an item is the job; None if unknown.
-        submission: what was submitted.
-        delay: seconds to wait before the first request.
-        newest_first: whether a page of jobs from before the submit is the last to ask for.
+    ``page`` asks for a page, given its cursor and the seconds to wait before; ``read`` reads an item, and ``is_ours``
+    tells whether it is the job. Where the list has the newest first, a page of older jobs is the last.
     """
     since = submission.submitted_at - CLOCK_TOLERANCE
     jobs: list[Job | None] = []

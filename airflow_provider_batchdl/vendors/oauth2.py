@@ -220,14 +220,8 @@ class OAuth2ClientCredentials(httpx.Auth):
 def checked_base_url(named: object, *, home: str, hosts: tuple[str, ...], vendor: str) -> str:
     """The base URL that a token endpoint names, without a final slash.
 
-    Args:
-        named: the value in the answer.
-        home: the connection's base URL, to whose origin the token may go in any case.
-        hosts: hosts, or ends of hosts after a dot, to which it may go by https, on the usual port.
-        vendor: the vendor's name, for errors.
-
-    Raises:
-        InvalidConnectionError: it is no base URL, or is elsewhere.
+    The token may go to the origin of ``home``, the connection's, and to ``hosts``, or hosts that end in one after a
+    dot, by https on the usual port.
     """
     try:
         # Of no default's host, so that any path is its own.
