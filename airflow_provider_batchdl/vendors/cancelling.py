@@ -14,7 +14,7 @@ from airflow_provider_batchdl.exceptions import (
 from airflow_provider_batchdl.jobs import Job, JobState
 from airflow_provider_batchdl.vendors.answers import Answers
 from airflow_provider_batchdl.vendors.errors import json_of
-from airflow_provider_batchdl.vendors.flows import guarded, observed
+from airflow_provider_batchdl.vendors.flows import observed, reason_of
 from airflow_provider_batchdl.vendors.states import is_cancelled
 
 if TYPE_CHECKING:
@@ -46,17 +46,20 @@ class Cancels(Answers):
         answers: list[tuple[ApiRequest, httpx.Response | BatchDlError]] = []
         consented = False
         try:
-            asked = observed(self.cancel_job(job_id), lambda *answer: answers.append(answer))
-            return (yield from guarded(vendor, asked))
-        except (InvalidRequestError, UnsupportedOperationError, UnexpectedResponseError) as error:
+            return (yield from observed(self.cancel_job(job_id), lambda *answer: answers.append(answer)))
+        except (InvalidRequestError, UnsupportedOperationError) as error:
             if not answers:
                 raise  # nothing was asked
-            request, answer = answers[-1]
-            if isinstance(error, UnexpectedResponseError):
-                if isinstance(answer, BatchDlError):
-                    raise  # nothing was answered
-                consented = _is_consent(vendor, request, answer)
-            refusal = error
+            refusal: BatchDlError = error
+        except Exception as error:
+            request, answer = answers[-1] if answers else (None, None)
+            if request is None or answer is None or isinstance(answer, BatchDlError):
+                raise  # nothing was answered
+            odd = vendor.malformed(request.operation, answer, reason_of(error))
+            refusal = error if isinstance(error, BatchDlError) else odd
+            if not isinstance(refusal, UnexpectedResponseError):
+                raise refusal from None
+            consented = _is_consent(vendor, request, answer)
         try:
             job = yield from vendor.get_job(job_id)
         except JobNotFoundError:

@@ -80,6 +80,11 @@ def observed(flow: Flow[T], note: Callable[[ApiRequest, httpx.Response | BatchDl
         flow.close()
 
 
+def reason_of(error: Exception) -> str:
+    """The words of a reader's error, fit for a message."""
+    return f"{type(error).__name__}: {excerpt(error, LONGEST_WORDS)}"
+
+
 class _Guard:
     """The last answer that a flow got, and the errors over it."""
 
@@ -111,7 +116,7 @@ class _Guard:
     def unreadable(self, error: Exception) -> BatchDlError:
         """The typed error for what a flow raised over an answer."""
         log.debug("A flow for %s failed", self.vendor.label, exc_info=error)
-        words = f"{type(error).__name__}: {excerpt(error, LONGEST_WORDS)}"
+        words = reason_of(error)
         if self.request is None:
             return InvalidRequestError(f"The request cannot be made: {words}.")
         if self.response is None:
