@@ -12,6 +12,8 @@ _SCHEMES = ("https", "http")
 # What a connection's schema field means elsewhere; anything else in it is the path of a connection written as a URI.
 _OTHER_SCHEMES = frozenset({"file", "ftp", "ftps", "s3", "sftp", "ssl", "tcp", "tls", "ws", "wss"})
 _HALF_A_SCHEME = re.compile(r"https?(?:[:/]|\Z)(?!//)", re.IGNORECASE)
+_NEVER = re.compile(r"[\s\\]")
+_NONE = "is no base URL like https://host/path"
 _PATH = re.compile(r"(?:[\w.~+-]|/(?!/))*", re.ASCII)
 _NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*\.?")
 _LARGEST_PORT = 65_535
@@ -31,16 +33,11 @@ class NoBaseUrlError(ValueError):
 
 
 def base_url(host: str | None, default: str, *, schema: str | None = None, port: int | None = None) -> str:
-    """The base URL, without a final slash, that a connection's fields mean.
+    """The base URL, without a final slash, that a connection's fields mean; ``default`` is the vendor's own.
 
-    At the host of ``default`` there is one API, so its path may be left out, and must not be another.
-
-    Args:
-        host: a full URL, path included, or a bare host name; None or empty for ``default``.
-        default: the vendor's own base URL.
-        schema: the connection's schema field: ``http`` and ``https`` say so in so many words. Anything else is where
-            Airflow puts the path of a connection that is written as a URI, and is taken for that.
-        port: the connection's port field; 0 is none, since Airflow 3.3's form sends it for an empty one.
+    At the host of ``default`` there is one API, so its path may be left out, and must not be another. The schema field
+    is a scheme, or the path of a connection that is written as a URI, which Airflow puts there. A port of 0 is none:
+    Airflow 3.3's form sends it for an empty one.
 
     Raises:
         NoBaseUrlError: no URL of http or https comes out of it, or it holds what no base URL has.
@@ -76,56 +73,39 @@ def _read_schema(schema: str | None) -> tuple[str | None, str | None]:
 
 def _split(text: str, scheme: str) -> SplitResult:
     """The parts of the URL; its host's name in small letters and ASCII."""
-    # urlsplit drops line breaks and tabs unsaid, and a backslash is a slash to some and a letter to others.
-    if any(letter.isspace() for letter in text):
-        raise NoBaseUrlError("has a blank or a line break in it")
-    if "\\" in text or not text.isprintable():
-        raise NoBaseUrlError("has a backslash in it, or a letter that cannot be seen")
     if text.count("://") > 1:
         raise NoBaseUrlError("has '://' in it twice")
-    if "://" not in text:
-        if _HALF_A_SCHEME.match(text):
-            raise NoBaseUrlError("has a scheme without '://' after it")
-        text = f"{scheme}://{text}"
+    # urlsplit drops line breaks and tabs unsaid, and a backslash is a slash to some and a letter to others.
+    if _NEVER.search(text) or not text.isprintable() or _HALF_A_SCHEME.match(text):
+        raise NoBaseUrlError(_NONE)
     try:
-        parts = urlsplit(text)
-        name, ascii_name = parts.hostname or "", _in_ascii(parts.hostname or "")
+        parts = urlsplit(text if "://" in text else f"{scheme}://{text}")
+        name = parts.hostname or ""
+        ascii_name = str(IPv6Address(name)) if ":" in name else _in_ascii(name)
     except ValueError:
-        raise NoBaseUrlError("is not a base URL") from None
-    _check(parts)
-    return parts if ascii_name == name else parts._replace(netloc=parts.netloc.lower().replace(name, ascii_name))
-
-
-def _in_ascii(name: str) -> str:
-    """A host's name as it is looked up, sent and compared with others (RFC 5891).
-
-    Raises:
-        ValueError: no host has such a name, and a resolver would trip over it much later.
-    """
-    if name.isascii():
-        return name.encode("idna").decode()
-    from httpx import URL, InvalidURL
-
-    try:
-        return URL(scheme="https", host=name).raw_host.decode()
-    except InvalidURL as error:
-        raise ValueError(name) from error
-
-
-def _check(parts: SplitResult) -> None:
-    """Refuse what is a URL, and no base URL."""
+        raise NoBaseUrlError(_NONE) from None
     if parts.scheme not in _SCHEMES:
         raise NoBaseUrlError(f"begins with {parts.scheme + '://'!r}, and only https:// and http:// are spoken here")
     if "@" in parts.netloc:
         raise NoBaseUrlError("has an '@' in it: credentials do not belong there")
     if parts.query or parts.fragment:
         raise NoBaseUrlError(f"has {'a query' if parts.query else 'a fragment'} in it")
-    name = parts.hostname or ""
-    if not (_is_ipv6(name) if ":" in name else _NAME.fullmatch(name)):
-        raise NoBaseUrlError("has no host's name in it" if not name else "has a name in it that no host has")
     path = parts.path.rstrip("/")
-    if "//" in path or {".", ".."} & set(path.split("/")):
-        raise NoBaseUrlError("has '//', '.' or '..' in its path")
+    if not (":" in name or _NAME.fullmatch(name)) or "//" in path or {".", ".."} & set(path.split("/")):
+        raise NoBaseUrlError(_NONE)
+    return parts if ascii_name == name else parts._replace(netloc=parts.netloc.lower().replace(name, ascii_name))
+
+
+def _in_ascii(name: str) -> str:
+    """A host's name as it is looked up, sent and compared with others (RFC 5891)."""
+    if name.isascii():
+        return name.encode("idna").decode()  # no ASCII name changes by it, but one that no host can have raises
+    from httpx import URL, InvalidURL
+
+    try:
+        return URL(scheme="https", host=name).raw_host.decode()
+    except InvalidURL as error:
+        raise ValueError(name) from error
 
 
 def _port(parts: SplitResult, field: int | None) -> int | None:
@@ -139,11 +119,3 @@ def _port(parts: SplitResult, field: int | None) -> int | None:
     if own and field and own != field:
         raise NoBaseUrlError(f"is {field}, and the host says {own}", "port")
     return own or field or None
-
-
-def _is_ipv6(name: str) -> bool:
-    try:
-        IPv6Address(name)
-    except ValueError:
-        return False
-    return True
