@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,6 +64,7 @@ def text_of(message: ast.expr) -> str | None:
     return None
 
 
+@cache
 def log_lines() -> list[LogLine]:
     """All log lines of the package but the emulator, those that are nothing but a value left out."""
     lines = []

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 PACKAGE = "airflow_provider_batchdl"
@@ -148,8 +149,13 @@ def part_of(module: str) -> str:
 SOURCES = {module_of(path): path for path in sorted(ROOT.rglob("*.py"))}
 
 
-def imports(path: Path) -> Iterator[tuple[str, int]]:
+@cache
+def imports(path: Path) -> list[tuple[str, int]]:
     """Every module or name imported anywhere in a file, in functions and under TYPE_CHECKING too, with its line."""
+    return list(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[tuple[str, int]]:
     for node in ast.walk(ast.parse(path.read_text(), str(path))):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)

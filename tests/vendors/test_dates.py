@@ -49,15 +49,14 @@ def test_however_deep(vendor: str, value: Any, text: str) -> None:
     assert request["a"] is value
 
 
-@pytest.mark.parametrize("vendor", ["apartmentiq", "batchcom", "proofy", "revenuebase"])
 @given(
     value=st.recursive(
         st.none() | st.integers() | st.text(), lambda each: st.lists(each) | st.dictionaries(st.text(), each)
     )
 )
-def test_what_is_no_date_stays(vendor: str, value: Any) -> None:
-    assert written_for(vendor, {"a": value}) == {"a": value}
-    assert written_for(vendor, {"a": "2026-10-31T07:00:00"}) == {"a": "2026-10-31T07:00:00"}
+def test_what_is_no_date_stays(value: Any) -> None:
+    assert written_for("batchcom", {"a": value}) == {"a": value}
+    assert written_for("batchcom", {"a": "2026-10-31T07:00:00"}) == {"a": "2026-10-31T07:00:00"}
 
 
 @pytest.mark.parametrize("vendor", ["batchcom", "proofy", "revenuebase"])
