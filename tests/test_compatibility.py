@@ -23,6 +23,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     page.write_text(f"before\n{compatibility.START}\n{compatibility.END}after\n")
     monkeypatch.setattr(compatibility, "PAGE", page)
     monkeypatch.setattr(compatibility, "RECORD", record)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # Airflow's and others' take seconds to load
     return page, record
 
 
