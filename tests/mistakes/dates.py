@@ -7,7 +7,7 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_batchdl.exceptions import InvalidRequestError
+from airflow_provider_batchdl.exceptions import InvalidArgumentError, InvalidRequestError
 from tests.mistakes import BEFORE_SUBMIT, Mistake
 
 
@@ -69,9 +69,9 @@ MISTAKES: list[Mistake] = [
             retries=1,
         ),
         BEFORE_SUBMIT,
-        InvalidRequestError,
-        "A window's days is a whole number, 1 or more, not 0.",
-        "Correct the DAG.",
+        InvalidArgumentError,
+        "days must be a whole number, 1 or more, not 0.",
+        "Correct the argument.",
     ),
     Mistake(
         "asks for a window in a time zone that does not exist",
@@ -81,8 +81,8 @@ MISTAKES: list[Mistake] = [
             retries=1,
         ),
         BEFORE_SUBMIT,
-        InvalidRequestError,
-        "A window's zone is the name of a time zone, like \"Europe/Berlin\", not 'Berlin'.",
-        "Correct the DAG.",
+        InvalidArgumentError,
+        "zone must be the name of a time zone, like \"Europe/Berlin\", not 'Berlin'.",
+        "Correct the argument.",
     ),
 ]
