@@ -137,12 +137,6 @@ class Proofy(Vendor):
         """JSON for a list of addresses (vendor's document); for a file that is not documented."""
         return None if job.id.startswith(FILE_PREFIX) else "json"
 
-    def describe_lost_submit(self, submission: Submission) -> str:
-        """An upload's name, or the request: this API has no list to search."""
-        if submission.file is None:
-            return super().describe_lost_submit(submission)
-        return f"a job of the file {submission.upload_name()!r}, submitted at {submission.time()}"
-
     def refusal(self, request: ApiRequest, response: httpx.Response) -> BatchDlError | None:
         """Its older API answers errors as 200 ``{"error": true, "message": ...}``, and so may this one (inferred)."""
         error = super().refusal(request, response)

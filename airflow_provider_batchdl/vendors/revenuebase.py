@@ -181,11 +181,9 @@ class Revenuebase(Vendor):
         return [each.job for each in page.jobs if submission.key in (each.job.name or "")]
 
     def describe_lost_submit(self, submission: Submission) -> str:
-        """The upload's name, which no other job has."""
-        return (
-            f"a job of the file {submission.upload_name()!r}, submitted at {submission.time()} (its API lists queued "
-            "and running jobs only, so one that has ended is not found by it)"
-        )
+        """The upload's name, and why the search by it may have missed the job."""
+        limit = "its API lists queued and running jobs only, so one that has ended is not found by it"
+        return f"{super().describe_lost_submit(submission)} ({limit})"
 
     def error(self, request: ApiRequest, response: httpx.Response) -> BatchDlError:
         """The retired v1 answers 410 to everything, in an undocumented shape: no job is missing, the API is."""

@@ -148,7 +148,9 @@ class Submits(Answers):
         return immediate([])
 
     def describe_lost_submit(self, submission: Submission) -> str:
-        """Description of the job of ``submission`` for the vendor's dashboard: "a job with …"."""
+        """Description of the job of ``submission`` for the vendor's dashboard: "a job of …"."""
+        if submission.file is not None:  # no other job has a file of this name
+            return f"a job of the file {submission.upload_name()!r}, submitted at {submission.time()}"
         return (
             f"a job made at {submission.time()} or up to a few minutes later, with the request {submission.describe()}"
         )
