@@ -73,7 +73,8 @@ class _Json:
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """The value that :meth:`to_dict` described."""
         known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
-        return cls(**{name: value for name, value in data.items() if name in known})
+        values = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+        return cls(**{name: value for name, value in values.items() if name in known})
 
 
 @dataclass(frozen=True)
@@ -178,11 +179,6 @@ class LandedFile(_Json):
     kind: str = RESULT
     pages: int | None = None
 
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """The file that :meth:`to_dict` described."""
-        return super().from_dict({**data, "verified_by": tuple(data.get("verified_by", ("nothing",)))})
-
 
 @dataclass(frozen=True)
 class Landing(_Json):
@@ -224,9 +220,7 @@ class Landing(_Json):
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """The landing that :meth:`to_dict` described."""
-        files = tuple(LandedFile.from_dict(file) for file in data["files"])
-        verified_by = tuple(data.get("verified_by", ("nothing",)))
-        return super().from_dict({**data, "files": files, "verified_by": verified_by})
+        return super().from_dict({**data, "files": tuple(LandedFile.from_dict(file) for file in data["files"])})
 
 
 def progress_of(job: Job) -> str | None:

@@ -50,13 +50,7 @@ class FileRules:
 
 @dataclass(frozen=True)
 class FileFacts:
-    """Facts about a file.
-
-    Args:
-        name: its path or URL.
-        size: in bytes; None where its store does not report it.
-        head: its first bytes, up to ``HEAD``.
-    """
+    """Facts about a file: its path or URL, its size, where its store reports it, and its first bytes."""
 
     name: str
     size: int | None
