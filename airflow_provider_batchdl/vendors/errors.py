@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl import exceptions as exc
-from airflow_provider_batchdl._redaction.redactor import LONGEST_TEXT, redact
+from airflow_provider_batchdl._redaction.redactor import LONGEST_TEXT, excerpt
 from airflow_provider_batchdl.vendors.reading import parsed
 from airflow_provider_batchdl.vendors.retry_after import asked_wait, retry_after
 
@@ -249,12 +249,9 @@ def legible(text: str | None) -> str | None:
     """``text`` on one line, shortened and fit for any log; None where it is no text but some bytes."""
     if text is None:
         return None
-    beginning = redact(text[:LONGEST_TEXT])  # before cutting: half a secret is not recognized
-    words = " ".join("".join(letter if letter.isprintable() else " " for letter in beginning).split())
-    strange = sum(not letter.isprintable() and not letter.isspace() for letter in beginning) + words.count("\ufffd")
-    if not words or strange * 10 > len(beginning):
-        return None
-    return words if len(words) <= LONGEST_MESSAGE else words[: LONGEST_MESSAGE - 1] + "…"
+    beginning = text[:LONGEST_TEXT]
+    strange = sum(letter == "\ufffd" or not (letter.isprintable() or letter.isspace()) for letter in beginning)
+    return None if strange * 10 > len(beginning) else excerpt(text, LONGEST_MESSAGE) or None
 
 
 def phrase(status: int) -> str:

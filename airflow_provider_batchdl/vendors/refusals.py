@@ -155,9 +155,8 @@ def _is_error(body: Mapping[str, Any]) -> bool:
 
 
 def _says_failed(body: Mapping[str, Any]) -> bool:
-    return (
-        folded(str(body.get("status"))).strip() in _ERROR_WORDS
-    )  # a job in such a state has an id, and was read as one
+    # A job in such a state has an id, and was read as one.
+    return folded(str(body.get("status"))).strip() in _ERROR_WORDS
 
 
 def _is_problem(body: Mapping[str, Any]) -> bool:
