@@ -166,8 +166,8 @@ def mapped_outputs(operator: BaseOperator) -> dict[str, Any]:
     """The arguments of an instance of a mapped task that upstream tasks gave, by name, each as in the DAG."""
     if not is_from_mapped(operator):
         return {}
-    mapped: Any = operator.dag.task_dict[operator.task_id]
-    source = mapped.expand_input.value
+    mapped: Any = getattr(operator.get_dag(), "task_dict", {}).get(operator.task_id)
+    source = getattr(getattr(mapped, "expand_input", None), "value", {})
     if not isinstance(source, Mapping):  # of `expand_kwargs`: what this instance got beside the constants
         given: Mapping[str, Any] = getattr(operator, "_BaseOperator__init_kwargs", {})
         source = dict.fromkeys(given.keys() - mapped.partial_kwargs.keys(), source)

@@ -12,26 +12,19 @@ import pytest
 
 from airflow_provider_batchdl._airflow.metrics import count_resume
 from airflow_provider_batchdl.emulator import Emulator, Fault
-from airflow_provider_batchdl.operators.run import BatchJobOperator
-from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from tests.support.airflow_api import ExecutionApi, without_store
 from tests.support.airflow_features import needs_task_state_store
 from tests.support.airflow_fixtures import Polls
-from tests.support.airflow_jobs import work
+from tests.support.airflow_jobs import BOTH, submitter, work
 from tests.support.airflow_stats import Stats
 
 pytestmark = needs_task_state_store
 Make = Callable[..., Any]
 
 
-BOTH = pytest.mark.parametrize("make", [SubmitBatchJobOperator, BatchJobOperator], indirect=True)
-
-
 @pytest.fixture
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
-    kind: Any = getattr(request, "param", SubmitBatchJobOperator)
-    more = {"deferrable": True} if kind is BatchJobOperator else {}
-    return partial(kind, task_id="task", **more, **work("apartmentiq", tmp_path))
+    return partial(submitter(request, deferrable=True), **work("apartmentiq", tmp_path))
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,6 @@ from airflow_provider_batchdl._airflow.fail_fast import BatchTaskFailedError
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.exceptions import SubmitUncertainError
 from airflow_provider_batchdl.hooks.base import BatchApiHook
-from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from airflow_provider_batchdl.retries import BatchDlRetryPolicy
 from airflow_provider_batchdl.vendors import submitting
@@ -24,20 +23,14 @@ from airflow_provider_batchdl.vendors.listing import LISTED_WITHIN
 from tests.support.airflow_api import ExecutionApi, Outcome, without_store
 from tests.support.airflow_features import needs_retry_policy, needs_task_state_store
 from tests.support.airflow_fixtures import Polls
-from tests.support.airflow_jobs import ADDRESSES, STORED, VENDORS, count, work
+from tests.support.airflow_jobs import ADDRESSES, BOTH, STORED, VENDORS, count, submitter, work
 
 Make = Callable[..., Any]
 
 
-BOTH = pytest.mark.parametrize("make", [SubmitBatchJobOperator, BatchJobOperator], indirect=True)
-
-
 @pytest.fixture
 def make(request: pytest.FixtureRequest) -> Make:
-    """The operator that only submits, or with `BOTH` either; the one that waits does so on the worker."""
-    kind: Any = getattr(request, "param", SubmitBatchJobOperator)
-    more = {"deferrable": False} if kind is BatchJobOperator else {}
-    return partial(kind, task_id="task", **more)
+    return submitter(request, deferrable=False)
 
 
 @pytest.fixture(autouse=True)

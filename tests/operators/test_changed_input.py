@@ -15,25 +15,18 @@ from airflow_provider_batchdl._airflow.fail_fast import BatchTaskFailedError
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.exceptions import InputChangedError
 from airflow_provider_batchdl.operators.run import BatchJobOperator
-from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_features import needs_task_state_store
 from tests.support.airflow_fixtures import Polls
-from tests.support.airflow_jobs import ADDRESSES, STORED, VENDORS, count, work
+from tests.support.airflow_jobs import ADDRESSES, BOTH, STORED, VENDORS, count, submitter, work
 
 pytestmark = needs_task_state_store
 Make = Callable[..., Any]
 
 
-BOTH = pytest.mark.parametrize("make", [SubmitBatchJobOperator, BatchJobOperator], indirect=True)
-
-
 @pytest.fixture
 def make(request: pytest.FixtureRequest) -> Make:
-    """The operator that only submits, or with `BOTH` either; the one that waits is deferred as soon as it has."""
-    kind: Any = getattr(request, "param", SubmitBatchJobOperator)
-    more = {"deferrable": True} if kind is BatchJobOperator else {}
-    return partial(kind, task_id="task", **more)
+    return submitter(request, deferrable=True)
 
 
 @pytest.fixture(autouse=True)

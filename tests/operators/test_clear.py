@@ -15,26 +15,19 @@ import pytest
 from airflow_provider_batchdl._tasks import submit_once
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.operators.run import BatchJobOperator
-from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from tests.support.airflow_api import ExecutionApi, in_runtime
 from tests.support.airflow_features import needs_task_state_store
 from tests.support.airflow_fixtures import Polls
-from tests.support.airflow_jobs import VENDORS, count, work
+from tests.support.airflow_jobs import BOTH, VENDORS, count, submitter, work
 
 pytestmark = needs_task_state_store
 Make = Callable[..., Any]
 WITH_CANCEL = [vendor for vendor in VENDORS if vendor != "batchcom"]
 
 
-BOTH = pytest.mark.parametrize("make", [SubmitBatchJobOperator, BatchJobOperator], indirect=True)
-
-
 @pytest.fixture
 def make(request: pytest.FixtureRequest) -> Make:
-    """The operator that only submits, or with `BOTH` either; the one that waits is deferred as soon as it has."""
-    kind: Any = getattr(request, "param", SubmitBatchJobOperator)
-    more = {"deferrable": True} if kind is BatchJobOperator else {}
-    return partial(kind, task_id="task", **more)
+    return submitter(request, deferrable=True)
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +16,16 @@ from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_features import needs_task_state_store
 from tests.support.airflow_fixtures import Polls
-from tests.support.airflow_jobs import STORED, VENDORS, count, work
+from tests.support.airflow_jobs import BOTH, STORED, VENDORS, count, submitter, work
 from tests.support.killed_workers import crash_after_submit
 
 pytestmark = needs_task_state_store
 Make = Callable[..., Any]
 
 
-BOTH = pytest.mark.parametrize("make", [SubmitBatchJobOperator, BatchJobOperator], indirect=True)
-
-
 @pytest.fixture
 def make(request: pytest.FixtureRequest) -> Make:
-    """The operator that only submits, or with `BOTH` either; the one that waits does so on the worker."""
-    kind: Any = getattr(request, "param", SubmitBatchJobOperator)
-    more = {"deferrable": False} if kind is BatchJobOperator else {}
-    return partial(kind, task_id="task", **more)
+    return submitter(request, deferrable=False)
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_batchdl._tasks import cancel as cancelling
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from tests.support.airflow_api import ExecutionApi, without_store
@@ -22,6 +23,7 @@ from tests.support.airflow_features import needs_task_state_store
 from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import count, work
 
+KILL_SECONDS = cancelling.KILL_SECONDS
 MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["waiting", "deferred"])
 
 
@@ -131,6 +133,63 @@ def test_a_job_that_its_next_try_would_not_find_is_cancelled(
     polls.before_next(partial(end_and_wait, api, "up_for_retry"))
     api.run(lambda: run(**work("proofy", tmp_path), deferrable=False, **how))
     assert connections.jobs("proofy")[0].cancelled
+
+
+# A user.
+
+
+@pytest.mark.parametrize("state", ["failed", "success", "restarting", None])
+def test_a_user_who_ends_the_task_cancels_the_job(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, state: str | None
+) -> None:
+    connections.world.run_seconds = 3600
+    polls.before_next(partial(end_and_wait, api, state))
+    outcome = api.run(lambda: run(**work("revenuebase", tmp_path), deferrable=False))
+    assert isinstance(outcome.error, RuntimeError)
+    assert connections.jobs("revenuebase")[0].cancelled
+    assert count(connections, "cancel") == 1
+
+
+def test_a_kill_cancels_nothing_where_that_is_not_wanted_or_not_possible(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls
+) -> None:
+    connections.world.run_seconds = 3600
+    ends = partial(end_and_wait, api, "failed")
+    polls.before_next(ends, ends)
+    api.run(lambda: run(**work("proofy", tmp_path), deferrable=False, cancel_on_kill=False))
+    assert not connections.jobs("proofy")[0].cancelled
+    api.store.clear()
+    outcome = api.run(lambda: run(**work("batchcom", tmp_path), deferrable=False))
+    assert isinstance(outcome.error, RuntimeError)
+
+
+def test_a_vendor_that_does_not_answer_does_not_hold_up_a_kill(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cancelling, "KILL_SECONDS", KILL_SECONDS)  # as it is, again
+    connections.world.run_seconds = 3600
+    connections.add_fault(Fault("reset", operation="cancel", times=100))
+    polls.before_next(partial(end_and_wait, api, "failed"))
+    outcome = api.run(lambda: run(**work("proofy", tmp_path), deferrable=False))
+    assert isinstance(outcome.error, RuntimeError)
+    assert count(connections, "cancel") < 10
+    assert not connections.jobs("proofy")[0].cancelled
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_a_cancel_that_fails_once_does_not_leave_the_job_running(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, status: int
+) -> None:
+    connections.world.run_seconds = 3600
+    connections.add_fault(Fault("status", operation="cancel", status=status))
+    polls.before_next(partial(end_and_wait, api, "failed"))
+    api.run(lambda: run(**work("apartmentiq", tmp_path), deferrable=False))
+    assert connections.jobs("apartmentiq")[0].cancelled
+    assert count(connections, "cancel") == 2
+
+
+def test_a_kill_outside_of_the_wait_is_left_to_airflow() -> None:
+    run(conn_id="proofy_default").on_kill()
 
 
 # Before the wait.

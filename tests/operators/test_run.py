@@ -3,8 +3,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import os
-import signal
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,8 +14,7 @@ import pendulum
 import pytest
 
 from airflow_provider_batchdl._airflow.fail_fast import BatchTaskFailedError
-from airflow_provider_batchdl._tasks import cancel as cancelling
-from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
+from airflow_provider_batchdl.emulator import Emulator, ResultSpec
 from airflow_provider_batchdl.exceptions import InvalidRequestError, JobCancelledError
 from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
 from airflow_provider_batchdl.operators.run import BatchJobOperator
@@ -32,7 +29,6 @@ from tests.support.fixtures import set_extra
 from tests.support.leaks import find_secrets
 
 HOUR = timedelta(hours=1)
-KILL_SECONDS = cancelling.KILL_SECONDS
 MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["waiting", "deferred"])
 
 
@@ -212,88 +208,6 @@ def test_airflows_own_patience_is_longer_than_the_triggers(
     patience = pendulum.parse(api.deferral.timeout)
     assert isinstance(patience, timedelta)
     assert timedelta(seconds=left + LAST_POLL_SECONDS) < patience < timedelta(hours=1, minutes=2)
-
-
-# When a user, or the machine, ends it.
-
-
-def terminate() -> None:
-    """What Airflow's supervisor does to a task that is to end."""
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(5)
-
-
-@pytest.mark.parametrize("state", ["failed", "success", "restarting", None])
-def test_a_user_who_ends_the_task_cancels_the_job(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, state: str | None
-) -> None:
-    hold(connections)
-
-    def mark() -> None:
-        api.states[("run", -1)] = state
-        terminate()
-
-    polls.before_next(mark)
-    outcome = api.run(lambda: run(**work("revenuebase", tmp_path), deferrable=False))
-    assert isinstance(outcome.error, RuntimeError)
-    assert connections.jobs("revenuebase")[0].cancelled
-    assert count(connections, "cancel") == 1
-
-
-def test_a_kill_cancels_nothing_where_that_is_not_wanted_or_not_possible(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls
-) -> None:
-    hold(connections)
-
-    def mark() -> None:
-        api.states[("run", -1)] = "failed"
-        terminate()
-
-    polls.before_next(mark, mark)
-    api.run(lambda: run(**work("proofy", tmp_path), deferrable=False, cancel_on_kill=False))
-    assert not connections.jobs("proofy")[0].cancelled
-    api.store.clear()
-    outcome = api.run(lambda: run(**work("batchcom", tmp_path), deferrable=False))
-    assert isinstance(outcome.error, RuntimeError)
-
-
-def test_a_vendor_that_does_not_answer_does_not_hold_up_a_kill(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cancelling, "KILL_SECONDS", KILL_SECONDS)  # as it is, again
-    hold(connections)
-    connections.add_fault(Fault("reset", operation="cancel", times=100))
-
-    def mark() -> None:
-        api.states[("run", -1)] = "failed"
-        terminate()
-
-    polls.before_next(mark)
-    outcome = api.run(lambda: run(**work("proofy", tmp_path), deferrable=False))
-    assert isinstance(outcome.error, RuntimeError)
-    assert count(connections, "cancel") < 10
-    assert not connections.jobs("proofy")[0].cancelled
-
-
-@pytest.mark.parametrize("status", [404, 503])
-def test_a_cancel_that_fails_once_does_not_leave_the_job_running(
-    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, status: int
-) -> None:
-    hold(connections)
-    connections.add_fault(Fault("status", operation="cancel", status=status))
-
-    def mark() -> None:
-        api.states[("run", -1)] = "failed"
-        terminate()
-
-    polls.before_next(mark)
-    api.run(lambda: run(**work("apartmentiq", tmp_path), deferrable=False))
-    assert connections.jobs("apartmentiq")[0].cancelled
-    assert count(connections, "cancel") == 2
-
-
-def test_a_kill_outside_of_the_wait_is_left_to_airflow() -> None:
-    run(conn_id="proofy_default").on_kill()
 
 
 # Odds and ends.

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from airflow_provider_batchdl._tasks.job_record import STATE_KEY
 from airflow_provider_batchdl.emulator import EmulatedJob, Emulator
 from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
+from airflow_provider_batchdl.operators.run import BatchJobOperator
+from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
 from airflow_provider_batchdl.transfer.state import WORK_FOLDER
 
 # Where the state store of Airflow's tests has the record of the job of the task "task".
 STORED = ("task", -1, STATE_KEY)
 VENDORS = ("revenuebase", "proofy", "batchcom", "apartmentiq")
+BOTH = pytest.mark.parametrize("make", [SubmitBatchJobOperator, BatchJobOperator], indirect=True)
+"""For a test of either operator that submits; the fixture ``make`` is as `submitter` makes it."""
 ADDRESSES = ["ada@example.com", "grace@example.com", "edsger@example.com"]
+
+
+def submitter(request: pytest.FixtureRequest, **waits: Any) -> Callable[..., Any]:
+    """Makes the operator that only submits, or with `BOTH` either; the one that waits does so as ``waits`` say."""
+    kind: Any = getattr(request, "param", SubmitBatchJobOperator)
+    return partial(kind, task_id="task", **(waits if kind is BatchJobOperator else {}))
 
 
 def work(vendor: str, folder: Path) -> dict[str, Any]:
