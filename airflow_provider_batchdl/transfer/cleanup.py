@@ -131,17 +131,16 @@ def _last_write(path: str) -> float:
 
 
 def _uploads(fs: Any, path: str, before: datetime) -> Iterator[_Leftover]:
+    from airflow_provider_batchdl.transfer.sinks.s3.api import pages
+
     bucket, folder, _ = fs.split_path(path)
     folder = f"{folder.rstrip('/')}/" if folder else ""
-    page: dict[str, Any] = {"IsTruncated": True}
-    after: dict[str, str] = {}
-    while page.get("IsTruncated"):
-        page = fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=folder, **after)
+    after = {"NextKeyMarker": "KeyMarker", "NextUploadIdMarker": "UploadIdMarker"}
+    for page in pages(fs, "list_multipart_uploads", after, Bucket=bucket, Prefix=folder):
         for upload in page.get("Uploads", []):
             if "Initiated" in upload and upload["Initiated"] < before:  # some stores do not say when
                 which = {"Bucket": bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
                 yield f"{bucket}/{upload['Key']}", partial(fs.call_s3, "abort_multipart_upload", **which)
-        after = {"KeyMarker": page.get("NextKeyMarker", ""), "UploadIdMarker": page.get("NextUploadIdMarker", "")}
 
 
 def _objects(fs: AbstractFileSystem, path: str, before: datetime, records_before: datetime) -> Iterator[_Leftover]:

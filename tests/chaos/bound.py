@@ -57,7 +57,7 @@ def wire_bound(schedule: Schedule, tries: Sequence[Outcome]) -> int:
         per_request += read
         requests += len(tries) * (schedule.connections + schedule.size // int(LOWERED["parallel.division.PIECE"]))
     if schedule.to == "s3":
-        in_hand += int(sum(LOWERED[f"sinks.{name}"] for name in ("s3.checkpointed.EVERY", "s3.sink.IN_FLIGHT_BYTES")))
+        in_hand += int(sum(LOWERED[f"sinks.{name}"] for name in ("s3.checkpointed.EVERY", "buffered.IN_FLIGHT_BYTES")))
         in_hand += 2 * int(LOWERED["sinks.s3.sink.BLOCK"])
     goes_on = _goes_on(schedule)
     lost = sum(min(in_hand if goes_on and where == "byte" else schedule.size, schedule.size) for where in killed)

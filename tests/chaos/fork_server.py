@@ -37,7 +37,7 @@ Order = dict[str, Any]
 LOWERED: dict[str, float] = {
     "source.connection.IDLE_TIMEOUT": 2.0,  # a stall longer than this is a broken connection
     "sinks.s3.sink.BLOCK": 5 << 20,  # the smallest part that S3 takes, so that fewer bytes make several
-    "sinks.s3.sink.IN_FLIGHT_BYTES": 5 << 20,
+    "sinks.buffered.IN_FLIGHT_BYTES": 5 << 20,
     "sinks.s3.checkpointed.WORTH_RECORDING": 10 << 20,
     "sinks.s3.checkpointed.EVERY": 5 << 20,
     # What is worth several connections, and how soon that is seen. Whoever shares this machine must not matter.

@@ -13,6 +13,7 @@ import s3fs
 
 from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.transfer.job_download import Destination, download
+from airflow_provider_batchdl.transfer.sinks import buffered
 from airflow_provider_batchdl.transfer.sinks.s3 import checkpointed, sink
 from airflow_provider_batchdl.vendors import vendor_class
 from airflow_provider_batchdl.vendors.account import Account
@@ -21,7 +22,7 @@ from airflow_provider_batchdl.vendors.account import Account
 def main() -> None:
     order = json.load(sys.stdin)
     logging.basicConfig(level=logging.INFO)
-    sink.BLOCK, sink.IN_FLIGHT_BYTES = order["block"], 2 * order["block"]
+    sink.BLOCK, buffered.IN_FLIGHT_BYTES = order["block"], 2 * order["block"]
     checkpointed.EVERY = checkpointed.WORTH_RECORDING = order["every"]
     fs = s3fs.S3FileSystem(endpoint_url=order["endpoint"], key=order["key"], secret=order["secret"])
     account = Account(order["url"], order["password"], order["login"], order["extra"])

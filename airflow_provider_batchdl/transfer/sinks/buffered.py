@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 from weakref import WeakSet
 
 from airflow_provider_batchdl.exceptions import DestinationError
-from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, ended, no_object
+from airflow_provider_batchdl.transfer.sinks.base import STORE_CHECKSUM
+from airflow_provider_batchdl.transfer.sinks.errors import (
+    already_there,
+    destination_error,
+    ended,
+    is_in_the_way,
+    no_object,
+)
 
 WORTH_KEEPING = 64 << 10
 """Bytes of a chunk that is held as it is; smaller ones are gathered, since each costs a trip to the socket."""
-MOST_HELD = 16 << 20
-"""Bytes that finalized sinks may hold in memory together: a result may have thousands of small parts."""
 GATHERED = 512 << 10
 """Bytes to which they are gathered."""
+IN_FLIGHT_BYTES = 16 << 20
+"""Bytes of all blocks in flight, beside the one being filled (one block at least)."""
+MOST_HELD = 16 << 20
+"""Bytes that finalized sinks may hold in memory together: a result may have thousands of small parts."""
 SMALL = 256 << 10
 """Bytes a finalized sink may hold in memory; a job can have hundreds of parts that wait for the last one."""
 ABORT_SECONDS = 60.0
@@ -28,11 +38,7 @@ _holding: WeakSet[BlockSink[Any, Any]] = WeakSet()
 
 
 class Block:
-    """Bytes of one block, most of which are never copied; they can be sent again and again until they are released.
-
-    Attributes:
-        size: how many.
-    """
+    """Bytes of one block, most of which are never copied; they can be sent again and again until they are released."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -98,19 +104,50 @@ class BlockSizes:
         return self.base if self.fixed else self.base << max(0, (number - self.planned - 1) // self.grow_every)
 
 
-class Upload(Protocol):
-    """An upload whose blocks are sent in the background."""
+B = TypeVar("B", bound=Block)
+U = TypeVar("U", bound="Upload")
+
+
+class Upload(ABC):
+    """An upload whose blocks are sent in the background, in their order; nothing is visible before `complete`."""
+
+    attested = True
+    """After `complete`: whether the store compared the object with checksums of what was sent."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        """Blocks sent so far."""
+        self._flying: deque[Any] = deque()
 
     @property
     def in_flight(self) -> int:
         """Blocks sent and not yet collected."""
+        return len(self._flying)
 
+    @abstractmethod
+    def send(self, block: Any) -> None:
+        """Start uploading ``block`` as the next one."""
+
+    def send_last(self, block: Any) -> None:
+        """The same with the last block; what the request needs that makes the object visible may be held back."""
+        self.send(block)
+
+    @abstractmethod
     def collect(self) -> None:
-        """Wait for the oldest block under way. Raises what its upload raised."""
+        """Wait for the oldest block in flight. Raises what its upload raised."""
 
+    def finish(self) -> None:
+        """Wait for all blocks."""
+        while self.in_flight:
+            self.collect()
 
-B = TypeVar("B", bound=Block)
-U = TypeVar("U")
+    @abstractmethod
+    def complete(self) -> str | None:
+        """Make the object of the blocks visible. Returns its ETag."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """End the upload and what is under way. Never raises."""
 
 
 def object_at(fs: Any, path: str, uri: str) -> tuple[str, str]:
@@ -128,18 +165,24 @@ def object_at(fs: Any, path: str, uri: str) -> tuple[str, str]:
 class BlockSink(Generic[B, U], ABC):
     """A `Sink` that cuts the bytes into blocks and sends each when the next one begins.
 
+    Memory: the block being filled, plus at most `IN_FLIGHT_BYTES` (or one block) in flight.
+
     Args:
         uri: the object's address for people.
         sizes: those of the blocks.
         new_block: makes an empty block.
+        create_only: replace no object.
     """
 
     attested: tuple[str, ...] = ()
+    most_blocks: int
+    """Blocks that the store takes."""
 
-    def __init__(self, uri: str, sizes: BlockSizes, new_block: Callable[[], B]) -> None:
+    def __init__(self, uri: str, sizes: BlockSizes, new_block: Callable[[], B], *, create_only: bool) -> None:
         self.uri = uri
         self._sizes = sizes
         self._new_block = new_block
+        self._create_only = create_only
         self._begin()
 
     def _begin(self) -> None:
@@ -161,24 +204,16 @@ class BlockSink(Generic[B, U], ABC):
         return upload
 
     @abstractmethod
-    def discard(self) -> None:
-        """See `Sink`."""
+    def _new_upload(self, *, one_block: bool) -> U:
+        """Begin an upload, of one block where so much is known."""
 
     @abstractmethod
-    def _send(self, buffer: B) -> None:
-        """Start uploading the full block and take another."""
+    def _at_once(self, buffer: B) -> tuple[bool, str | None] | None:
+        """Send what is left, and complete the object, with one request.
 
-    @abstractmethod
-    def _send_last(self, buffer: B) -> None:
-        """Send what is left, but for what the request has to have that makes the object visible."""
-
-    @abstractmethod
-    def _complete(self, buffer: B | None) -> str | None:
-        """Make the object visible; `buffer` is what has not been sent. Returns its ETag."""
-
-    @abstractmethod
-    def _is_in_the_way(self, error: Exception) -> bool:
-        """Tell the store's refusal to replace an existing object (`create_only`) from all others."""
+        Returns:
+            Whether the store compared the object with its checksum, and its ETag; None where that takes more requests.
+        """
 
     def write(self, data: bytes | memoryview) -> None:
         """Append `data`; waits for the store only while too many blocks are in flight."""
@@ -216,6 +251,49 @@ class BlockSink(Generic[B, U], ABC):
         self._end()
         return etag
 
+    def discard(self) -> None:
+        """Abort the upload. Never raises; may be called again."""
+        upload = self._end()
+        if upload is not None:
+            upload.abort()
+
+    def _send(self, buffer: B) -> None:
+        """Start uploading the full block, once there is room for it, and take another."""
+        upload = self._begun(one_block=False)
+        while upload.in_flight and (upload.in_flight + 1) * self._size > IN_FLIGHT_BYTES:
+            upload.collect()
+        upload.send(buffer)
+        self._next_block(upload.begun + 1)
+
+    def _send_last(self, buffer: B) -> None:
+        """Send what is left, and wait for every block."""
+        upload = self._begun(one_block=True)
+        if buffer.size:  # an empty object has no blocks
+            upload.send_last(buffer)
+        self._buffer = None
+        upload.finish()
+
+    def _begun(self, *, one_block: bool) -> U:
+        """The upload, which takes one more block."""
+        upload = self._upload = self._upload or self._new_upload(one_block=one_block)
+        if upload.begun >= self.most_blocks:
+            raise ValueError(f"the object has more than {self.most_blocks} parts; its size was announced too small")
+        return upload
+
+    def _complete(self, buffer: B | None) -> str | None:
+        """Make the object visible; `buffer` is what has not been sent. Returns its ETag."""
+        answer = self._at_once(buffer) if buffer is not None else None
+        if answer is None:
+            if buffer is not None:
+                self._send_last(buffer)
+            if self._upload is None:
+                raise ended(self.uri)
+            etag = self._upload.complete()
+            answer = self._upload.attested, etag
+        is_attested, etag = answer
+        self.attested = (STORE_CHECKSUM,) if is_attested else ()
+        return etag
+
     def _may_hold(self) -> bool:
         """True if the sink, which is finalized, may hold its bytes in memory until `publish`: `SMALL` at most."""
         held = sum(sink.written for sink in tuple(_holding) if sink._finalized)
@@ -229,11 +307,6 @@ class BlockSink(Generic[B, U], ABC):
             raise ended(self.uri)
         return self._buffer
 
-    def _wait_for_room(self, upload: Upload, most: int) -> None:
-        """Wait until another block makes at most `most` bytes under way, or is the only one."""
-        while upload.in_flight and (upload.in_flight + 1) * self._size > most:
-            upload.collect()
-
     def _guard(self, doing: str, step: Any, *args: Any) -> Any:
         """Run `step`; an exception of the store discards the upload and becomes a `DestinationError`."""
         try:
@@ -242,6 +315,6 @@ class BlockSink(Generic[B, U], ABC):
             raise
         except Exception as error:  # noqa: BLE001  the stores' clients and aiohttp share no base
             self.discard()
-            if self._is_in_the_way(error):
+            if self._create_only and is_in_the_way(error):
                 raise already_there(self.uri) from None
             raise destination_error(self.uri, doing, error) from None

@@ -262,6 +262,11 @@ def http_status(error: BaseException) -> int | None:
     return int(status) if status.isdecimal() else None
 
 
+def is_in_the_way(error: BaseException) -> bool:
+    """True if the store refused to replace an existing object (S3's code, Azure's, Google's status)."""
+    return store_code(error) in ("PreconditionFailed", "BlobAlreadyExists") or http_status(error) == 412
+
+
 def is_forbidden(error: BaseException) -> bool:
     """True if the store refused this to known credentials (to a HEAD, S3 gives no code but the status).
 

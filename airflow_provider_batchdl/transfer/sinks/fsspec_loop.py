@@ -3,66 +3,67 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-if TYPE_CHECKING:
-    from fsspec.asyn import AsyncFileSystem
+from airflow_provider_batchdl.transfer.sinks.buffered import ABORT_SECONDS
+
+log = logging.getLogger(__name__)
 
 
-def begin(
-    fs: AsyncFileSystem,
-    function: Callable[..., Awaitable[Any]],
-    *args: Any,
-    pending: set[asyncio.Task[Any]] | None = None,
-    **arguments: Any,
-) -> asyncio.Task[Any]:
-    """Start a coroutine on the file system's loop and return its task at once.
+class LoopTasks:
+    """Tasks on the loop of ``fs``, an asynchronous file system."""
 
-    Args:
-        fs: the file system.
-        function: makes the coroutine.
-        args: its arguments.
-        pending: has the task until it is done, even if a signal raises in this thread before it is returned.
-        arguments: its keyword arguments.
-    """
-    from fsspec.asyn import sync
+    def __init__(self, fs: Any) -> None:
+        self.fs = fs
+        self._under_way: set[asyncio.Task[Any]] = set()
 
-    def ended(task: asyncio.Task[Any]) -> None:
-        if pending is not None:
-            pending.discard(task)
-        if not task.cancelled():
-            task.exception()  # of a task that nobody waits for, asyncio would log the whole error
+    def begin(self, function: Callable[..., Awaitable[Any]], *args: Any, **arguments: Any) -> asyncio.Task[Any]:
+        """Start a coroutine function and return its task at once.
 
-    async def start() -> asyncio.Task[Any]:
-        task = asyncio.ensure_future(function(*args, **arguments))
-        if pending is not None:
-            pending.add(task)
-        task.add_done_callback(ended)
+        `stop` knows the task even if a signal raises in this thread before it is returned.
+        """
+        from fsspec.asyn import sync
+
+        async def start() -> asyncio.Task[Any]:
+            task = asyncio.ensure_future(function(*args, **arguments))
+            self._under_way.add(task)
+            task.add_done_callback(self._ended)
+            return task
+
+        task: asyncio.Task[Any] = sync(self.fs.loop, start)
         return task
 
-    task: asyncio.Task[Any] = sync(fs.loop, start)
-    return task
+    def wait(self, task: asyncio.Task[Any], *, timeout: float | None = None) -> Any:
+        """The task's result. A signal that raises in this thread leaves the task running until `stop`."""
+        from fsspec.asyn import sync
 
+        async def result() -> Any:
+            return await task
 
-def wait(fs: AsyncFileSystem, task: asyncio.Task[Any], *, timeout: float | None = None) -> Any:
-    """The result of a task on the file system's loop. A signal that raises in this thread leaves the task running."""
-    from fsspec.asyn import sync
+        return sync(self.fs.loop, result, timeout=timeout)
 
-    async def result() -> Any:
-        return await task
+    def call(self, function: Callable[..., Awaitable[Any]], *args: Any, **arguments: Any) -> Any:
+        """The result of a coroutine function."""
+        return self.wait(self.begin(function, *args, **arguments))
 
-    return sync(fs.loop, result, timeout=timeout)
+    def stop(self) -> None:
+        """Cancel all tasks and wait until they have ended. Never raises."""
+        from fsspec.asyn import sync
 
+        async def cancel(tasks: list[asyncio.Task[Any]]) -> None:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-def cancel(fs: AsyncFileSystem, tasks: Iterable[asyncio.Task[Any]], *, timeout: float) -> None:
-    """Cancel `tasks` and wait until they have ended. Raises after `timeout` seconds."""
-    from fsspec.asyn import sync
+        try:
+            if tasks := list(self._under_way):
+                sync(self.fs.loop, cancel, tasks, timeout=ABORT_SECONDS)
+        except Exception as error:  # noqa: BLE001  see the docstring: never raises
+            log.debug("Could not cancel pending requests to the store: %s", type(error).__name__)
 
-    async def stop(under_way: list[asyncio.Task[Any]]) -> None:
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
-
-    if under_way := list(tasks):
-        sync(fs.loop, stop, under_way, timeout=timeout)
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # of a task that nobody waits for, asyncio would log the whole error

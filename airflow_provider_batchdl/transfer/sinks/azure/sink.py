@@ -15,17 +15,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl.transfer.sinks.azure.blocks import AzureBlob, BlockUpload
-from airflow_provider_batchdl.transfer.sinks.base import STORE_CHECKSUM
-from airflow_provider_batchdl.transfer.sinks.buffered import Block, BlockSink, BlockSizes, object_at
-from airflow_provider_batchdl.transfer.sinks.errors import ended, store_code
+from airflow_provider_batchdl.transfer.sinks.buffered import SMALL, Block, BlockSink, BlockSizes, object_at
 
 if TYPE_CHECKING:
     from adlfs import AzureBlobFileSystem
 
 BLOCK = 8 << 20
 """Bytes in a block where nothing asks for larger ones."""
-IN_FLIGHT_BYTES = 16 << 20
-"""Bytes of all blocks in flight, beside the one being filled (one block at least)."""
 PLANNED_BLOCKS = 45_000
 """Blocks a blob of known size is cut into at most: a tenth of the store's 50,000 is left for a wrong hint."""
 GROW_EVERY = 10_000
@@ -36,11 +32,10 @@ MAX_BLOCKS = 50_000
 class AzureSink(BlockSink[Block, BlockUpload]):
     """A `Sink` for one block blob.
 
-    Up to `SMALL` bytes become one Put Blob at `publish` (also 0 bytes); more become blocks, which are sent while the
-    next one is being filled, and which one Put Block List then makes the blob. Memory: one block being filled plus at
-    most `IN_FLIGHT_BYTES` (or one block) in flight. With `create_only` the last request is always a Put Block List, and
-    says `If-None-Match: *`. Every request carries its MD5, and the store refuses what arrives otherwise; the list that
-    is committed names the blocks in their order. So the store has checked every byte of a blob that appears.
+    Up to `SMALL` bytes become one Put Blob at `publish` (also 0 bytes); more become blocks, which one Put Block List
+    then makes the blob. With `create_only` the last request is always a Put Block List, and says `If-None-Match: *`.
+    Every request carries its MD5, and the store refuses what arrives otherwise; the list that is committed names the
+    blocks in their order. So the store has checked every byte of a blob that appears.
 
     Uncommitted blocks are invisible to listings and readers. But Azure has no request that drops blocks and nothing
     else: deleting the blob would also delete what another writer publishes at that moment. So the blocks of a discarded
@@ -49,6 +44,8 @@ class AzureSink(BlockSink[Block, BlockUpload]):
     Two writers to one blob do not mix, but the first to publish drops the other's blocks, whose `publish` then is a
     retryable `DestinationError`.
     """
+
+    most_blocks = MAX_BLOCKS
 
     def __init__(
         self,
@@ -61,54 +58,20 @@ class AzureSink(BlockSink[Block, BlockUpload]):
         block: int = BLOCK,
         grow_every: int = GROW_EVERY,
     ) -> None:
-        self._blob = AzureBlob(fs, *object_at(fs, path, uri), path, create_only=create_only)
+        self._blob = AzureBlob(fs, *object_at(fs, path, uri), path)
         sizes = BlockSizes.of(expected_bytes, smallest=block, most_planned=PLANNED_BLOCKS, grow_every=grow_every)
-        super().__init__(uri, sizes, Block)
-
-    def publish(self) -> str | None:
-        """Commit the blocks: the blob appears whole. Returns its ETag without quotes."""
-        if not self._finalized:
-            self.finalize()
-        return super().publish()
+        super().__init__(uri, sizes, Block, create_only=create_only)
 
     def discard(self) -> None:
         """Cancel pending requests. Never raises; may be called again. Uncommitted blocks stay, see the class."""
         self._end()
         self._blob.stop()
 
-    def _send(self, buffer: Block) -> None:
-        upload = self._begun()
-        self._wait_for_room(upload, IN_FLIGHT_BYTES)
-        upload.send(buffer)
-        self._next_block(upload.blocks_begun + 1)
+    def _new_upload(self, *, one_block: bool) -> BlockUpload:
+        return BlockUpload(self._blob, create_only=self._create_only)
 
-    def _send_last(self, buffer: Block) -> None:
-        """Send the last block and wait for every block."""
-        upload = self._begun()
-        if buffer.size:  # an empty blob has no blocks
-            upload.send(buffer)
-        self._buffer = None
-        while upload.in_flight:
-            upload.collect()
-
-    def _begun(self) -> BlockUpload:
-        """The upload, with room for one more block."""
-        if self._upload is None:
-            self._upload = BlockUpload(self._blob)
-        if self._upload.blocks_begun >= MAX_BLOCKS:
-            raise ValueError(f"the object has more than {MAX_BLOCKS} blocks; its size was announced too small")
-        return self._upload
-
-    def _complete(self, buffer: Block | None) -> str | None:
-        self.attested = (STORE_CHECKSUM,)  # each request carries its MD5
-        if self._upload is None and buffer is not None:
-            # To Azurite, for one, a Put Blob that is to create finds a blob where only unfinished blocks are.
-            if not self._blob.create_only:
-                return self._blob.put(buffer.content())
-            self._send_last(buffer)
-        if self._upload is None:
-            raise ended(self.uri)
-        return self._upload.commit()
-
-    def _is_in_the_way(self, error: Exception) -> bool:
-        return self._blob.create_only and store_code(error) == "BlobAlreadyExists"
+    def _at_once(self, buffer: Block) -> tuple[bool, str | None] | None:
+        # To Azurite, for one, a Put Blob that is to create finds a blob where only unfinished blocks are.
+        if self._upload is not None or self._create_only or buffer.size > SMALL:
+            return None
+        return True, self._blob.put(buffer.content())

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
+import sys
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_batchdl.transfer.sinks.base import STORE_CHECKSUM
 from airflow_provider_batchdl.transfer.sinks.buffered import Block, BlockSink, BlockSizes, object_at
-from airflow_provider_batchdl.transfer.sinks.errors import ended
-from airflow_provider_batchdl.transfer.sinks.gcs.upload import GRAIN, GcsError, GcsUpload
+from airflow_provider_batchdl.transfer.sinks.gcs.upload import GRAIN, GcsUpload
 
 if TYPE_CHECKING:
     from gcsfs.core import GCSFileSystem
 
 CHUNK = 32 * GRAIN
 """Bytes in a chunk: 8 MiB, what Google recommends at least."""
-
-_PRECONDITION_FAILED = 412
 
 
 class GcsSink(BlockSink[Block, GcsUpload]):
@@ -38,44 +34,15 @@ class GcsSink(BlockSink[Block, GcsUpload]):
         retry: see `GcsUpload`.
     """
 
+    most_blocks = sys.maxsize
+
     def __init__(self, fs: GCSFileSystem, path: str, uri: str, *, create_only: bool = False, retry: Any = None) -> None:
-        bucket, name = object_at(fs, path, uri)
-        self._create_only = create_only
-        self._new_upload = partial(GcsUpload, fs, bucket, name, create_only=create_only, retry=retry)
-        self._forget_cached = partial(fs.invalidate_cache, path)
-        super().__init__(uri, BlockSizes(CHUNK, fixed=True, grow_every=1), Block)
+        self._fs, self._retry = fs, retry
+        self._bucket, self._name = object_at(fs, path, uri)
+        super().__init__(uri, BlockSizes(CHUNK, fixed=True, grow_every=1), Block, create_only=create_only)
 
-    def discard(self) -> None:
-        """Cancel the upload. Never raises; may be called again."""
-        upload = self._end()
-        if upload is not None:
-            upload.abort()
+    def _new_upload(self, *, one_block: bool) -> GcsUpload:
+        return GcsUpload(self._fs, self._bucket, self._name, create_only=self._create_only, retry=self._retry)
 
-    def _send(self, buffer: Block) -> None:
-        self._begun().send(buffer.content())
-        self._next_block(2)
-
-    def _send_last(self, buffer: Block) -> None:
-        content, upload = buffer.content(), self._begun()
-        count = (len(content) - 1) // GRAIN * GRAIN
-        if count:
-            upload.send(content[:count])
-        self._buffer = Block()
-        self._buffer.write(memoryview(content[count:]))  # a copy, which does not hold the rest
-        upload.wait()
-
-    def _complete(self, buffer: Block | None) -> str | None:
-        if buffer is None:
-            raise ended(self.uri)
-        etag = self._begun().finish(buffer.content())
-        self.attested = (STORE_CHECKSUM,)
-        self._forget_cached()
-        return etag
-
-    def _begun(self) -> GcsUpload:
-        if self._upload is None:
-            self._upload = self._new_upload()
-        return self._upload
-
-    def _is_in_the_way(self, error: Exception) -> bool:
-        return self._create_only and isinstance(error, GcsError) and error.status == _PRECONDITION_FAILED
+    def _at_once(self, buffer: Block) -> tuple[bool, str | None]:
+        return True, self._begun(one_block=True).complete_with(buffer.content())

@@ -25,7 +25,7 @@ from urllib.parse import quote, urlencode
 from weakref import WeakKeyDictionary
 
 from airflow_provider_batchdl._redaction.redactor import excerpt
-from airflow_provider_batchdl.transfer.sinks.buffered import ABORT_SECONDS
+from airflow_provider_batchdl.transfer.sinks.buffered import ABORT_SECONDS, Block, Upload
 
 if TYPE_CHECKING:
     from gcsfs.core import GCSFileSystem
@@ -53,10 +53,10 @@ class GcsError(Exception):
         self.status = status
 
 
-class GcsUpload:
-    """A resumable upload; one chunk is sent at a time, in a thread of its own.
+class GcsUpload(Upload):
+    """A resumable upload; one chunk is sent at a time, in a thread of its own, and the last bytes by `complete`.
 
-    The object appears when `finish` returns. An upload that nobody ends stays invisible; it ends after a week.
+    An upload that nobody ends stays invisible; it ends after a week.
 
     Args:
         fs: the gcsfs file system, for its credentials, endpoint, time-out and who pays.
@@ -68,47 +68,54 @@ class GcsUpload:
     """
 
     def __init__(self, fs: GCSFileSystem, bucket: str, name: str, *, create_only: bool, retry: Any = None) -> None:
+        super().__init__()
         self._http = _session(fs)
         self._timeout = fs.requests_timeout if isinstance(fs.requests_timeout, int | float) else TIMEOUT
         self._fs = fs
-        self._name = name
+        self._bucket, self._name = bucket, name
         self._objects = f"storage/v1/b/{quote(bucket, safe='')}/o"
         generation = "0" if create_only else None
         url = self._url(f"upload/{self._objects}", uploadType="resumable", ifGenerationMatch=generation)
         self._upload = _resumable_upload(url, retry)
         self._stream = _Stream()
         self._checksum = 0
+        self._rest = b""
         self._is_last = False
-        self._running: Future[Any] | None = None
         self._aborted = False
         self._cancelling = threading.Lock()
         self._cancelled = False
 
-    def send(self, chunk: bytes) -> None:
-        """Start sending a chunk, once the one before has arrived.
-
-        Args:
-            chunk: a multiple of `GRAIN` bytes.
+    def send(self, block: Block) -> None:
+        """Start sending a chunk, a multiple of `GRAIN` bytes, once the one before has arrived.
 
         Raises:
             GcsError: the store refused the chunk before.
             Exception: what requests and google-auth raise where there is no answer.
         """
-        self.wait()
-        self._running = _in_background(self._advance, chunk)
+        self._start(block.content())
 
-    def wait(self) -> Any:
+    def send_last(self, block: Block) -> None:
+        """Send all but the last bytes, at most `GRAIN`."""
+        content = block.content()
+        count = (len(content) - 1) // GRAIN * GRAIN
+        if count:
+            self._start(content[:count])
+        self._rest = content[count:]
+
+    def collect(self) -> Any:
         """Wait for the chunk under way. Returns the store's answer; raises what `send` raises."""
-        if self._running is None:
-            return None
         try:
-            answer = self._running.result()
+            answer = self._flying[0].result()
         except Exception as error:  # noqa: BLE001  Google's client raises three libraries' errors
             raise _explained(error, has_session=self._upload.resumable_url is not None) from None
-        self._running = None
+        self._flying.popleft()
         return answer
 
-    def finish(self, rest: bytes) -> str | None:
+    def complete(self) -> str | None:
+        """Send the bytes that `send_last` held back. Returns the object's ETag."""
+        return self.complete_with(self._rest)
+
+    def complete_with(self, rest: bytes) -> str | None:
         """Send the last bytes, with the CRC32C of the whole: the store refuses content that it does not fit.
 
         Returns:
@@ -118,23 +125,23 @@ class GcsUpload:
             GcsError: the store refused.
             Exception: as for `send`.
         """
-        self.wait()
-        self._running = _in_background(self._advance, rest, is_last=True)
-        resource = json.loads(self.wait().content)
+        self._start(rest, is_last=True)
+        resource = json.loads(self.collect().content)
         checksum = self._hash()
         if resource.get("crc32c", checksum) != checksum:
             # Not Google: an emulator or a proxy that ignores the header. Only this very object is removed.
             path = f"{self._objects}/{quote(self._name, safe='')}"
             self._http.delete(self._url(path, ifGenerationMatch=resource.get("generation")), timeout=self._timeout)
             raise GcsError(400, f"the stored object's CRC32C is {resource['crc32c']} instead of {checksum}")
+        self._fs.invalidate_cache(f"{self._bucket}/{self._name}")
         etag = resource.get("etag")
         return str(etag).strip('"') if etag else None
 
     def abort(self) -> None:
         """Cancel the session, even while a request is under way. Never raises."""
         self._aborted = True
-        if self._running is not None and self._upload.resumable_url is None:
-            wait([self._running], ABORT_SECONDS)  # the session's URL is on its way
+        if self._flying and self._upload.resumable_url is None:
+            wait(self._flying, ABORT_SECONDS)  # the session's URL is on its way
         self._cancel()
 
     def request(self, method: str, url: str, *, headers: Mapping[str, str], **options: Any) -> Any:
@@ -142,7 +149,12 @@ class GcsUpload:
         checked = {"X-Goog-Hash": f"crc32c={self._hash()}"} if self._is_last else {}
         return self._http.request(method, url, headers={**headers, **checked}, **options)
 
-    def _advance(self, chunk: bytes, *, is_last: bool = False) -> Any:
+    def _start(self, chunk: bytes, *, is_last: bool = False) -> None:
+        self.finish()
+        self.begun += 1
+        self._flying.append(_in_background(self._advance, chunk, is_last=is_last))
+
+    def _advance(self, chunk: bytes, *, is_last: bool) -> Any:
         """Send `chunk` until the session has all of it. Returns the last answer."""
         import google_crc32c
 

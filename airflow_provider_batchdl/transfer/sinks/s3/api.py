@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import io
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tenacity import AsyncRetrying
@@ -15,7 +14,7 @@ from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.client.policy import backoff
 from airflow_provider_batchdl.client.retrying import retry_options
 from airflow_provider_batchdl.transfer.sinks.errors import store_code
-from airflow_provider_batchdl.transfer.sinks.fsspec_loop import begin, wait
+from airflow_provider_batchdl.transfer.sinks.fsspec_loop import LoopTasks
 from airflow_provider_batchdl.transfer.sinks.s3.crc32 import crc32, to_base64
 
 if TYPE_CHECKING:
@@ -29,35 +28,49 @@ ATTEMPTS = 3
 """Tries of one body, each with botocore's own retries inside."""
 
 
+MOST_PAGES = 1000
+"""Of a list, each of a thousand: a store that repeats itself must not hold a task for ever."""
+
+
 class WrongObjectError(Exception):
     """The store made another object than the one that was sent."""
 
 
-class S3Object:
+async def client_of(fs: S3FileSystem, names: Mapping[str, str]) -> Any:
+    """The file system's client for a bucket. A coroutine on the file system's loop."""
+    await fs.set_session()
+    return await fs.get_s3(names["Bucket"])
+
+
+def pages(fs: S3FileSystem, method: str, after: Mapping[str, str], **arguments: Any) -> Iterator[dict[str, Any]]:
+    """The pages of a list.
+
+    Args:
+        fs: the file system.
+        method: the S3 call.
+        after: the argument that names the next page, by the member of the page before that has it.
+        arguments: the others.
+    """
+    for _ in range(MOST_PAGES):
+        page: dict[str, Any] = fs.call_s3(method, **arguments)
+        yield page
+        if not page.get("IsTruncated"):
+            return
+        arguments |= {name: page.get(member, "") for member, name in after.items()}
+
+
+class S3Object(LoopTasks):
     """One key of one bucket, through the s3fs file system's client, loop and extra arguments."""
 
     def __init__(self, fs: S3FileSystem, bucket: str, key: str, path: str, *, create_only: bool = False) -> None:
-        self.fs = fs
+        super().__init__(fs)
         self.create_only = create_only
         self.path = path
         self.names = {"Bucket": bucket, "Key": key}
 
-    def call(self, method: str, *, timeout: float | None = None, **arguments: Any) -> dict[str, Any]:
+    def request(self, method: str, *, timeout: float | None = None, **arguments: Any) -> dict[str, Any]:
         """One S3 call without a body. Raises what s3fs raises."""
-        from fsspec.asyn import sync
-
-        answer: dict[str, Any] = sync(self.fs.loop, self.call_async, method, timeout=timeout, **arguments)
-        return answer
-
-    def list_uploads(self) -> list[dict[str, Any]]:
-        """The unfinished uploads of this and of longer keys: the first thousand. Raises what s3fs raises."""
-        named = {"Bucket": self.names["Bucket"], "Prefix": self.names["Key"]}
-        found: list[dict[str, Any]] = self.fs.call_s3("list_multipart_uploads", **named).get("Uploads", [])
-        return found
-
-    async def call_async(self, method: str, **arguments: Any) -> dict[str, Any]:
-        """`call` as a coroutine on the file system's loop."""
-        answer: dict[str, Any] = await self.fs._call_s3(method, **self.names, **arguments)
+        answer: dict[str, Any] = self.fs.call_s3(method, **self.names, **arguments, timeout=timeout)
         return answer
 
     async def send_async(self, method: str, body: io.BytesIO, **arguments: Any) -> dict[str, Any]:
@@ -69,9 +82,7 @@ class S3Object:
         """
         from botocore.exceptions import HTTPClientError
 
-        await self.fs.set_session()
-        client = await self.fs.get_s3(self.names["Bucket"])
-        function = getattr(client, method)
+        function = getattr(await client_of(self.fs, self.names), method)
 
         async def send() -> dict[str, Any]:
             body.seek(0)
@@ -89,28 +100,28 @@ class S3Object:
 
     async def takes_checksums(self) -> bool:
         """True where the client may send CRC-32 checksums: it is not configured to send none, or others."""
-        await self.fs.set_session()
-        client = await self.fs.get_s3(self.names["Bucket"])
+        client = await client_of(self.fs, self.names)
         # Before botocore 1.36 there is no such setting, and no checksum.
         wanted = getattr(client.meta.config, "request_checksum_calculation", "when_required")
         return wanted == "when_supported" and "ChecksumAlgorithm" not in self.fs.s3_additional_kwargs
 
-    def put(self, body: io.BytesIO) -> tuple[str | None, bool]:
+    def put(self, body: io.BytesIO) -> tuple[bool, str | None]:
         """Write the whole object with one PUT, which S3 makes atomic.
 
         Returns:
-            Its ETag, and whether the store confirmed its checksum.
+            Whether the store confirmed its checksum, and its ETag.
         """
         checksum = to_base64(crc32(body.getbuffer()))
-        wanted = {"ChecksumCRC32": checksum} if self.wait(self.begin(self.takes_checksums)) else {}
+        wanted = {"ChecksumCRC32": checksum} if self.call(self.takes_checksums) else {}
         try:
-            answer = self.wait(self.begin(self.send_async, "put_object", body, **wanted, **self.condition))
+            answer = self.call(self.send_async, "put_object", body, **wanted, **self.condition)
         except Exception as error:
             if store_code(error) != PRECONDITION_FAILED:
                 raise
             digest = hashlib.md5(body.getbuffer(), usedforsecurity=False).hexdigest()
             answer = self.mine_after_all(error, digest)
-        return self.published(answer), self.is_attested(answer, wanted)
+        etag = self.published(answer)
+        return self.is_attested(answer, wanted), etag
 
     def is_attested(self, answer: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
         """True where the store confirms the checksum of the object that it has made.
@@ -128,7 +139,7 @@ class S3Object:
             return checksum is not None and found == checksum
         what = f"the object has the checksum {found}, the bytes sent have {checksum}"
         try:
-            self.call("delete_object", **({"VersionId": answer["VersionId"]} if answer.get("VersionId") else {}))
+            self.request("delete_object", **({"VersionId": answer["VersionId"]} if answer.get("VersionId") else {}))
         except Exception as error:  # noqa: BLE001  every store raises its own kinds
             raise WrongObjectError(f"{what}; it could not be removed ({type(error).__name__})") from None
         raise WrongObjectError(f"{what}; it was removed")
@@ -141,7 +152,7 @@ class S3Object:
     def exists(self) -> bool:
         """True where the object exists, as far as the key may know: without a right to read, S3 answers 403 to both."""
         try:
-            self.call("head_object")
+            self.request("head_object")
         except (FileNotFoundError, PermissionError):
             return False
         return True
@@ -156,7 +167,7 @@ class S3Object:
         repeated = isinstance(error, FileNotFoundError) or store_code(error) == PRECONDITION_FAILED
         answer: dict[str, Any] = {}
         with contextlib.suppress(Exception):  # nothing is there; or who may only write cannot know
-            answer = self.call("head_object") if repeated else {}
+            answer = self.request("head_object") if repeated else {}
         if etag is None or str(answer.get("ETag")).strip('"') != etag:
             raise error
         return answer
@@ -166,11 +177,3 @@ class S3Object:
         self.fs.invalidate_cache(self.path)
         etag = answer.get("ETag")
         return str(etag).strip('"') if etag else None
-
-    def begin(self, function: Callable[..., Awaitable[Any]], *args: Any, **arguments: Any) -> asyncio.Task[Any]:
-        """Start a coroutine on the file system's loop and return its task at once."""
-        return begin(self.fs, function, *args, **arguments)
-
-    def wait(self, task: asyncio.Task[Any], *, timeout: float | None = None) -> Any:
-        """The task's result. A signal that raises in this thread leaves the task running."""
-        return wait(self.fs, task, timeout=timeout)

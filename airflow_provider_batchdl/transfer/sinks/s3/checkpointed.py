@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.transfer.sinks.base import CheckpointedSink
 from airflow_provider_batchdl.transfer.sinks.s3.multipart import MultipartUpload
 from airflow_provider_batchdl.transfer.sinks.s3.part import Part, UploadedPart
 from airflow_provider_batchdl.transfer.sinks.s3.sink import S3Sink
-from airflow_provider_batchdl.transfer.sinks.s3.upload_record import UploadRecord, crc32_of, digest_of
+from airflow_provider_batchdl.transfer.sinks.s3.upload_record import UploadRecord, crc32_of, digest_of, if_allowed
 from airflow_provider_batchdl.transfer.state import PartialRecord, StateStore
 
 if TYPE_CHECKING:
@@ -25,11 +25,9 @@ EVERY = 64 << 20
 """Bytes between two checkpoints, at least; so many may have to be fetched again."""
 
 
-@dataclass(frozen=True)
-class _Point:
+class _Point(NamedTuple):
     """A checkpoint that waits for the store to have all parts before it."""
 
-    offset: int
     parts: int
     crcs: Mapping[str, int]
 
@@ -75,7 +73,7 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
             self._object, resumed=record.upload_id, parts=parts, is_attested=record.is_attested
         )
         self._next_block(record.parts + 1)
-        self.written = self._recorded = record.offset
+        self.written, self._recorded = record.offset, record.parts
         self.partial_record, self.crcs = record.partial_record, record.crcs
         self.next_checkpoint = self._boundary()
 
@@ -95,7 +93,7 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
             return
         self._guard("upload", self._send, self._open_buffer())
         if self._upload is not None and self._has_checkpoints:
-            self._points.append(_Point(self.written, self._upload.parts_begun, crcs))
+            self._points.append(_Point(self._upload.begun, crcs))
         self.next_checkpoint = self._boundary()
 
     def suspend(self) -> None:
@@ -104,70 +102,67 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
             self.discard()
             return
         upload, self._recorded = self._end(), None
-        try:
-            if upload is not None:
-                upload.stop()
-        except Exception as error:  # noqa: BLE001  see the docstring: never raises
-            log.debug("Could not stop the parts under way: %s", type(error).__name__)
+        if upload is not None:
+            upload.stop()
 
     def publish(self) -> str | None:
         """See `S3Sink`. The record is removed."""
+        upload = self._upload
         etag = super().publish()
-        self._forget()
+        self._forget(upload)
         return etag
 
     def discard(self) -> None:
         """See `S3Sink`. The record is removed, unless the store did not confirm that the upload is gone."""
-        upload = self._end()
-        if upload is None or upload.abort():
-            self._forget()
+        upload = self._upload
+        super().discard()
+        self._forget(upload)
 
     def _send(self, buffer: Part) -> None:
         super()._send(buffer)
-        upload = self._upload
-        if upload is None or self.partial_record is None:
+        if self._upload is None or self.partial_record is None:
             return
         if self._recorded is None:
             # Before there is anything to resume: the next try has at least to abort the upload.
-            self._record(upload, _Point(0, 0, {}))
-        reached = [point for point in self._points if point.parts <= len(upload.collected)]
+            self._record(self._upload, self.partial_record, _Point(0, {}))
+        reached = [point for point in self._points if point.parts <= len(self._upload.collected)]
         if reached:
             self._points = self._points[len(reached) :]
-            self._record(upload, reached[-1])
+            self._record(self._upload, self.partial_record, reached[-1])
 
-    def _record(self, upload: MultipartUpload, point: _Point) -> None:
-        if self.partial_record is None:
-            return
-        parts = upload.collected[: point.parts]
+    def _record(self, upload: MultipartUpload, partial_record: PartialRecord, point: _Point) -> None:
+        parts, ready = upload.collected[: point.parts], upload.ready()
         record = UploadRecord(
             bucket=self._object.names["Bucket"],
             key=self._object.names["Key"],
-            upload_id=upload.upload_id,
-            base=self._sizes.base,
-            fixed=self._sizes.fixed,
-            grow_every=self._sizes.grow_every,
-            planned=self._sizes.planned,
+            upload_id=ready.id,
+            sizes=self._sizes,
             parts=point.parts,
-            offset=point.offset,
             etags=digest_of(parts),
             crc32=crc32_of(parts),
-            is_attested=upload.is_attested,
-            partial_record=self.partial_record,
+            is_attested=ready.is_attested,
+            partial_record=partial_record,
             crcs=point.crcs,
         )
-        self._recorded = point.offset
+        self._recorded = point.parts
         try:
             self._records.set(self._key, record.to_json())
         except Exception as error:  # noqa: BLE001  every store raises its own kinds
             log.warning("Could not record the upload's progress (%s): a retry may restart it", type(error).__name__)
             self.next_checkpoint, self._has_checkpoints, self._points = None, False, []
 
-    def _forget(self) -> None:
-        if self._recorded is None:
+    def _forget(self, upload: MultipartUpload | None) -> None:
+        """Remove the record of an upload that has ended: not that of a newer try, which still runs."""
+        if self._recorded is None or upload is None or not upload.gone:
             return
         self._recorded = None
         try:
-            self._records.delete(self._key)
+            text: str | None = None
+            with if_allowed("read"):
+                text = self._records.get(self._key)
+            record = UploadRecord.from_json(text) if text is not None else None
+            if record is None or record.upload_id in upload.gone:
+                self._records.delete(self._key)
         except Exception as error:  # noqa: BLE001  the object is whole, or gone: the record does no harm
             log.debug("Could not remove the upload's record: %s", type(error).__name__)
 
@@ -175,7 +170,7 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
         """The first end of a part `EVERY` bytes ahead; None where the file ends before, or there are no checkpoints."""
         if not self._has_checkpoints:
             return None
-        number = 1 if self._upload is None else self._upload.parts_begun + 1
+        number = 1 if self._upload is None else self._upload.begun + 1
         end, total = self.written + self._room, self.partial_record.total if self.partial_record else 0
         while end < self.written + EVERY and end < total:
             number += 1

@@ -1,15 +1,19 @@
-"""Parts sent straight to the store, each by one of a few threads."""
+"""Parts sent straight to the store, each by a thread on a plain HTTP/1.1 connection.
+
+`http.client` hands a body to the socket as it is; aiohttp, as botocore uses it, copies it, hashes it and cuts it small.
+It also logs no address, and these hold signatures.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from http.client import HTTPException
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, TypeAlias
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import TYPE_CHECKING, Any, cast
 
 from tenacity import Retrying
 
@@ -17,94 +21,99 @@ from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.client.policy import BACKOFF_CAP, backoff
 from airflow_provider_batchdl.client.retrying import retry_options
 from airflow_provider_batchdl.transfer.sinks.buffered import ABORT_SECONDS
-from airflow_provider_batchdl.transfer.sinks.s3.connections import Answer, PartConnection, StoppedError
 from airflow_provider_batchdl.transfer.sinks.s3.crc32 import to_base64
-from airflow_provider_batchdl.transfer.sinks.s3.presign import CHECKSUM_HEADER, PartSigner
+from airflow_provider_batchdl.transfer.source.connection import cut
 from airflow_provider_batchdl.vendors.retry_after import retry_after
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.transfer.sinks.s3.part import Part
+    from airflow_provider_batchdl.transfer.sinks.s3.presign import PartSigner
 
 log = get_logger(__name__)
 
-_PartTask: TypeAlias = "tuple[int, Part, Future[dict[str, Any]]]"
-
 TRIES = 6
 """Of one part, with the same bytes; the waits between them are up to 1, 2, 4, 8 and 16 s."""
+PIECE = 1 << 20
+"""Bytes handed over at a time: the time limit holds for each piece."""
+LARGEST_ANSWER = 64 << 10
 _PASSING = frozenset({"BadDigest", "ExpiredToken", "InternalError", "OperationAborted", "RequestTimeout", "SlowDown"})
 """Codes of refusals that the same bytes with a new signature may not meet again, whatever their status."""
+_BOTOCORES: tuple[tuple[type[Exception], str], ...] = (
+    (ssl.SSLError, "SSLError"),
+    (TimeoutError, "ReadTimeoutError"),
+    (ConnectionRefusedError, "EndpointConnectionError"),
+    (socket.gaierror, "EndpointConnectionError"),
+    (Exception, "ConnectionClosedError"),
+)
+"""What botocore raises for the same, the first that fits."""
 
 
 class RefusedError(Exception):
     """The store does not take parts in this form; it may take them from the file system's client."""
 
 
-class DirectParts:
-    """Sends the parts of one upload, in as many threads as parts are under way at once, each with its own connection.
+class _StoppedError(Exception):
+    """The upload is being given up."""
 
-    None is left after `stop`.
+
+class DirectParts:
+    """Sends the parts of one upload, on as many connections as parts are under way at once.
+
+    No thread is left after `stop`.
     """
 
     def __init__(self, signer: PartSigner, upload_id: str) -> None:
         self._signer = signer
         self._upload_id = upload_id
         self._stopped = threading.Event()
-        self._waiting: SimpleQueue[_PartTask | None] = SimpleQueue()
-        self._workers: list[tuple[threading.Thread, PartConnection]] = []
-        self._free = threading.Semaphore(0)
+        self._connections: list[_Connection] = []
+        self._idle: list[_Connection] = []
 
     def send(self, number: int, body: Part) -> Callable[[], dict[str, Any]]:
         """Start sending `body` as part `number`.
 
         Returns:
-            What waits for it, and returns what is to be listed for it at the completion. Raises `RefusedError`, or what
-            botocore would raise.
+            What waits for it, and returns the store's answer. Raises `RefusedError`, or what botocore would raise.
         """
         sent: Future[dict[str, Any]] = Future()
-        if not self._free.acquire(blocking=False):
-            connection = PartConnection(self._signer.tls, self._signer.timeouts)
-            name = f"batchdl-s3-parts-{len(self._workers)}"
-            thread = threading.Thread(target=self._work, args=(connection,), name=name, daemon=True)
-            # Noted before it runs: a signal that raises in `start` must not hide it from `stop`.
-            self._workers.append((thread, connection))
-            thread.start()
-        self._waiting.put((number, body, sent))
+        if not self._idle:
+            self._idle.append(_Connection(self._signer, self._stopped))
+            self._connections += self._idle
+        connection = self._idle.pop()
+        # Noted before it runs: a signal that raises in `start` must not hide it from `stop`.
+        connection.thread = threading.Thread(
+            target=self._run, args=(connection, number, body, sent), name=f"batchdl-s3-part-{number}", daemon=True
+        )
+        connection.thread.start()
         return sent.result
 
     def stop(self) -> None:
         """End the parts under way and the threads."""
         self._stopped.set()
-        for _, connection in self._workers:
-            connection.stop()
+        for connection in self._connections:
+            connection.interrupt()
+        for connection in self._connections:
+            if connection.thread is not None and connection.thread.ident is not None:
+                connection.thread.join(ABORT_SECONDS)  # it may hang in name resolution
         self.close()
-        for thread, _ in self._workers:
-            if thread.ident is not None:
-                thread.join(ABORT_SECONDS)  # it may hang in name resolution
 
     def close(self) -> None:
-        """Have the threads end, with their connections, once every part has been sent."""
-        for _ in self._workers:
-            self._waiting.put(None)
+        """Close the connections, once every part has been sent."""
+        for connection in self._connections:
+            connection.http.close()
 
-    def _work(self, connection: PartConnection) -> None:
-        try:
-            while errand := self._waiting.get():
-                self._run(connection, *errand)
-                del errand  # and with it the part's bytes
-        finally:
-            connection.close()
-
-    def _run(self, connection: PartConnection, number: int, body: Part, sent: Future[dict[str, Any]]) -> None:
+    def _run(self, connection: _Connection, number: int, body: Part, sent: Future[dict[str, Any]]) -> None:
         try:
             answer = self._deliver(connection, number, body)
         except BaseException as error:  # noqa: BLE001  raised again where the result is asked for
-            self._free.release()
-            sent.set_exception(_bare(error))  # without the frames, which hold the bytes
+            # Without the frames, its own and those of what led to it, which hold the bytes.
+            error.__context__ = error.__cause__ = None
+            sent.set_exception(error.with_traceback(None))
         else:
-            self._free.release()  # before anybody learns of this part, and has another
+            self._idle.append(connection)  # before anybody learns of this part, and has another
             sent.set_result(answer)
 
-    def _deliver(self, connection: PartConnection, number: int, body: Part) -> dict[str, Any]:
+    def _deliver(self, connection: _Connection, number: int, body: Part) -> dict[str, Any]:
         checksum = to_base64(body.crc32) if self._signer.checksums else None
 
         def on_retry(error: Exception, seconds: float) -> None:
@@ -112,7 +121,7 @@ class DirectParts:
 
         options = retry_options(
             TRIES,
-            is_retryable=lambda error: not isinstance(error, RefusedError | StoppedError),
+            is_retryable=lambda error: not isinstance(error, RefusedError | _StoppedError),
             delay=lambda failures, error: backoff(failures - 1, min(_asked(error), BACKOFF_CAP)),
             on_retry=on_retry,
             kind=Exception,
@@ -120,43 +129,89 @@ class DirectParts:
         answer: dict[str, Any] = Retrying(**options, sleep=self._pause)(self._try, connection, number, body, checksum)
         return answer
 
-    def _try(self, connection: PartConnection, number: int, body: Part, checksum: str | None) -> dict[str, Any]:
-        part = self._signer.sign(self._upload_id, number, checksum)
+    def _try(self, connection: _Connection, number: int, body: Part, checksum: str | None) -> dict[str, Any]:
+        from botocore import exceptions
+
+        target, headers = self._signer.sign(self._upload_id, number, checksum)
         try:
-            answer = connection.put(part, body)
+            answer = connection.put(target, headers, body)
         except ssl.SSLCertVerificationError as error:
             raise RefusedError(f"its certificate is not trusted: {error.verify_message}") from None
         except (OSError, HTTPException) as error:
-            raise _unreachable(part.origin, error) from error
-        if answer.status == 200 and "etag" in answer.headers:
-            return _listed(answer)
-        if not _passing(answer):
-            raise RefusedError(f"{answer.status} {answer.code}")
-        raise _client_error(answer)
+            name = next(name for kind, name in _BOTOCORES if isinstance(error, kind))
+            raise getattr(exceptions, name)(endpoint_url=self._signer.origin.geturl(), error=error) from error
+        status, code = answer["ResponseMetadata"]["HTTPStatusCode"], answer.get("Error", {}).get("Code")
+        if status == 200 and "ETag" in answer:
+            return answer
+        if code in _PASSING or status in (408, 429) or (status >= 500 and status != 501):
+            raise exceptions.ClientError(answer, "UploadPart")
+        raise RefusedError(f"{status} {code}")
 
     def _pause(self, seconds: float) -> None:
         if self._stopped.wait(seconds):
-            raise StoppedError
+            raise _StoppedError
 
 
-def _listed(answer: Answer) -> dict[str, Any]:
-    kept = {"ETag": answer.headers["etag"]}
-    if CHECKSUM_HEADER in answer.headers:
-        kept["ChecksumCRC32"] = answer.headers[CHECKSUM_HEADER]
-    return kept
+class _Connection:
+    """A connection, and the thread that sends one part on it; any other thread may `interrupt` it."""
 
+    def __init__(self, signer: PartSigner, stopped: threading.Event) -> None:
+        connect_seconds, self._io_seconds = signer.timeouts
+        host, port = signer.origin.hostname or "", signer.origin.port
+        self.http = (
+            HTTPConnection(host, port, timeout=connect_seconds)
+            if signer.tls is None
+            else HTTPSConnection(host, port, timeout=connect_seconds, context=signer.tls)
+        )
+        self.thread: threading.Thread | None = None
+        self._parse = signer.parse
+        self._stopped = stopped
 
-def _passing(answer: Answer) -> bool:
-    return answer.code in _PASSING or answer.status in (408, 429) or (answer.status >= 500 and answer.status != 501)
+    def put(self, target: str, headers: dict[str, str], body: Part) -> dict[str, Any]:
+        """Send `body`. Returns the answer, or the refusal, as botocore parses it.
 
+        Raises:
+            _StoppedError: the upload was stopped.
+            OSError: the connection could not be made, broke, or stood still.
+            HTTPException: what came is no HTTP.
+        """
+        while True:
+            used = self.http.sock is not None
+            try:
+                return self._exchange(target, headers, body)
+            except BaseException as error:
+                self.http.close()
+                # The store may have closed what lay idle; that says nothing of the part.
+                if used and isinstance(error, OSError | HTTPException) and not self._stopped.is_set():
+                    continue
+                raise
 
-def _client_error(answer: Answer) -> Exception:
-    from botocore.exceptions import ClientError
+    def interrupt(self) -> None:
+        """End what is under way, with an error there."""
+        if (sock := self.http.sock) is not None:
+            cut(sock)
 
-    metadata = {"HTTPStatusCode": answer.status, "HTTPHeaders": answer.headers}
-    said = {"Error": {"Code": answer.code, "Message": answer.message}, "ResponseMetadata": metadata}
-    error: Exception = ClientError(said, "UploadPart")
-    return error
+    def _exchange(self, target: str, headers: dict[str, str], body: Part) -> dict[str, Any]:
+        if self._stopped.is_set():
+            raise _StoppedError
+        if self.http.sock is None:
+            self.http.connect()
+            cast("socket.socket", self.http.sock).settimeout(self._io_seconds)
+        # A store that refuses answers and closes while the body is still on its way: read what it said.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            headers = {"Content-Length": str(body.size), **headers}
+            self.http.request("PUT", target, body=self._pieces(body), headers=headers)
+        with self.http.getresponse() as response:
+            said = response.read(LARGEST_ANSWER)
+            if response.status >= 300 or not response.isclosed():
+                self.http.close()
+            return self._parse(response.status, response.getheaders(), said)
+
+    def _pieces(self, body: Part) -> Iterator[memoryview]:
+        for piece in body.pieces(PIECE):
+            if self._stopped.is_set():
+                raise _StoppedError
+            yield piece
 
 
 def _asked(error: Exception) -> float:
@@ -171,24 +226,3 @@ def _words(error: Exception) -> str:
     if not response:
         return type(error.__cause__ or error).__name__
     return f"{response['ResponseMetadata']['HTTPStatusCode']} {response['Error']['Code']}"
-
-
-def _unreachable(origin: str, error: Exception) -> Exception:
-    """The error that botocore would raise for the same."""
-    from botocore import exceptions
-
-    kind = exceptions.ConnectionClosedError
-    if isinstance(error, ssl.SSLError):
-        kind = exceptions.SSLError
-    elif isinstance(error, TimeoutError):
-        kind = exceptions.ReadTimeoutError
-    elif isinstance(error, ConnectionRefusedError | socket.gaierror):
-        kind = exceptions.EndpointConnectionError
-    same: Exception = kind(endpoint_url=origin, error=error)
-    return same
-
-
-def _bare(error: BaseException) -> BaseException:
-    """`error` without tracebacks, its own and those of what led to it."""
-    error.__context__ = error.__cause__ = None
-    return error.with_traceback(None)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
-from airflow_provider_batchdl.transfer.sinks.buffered import ABORT_SECONDS
+from airflow_provider_batchdl.transfer.sinks.buffered import ABORT_SECONDS, Upload
 from airflow_provider_batchdl.transfer.sinks.errors import store_code
-from airflow_provider_batchdl.transfer.sinks.s3.api import S3Object
-from airflow_provider_batchdl.transfer.sinks.s3.client_parts import ClientParts
+from airflow_provider_batchdl.transfer.sinks.fsspec_loop import LoopTasks
+from airflow_provider_batchdl.transfer.sinks.s3.api import S3Object, pages
 from airflow_provider_batchdl.transfer.sinks.s3.crc32 import combined, to_base64
 from airflow_provider_batchdl.transfer.sinks.s3.direct_parts import DirectParts, RefusedError
 from airflow_provider_batchdl.transfer.sinks.s3.part import Part, UploadedPart
@@ -20,32 +19,22 @@ from airflow_provider_batchdl.transfer.sinks.s3.presign import PartSigner, Unsig
 
 log = logging.getLogger(__name__)
 
-MOST_PAGES = 100
-"""Of a list of parts: S3 gives 1,000 on one, and there are at most 10,000."""
 WHOLE = "FULL_OBJECT"
 """S3's name for a checksum of the whole object, not of its parts' checksums."""
 _UNKNOWN = frozenset({"InvalidArgument", "InvalidRequest", "NotImplemented"})
 """Codes of stores that refuse a request for a header that they do not know."""
 
 
-@dataclass(frozen=True)
-class _Begun:
-    """An upload that the store knows.
-
-    Args:
-        id: the store's name for it.
-        signer: what signs its parts; None where the client sends them.
-        checksums: whether every part is sent with its CRC-32.
-        is_attested: whether the store will compare the whole object with its CRC-32.
-    """
+class _Begun(NamedTuple):
+    """An upload that the store knows."""
 
     id: str
-    signer: PartSigner | None
-    checksums: bool
-    is_attested: bool
+    signer: PartSigner | None  # None where the client sends the parts
+    checksums: bool  # every part is sent with its CRC-32
+    is_attested: bool  # the store will compare the whole object with its CRC-32
 
 
-class MultipartUpload:
+class MultipartUpload(Upload):
     """One multipart upload; parts are numbered as they are sent.
 
     Parts go straight to the store (`DirectParts`), and through the file system's client where that has reasons to send
@@ -73,44 +62,37 @@ class MultipartUpload:
         parts: Sequence[UploadedPart] = (),
         is_attested: bool = False,
     ) -> None:
+        super().__init__()
         self._object = target
         # The task is held, not only its result: a signal that arrives while the store answers must not lose the id.
         self._created = target.begin(_create, target, direct, resumed, is_attested)
-        self._begun: _Begun | None = None
-        self._client: ClientParts | None = None
+        self._ready: _Begun | None = None
+        self._by_client = LoopTasks(target.fs)
         self._direct: DirectParts | None = None
         self._refused = False
-        self._flying: deque[tuple[Callable[[], dict[str, Any]], int, Part]] = deque()
         self.collected = list(parts)
         """The parts that the store has."""
-        self.parts_begun = len(self.collected)
+        self.begun = len(self.collected)
         self.attested = False
-        """True where the store has compared the whole object with what was sent; known after `complete`."""
+        self.gone: set[str] = set()
+        """The ids of uploads, this one or an earlier one of the same object, that have certainly ended."""
 
-    @property
-    def upload_id(self) -> str:
-        """The store's name for it. Waits until there is one."""
-        return self._ready().id
+    def ready(self, *, timeout: float | None = None) -> _Begun:
+        """The upload, once the store knows it."""
+        if self._ready is None:
+            self._ready = self._object.wait(self._created, timeout=timeout)
+        return self._ready
 
-    @property
-    def is_attested(self) -> bool:
-        """True where the store will compare the whole object with its CRC-32."""
-        return self._ready().is_attested
-
-    @property
-    def in_flight(self) -> int:
-        """Parts sent and not yet collected."""
-        return len(self._flying)
-
-    def send(self, body: Part) -> None:
-        """Start uploading `body` as the next part."""
-        self.parts_begun += 1
-        begun = self._ready()
-        if begun.signer is None or self._refused:
-            way: ClientParts | DirectParts = self._by_client()
+    def send(self, block: Part) -> None:
+        """Start uploading `block` as the next part."""
+        self.begun += 1
+        ready = self.ready()
+        if ready.signer is None or self._refused:
+            wait = self._send_by_client(self.begun, block)
         else:
-            way = self._direct = self._direct or DirectParts(begun.signer, begun.id)
-        self._flying.append((way.send(self.parts_begun, body), self.parts_begun, body))
+            self._direct = self._direct or DirectParts(ready.signer, ready.id)
+            wait = self._direct.send(self.begun, block)
+        self._flying.append((wait, self.begun, block))
 
     def collect(self) -> None:
         """Wait for the oldest part under way, and release its bytes. Raises what its upload raised."""
@@ -120,15 +102,14 @@ class MultipartUpload:
         except RefusedError as refusal:
             log.debug("Part %d was refused (%s); sending it and all later ones through s3fs", number, refusal)
             self._refused = True
-            answer = self._by_client().send(number, body)()
+            answer = self._send_by_client(number, body)()
         self._flying.popleft()
-        checked = self.is_attested or "ChecksumCRC32" in answer
+        checked = self.ready().is_attested or "ChecksumCRC32" in answer
         self.collected.append(UploadedPart(number, body.size, answer, body.crc32 if checked else None))
 
     def finish(self) -> None:
         """Wait for all parts, and close the connections that carried them."""
-        while self._flying:
-            self.collect()
+        super().finish()
         if self._direct is not None:
             self._direct.close()
 
@@ -138,21 +119,21 @@ class MultipartUpload:
         Those are the uploads of the very same object that began before this one. Were one another writer's, it would
         replace this newer object by an older one.
         """
-        earlier = earlier_uploads(self._object, self.upload_id)
+        earlier = earlier_uploads(self._object, self.ready().id)
         etag = self._complete()
-        for upload_id in earlier:
-            abort_upload(self._object, upload_id)
+        self.gone = {self.ready().id, *(each for each in earlier if abort_upload(self._object, each))}
         return etag
 
     def _complete(self) -> str | None:
-        wanted: dict[str, Any] = {"UploadId": self.upload_id, **self._object.condition}
+        ready = self.ready()
+        wanted: dict[str, Any] = {"UploadId": ready.id, **self._object.condition}
         wanted["MultipartUpload"] = {"Parts": [part.listed() for part in self.collected]}
-        if self.is_attested:
+        if ready.is_attested:
             crc = combined((part.crc32 or 0, part.size) for part in self.collected)
             wanted |= {"ChecksumType": WHOLE, "ChecksumCRC32": to_base64(crc)}
             wanted["MpuObjectSize"] = sum(part.size for part in self.collected)
         try:
-            answer = self._object.call("complete_multipart_upload", **wanted)
+            answer = self._object.request("complete_multipart_upload", **wanted)
         except Exception as error:  # noqa: BLE001  raised again there
             # A completion whose answer was lost is repeated by the client and then finds no such upload.
             answer = self._object.mine_after_all(error, composite_etag([part.etag for part in self.collected]))
@@ -160,38 +141,32 @@ class MultipartUpload:
         self.attested = self._object.is_attested(answer, wanted)
         return etag
 
-    def abort(self) -> bool:
-        """Stop the parts under way and abort the upload until the store no longer knows it. Never raises.
-
-        Returns:
-            Whether it is certainly gone.
-        """
+    def abort(self) -> None:
+        """Stop the parts under way and abort the upload until the store no longer knows it. Never raises."""
+        self.stop()
         try:
-            self.stop()
-            upload_id = self._ready(timeout=ABORT_SECONDS).id
+            upload_id = self.ready(timeout=ABORT_SECONDS).id
         except Exception as error:  # noqa: BLE001  see the docstring: never raises
             log.debug("No multipart upload to abort: %s", type(error).__name__)
-            return False
-        return abort_upload(self._object, upload_id)
+            return
+        if abort_upload(self._object, upload_id):
+            self.gone = {upload_id}
 
     def stop(self) -> None:
         """End the parts under way; the upload stays as it is."""
         self._flying.clear()
-        for way in (self._direct, self._client):
-            if way is not None:
-                way.stop()
+        if self._direct is not None:
+            self._direct.stop()
+        self._by_client.stop()
 
-    def _by_client(self) -> ClientParts:
-        begun = self._ready()
-        if self._client is None:
-            self._client = ClientParts(self._object, begun.id, checksums=begun.checksums)
-        return self._client
-
-    def _ready(self, *, timeout: float | None = None) -> _Begun:
-        """The upload, once the store knows it."""
-        if self._begun is None:
-            self._begun = self._object.wait(self._created, timeout=timeout)
-        return self._begun
+    def _send_by_client(self, number: int, body: Part) -> Callable[[], dict[str, Any]]:
+        """Send through s3fs: more CPU, but with every option of its client. Returns what waits for the answer."""
+        ready = self.ready()
+        wanted: dict[str, Any] = {"PartNumber": number, "UploadId": ready.id}
+        if ready.checksums:
+            wanted["ChecksumCRC32"] = to_base64(body.crc32)
+        task = self._by_client.begin(self._object.send_async, "upload_part", body.file(), **wanted)
+        return partial(self._by_client.wait, task)
 
 
 async def _create(target: S3Object, direct: bool, resumed: str | None, is_attested: bool) -> _Begun:
@@ -205,21 +180,18 @@ async def _create(target: S3Object, direct: bool, resumed: str | None, is_attest
         log.debug("Sending parts through s3fs: %s", type(error).__name__)
     if resumed is not None:
         return _Begun(resumed, signer, checksums, is_attested and checksums)
-    answer = await _created(target, checksums=checksums)
-    return _Begun(str(answer["UploadId"]), signer, checksums, checksums and answer.get("ChecksumType") == WHOLE)
-
-
-async def _created(target: S3Object, *, checksums: bool) -> dict[str, Any]:
-    """The store's answer to the request for a new upload; it names the kind of checksum where the store knows them."""
-    wanted = {"ChecksumAlgorithm": "CRC32"} if checksums else {}
-    if checksums:
-        try:
-            return await target.call_async("create_multipart_upload", ChecksumType=WHOLE, **wanted)
-        except Exception as error:
-            if store_code(error) not in _UNKNOWN:
-                raise
-            log.debug("The store supports no checksum of whole objects: %s", store_code(error))
-    return await target.call_async("create_multipart_upload", **wanted)
+    create = partial(target.fs._call_s3, "create_multipart_upload", **target.names)
+    if not checksums:
+        return _Begun(str((await create())["UploadId"]), signer, checksums, is_attested=False)
+    try:
+        answer = await create(ChecksumAlgorithm="CRC32", ChecksumType=WHOLE)
+    except Exception as error:
+        if store_code(error) not in _UNKNOWN:
+            raise
+        log.debug("The store supports no checksum of whole objects: %s", store_code(error))
+        answer = await create(ChecksumAlgorithm="CRC32")
+    # The store names the kind of checksum where it knows them.
+    return _Begun(str(answer["UploadId"]), signer, checksums, answer.get("ChecksumType") == WHOLE)
 
 
 def abort_upload(target: S3Object, upload_id: str) -> bool:
@@ -233,8 +205,8 @@ def abort_upload(target: S3Object, upload_id: str) -> bool:
     """
     try:
         for _ in range(3):
-            target.call("abort_multipart_upload", UploadId=upload_id, timeout=ABORT_SECONDS)
-            target.call("list_parts", UploadId=upload_id, timeout=ABORT_SECONDS)
+            target.request("abort_multipart_upload", UploadId=upload_id, timeout=ABORT_SECONDS)
+            target.request("list_parts", UploadId=upload_id, timeout=ABORT_SECONDS)
     except FileNotFoundError:
         return True
     except Exception as error:  # noqa: BLE001  see the docstring: never raises
@@ -250,7 +222,10 @@ def abort_upload(target: S3Object, upload_id: str) -> bool:
 def earlier_uploads(target: S3Object, upload_id: str) -> list[str]:
     """The unfinished uploads of an object that began before `upload_id`; none where the store does not list them."""
     try:
-        page = target.list_uploads()
+        # The first thousand of this and of longer keys.
+        page = target.fs.call_s3(
+            "list_multipart_uploads", Bucket=target.names["Bucket"], Prefix=target.names["Key"]
+        ).get("Uploads", [])
     except Exception as error:  # noqa: BLE001  every store raises its own kinds; most keys may not list uploads
         log.debug("Could not list unfinished uploads: %s", type(error).__name__)
         return []
@@ -266,17 +241,10 @@ def listed_parts(target: S3Object, upload_id: str) -> list[UploadedPart]:
     Raises:
         FileNotFoundError: there is no such upload.
     """
-    found: dict[int, UploadedPart] = {}
-    page: dict[str, Any] = {"IsTruncated": True}
-    after: dict[str, Any] = {}
-    for _ in range(MOST_PAGES):
-        if not page.get("IsTruncated"):
-            break
-        page = target.call("list_parts", UploadId=upload_id, **after)
-        for part in page.get("Parts", []):
-            found[part["PartNumber"]] = UploadedPart(part["PartNumber"], part.get("Size", -1), part, None)
-        after = {"PartNumberMarker": page.get("NextPartNumberMarker", 0)}
-    return [found[number] for number in sorted(found)]
+    after = {"NextPartNumberMarker": "PartNumberMarker"}
+    listed = pages(target.fs, "list_parts", after, **target.names, UploadId=upload_id)
+    parts = {part["PartNumber"]: part for page in listed for part in page.get("Parts", [])}
+    return [UploadedPart(number, parts[number].get("Size", -1), parts[number], None) for number in sorted(parts)]
 
 
 def composite_etag(etags: Sequence[str]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property, reduce
 from typing import Any
 
 from airflow_provider_batchdl.transfer.sinks.buffered import Block
@@ -19,19 +20,10 @@ _LISTED = frozenset(
 class Part(Block):
     """One part of an upload, with its checksum."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._crc32: int | None = None
-
-    @property
+    @cached_property
     def crc32(self) -> int:
         """The CRC-32 of the bytes, computed once: nothing may be written afterwards."""
-        if self._crc32 is None:
-            crc = 0
-            for piece in self.pieces(_SUMMED):
-                crc = crc32(piece, crc)
-            self._crc32 = crc
-        return self._crc32
+        return reduce(lambda crc, piece: crc32(piece, crc), self.pieces(_SUMMED), 0)
 
 
 @dataclass(frozen=True)

@@ -12,49 +12,26 @@ part).
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from airflow_provider_batchdl.client.environment import Proxies
+from airflow_provider_batchdl.transfer.sinks.s3.api import client_of
 
 if TYPE_CHECKING:
     from s3fs import S3FileSystem
 
 VALID_SECONDS = 900
 """Seconds that a signature is valid; every try of a part has a new one."""
-CHECKSUM_HEADER = "x-amz-checksum-crc32"
 _CHECKSUM = "ChecksumCRC32"
 _OWN_ARGUMENTS = frozenset({"Bucket", "Key", "UploadId", "PartNumber", _CHECKSUM})
 
 
 class UnsignableError(Exception):
     """Why parts have to go through the file system's client."""
-
-
-@dataclass(frozen=True)
-class SignedPart:
-    """The signed request for one part.
-
-    Args:
-        https: whether over TLS.
-        host: the host's name or address.
-        port: its port; None for the scheme's own.
-        target: path and query, with the signature: never to be shown.
-        headers: those that the signature covers, without `Host`.
-    """
-
-    https: bool
-    host: str
-    port: int | None
-    target: str = field(repr=False)
-    headers: dict[str, str]
-
-    @property
-    def origin(self) -> str:
-        """The address without anything secret, for messages."""
-        return f"http{'s' * self.https}://{self.host}" + (f":{self.port}" if self.port else "")
 
 
 @dataclass(frozen=True)
@@ -65,18 +42,24 @@ class PartSigner:
         fs: the file system, whose client signs.
         names: the object's bucket and key.
         checksums: whether every part is sent with its CRC-32, so that the store refuses a damaged part.
+        origin: scheme, host and port of the store.
         tls: what to trust; None for a plain endpoint.
         timeouts: seconds for connecting, and for each read and write.
+        answer: botocore's model of the answer to a part.
     """
 
     fs: S3FileSystem
     names: dict[str, str]
     checksums: bool
+    origin: SplitResult
     tls: ssl.SSLContext | None
     timeouts: tuple[float, float]
+    answer: Any
 
-    def sign(self, upload_id: str, number: int, crc32: str | None) -> SignedPart:
-        """The address of part `number`, good for `VALID_SECONDS`. Called in any thread but the file system's loop.
+    def sign(self, upload_id: str, number: int, crc32: str | None) -> tuple[str, dict[str, str]]:
+        """The target of the request for part `number`, good for `VALID_SECONDS`, and its headers.
+
+        The target holds the signature: never show it. Called in any thread but the file system's loop.
 
         Args:
             upload_id: the upload's.
@@ -89,22 +72,17 @@ class PartSigner:
         """
         from fsspec.asyn import sync
 
-        part: SignedPart = sync(self.fs.loop, self.sign_async, upload_id, number, crc32)
-        return part
+        url: SplitResult = sync(self.fs.loop, _signed, self.fs, self.names, upload_id, number, crc32)
+        return f"{url.path}?{url.query}", _headers(crc32)
 
-    async def sign_async(self, upload_id: str, number: int, crc32: str | None) -> SignedPart:
-        """`sign` as a coroutine on the file system's loop."""
-        await self.fs.set_session()
-        client = await self.fs.get_s3(self.names["Bucket"])
-        wanted = {**self.names, "UploadId": upload_id, "PartNumber": number}
-        if crc32 is not None:
-            wanted[_CHECKSUM] = crc32
-        arguments = self.fs._get_s3_method_kwargs(client.upload_part, **wanted)
-        if others := sorted(set(arguments) - _OWN_ARGUMENTS):
-            raise UnsignableError(f"parts need {', '.join(others)}")
-        client.meta.events.register("choose-signer.s3.UploadPart", _prefer_v4, unique_id="batchdl-part-signer")
-        url = await client.generate_presigned_url("upload_part", Params=arguments, ExpiresIn=VALID_SECONDS)
-        return _read(url, {} if crc32 is None else {CHECKSUM_HEADER: crc32})
+    def parse(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> dict[str, Any]:
+        """The store's answer to a part as the client would return it, or have it in its `ClientError`."""
+        from botocore.awsrequest import HeadersDict
+        from botocore.parsers import create_parser
+
+        response = {"status_code": status, "headers": HeadersDict(headers), "body": body}
+        parsed: dict[str, Any] = create_parser("rest-xml").parse(response, self.answer)
+        return parsed
 
 
 async def signer_for(fs: S3FileSystem, names: dict[str, str], *, checksums: bool) -> PartSigner:
@@ -115,21 +93,44 @@ async def signer_for(fs: S3FileSystem, names: dict[str, str], *, checksums: bool
     """
     from botocore.utils import get_environ_proxies
 
-    await fs.set_session()
-    client = await fs.get_s3(names["Bucket"])
-    config = client.meta.config
+    meta = (await client_of(fs, names)).meta
+    config = meta.config
     if reason := _obstacle(fs, config):
         raise UnsignableError(reason)
-    timeouts = config.connect_timeout, config.read_timeout
-    signer = PartSigner(fs, names, checksums, None, timeouts)
-    probe = await signer.sign_async("probe", 1, "AAAAAA==" if checksums else None)
-    proxies = config.proxies if config.proxies is not None else get_environ_proxies(probe.origin)
+    probe = await _signed(fs, names, "probe", 1, "AAAAAA==" if checksums else None)
+    origin = probe._replace(path="", query="")
+    proxies = config.proxies if config.proxies is not None else get_environ_proxies(origin.geturl())
     # What the environment has besides (NO_PROXY alone, a proxy for the other scheme) is none for the client.
-    if proxies.get("https" if probe.https else "http") or Proxies.from_environment().proxy_for(probe.origin):
+    if proxies.get(origin.scheme) or Proxies.from_environment().proxy_for(origin.geturl()):
         raise UnsignableError("a proxy is configured")
-    if not probe.https:
-        return signer
-    return PartSigner(fs, names, checksums, _trusting(_verify(fs)), timeouts)
+    tls = _trusting(_verify(fs)) if origin.scheme == "https" else None
+    timeouts = config.connect_timeout, config.read_timeout
+    answer = meta.service_model.operation_model("UploadPart").output_shape
+    return PartSigner(fs, names, checksums, origin, tls, timeouts, answer)
+
+
+def _headers(crc32: str | None) -> dict[str, str]:
+    """Those that the signature covers, without `Host`."""
+    return {} if crc32 is None else {"x-amz-checksum-crc32": crc32}
+
+
+async def _signed(
+    fs: S3FileSystem, names: dict[str, str], upload_id: str, number: int, crc32: str | None
+) -> SplitResult:
+    client = await client_of(fs, names)
+    wanted = {**names, "UploadId": upload_id, "PartNumber": number} | ({} if crc32 is None else {_CHECKSUM: crc32})
+    arguments = fs._get_s3_method_kwargs(client.upload_part, **wanted)
+    if others := sorted(set(arguments) - _OWN_ARGUMENTS):
+        raise UnsignableError(f"parts need {', '.join(others)}")
+    client.meta.events.register("choose-signer.s3.UploadPart", _prefer_v4, unique_id="batchdl-part-signer")
+    url: SplitResult = urlsplit(
+        await client.generate_presigned_url("upload_part", Params=arguments, ExpiresIn=VALID_SECONDS)
+    )
+    query = parse_qs(url.query)
+    covered = set(query.get("X-Amz-SignedHeaders", [""])[0].split(";"))
+    if query.get("X-Amz-Algorithm") != ["AWS4-HMAC-SHA256"] or covered != {"host", *_headers(crc32)}:
+        raise UnsignableError("the client signs in another way")
+    return url
 
 
 def _obstacle(fs: S3FileSystem, config: Any) -> str | None:
@@ -147,24 +148,12 @@ def _obstacle(fs: S3FileSystem, config: Any) -> str | None:
         return "another HTTP client is configured"
     if getattr(config, "connector_args", plain.connector_args) != plain.connector_args:
         return "the HTTP client's connections are configured"
-    if "ChecksumAlgorithm" in fs.s3_additional_kwargs:
-        return "another checksum is configured"
     return None
 
 
 def _prefer_v4(signature_version: str, **_: Any) -> str | None:
     """Signature version 4 for addresses: botocore's own choice is 2, which AWS refuses for buckets made since 2020."""
     return "s3v4-query" if signature_version in ("v4-query", "s3v4-query") else None
-
-
-def _read(url: str, headers: dict[str, str]) -> SignedPart:
-    split = urlsplit(url)
-    query = parse_qs(split.query)
-    covered = set(query.get("X-Amz-SignedHeaders", [""])[0].split(";"))
-    if query.get("X-Amz-Algorithm") != ["AWS4-HMAC-SHA256"] or covered != {"host", *headers} or not split.hostname:
-        raise UnsignableError("the client signs in another way")
-    target = f"{split.path}?{split.query}"
-    return SignedPart(split.scheme == "https", split.hostname, split.port, target, headers)
 
 
 def _verify(fs: S3FileSystem) -> bool | str:
@@ -181,11 +170,8 @@ def _trusting(verify: bool | str) -> ssl.SSLContext:
     from botocore.httpsession import create_urllib3_context, get_cert_path
 
     context: ssl.SSLContext = create_urllib3_context()
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.check_hostname = True
-    context.load_verify_locations(get_cert_path(verify))
+    context.check_hostname = bool(verify)
+    context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
+    if verify:
+        context.load_verify_locations(get_cert_path(verify))
     return context

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
@@ -14,7 +12,7 @@ from airflow_provider_batchdl.transfer.sinks.s3.checkpointed import Checkpointed
 from airflow_provider_batchdl.transfer.sinks.s3.multipart import abort_upload, listed_parts
 from airflow_provider_batchdl.transfer.sinks.s3.part import UploadedPart
 from airflow_provider_batchdl.transfer.sinks.s3.sink import S3Sink
-from airflow_provider_batchdl.transfer.sinks.s3.upload_record import SidecarRecordStore, UploadRecord
+from airflow_provider_batchdl.transfer.sinks.s3.upload_record import SidecarRecordStore, UploadRecord, if_allowed
 
 if TYPE_CHECKING:
     from s3fs import S3FileSystem
@@ -67,7 +65,7 @@ def resumable_upload(
     records = state or SidecarRecordStore(fs, path)
     try:
         text: str | None = None
-        with _if_allowed("read"):
+        with if_allowed("read"):
             text = records.get(key)
         record = UploadRecord.from_json(text) if text is not None else None
         if record is None:
@@ -97,20 +95,9 @@ def resumable_upload(
     )
 
 
-@contextmanager
-def _if_allowed(doing: str) -> Iterator[None]:
-    """Continue where the store denies it, as it also does for what is not there, to a key that may only write."""
-    try:
-        yield
-    except Exception as error:
-        if not is_forbidden(error):
-            raise
-        log.debug("No permission to %s the record of a previous try", doing)
-
-
 def _drop(records: StateStore, key: str) -> None:
     """Remove a record of no use. Where that is not allowed, it stays of no use."""
-    with _if_allowed("remove"):
+    with if_allowed("remove"):
         records.delete(key)
 
 

@@ -17,10 +17,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_batchdl.transfer.sinks.base import STORE_CHECKSUM
 from airflow_provider_batchdl.transfer.sinks.buffered import BlockSink, BlockSizes, object_at
-from airflow_provider_batchdl.transfer.sinks.errors import already_there, ended, store_code
-from airflow_provider_batchdl.transfer.sinks.s3.api import PRECONDITION_FAILED, S3Object
+from airflow_provider_batchdl.transfer.sinks.errors import already_there
+from airflow_provider_batchdl.transfer.sinks.s3.api import S3Object
 from airflow_provider_batchdl.transfer.sinks.s3.multipart import MultipartUpload
 from airflow_provider_batchdl.transfer.sinks.s3.part import Part
 
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
 BLOCK = 8 << 20
 """Bytes in a part where nothing asks for larger ones."""
-IN_FLIGHT_BYTES = 16 << 20
-"""Parts under way at once, together, beside the one being filled (one part at least)."""
 PLANNED_PARTS = 9_000
 """Parts an object of known size is cut into at most: a tenth of the store's 10,000 is left for a wrong hint."""
 GROW_EVERY = 2_000
@@ -41,16 +38,16 @@ MAX_PARTS = 10_000
 class S3Sink(BlockSink[Part, MultipartUpload]):
     """A `Sink` for one S3 object.
 
-    Up to one block becomes one PUT at `publish` (also 0 bytes); more becomes a multipart upload whose parts are sent
-    while the next one is being filled. Memory: one part being filled plus at most `IN_FLIGHT_BYTES` (or one part)
-    on the way. No upload stays open after `discard`; a worker killed outright (SIGKILL) can leave one, so buckets
-    want the lifecycle rule "abort incomplete multipart uploads". With a `CheckpointedS3Sink` the next try resumes or
-    aborts it.
+    Up to one block becomes one PUT at `publish` (also 0 bytes); more becomes a multipart upload. None stays open after
+    `discard`; a worker killed outright (SIGKILL) can leave one, so buckets want the lifecycle rule "abort incomplete
+    multipart uploads". With a `CheckpointedS3Sink` the next try resumes or aborts it.
 
     With `create_only` the last request says `If-None-Match: *`, which AWS, MinIO, SeaweedFS and others obey
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html). A store that ignores the header
     is asked right before, so that only a writer in that very moment is overwritten; one that refuses it fails.
     """
+
+    most_blocks = MAX_PARTS
 
     def __init__(
         self,
@@ -69,55 +66,19 @@ class S3Sink(BlockSink[Part, MultipartUpload]):
             grow_every=GROW_EVERY,
             fixed=bool(getattr(fs, "fixed_upload_size", False)),
         )
-        super().__init__(uri, sizes, Part)
+        super().__init__(uri, sizes, Part, create_only=create_only)
 
     def publish(self) -> str | None:
         """Complete the upload: the object appears whole. Returns its ETag without quotes."""
         if not self._finalized:
             self._open_buffer()
-        if self._object.create_only and self._guard("see whether something is there", self._object.exists):
+        if self._create_only and self._guard("see whether something is there", self._object.exists):
             self.discard()
             raise already_there(self.uri)
         return super().publish()
 
-    def discard(self) -> None:
-        """Abort the upload and check that it is gone. Never raises; may be called again."""
-        upload = self._end()
-        if upload is not None:
-            upload.abort()
+    def _new_upload(self, *, one_block: bool) -> MultipartUpload:
+        return MultipartUpload(self._object, direct=not one_block)  # a connection for one part would not pay
 
-    def _send(self, buffer: Part) -> None:
-        if self._upload is None:
-            self._upload = MultipartUpload(self._object)
-        upload = self._upload
-        if upload.parts_begun >= MAX_PARTS:
-            raise ValueError(f"the object has more than {MAX_PARTS} parts; its size was announced too small")
-        self._wait_for_room(upload, IN_FLIGHT_BYTES)
-        upload.send(buffer)
-        self._next_block(upload.parts_begun + 1)
-
-    def _send_last(self, buffer: Part) -> None:
-        """Send the last part and wait for every part."""
-        if self._upload is None:
-            # One part: a connection of its own would not pay.
-            self._upload = MultipartUpload(self._object, direct=False)
-        if buffer.size:
-            self._upload.send(buffer)
-        self._upload.finish()
-        self._buffer = None
-
-    def _complete(self, buffer: Part | None) -> str | None:
-        if self._upload is None and buffer is not None:
-            etag, attested = self._object.put(buffer.file())
-        else:
-            if buffer is not None:
-                self._send_last(buffer)
-            if self._upload is None:
-                raise ended(self.uri)
-            etag = self._upload.complete()
-            attested = self._upload.attested
-        self.attested = (STORE_CHECKSUM,) if attested else ()
-        return etag
-
-    def _is_in_the_way(self, error: Exception) -> bool:
-        return self._object.create_only and store_code(error) == PRECONDITION_FAILED
+    def _at_once(self, buffer: Part) -> tuple[bool, str | None] | None:
+        return self._object.put(buffer.file()) if self._upload is None else None

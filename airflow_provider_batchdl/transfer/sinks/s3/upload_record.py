@@ -5,21 +5,26 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.transfer.sinks.buffered import BlockSizes
+from airflow_provider_batchdl.transfer.sinks.errors import is_forbidden
 from airflow_provider_batchdl.transfer.sinks.local.partial import STATE, cut
+from airflow_provider_batchdl.transfer.sinks.s3.api import pages
 from airflow_provider_batchdl.transfer.sinks.s3.part import UploadedPart
 from airflow_provider_batchdl.transfer.state import PartialRecord, parsed_record
 
 if TYPE_CHECKING:
     from s3fs import S3FileSystem
 
-VERSION = 2
-MOST_PAGES = 100
-"""Of a folder's list of objects whose names begin with a dot: there are few, if any."""
+log = get_logger(__name__)
+
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -34,28 +39,20 @@ class UploadRecord:
         bucket: of the object to be.
         key: its key.
         upload_id: the store's name for the upload.
-        base: bytes in its first part.
-        fixed: whether all its parts are to have one size.
-        grow_every: parts after which their size doubles.
-        planned: parts before those.
-        parts: how many parts the first `offset` bytes are.
-        offset: how many bytes can be resumed; 0 where the upload can only be aborted.
-        etags: digest of the parts' ETags, see `digest_of`.
-        crc32: the parts' CRC-32, four bytes each, in base64; empty without checksums.
+        sizes: those of its parts.
+        parts: how many can be resumed; 0 where the upload can only be aborted.
+        etags: digest of these parts' ETags, see `digest_of`.
+        crc32: their CRC-32, four bytes each, in base64; empty without checksums.
         is_attested: whether the store will compare the whole object with its CRC-32.
         partial_record: which file the bytes are of.
-        crcs: of the first `offset` bytes, those that the source declares of the file, by algorithm.
+        crcs: of the bytes in these parts, those that the source declares of the file, by algorithm.
     """
 
     bucket: str
     key: str
     upload_id: str
-    base: int
-    fixed: bool
-    grow_every: int
-    planned: int
+    sizes: BlockSizes
     parts: int
-    offset: int
     etags: str
     crc32: str
     is_attested: bool
@@ -70,32 +67,26 @@ class UploadRecord:
     def from_json(cls, text: str) -> UploadRecord | None:
         """The record that `to_json` wrote; None where it is damaged or another version's."""
         record = parsed_record(text, cls, VERSION)
-        return record if record is not None and record.grow_every > 0 else None
-
-    def resumed_parts(self, listed: Sequence[UploadedPart]) -> tuple[UploadedPart, ...] | None:
-        """The parts that the first `offset` bytes are.
-
-        Args:
-            listed: what the store has of the upload.
-
-        Returns:
-            None where these are not the parts that were recorded.
-        """
-        parts, sizes = listed[: self.parts], self.sizes
-        is_same = [part.number == at and part.size == sizes.size(at) for at, part in enumerate(parts, 1)]
-        if len(parts) != self.parts or not all(is_same) or digest_of(parts) != self.etags:
-            return None
-        try:
-            crcs = _unpacked(self.crc32) if self.crc32 or self.is_attested else [None] * self.parts
-            parts = [part.checked(crc) for part, crc in zip(parts, crcs, strict=True)]
-        except ValueError:
-            return None
-        return tuple(parts) if sum(part.size for part in parts) == self.offset else None
+        return record if record is not None and record.sizes.grow_every > 0 else None
 
     @property
-    def sizes(self) -> BlockSizes:
-        """The sizes of the parts that the object is cut into."""
-        return BlockSizes(self.base, self.fixed, self.grow_every, self.planned)
+    def offset(self) -> int:
+        """Bytes in the parts that can be resumed."""
+        return sum(self.sizes.size(number) for number in range(1, self.parts + 1))
+
+    def resumed_parts(self, listed: Sequence[UploadedPart]) -> tuple[UploadedPart, ...] | None:
+        """The recorded parts, of those that the store has of the upload; None where these are others."""
+        parts = listed[: self.parts]
+        is_same = [part.number == at and part.size == self.sizes.size(at) for at, part in enumerate(parts, 1)]
+        if len(parts) != self.parts or not all(is_same) or digest_of(parts) != self.etags:
+            return None
+        if not self.crc32 and not self.is_attested:
+            return tuple(parts)
+        try:
+            crcs = list(struct.iter_unpack(">I", base64.b64decode(self.crc32, validate=True)))
+            return tuple(part.checked(crc) for part, (crc,) in zip(parts, crcs, strict=True))
+        except (ValueError, struct.error):
+            return None
 
 
 def digest_of(parts: Iterable[UploadedPart]) -> str:
@@ -105,14 +96,19 @@ def digest_of(parts: Iterable[UploadedPart]) -> str:
 
 def crc32_of(parts: Sequence[UploadedPart]) -> str:
     """The CRC-32 of all `parts`, as a record has them; empty where a part has none."""
-    crcs = [part.crc32.to_bytes(4, "big") for part in parts if part.crc32 is not None]
-    return base64.b64encode(b"".join(crcs)).decode() if len(crcs) == len(parts) else ""
+    crcs = [part.crc32 for part in parts if part.crc32 is not None]
+    return base64.b64encode(struct.pack(f">{len(crcs)}I", *crcs)).decode() if len(crcs) == len(parts) else ""
 
 
-def _unpacked(crc32: str) -> list[int]:
-    """The values that `crc32_of` packed. Raises ValueError where it is damaged."""
-    raw = base64.b64decode(crc32, validate=True)
-    return [int.from_bytes(raw[at : at + 4], "big") for at in range(0, len(raw), 4)]
+@contextmanager
+def if_allowed(doing: str) -> Iterator[None]:
+    """Continue where the store denies it, as it also does for what is not there, to a key that may only write."""
+    try:
+        yield
+    except Exception as error:
+        if not is_forbidden(error):
+            raise
+        log.debug("No permission to %s the record of a previous try", doing)
 
 
 class SidecarRecordStore:
@@ -130,7 +126,7 @@ class SidecarRecordStore:
 
     def get(self, key: str) -> str | None:
         """See `StateStore`. In a folder, one request lists what begins with a dot."""
-        for path in [self._path(key)] if self._name else self._found(key):
+        for path in self._paths(key):
             try:
                 data: bytes = self._fs.cat_file(path)
             except FileNotFoundError:
@@ -140,25 +136,18 @@ class SidecarRecordStore:
 
     def set(self, key: str, value: str) -> None:
         """See `StateStore`."""
-        self._fs.pipe_file(self._path(key), value.encode("ascii"))
+        self._fs.pipe_file(self._paths(key)[0], value.encode("ascii"))
 
     def delete(self, key: str) -> None:
         """See `StateStore`."""
-        for path in [self._path(key)] if self._name else self._found(key):
+        for path in self._paths(key):
             self._fs.rm_file(path)
 
-    def _path(self, key: str) -> str:
-        return f"{self._folder}.{cut(self._name)}.{key}.part{STATE}"
-
-    def _found(self, key: str) -> list[str]:
+    def _paths(self, key: str) -> list[str]:
+        if self._name:
+            return [f"{self._folder}.{cut(self._name)}.{key}.part{STATE}"]
         bucket, prefix, _ = self._fs.split_path(self._folder + ".")
-        found: list[str] = []
-        after: dict[str, str] = {}
-        for _ in range(MOST_PAGES):
-            page = self._fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, Delimiter="/", **after)
-            names = [str(each["Key"]) for each in page.get("Contents", [])]
-            found += [f"{bucket}/{name}" for name in names if name.endswith(f".{key}.part{STATE}")]
-            if not page.get("IsTruncated"):
-                break
-            after = {"ContinuationToken": page["NextContinuationToken"]}
-        return found
+        after = {"NextContinuationToken": "ContinuationToken"}
+        listed = pages(self._fs, "list_objects_v2", after, Bucket=bucket, Prefix=prefix, Delimiter="/")
+        names = (str(each["Key"]) for page in listed for each in page.get("Contents", []))
+        return [f"{bucket}/{name}" for name in names if name.endswith(f".{key}.part{STATE}")]

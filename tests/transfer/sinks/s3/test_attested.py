@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_batchdl.exceptions import DestinationError
+from airflow_provider_batchdl.transfer.sinks import buffered
 from airflow_provider_batchdl.transfer.sinks.base import CheckpointedSink
 from airflow_provider_batchdl.transfer.sinks.factory import open_resumable, open_sink
 from airflow_provider_batchdl.transfer.sinks.s3 import checkpointed
@@ -45,7 +46,7 @@ def gateway(s3_store: S3Store) -> Iterator[S3Gateway]:
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(s3_sink, "BLOCK", BLOCK)
-    monkeypatch.setattr(s3_sink, "IN_FLIGHT_BYTES", 2 * BLOCK)
+    monkeypatch.setattr(buffered, "IN_FLIGHT_BYTES", 2 * BLOCK)
     monkeypatch.setattr(checkpointed, "EVERY", 2 * BLOCK)
     monkeypatch.setattr(checkpointed, "WORTH_RECORDING", BLOCK)
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_batchdl.exceptions import DestinationError
+from airflow_provider_batchdl.transfer.sinks import buffered
 from airflow_provider_batchdl.transfer.sinks.s3 import direct_parts
 from airflow_provider_batchdl.transfer.sinks.s3 import sink as s3_sink
 from airflow_provider_batchdl.transfer.sinks.s3.direct_parts import TRIES
@@ -40,7 +41,7 @@ def proxy(s3_store: S3Store) -> Iterator[S3Proxy]:
 @pytest.fixture(autouse=True)
 def smallest_parts_and_no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(s3_sink, "BLOCK", BLOCK)
-    monkeypatch.setattr(s3_sink, "IN_FLIGHT_BYTES", 2 * BLOCK)
+    monkeypatch.setattr(buffered, "IN_FLIGHT_BYTES", 2 * BLOCK)
     monkeypatch.setattr(direct_parts, "backoff", lambda attempt, retry_after: 0.0)
 
 

@@ -150,7 +150,7 @@ def test_create_only(bucket: Bucket, size: int, meanwhile: bool, monkeypatch: py
 @pytest.mark.parametrize("size", [1000, 2 * BLOCK])
 def test_create_only_and_a_lost_answer(bucket: Bucket, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The client repeats the last request, which then finds the object it has made itself."""
-    call, send = S3Object.call, S3Object.send_async
+    call, send = S3Object.request, S3Object.send_async
 
     def call_twice(self: S3Object, method: str, **arguments: Any) -> Any:
         if method == "complete_multipart_upload":
@@ -162,7 +162,7 @@ def test_create_only_and_a_lost_answer(bucket: Bucket, size: int, monkeypatch: p
             await send(self, method, body, **arguments)
         return await send(self, method, body, **arguments)
 
-    monkeypatch.setattr(S3Object, "call", call_twice)
+    monkeypatch.setattr(S3Object, "request", call_twice)
     monkeypatch.setattr(S3Object, "send_async", send_twice)
     sink = bucket.sink("x", create_only=True)
     sink.write(os.urandom(size))
@@ -240,14 +240,14 @@ def test_a_signal_while_the_upload_is_created(bucket: Bucket, monkeypatch: pytes
 
 def test_a_lost_completion_answer(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     """The client repeats a completion whose answer was lost; the store then knows no such upload."""
-    real = S3Object.call
+    real = S3Object.request
 
     def twice(self: S3Object, method: str, **arguments: Any) -> Any:
         if method == "complete_multipart_upload":
             real(self, method, **arguments)
         return real(self, method, **arguments)
 
-    monkeypatch.setattr(S3Object, "call", twice)
+    monkeypatch.setattr(S3Object, "request", twice)
     sink = bucket.sink("x")
     sink.write(b"x" * (2 * BLOCK))
     assert sink.publish() == bucket.etag("x")

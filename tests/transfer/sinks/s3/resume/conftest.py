@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from airflow_provider_batchdl.transfer.sinks import buffered
 from airflow_provider_batchdl.transfer.sinks.s3 import checkpointed, sink
 from airflow_provider_batchdl.transfer.state import StateStore
 from tests.support.s3_bucket import Bucket, fresh_bucket
@@ -22,7 +23,7 @@ def bucket(s3_store: S3Store) -> Iterator[Bucket]:
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sink, "BLOCK", BLOCK)
-    monkeypatch.setattr(sink, "IN_FLIGHT_BYTES", 2 * BLOCK)
+    monkeypatch.setattr(buffered, "IN_FLIGHT_BYTES", 2 * BLOCK)
     monkeypatch.setattr(checkpointed, "EVERY", 2 * BLOCK)
     monkeypatch.setattr(checkpointed, "WORTH_RECORDING", BLOCK)
 

@@ -70,7 +70,12 @@ def test_a_verifier_that_cannot_be_continued_ends_the_checkpoints(bucket: Bucket
 
 @pytest.mark.parametrize(
     "difference",
-    [{"etags": "another's"}, {"parts": 6}, {"base": 2 * BLOCK}, {"offset": 3 * BLOCK}, {"crc32": "AAAA"}],
+    [
+        {"etags": "another's"},
+        {"parts": 6},
+        {"sizes": {"base": 2 * BLOCK, "fixed": False, "grow_every": 2000}},
+        {"crc32": "AAAA"},
+    ],
     ids=lambda difference: next(iter(difference)),
 )
 def test_an_upload_that_is_not_as_it_was_left_is_not_resumed(bucket: Bucket, difference: dict[str, Any]) -> None:
@@ -115,3 +120,40 @@ def test_what_a_try_left_before_its_first_record_ends_with_the_next_success(buck
     sink.publish()
     assert bucket.read(NAME) == DATA
     assert bucket.open_uploads() == [f"{NAME}.other"]
+
+
+@pytest.mark.parametrize("succeeds", [False, True])
+def test_a_dead_try_that_runs_on_leaves_the_record_of_the_next_one(
+    bucket: Bucket, state: StateStore | None, succeeds: bool
+) -> None:
+    dead = begun(bucket, state)
+    feed(dead, SIZE)
+    newer = begun(bucket, state)
+    feed(newer, 5 * BLOCK)
+    if succeeds:
+        dead.publish()
+    else:
+        dead.discard()
+    killed(newer)
+    resumed = kept(bucket, state)
+    assert resumed is not None
+    assert resumed.written >= 2 * BLOCK
+    feed(resumed, SIZE)
+    resumed.publish()
+    assert bucket.read(NAME) == DATA
+    assert bucket.keys() == [NAME]
+    assert bucket.open_uploads() == []
+
+
+def test_a_try_that_succeeds_removes_the_record_of_an_earlier_one_that_still_ran(
+    bucket: Bucket, state: StateStore | None
+) -> None:
+    dead, newer = begun(bucket, state), begun(bucket, state)
+    feed(dead, BLOCK + 1)
+    feed(newer, SIZE)
+    feed(dead, 5 * BLOCK)
+    newer.publish()
+    assert bucket.keys() == [NAME]
+    assert bucket.open_uploads() == []
+    dead.discard()
+    assert bucket.read(NAME) == DATA

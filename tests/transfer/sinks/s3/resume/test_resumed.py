@@ -62,14 +62,15 @@ def test_another_store() -> None:
 @pytest.mark.shows_credentials  # the server prints the addresses it is asked for
 def test_parts_are_listed_over_several_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page has a thousand; here the server is asked for three."""
-    call, calls = S3Object.call, []
-
-    def of_three(target: S3Object, method: str, **arguments: Any) -> dict[str, Any]:
-        calls.append(method)
-        return call(target, method, **arguments, MaxParts=3)
-
-    monkeypatch.setattr(S3Object, "call", of_three)
+    calls = []
     with running_moto() as store, fresh_bucket(store) as bucket:
+        call = bucket.fs.call_s3
+
+        def of_three(method: str, **arguments: Any) -> Any:
+            calls.append(method)
+            return call(method, **arguments, MaxParts=3)
+
+        monkeypatch.setattr(bucket.fs, "call_s3", of_three)
         upload = {"Bucket": bucket.name, "Key": NAME}
         upload["UploadId"] = bucket.client.create_multipart_upload(**upload)["UploadId"]
         for number in range(1, 9):

@@ -10,7 +10,6 @@ from botocore.exceptions import ClientError
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.sinks.base import CheckpointedSink
 from airflow_provider_batchdl.transfer.sinks.factory import open_resumable, open_sink
-from airflow_provider_batchdl.transfer.sinks.s3.api import S3Object
 from tests.support.s3_bucket import Bucket
 from tests.transfer.sinks.s3.resume.uploads import BLOCK, DATA, KEY, NAME, RECORD, SIZE, Memory, begun, feed, kept
 
@@ -22,23 +21,23 @@ class NoDelete(Memory):
         raise PermissionError("Access Denied")
 
 
-def refuse_list_of_parts(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def refuse_list_of_parts(bucket: Bucket, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """Have the store answer the list of an upload's parts with ``error``, and all else as usual."""
-    call = S3Object.call
+    call = bucket.fs.call_s3
 
-    def refuse(self: S3Object, method: str, **arguments: Any) -> Any:
+    def refuse(method: str, **arguments: Any) -> Any:
         if method == "list_parts":
             raise error
-        return call(self, method, **arguments)
+        return call(method, **arguments)
 
-    monkeypatch.setattr(S3Object, "call", refuse)
+    monkeypatch.setattr(bucket.fs, "call_s3", refuse)
 
 
 def test_who_may_not_list_parts_restarts(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     """To write an object takes `s3:PutObject`; to list the parts of an upload, `s3:ListMultipartUploadParts`."""
     state = Memory()
     feed(begun(bucket, state), 5 * BLOCK)
-    refuse_list_of_parts(monkeypatch, PermissionError("Access Denied"))
+    refuse_list_of_parts(bucket, monkeypatch, PermissionError("Access Denied"))
     assert kept(bucket, state) is None
     assert state.kept == {}
     assert bucket.open_uploads() == []
@@ -48,7 +47,7 @@ def test_a_store_that_cannot_list_parts_is_no_failure(bucket: Bucket, monkeypatc
     state = Memory()
     feed(begun(bucket, state), 5 * BLOCK)
     error = {"Error": {"Code": "NotImplemented", "Message": "ListParts"}}
-    refuse_list_of_parts(monkeypatch, ClientError(error, "ListParts"))
+    refuse_list_of_parts(bucket, monkeypatch, ClientError(error, "ListParts"))
     assert kept(bucket, state) is None
 
 
@@ -57,11 +56,9 @@ def test_a_store_that_fails_to_list_parts_fails_the_try(bucket: Bucket, monkeypa
     first = begun(bucket, state)
     feed(first, 5 * BLOCK)
 
-    def fail(self: S3Object, method: str, **arguments: Any) -> Any:
-        raise ClientError({"Error": {"Code": "SlowDown", "Message": "Please reduce your request rate."}}, "ListParts")
-
+    error = {"Error": {"Code": "SlowDown", "Message": "Please reduce your request rate."}}
     with monkeypatch.context() as patched:
-        patched.setattr(S3Object, "call", fail)
+        refuse_list_of_parts(bucket, patched, ClientError(error, "ListParts"))
         with pytest.raises(DestinationError, match=r"read what the previous try uploaded.*retry the task") as caught:
             kept(bucket, state)
     assert caught.value.retryable

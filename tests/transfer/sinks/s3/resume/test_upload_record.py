@@ -34,10 +34,10 @@ def test_small_objects_have_no_record(bucket: Bucket) -> None:
     [
         lambda record: "",
         lambda record: "[]",
-        lambda record: json.dumps({**record, "version": 3}),
+        lambda record: json.dumps({**record, "version": 2}),
         lambda record: json.dumps({**record, "parts": "2"}),
         lambda record: json.dumps({**record, "parts": -1}),
-        lambda record: json.dumps({**record, "grow_every": 0}),
+        lambda record: json.dumps({**record, "sizes": {**record["sizes"], "grow_every": 0}}),
         lambda record: json.dumps({**record, "crcs": None}),
         lambda record: json.dumps({**record, "crcs": {"crc32": "1"}}),
         lambda record: json.dumps({**record, "partial_record": {}}),
