@@ -31,11 +31,7 @@ _REQUESTS.setLevel(logging.WARNING)
 class AzureBlob(LoopTasks):
     """One blob of one container, through the adlfs file system's client, loop and time-outs.
 
-    Args:
-        fs: the file system; its service client has the connection's credentials and retries transient failures.
-        container: the container's name.
-        name: the blob's name in it.
-        path: the blob's path as the file system names it.
+    The client has the connection's credentials and retries transient failures.
     """
 
     def __init__(self, fs: AzureBlobFileSystem, container: str, name: str, path: str) -> None:
@@ -73,7 +69,7 @@ class BlockUpload(Upload):
         self._ids: list[str] = []
 
     def send(self, block: Block) -> None:
-        """Start uploading `block` as the next one."""
+        """See `Upload`."""
         self._ids.append(f"{self._upload}{self.begun:08d}")
         self.begun += 1
         # A file, not bytes, because aiohttp then sends it in pieces instead of copying it whole; the client rewinds it
@@ -82,7 +78,7 @@ class BlockUpload(Upload):
         self._flying.append(self._blob.begin(stage, self._ids[-1], block.file(), length=block.size, **_CHECKED))
 
     def collect(self) -> None:
-        """Wait for the oldest block in flight. Raises its upload's exception."""
+        """See `Upload`."""
         self._blob.wait(self._flying[0])
         self._flying.popleft()
 

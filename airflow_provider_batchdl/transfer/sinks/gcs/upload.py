@@ -42,11 +42,7 @@ _NO_SESSION = frozenset({404, 410})
 
 
 class GcsError(Exception):
-    """A refusal by the store. Does not name the requested URL, which may be a session's.
-
-    Attributes:
-        status: the HTTP status; 410 for an upload session that is gone.
-    """
+    """A refusal by the store, with its HTTP status. Does not name the requested URL, which may be a session's."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"{status} {message}".strip())
@@ -56,7 +52,7 @@ class GcsError(Exception):
 class GcsUpload(Upload):
     """A resumable upload; one chunk is sent at a time, in a thread of its own, and the last bytes by `complete`.
 
-    An upload that nobody ends stays invisible; it ends after a week.
+    Its calls raise `GcsError` where the store refuses, else what requests and google-auth raise.
 
     Args:
         fs: the gcsfs file system, for its credentials, endpoint, time-out and who pays.
@@ -86,12 +82,7 @@ class GcsUpload(Upload):
         self._cancelled = False
 
     def send(self, block: Block) -> None:
-        """Start sending a chunk, a multiple of `GRAIN` bytes, once the one before has arrived.
-
-        Raises:
-            GcsError: the store refused the chunk before.
-            Exception: what requests and google-auth raise where there is no answer.
-        """
+        """Start sending a chunk, a multiple of `GRAIN` bytes, once the one before has arrived."""
         self._start(block.content())
 
     def send_last(self, block: Block) -> None:
@@ -103,7 +94,7 @@ class GcsUpload(Upload):
         self._rest = content[count:]
 
     def collect(self) -> Any:
-        """Wait for the chunk under way. Returns the store's answer; raises what `send` raises."""
+        """Wait for the chunk under way. Returns the store's answer."""
         try:
             answer = self._flying[0].result()
         except Exception as error:  # noqa: BLE001  Google's client raises three libraries' errors
@@ -116,15 +107,7 @@ class GcsUpload(Upload):
         return self.complete_with(self._rest)
 
     def complete_with(self, rest: bytes) -> str | None:
-        """Send the last bytes, with the CRC32C of the whole: the store refuses content that it does not fit.
-
-        Returns:
-            The object's ETag.
-
-        Raises:
-            GcsError: the store refused.
-            Exception: as for `send`.
-        """
+        """Send the last bytes, with the CRC32C of the whole: the store refuses content that it does not fit."""
         self._start(rest, is_last=True)
         resource = json.loads(self.collect().content)
         checksum = self._hash()
@@ -208,29 +191,24 @@ class GcsUpload(Upload):
 
 
 class _Stream:
-    """The object's bytes as Google's client reads them: only those of one chunk are there."""
+    """The object's bytes as Google's client reads them, by their place in the object: those of one chunk are there."""
 
     def __init__(self) -> None:
-        self.end = 0
-        self._start = 0
+        self.end = self._start = 0
         self._chunk = io.BytesIO()
 
     def take(self, chunk: bytes) -> None:
         """Replace the chunk by the one that follows it."""
-        self._start = self.end
-        self.end += len(chunk)
+        self._start, self.end = self.end, self.end + len(chunk)
         self._chunk = io.BytesIO(chunk)
 
     def tell(self) -> int:
-        """Position of the next byte, counted from the object's start."""
         return self._start + self._chunk.tell()
 
     def seek(self, at: int) -> None:
-        """Go to a byte of the chunk, counted from the object's start."""
         self._chunk.seek(at - self._start)
 
     def read(self, size: int) -> bytes:
-        """The next bytes of the chunk, `size` at most."""
         return self._chunk.read(size)
 
 

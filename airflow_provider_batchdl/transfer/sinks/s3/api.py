@@ -115,9 +115,7 @@ class S3Object(LoopTasks):
         wanted = {"ChecksumCRC32": checksum} if self.call(self.takes_checksums) else {}
         try:
             answer = self.call(self.send_async, "put_object", body, **wanted, **self.condition)
-        except Exception as error:
-            if store_code(error) != PRECONDITION_FAILED:
-                raise
+        except Exception as error:  # noqa: BLE001  raised again there
             digest = hashlib.md5(body.getbuffer(), usedforsecurity=False).hexdigest()
             answer = self.mine_after_all(error, digest)
         etag = self.published(answer)

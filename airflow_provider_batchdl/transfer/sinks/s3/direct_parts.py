@@ -70,10 +70,9 @@ class DirectParts:
         self._idle: list[_Connection] = []
 
     def send(self, number: int, body: Part) -> Callable[[], dict[str, Any]]:
-        """Start sending `body` as part `number`.
+        """Start sending `body` as part `number`. Returns what waits for the store's answer.
 
-        Returns:
-            What waits for it, and returns the store's answer. Raises `RefusedError`, or what botocore would raise.
+        That raises `RefusedError`, or what botocore would raise.
         """
         sent: Future[dict[str, Any]] = Future()
         if not self._idle:
@@ -170,10 +169,7 @@ class _Connection:
     def put(self, target: str, headers: dict[str, str], body: Part) -> dict[str, Any]:
         """Send `body`. Returns the answer, or the refusal, as botocore parses it.
 
-        Raises:
-            _StoppedError: the upload was stopped.
-            OSError: the connection could not be made, broke, or stood still.
-            HTTPException: what came is no HTTP.
+        Raises `_StoppedError`, or the `OSError` or `HTTPException` of the connection.
         """
         while True:
             used = self.http.sock is not None

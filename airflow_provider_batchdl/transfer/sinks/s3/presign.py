@@ -67,8 +67,7 @@ class PartSigner:
             crc32: of its bytes, in base64; None without checksums.
 
         Raises:
-            UnsignableError: the address would not say all of the request.
-            Exception: what botocore raises, for want of credentials for example.
+            UnsignableError: the address would not say all of the request; or botocore's, for want of credentials.
         """
         from fsspec.asyn import sync
 

@@ -125,7 +125,7 @@ class SidecarRecordStore:
         self._folder = folder + slash
 
     def get(self, key: str) -> str | None:
-        """See `StateStore`. In a folder, one request lists what begins with a dot."""
+        """See `StateStore`."""
         for path in self._paths(key):
             try:
                 data: bytes = self._fs.cat_file(path)

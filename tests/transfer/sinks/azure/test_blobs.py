@@ -18,8 +18,14 @@ from tests.support.alarm import interrupted_once
 from tests.transfer.sinks.azure.containers import MIB, Container, written
 
 
-@pytest.mark.parametrize("size", [0, 1, SMALL, SMALL + 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 17])
-@pytest.mark.parametrize("chunk", [64 << 10, 3 * MIB + 1, 64 * MIB])
+@pytest.mark.parametrize(
+    ("size", "chunk"),
+    [
+        *((size, 3 * MIB + 1) for size in (0, 1, SMALL, SMALL + 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 17)),
+        (3 * BLOCK + 17, 64 << 10),
+        (3 * BLOCK + 17, 64 * MIB),
+    ],
+)
 def test_exact_bytes(container: Container, size: int, chunk: int) -> None:
     data = os.urandom(size)
     sink = container.sink("a/x.bin", expected_bytes=size)

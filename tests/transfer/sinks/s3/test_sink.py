@@ -36,8 +36,14 @@ def bucket(s3_store: S3Store) -> Iterator[Bucket]:
         yield bucket
 
 
-@pytest.mark.parametrize("size", [0, 1, 5 * MIB, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK, 3 * BLOCK + 17])
-@pytest.mark.parametrize("chunk", [64 << 10, 3 * MIB + 1, 64 * MIB])
+@pytest.mark.parametrize(
+    ("size", "chunk"),
+    [
+        *((size, 3 * MIB + 1) for size in (0, 1, 5 * MIB, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK)),
+        (3 * BLOCK + 17, 64 << 10),
+        (3 * BLOCK + 17, 64 * MIB),
+    ],
+)
 def test_exact_bytes(bucket: Bucket, size: int, chunk: int) -> None:
     data = os.urandom(size)
     sink = bucket.sink("a/x.bin", expected_bytes=size)

@@ -11,7 +11,19 @@ from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.sinks.base import CheckpointedSink
 from airflow_provider_batchdl.transfer.sinks.factory import open_resumable, open_sink
 from tests.support.s3_bucket import Bucket
-from tests.transfer.sinks.s3.resume.uploads import BLOCK, DATA, KEY, NAME, RECORD, SIZE, Memory, begun, feed, kept
+from tests.transfer.sinks.s3.resume.uploads import (
+    BLOCK,
+    DATA,
+    KEY,
+    NAME,
+    RECORD,
+    SIZE,
+    Memory,
+    begun,
+    feed,
+    kept,
+    killed,
+)
 
 
 class NoDelete(Memory):
@@ -36,7 +48,9 @@ def refuse_list_of_parts(bucket: Bucket, monkeypatch: pytest.MonkeyPatch, error:
 def test_who_may_not_list_parts_restarts(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     """To write an object takes `s3:PutObject`; to list the parts of an upload, `s3:ListMultipartUploadParts`."""
     state = Memory()
-    feed(begun(bucket, state), 5 * BLOCK)
+    first = begun(bucket, state)
+    feed(first, 5 * BLOCK)
+    killed(first)
     refuse_list_of_parts(bucket, monkeypatch, PermissionError("Access Denied"))
     assert kept(bucket, state) is None
     assert state.kept == {}
@@ -45,7 +59,9 @@ def test_who_may_not_list_parts_restarts(bucket: Bucket, monkeypatch: pytest.Mon
 
 def test_a_store_that_cannot_list_parts_is_no_failure(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     state = Memory()
-    feed(begun(bucket, state), 5 * BLOCK)
+    first = begun(bucket, state)
+    feed(first, 5 * BLOCK)
+    killed(first)
     error = {"Error": {"Code": "NotImplemented", "Message": "ListParts"}}
     refuse_list_of_parts(bucket, monkeypatch, ClientError(error, "ListParts"))
     assert kept(bucket, state) is None
