@@ -105,11 +105,13 @@ class BlockSizes:
 
 
 B = TypeVar("B", bound=Block)
-U = TypeVar("U", bound="Upload")
 
 
-class Upload(ABC):
-    """An upload whose blocks are sent in the background, in their order; nothing is visible before `complete`."""
+class Upload(ABC, Generic[B]):
+    """The requests that make one object; nothing of it is visible before `complete`.
+
+    Blocks are sent in the background, in their order.
+    """
 
     attested = True
     """After `complete`: whether the store compared the object with checksums of what was sent."""
@@ -125,29 +127,30 @@ class Upload(ABC):
         return len(self._flying)
 
     @abstractmethod
-    def send(self, block: Any) -> None:
+    def send(self, block: B) -> None:
         """Start uploading ``block`` as the next one."""
 
-    def send_last(self, block: Any) -> None:
-        """The same with the last block; what the request needs that makes the object visible may be held back."""
-        self.send(block)
-
     @abstractmethod
-    def collect(self) -> None:
+    def collect(self) -> Any:
         """Wait for the oldest block in flight. Raises what its upload raised."""
 
-    def finish(self) -> None:
-        """Wait for all blocks."""
+    def finish(self, rest: B | None = None) -> None:
+        """Send the last block, and wait for all; what makes the object visible may be held back."""
+        if rest is not None and rest.size:  # an empty object has no blocks
+            self.send(rest)
         while self.in_flight:
             self.collect()
 
     @abstractmethod
-    def complete(self) -> str | None:
-        """Make the object of the blocks visible. Returns its ETag."""
+    def complete(self, rest: B | None) -> str | None:
+        """Make the object visible; ``rest`` is what `finish` has not had. Returns its ETag."""
 
     @abstractmethod
     def abort(self) -> None:
-        """End the upload and what is under way. Never raises."""
+        """End the upload, if one was begun, and what is under way. Never raises."""
+
+
+U = TypeVar("U", bound=Upload[Any])
 
 
 def object_at(fs: Any, path: str, uri: str) -> tuple[str, str]:
@@ -162,7 +165,7 @@ def object_at(fs: Any, path: str, uri: str) -> tuple[str, str]:
     return bucket, name
 
 
-class BlockSink(Generic[B, U], ABC):
+class BlockSink(Generic[B, U]):
     """A `Sink` that cuts the bytes into blocks and sends each when the next one begins.
 
     Memory: the block being filled, plus at most `IN_FLIGHT_BYTES` (or one block) in flight.
@@ -170,60 +173,61 @@ class BlockSink(Generic[B, U], ABC):
     Args:
         uri: the object's address for people.
         sizes: those of the blocks.
+        most_blocks: how many the store takes.
         new_block: makes an empty block.
+        new_upload: makes an upload that nothing was sent of.
         create_only: replace no object.
     """
 
     attested: tuple[str, ...] = ()
-    most_blocks: int
-    """Blocks that the store takes."""
 
-    def __init__(self, uri: str, sizes: BlockSizes, new_block: Callable[[], B], *, create_only: bool) -> None:
+    def __init__(
+        self,
+        uri: str,
+        sizes: BlockSizes,
+        most_blocks: int,
+        new_block: Callable[[], B],
+        new_upload: Callable[[], U],
+        *,
+        create_only: bool,
+    ) -> None:
         self.uri = uri
         self._sizes = sizes
+        self._most_blocks = most_blocks
         self._new_block = new_block
+        self._new_upload = new_upload
         self._create_only = create_only
         self._begin()
 
     def _begin(self) -> None:
         """Reset everything to the state before the first byte."""
         self.written = 0
-        self._upload: U | None = None
+        self._upload: U | None = self._new_upload()
         self._finalized = False
         self._next_block(1)
 
     def _next_block(self, number: int) -> None:
         """Begin block `number`. There is none once nothing can be written any more."""
+        if number > self._most_blocks:
+            raise ValueError(f"the object has more than {self._most_blocks} parts; its size was announced too small")
         # Its bytes once it is full, and those that it still takes.
         self._size = self._room = self._sizes.size(number)
         self._buffer: B | None = self._new_block()
 
     def _end(self) -> U | None:
-        """Release everything; return the upload, if one was begun."""
+        """Release everything; return the upload."""
         upload, self._upload, self._buffer, self._finalized = self._upload, None, None, False
         return upload
-
-    @abstractmethod
-    def _new_upload(self, *, one_block: bool) -> U:
-        """Begin an upload, of one block where so much is known."""
-
-    @abstractmethod
-    def _at_once(self, buffer: B) -> tuple[bool, str | None] | None:
-        """Send what is left, and complete the object, with one request.
-
-        Returns:
-            Whether the store compared the object with its checksum, and its ETag; None where that takes more requests.
-        """
 
     def write(self, data: bytes | memoryview) -> None:
         """Append `data`; waits for the store only while too many blocks are in flight."""
         view = memoryview(data).cast("B")
         while view:
-            buffer = self._open_buffer()
+            upload, buffer = self._open()
             # A full block is only sent once more bytes arrive: so the last one is never empty, which stores may refuse,
             # and what fits into one can still be a single request.
             if not self._room:
-                self._guard("upload", self._send, buffer)
+                self._guard("upload", self._send, upload, buffer)
                 continue
             taken = view[: self._room]
             buffer.write(taken)
@@ -233,21 +237,29 @@ class BlockSink(Generic[B, U], ABC):
 
     def restart(self) -> None:
         """Discard all bytes so far, those that the store has included; restart from byte 0."""
-        self._open_buffer()
+        self._open()
         self.discard()
         self._begin()
 
     def finalize(self) -> None:
         """Send what is left; at most `SMALL` bytes stay in memory for a single request, unless too many objects' do."""
-        buffer = self._open_buffer()
+        upload, buffer = self._open()
         self._finalized = True
-        if self._upload is not None or not self._may_hold():
-            self._guard("upload", self._send_last, buffer)
+        held = sum(sink.written for sink in tuple(_holding) if sink._finalized)
+        if not upload.begun and self.written <= min(SMALL, MOST_HELD - held):
+            _holding.add(self)
+            return
+        self._guard("upload", upload.finish, buffer)
+        self._buffer = None
 
     def publish(self) -> str | None:
         """Complete the upload: the object appears whole. Returns its ETag without quotes."""
-        buffer = self._buffer if self._finalized else self._open_buffer()
-        etag: str | None = self._guard("publish", self._complete, buffer)
+        if not self._finalized:
+            self._open()
+        if self._upload is None:
+            raise ended(self.uri)
+        etag: str | None = self._guard("publish", self._upload.complete, self._buffer)
+        self.attested = (STORE_CHECKSUM,) if self._upload.attested else ()
         self._end()
         return etag
 
@@ -257,55 +269,18 @@ class BlockSink(Generic[B, U], ABC):
         if upload is not None:
             upload.abort()
 
-    def _send(self, buffer: B) -> None:
+    def _send(self, upload: U, buffer: B) -> None:
         """Start uploading the full block, once there is room for it, and take another."""
-        upload = self._begun(one_block=False)
         while upload.in_flight and (upload.in_flight + 1) * self._size > IN_FLIGHT_BYTES:
             upload.collect()
         upload.send(buffer)
         self._next_block(upload.begun + 1)
 
-    def _send_last(self, buffer: B) -> None:
-        """Send what is left, and wait for every block."""
-        upload = self._begun(one_block=True)
-        if buffer.size:  # an empty object has no blocks
-            upload.send_last(buffer)
-        self._buffer = None
-        upload.finish()
-
-    def _begun(self, *, one_block: bool) -> U:
-        """The upload, which takes one more block."""
-        upload = self._upload = self._upload or self._new_upload(one_block=one_block)
-        if upload.begun >= self.most_blocks:
-            raise ValueError(f"the object has more than {self.most_blocks} parts; its size was announced too small")
-        return upload
-
-    def _complete(self, buffer: B | None) -> str | None:
-        """Make the object visible; `buffer` is what has not been sent. Returns its ETag."""
-        answer = self._at_once(buffer) if buffer is not None else None
-        if answer is None:
-            if buffer is not None:
-                self._send_last(buffer)
-            if self._upload is None:
-                raise ended(self.uri)
-            etag = self._upload.complete()
-            answer = self._upload.attested, etag
-        is_attested, etag = answer
-        self.attested = (STORE_CHECKSUM,) if is_attested else ()
-        return etag
-
-    def _may_hold(self) -> bool:
-        """True if the sink, which is finalized, may hold its bytes in memory until `publish`: `SMALL` at most."""
-        held = sum(sink.written for sink in tuple(_holding) if sink._finalized)
-        if self.written > SMALL or held + self.written > MOST_HELD:
-            return False
-        _holding.add(self)
-        return True
-
-    def _open_buffer(self) -> B:
-        if self._buffer is None or self._finalized:
+    def _open(self) -> tuple[U, B]:
+        """The upload, and the block that takes bytes."""
+        if self._upload is None or self._buffer is None or self._finalized:
             raise ended(self.uri)
-        return self._buffer
+        return self._upload, self._buffer
 
     def _guard(self, doing: str, step: Any, *args: Any) -> Any:
         """Run `step`; an exception of the store discards the upload and becomes a `DestinationError`."""

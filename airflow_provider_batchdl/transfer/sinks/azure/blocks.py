@@ -8,13 +8,11 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_batchdl.transfer.sinks.buffered import Upload
+from airflow_provider_batchdl.transfer.sinks.buffered import SMALL, Block, Upload
 from airflow_provider_batchdl.transfer.sinks.fsspec_loop import LoopTasks
 
 if TYPE_CHECKING:
     from adlfs import AzureBlobFileSystem
-
-    from airflow_provider_batchdl.transfer.sinks.buffered import Block
 
 _CHECKED = {"validate_content": True}
 """The client sends each request's MD5 with it; the store answers 400 (`Md5Mismatch`) where its own differs.
@@ -56,7 +54,7 @@ class AzureBlob(LoopTasks):
         return str(etag).strip('"') if etag else None
 
 
-class BlockUpload(Upload):
+class BlockUpload(Upload[Block]):
     """The blocks of one upload; the blob does not change before `complete`."""
 
     def __init__(self, blob: AzureBlob, *, create_only: bool) -> None:
@@ -82,12 +80,17 @@ class BlockUpload(Upload):
         self._blob.wait(self._flying[0])
         self._flying.popleft()
 
-    def complete(self) -> str | None:
-        """Make the blob consist of these blocks. Returns its ETag."""
+    def complete(self, rest: Block | None) -> str | None:
+        """Make the blob consist of these blocks; write a small one at once. Returns its ETag."""
         from azure.core import MatchConditions
         from azure.core.exceptions import HttpResponseError
         from azure.storage.blob import BlobBlock
 
+        if rest is not None:
+            # To Azurite, for one, a Put Blob that is to create finds a blob where only unfinished blocks are.
+            if not self.begun and rest.size <= SMALL and not self._create_only:
+                return self._blob.put(rest.content())
+            self.finish(rest)
         blocks = [BlobBlock(block) for block in self._ids]
         condition = {"match_condition": MatchConditions.IfMissing} if self._create_only else {}
         try:

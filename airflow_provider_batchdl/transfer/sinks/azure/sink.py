@@ -12,10 +12,11 @@ name), https://learn.microsoft.com/azure/storage/blobs/scalability-targets (50,0
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl.transfer.sinks.azure.blocks import AzureBlob, BlockUpload
-from airflow_provider_batchdl.transfer.sinks.buffered import SMALL, Block, BlockSink, BlockSizes, object_at
+from airflow_provider_batchdl.transfer.sinks.buffered import Block, BlockSink, BlockSizes, object_at
 
 if TYPE_CHECKING:
     from adlfs import AzureBlobFileSystem
@@ -45,8 +46,6 @@ class AzureSink(BlockSink[Block, BlockUpload]):
     retryable `DestinationError`.
     """
 
-    most_blocks = MAX_BLOCKS
-
     def __init__(
         self,
         fs: AzureBlobFileSystem,
@@ -60,18 +59,5 @@ class AzureSink(BlockSink[Block, BlockUpload]):
     ) -> None:
         self._blob = AzureBlob(fs, *object_at(fs, path, uri), path)
         sizes = BlockSizes.of(expected_bytes, smallest=block, most_planned=PLANNED_BLOCKS, grow_every=grow_every)
-        super().__init__(uri, sizes, Block, create_only=create_only)
-
-    def discard(self) -> None:
-        """Cancel pending requests. Never raises; may be called again. Uncommitted blocks stay, see the class."""
-        self._end()
-        self._blob.stop()
-
-    def _new_upload(self, *, one_block: bool) -> BlockUpload:
-        return BlockUpload(self._blob, create_only=self._create_only)
-
-    def _at_once(self, buffer: Block) -> tuple[bool, str | None] | None:
-        # To Azurite, for one, a Put Blob that is to create finds a blob where only unfinished blocks are.
-        if self._upload is not None or self._create_only or buffer.size > SMALL:
-            return None
-        return True, self._blob.put(buffer.content())
+        new_upload = partial(BlockUpload, self._blob, create_only=create_only)
+        super().__init__(uri, sizes, MAX_BLOCKS, Block, new_upload, create_only=create_only)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl.transfer.sinks.buffered import Block, BlockSink, BlockSizes, object_at
@@ -34,15 +35,7 @@ class GcsSink(BlockSink[Block, GcsUpload]):
         retry: see `GcsUpload`.
     """
 
-    most_blocks = sys.maxsize
-
     def __init__(self, fs: GCSFileSystem, path: str, uri: str, *, create_only: bool = False, retry: Any = None) -> None:
-        self._fs, self._retry = fs, retry
-        self._bucket, self._name = object_at(fs, path, uri)
-        super().__init__(uri, BlockSizes(CHUNK, fixed=True, grow_every=1), Block, create_only=create_only)
-
-    def _new_upload(self, *, one_block: bool) -> GcsUpload:
-        return GcsUpload(self._fs, self._bucket, self._name, create_only=self._create_only, retry=self._retry)
-
-    def _at_once(self, buffer: Block) -> tuple[bool, str | None]:
-        return True, self._begun(one_block=True).complete_with(buffer.content())
+        new_upload = partial(GcsUpload, fs, *object_at(fs, path, uri), create_only=create_only, retry=retry)
+        sizes = BlockSizes(CHUNK, fixed=True, grow_every=1)
+        super().__init__(uri, sizes, sys.maxsize, Block, new_upload, create_only=create_only)

@@ -19,6 +19,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
+from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -49,7 +50,7 @@ class GcsError(Exception):
         self.status = status
 
 
-class GcsUpload(Upload):
+class GcsUpload(Upload[Block]):
     """A resumable upload; one chunk is sent at a time, in a thread of its own, and the last bytes by `complete`.
 
     Its calls raise `GcsError` where the store refuses, else what requests and google-auth raise.
@@ -65,7 +66,6 @@ class GcsUpload(Upload):
 
     def __init__(self, fs: GCSFileSystem, bucket: str, name: str, *, create_only: bool, retry: Any = None) -> None:
         super().__init__()
-        self._http = _session(fs)
         self._timeout = fs.requests_timeout if isinstance(fs.requests_timeout, int | float) else TIMEOUT
         self._fs = fs
         self._bucket, self._name = bucket, name
@@ -85,13 +85,14 @@ class GcsUpload(Upload):
         """Start sending a chunk, a multiple of `GRAIN` bytes, once the one before has arrived."""
         self._start(block.content())
 
-    def send_last(self, block: Block) -> None:
-        """Send all but the last bytes, at most `GRAIN`."""
-        content = block.content()
+    def finish(self, rest: Block | None = None) -> None:
+        """Send all but the last bytes, at most `GRAIN`, and wait for them."""
+        content = rest.content() if rest is not None else b""
         count = (len(content) - 1) // GRAIN * GRAIN
-        if count:
+        if count > 0:
             self._start(content[:count])
-        self._rest = content[count:]
+        self._rest = content[max(count, 0) :]
+        super().finish()
 
     def collect(self) -> Any:
         """Wait for the chunk under way. Returns the store's answer."""
@@ -102,13 +103,9 @@ class GcsUpload(Upload):
         self._flying.popleft()
         return answer
 
-    def complete(self) -> str | None:
-        """Send the bytes that `send_last` held back. Returns the object's ETag."""
-        return self.complete_with(self._rest)
-
-    def complete_with(self, rest: bytes) -> str | None:
+    def complete(self, rest: Block | None) -> str | None:
         """Send the last bytes, with the CRC32C of the whole: the store refuses content that it does not fit."""
-        self._start(rest, is_last=True)
+        self._start(self._rest if rest is None else rest.content(), is_last=True)
         resource = json.loads(self.collect().content)
         checksum = self._hash()
         if resource.get("crc32c", checksum) != checksum:
@@ -127,13 +124,17 @@ class GcsUpload(Upload):
             wait(self._flying, ABORT_SECONDS)  # the session's URL is on its way
         self._cancel()
 
+    @cached_property
+    def _http(self) -> Any:
+        return _session(self._fs)
+
     def request(self, method: str, url: str, *, headers: Mapping[str, str], **options: Any) -> Any:
         """Send one request of Google's client, which takes the upload for its transport."""
         checked = {"X-Goog-Hash": f"crc32c={self._hash()}"} if self._is_last else {}
         return self._http.request(method, url, headers={**headers, **checked}, **options)
 
     def _start(self, chunk: bytes, *, is_last: bool = False) -> None:
-        self.finish()
+        super().finish()
         self.begun += 1
         self._flying.append(_in_background(self._advance, chunk, is_last=is_last))
 

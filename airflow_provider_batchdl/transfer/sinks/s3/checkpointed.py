@@ -91,9 +91,10 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
         if crcs is None:
             self.next_checkpoint, self._has_checkpoints = None, False
             return
-        self._guard("upload", self._send, self._open_buffer())
-        if self._upload is not None and self._has_checkpoints:
-            self._points.append(_Point(self._upload.begun, crcs))
+        upload, buffer = self._open()
+        self._guard("upload", self._send, upload, buffer)
+        if self._has_checkpoints:
+            self._points.append(_Point(upload.begun, crcs))
         self.next_checkpoint = self._boundary()
 
     def suspend(self) -> None:
@@ -118,17 +119,17 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
         super().discard()
         self._forget(upload)
 
-    def _send(self, buffer: Part) -> None:
-        super()._send(buffer)
-        if self._upload is None or self.partial_record is None:
+    def _send(self, upload: MultipartUpload, buffer: Part) -> None:
+        super()._send(upload, buffer)
+        if self.partial_record is None:
             return
         if self._recorded is None:
             # Before there is anything to resume: the next try has at least to abort the upload.
-            self._record(self._upload, self.partial_record, _Point(0, {}))
-        reached = [point for point in self._points if point.parts <= len(self._upload.collected)]
+            self._record(upload, self.partial_record, _Point(0, {}))
+        reached = [point for point in self._points if point.parts <= len(upload.collected)]
         if reached:
             self._points = self._points[len(reached) :]
-            self._record(self._upload, self.partial_record, reached[-1])
+            self._record(upload, self.partial_record, reached[-1])
 
     def _record(self, upload: MultipartUpload, partial_record: PartialRecord, point: _Point) -> None:
         parts, ready = upload.collected[: point.parts], upload.ready()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
@@ -34,8 +35,8 @@ class _Begun(NamedTuple):
     is_attested: bool  # the store will compare the whole object with its CRC-32
 
 
-class MultipartUpload(Upload):
-    """One multipart upload; parts are numbered as they are sent.
+class MultipartUpload(Upload[Part]):
+    """One PUT, or a multipart upload, begun with its first part; parts are numbered as they are sent.
 
     Parts go straight to the store (`DirectParts`), and through the file system's client where that has reasons to send
     them itself, or where the store refuses them in the other form.
@@ -47,7 +48,6 @@ class MultipartUpload(Upload):
 
     Args:
         target: the object to be.
-        direct: whether parts may go straight to the store.
         resumed: the id of an upload that is there already; None begins one.
         parts: what `resumed` has, from the first part on without a gap.
         is_attested: whether `resumed` was begun as one whose whole object is compared.
@@ -57,37 +57,40 @@ class MultipartUpload(Upload):
         self,
         target: S3Object,
         *,
-        direct: bool = True,
         resumed: str | None = None,
         parts: Sequence[UploadedPart] = (),
         is_attested: bool = False,
     ) -> None:
         super().__init__()
         self._object = target
-        # The task is held, not only its result: a signal that arrives while the store answers must not lose the id.
-        self._created = target.begin(_create, target, direct, resumed, is_attested)
+        self._resumed = resumed
+        self._is_attested = is_attested
+        self._created: asyncio.Task[_Begun] | None = None
         self._ready: _Begun | None = None
         self._by_client = LoopTasks(target.fs)
         self._direct: DirectParts | None = None
-        self._refused = False
+        self._is_direct = True
         self.collected = list(parts)
         """The parts that the store has."""
         self.begun = len(self.collected)
-        self.attested = False
         self.gone: set[str] = set()
         """The ids of uploads, this one or an earlier one of the same object, that have certainly ended."""
 
     def ready(self, *, timeout: float | None = None) -> _Begun:
         """The upload, once the store knows it."""
+        if self._created is None:
+            # The task is held, not only its result: a signal while the store answers must not lose the id.
+            known = self._resumed, self._is_attested
+            self._created = self._object.begin(_create, self._object, self._is_direct, *known)
         if self._ready is None:
             self._ready = self._object.wait(self._created, timeout=timeout)
         return self._ready
 
     def send(self, block: Part) -> None:
-        """Start uploading `block` as the next part."""
-        self.begun += 1
+        """See `Upload`."""
         ready = self.ready()
-        if ready.signer is None or self._refused:
+        self.begun += 1
+        if ready.signer is None or not self._is_direct:
             wait = self._send_by_client(self.begun, block)
         else:
             self._direct = self._direct or DirectParts(ready.signer, ready.id)
@@ -101,24 +104,30 @@ class MultipartUpload(Upload):
             answer = wait()
         except RefusedError as refusal:
             log.debug("Part %d was refused (%s); sending it and all later ones through s3fs", number, refusal)
-            self._refused = True
+            self._is_direct = False
             answer = self._send_by_client(number, body)()
         self._flying.popleft()
         checked = self.ready().is_attested or "ChecksumCRC32" in answer
         self.collected.append(UploadedPart(number, body.size, answer, body.crc32 if checked else None))
 
-    def finish(self) -> None:
-        """Wait for all parts, and close the connections that carried them."""
-        super().finish()
+    def finish(self, rest: Part | None = None) -> None:
+        """Send the last part, wait for all parts, and close the connections that carried them."""
+        self._is_direct = self._is_direct and self.begun > 0  # a connection for one part would not pay
+        super().finish(rest)
         if self._direct is not None:
             self._direct.close()
 
-    def complete(self) -> str | None:
+    def complete(self, rest: Part | None) -> str | None:
         """Make the object visible, and abort what earlier tries left of it. Returns its ETag.
 
         Those are the uploads of the very same object that began before this one. Were one another writer's, it would
         replace this newer object by an older one.
         """
+        if rest is not None and not self.begun:
+            self.attested, etag = self._object.put(rest.file())
+            return etag
+        if rest is not None:
+            self.finish(rest)
         earlier = earlier_uploads(self._object, self.ready().id)
         etag = self._complete()
         self.gone = {self.ready().id, *(each for each in earlier if abort_upload(self._object, each))}
@@ -144,6 +153,8 @@ class MultipartUpload(Upload):
     def abort(self) -> None:
         """Stop the parts under way and abort the upload until the store no longer knows it. Never raises."""
         self.stop()
+        if self._created is None and self._resumed is None:
+            return
         try:
             upload_id = self.ready(timeout=ABORT_SECONDS).id
         except Exception as error:  # noqa: BLE001  see the docstring: never raises

@@ -15,6 +15,7 @@ completed, aborted parts are not billed), https://docs.aws.amazon.com/AmazonS3/l
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl.transfer.sinks.buffered import BlockSink, BlockSizes, object_at
@@ -47,8 +48,6 @@ class S3Sink(BlockSink[Part, MultipartUpload]):
     is asked right before, so that only a writer in that very moment is overwritten; one that refuses it fails.
     """
 
-    most_blocks = MAX_PARTS
-
     def __init__(
         self,
         fs: S3FileSystem,
@@ -66,19 +65,14 @@ class S3Sink(BlockSink[Part, MultipartUpload]):
             grow_every=GROW_EVERY,
             fixed=bool(getattr(fs, "fixed_upload_size", False)),
         )
-        super().__init__(uri, sizes, Part, create_only=create_only)
+        new_upload = partial(MultipartUpload, self._object)
+        super().__init__(uri, sizes, MAX_PARTS, Part, new_upload, create_only=create_only)
 
     def publish(self) -> str | None:
         """Complete the upload: the object appears whole. Returns its ETag without quotes."""
         if not self._finalized:
-            self._open_buffer()
+            self._open()
         if self._create_only and self._guard("see whether something is there", self._object.exists):
             self.discard()
             raise already_there(self.uri)
         return super().publish()
-
-    def _new_upload(self, *, one_block: bool) -> MultipartUpload:
-        return MultipartUpload(self._object, direct=not one_block)  # a connection for one part would not pay
-
-    def _at_once(self, buffer: Part) -> tuple[bool, str | None] | None:
-        return self._object.put(buffer.file()) if self._upload is None else None
