@@ -264,6 +264,8 @@ def http_status(error: BaseException) -> int | None:
 
 def is_in_the_way(error: BaseException) -> bool:
     """True if the store refused to replace an existing object (S3's code, Azure's, Google's status)."""
+    if isinstance(error, FileExistsError):
+        return True
     return store_code(error) in ("PreconditionFailed", "BlobAlreadyExists") or http_status(error) == 412
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_batchdl.exceptions import DestinationError
-from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, ended, no_object
+from airflow_provider_batchdl.transfer.sinks.buffered import Block, BlockSink, BlockSizes, Upload
+from airflow_provider_batchdl.transfer.sinks.errors import no_object
 from airflow_provider_batchdl.transfer.sinks.local.partial import cut
 from airflow_provider_batchdl.transfer.sinks.stores import remove_object
 
@@ -16,9 +18,11 @@ if TYPE_CHECKING:
 
 BLOCK = 8 << 20
 """Bytes fsspec buffers before it sends (its default is 5 MiB, some stores' is 50 MiB)."""
+_PIECE = 1 << 20
+"""Bytes handed over to it at a time."""
 
 
-class StagedSink:
+class StagedSink(BlockSink[Block, "StagedUpload"]):
     """A `Sink` that writes `<folder>/.<name>.<random>.part` and moves it over the target on `publish`.
 
     Limits, all the store's:
@@ -29,77 +33,71 @@ class StagedSink:
     which is itself unconditional: a writer that creates the object in between is overwritten.
     """
 
-    attested: tuple[str, ...] = ()
-
     def __init__(self, fs: AbstractFileSystem, path: str, uri: str, *, create_only: bool = False) -> None:
-        self.uri = uri
-        self.written = 0
+        if not path.rpartition("/")[2]:
+            raise no_object(uri)
+        new_upload = partial(StagedUpload, fs, path, create_only=create_only)
+        sizes = BlockSizes(_PIECE, fixed=True, grow_every=1)
+        super().__init__(uri, sizes, sys.maxsize, Block, new_upload, create_only=create_only)
+
+
+class StagedUpload(Upload[Block]):
+    """A temporary object beside the target, written by this thread."""
+
+    attested = False
+
+    def __init__(self, fs: AbstractFileSystem, path: str, *, create_only: bool) -> None:
+        super().__init__()
         self._fs = fs
         self._target = path
         self._create_only = create_only
         folder, slash, name = path.rpartition("/")
-        if not name:
-            raise no_object(uri)
         self._folder = folder + slash
         # Cut, so that stores with a 255-byte limit take the longer one; `*?[` would be a glob to fsspec.
-        self._name = cut("".join("_" if char in "*?[]" else char for char in name))
+        name = cut("".join("_" if char in "*?[]" else char for char in name))
+        self._temporary = f"{self._folder}.{name}.{secrets.token_hex(8)}.part"
+        self._written = 0
         self._file: Any = None
-        self._finalized = False
-        self._temporary = ""
-        self._begin()
 
-    def _begin(self) -> None:
-        self.written = 0
-        self._temporary = f"{self._folder}.{self._name}.{secrets.token_hex(8)}.part"
-        with self._failing("create an object beside"):
-            with contextlib.suppress(NotImplementedError, FileExistsError, PermissionError):
-                # Object stores have no folders, or may not let us make a bucket; where one is needed, `open` says so.
-                self._fs.makedirs(self._folder.rstrip("/") or "/", exist_ok=True)
-            self._file = self._fs.open(self._temporary, "wb", block_size=BLOCK)
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Append `data`. Raises `DestinationError` where the store refuses it."""
-        file = self._open_file()
-        view = memoryview(data).cast("B")
-        with self._failing("write beside"):
+    def send(self, block: Block) -> None:
+        """See `Upload`."""
+        file = self._open()
+        self.begun += 1
+        for piece in block.pieces(_PIECE):
             # Some files (SFTP, pipes) take less than they are offered.
-            while view:
-                taken = file.write(view)
-                count = len(view) if taken is None else taken
-                self.written += count
-                view = view[count:]
+            while piece:
+                taken = file.write(piece)
+                piece = piece[len(piece) if taken is None else taken :]  # noqa: PLW2901
+        self._written += block.size
 
-    def restart(self) -> None:
-        """Discard all bytes so far; restart from byte 0, under a new temporary name."""
-        self._open_file()
-        self.discard()
-        self._begin()
+    def collect(self) -> None:
+        """Do nothing: a block that was sent is written."""
 
-    def finalize(self) -> None:
+    def finish(self, rest: Block | None = None) -> None:
         """Close the temporary object and check its size; only the move is left."""
-        file = self._open_file()
-        with self._failing("finish an object beside"):
-            file.close()
-            self._check_size(self._temporary)
-        self._finalized = True
+        super().finish(rest)
+        self._open().close()
+        self._fs.invalidate_cache(self._folder)
+        size = self._fs.info(self._temporary).get("size")
+        if size is not None and size != self._written:
+            raise OSError(f"the store has {size} of {self._written} bytes")
 
-    def publish(self) -> str | None:
-        """Close, check the stored size, move onto the target. Returns the ETag where the store has one."""
-        if not self._finalized:
-            self.finalize()
-        with self._failing("publish"):
-            if self._create_only:
-                self._fs.invalidate_cache(self._folder)
-                if self._is_there():
-                    self.discard()
-                    raise already_there(self.uri)
-            self._move()
-        self._file, self._finalized = None, False
-        return self._etag()
+    def complete(self, rest: Block | None) -> str | None:
+        """Move onto the target. Returns the ETag where the store has one."""
+        if rest is not None:
+            self.finish(rest)
+        if self._create_only and self._is_there():
+            raise FileExistsError(self._target)
+        self._move()
+        with contextlib.suppress(Exception):
+            info = self._fs.info(self._target)
+            etag = info.get("ETag") or info.get("etag")
+            return str(etag).strip('"') if etag else None
+        return None
 
-    def discard(self) -> None:
-        """Cancel the upload and remove the temporary object. Never raises; may be called again."""
-        file, self._file, self._finalized = self._file, None, False
+    def abort(self) -> None:
+        """Cancel the upload and remove the temporary object. Never raises."""
+        file, self._file = self._file, None
         if file is None:
             return
         with contextlib.suppress(Exception):
@@ -108,7 +106,16 @@ class StagedSink:
             self._fs.invalidate_cache(self._folder)
             remove_object(self._fs, self._temporary)
 
+    def _open(self) -> Any:
+        if self._file is None:
+            with contextlib.suppress(NotImplementedError, FileExistsError, PermissionError):
+                # Object stores have no folders, or may not let us make a bucket; where one is needed, `open` says so.
+                self._fs.makedirs(self._folder.rstrip("/") or "/", exist_ok=True)
+            self._file = self._fs.open(self._temporary, "wb", block_size=BLOCK)
+        return self._file
+
     def _is_there(self) -> bool:
+        self._fs.invalidate_cache(self._folder)
         try:
             return bool(self._fs.info(self._target)["type"] != "directory")
         except FileNotFoundError:
@@ -126,34 +133,6 @@ class StagedSink:
                 # The result is visible and whole; a leftover must not make it look failed.
                 remove_object(self._fs, self._temporary)
         self._fs.invalidate_cache(self._folder)
-
-    def _check_size(self, path: str) -> None:
-        self._fs.invalidate_cache(self._folder)
-        size = self._fs.info(path).get("size")
-        if size is not None and size != self.written:
-            raise OSError(f"the store has {size} of {self.written} bytes")
-
-    def _etag(self) -> str | None:
-        with contextlib.suppress(Exception):
-            info = self._fs.info(self._target)
-            etag = info.get("ETag") or info.get("etag")
-            return str(etag).strip('"') if etag else None
-        return None
-
-    def _open_file(self) -> Any:
-        if self._file is None or self._finalized:
-            raise ended(self.uri)
-        return self._file
-
-    @contextlib.contextmanager
-    def _failing(self, doing: str) -> Any:
-        try:
-            yield
-        except DestinationError:
-            raise
-        except Exception as error:  # noqa: BLE001  every store raises its own kinds
-            self.discard()
-            raise destination_error(self.uri, doing, error) from None
 
 
 def _cancel(file: Any) -> None:

@@ -13,6 +13,10 @@ from fsspec.implementations.dirfs import DirFileSystem
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.sinks.errors import clean
 from airflow_provider_batchdl.transfer.sinks.factory import open_sink, write_small
+from airflow_provider_batchdl.transfer.sinks.staged import StagedSink
+
+LARGE = b"x" * (3 << 20)
+"""More than is held back until it is published."""
 
 
 def test_clean_hides_secrets() -> None:
@@ -32,15 +36,19 @@ class TestOtherStores:
         memory.rm(root, recursive=True) if memory.exists(root) else None
 
     def test_whole_or_nothing(self, fs: Any) -> None:
-        sink = open_sink(fs, "a/x.csv", "any://a/x.csv")
-        sink.write(b"hello ")
-        sink.write(memoryview(b"world"))
-        assert not fs.exists("a/x.csv")
-        sink.finalize()
-        assert not fs.exists("a/x.csv")
-        sink.publish()
-        sink.discard()
-        assert fs.cat_file("a/x.csv") == b"hello world"
+        for hello in (b"hello ", LARGE):
+            sink = open_sink(fs, "a/x.csv", "any://a/x.csv")
+            sink.write(hello)
+            sink.write(memoryview(b"world"))
+            assert not fs.exists("a/x.csv")
+            sink.finalize()
+            assert not fs.exists("a/x.csv")
+            sink.publish()
+            sink.discard()
+            assert fs.cat_file("a/x.csv") == hello + b"world"
+            fs.rm_file("a/x.csv")
+        write_small(fs, "a/x.csv", "any://a/x.csv", b"")
+        assert fs.cat_file("a/x.csv") == b""
         assert [name.rpartition("/")[2] for name in fs.ls("a", detail=False)] == ["x.csv"]
 
     def test_overwrites(self, fs: Any) -> None:
@@ -51,10 +59,10 @@ class TestOtherStores:
     @pytest.mark.parametrize("finalized", [False, True])
     def test_discard_and_restart(self, fs: Any, finalized: bool) -> None:
         sink = open_sink(fs, "a/x.csv", "any://a/x.csv")
-        sink.write(b"one")
+        sink.write(LARGE)
         sink.restart()
         assert sink.written == 0
-        sink.write(b"two")
+        sink.write(LARGE)
         if finalized:
             sink.finalize()
         sink.discard()
@@ -65,8 +73,10 @@ class TestOtherStores:
 
     def test_a_short_object_is_not_published(self, fs: Any) -> None:
         sink = open_sink(fs, "a/x.csv", "any://a/x.csv")
+        assert isinstance(sink, StagedSink)
+        assert sink._upload is not None
+        sink._upload._written = 1
         sink.write(b"one")
-        sink.written += 1
         with pytest.raises(DestinationError, match="3 of 4 bytes"):
             sink.publish()
         assert fs.ls("a", detail=False) == []
@@ -87,7 +97,7 @@ class TestOtherStores:
         monkeypatch.setattr(type(fs), "rm_file", refuse)
         monkeypatch.setattr(type(fs), "rm", lambda self, path, **_: remove(self, path))
         sink = open_sink(fs, "a/x.csv", "any://a/x.csv")
-        sink.write(b"one")
+        sink.write(LARGE)
         sink.discard()
         assert fs.ls("a", detail=False) == []
         write_small(fs, "a/x.csv", "any://a/x.csv", b"two")

@@ -8,11 +8,6 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tenacity import AsyncRetrying
-
-from airflow_provider_batchdl._redaction.redactor import get_logger
-from airflow_provider_batchdl.client.policy import backoff
-from airflow_provider_batchdl.client.retrying import retry_options
 from airflow_provider_batchdl.transfer.sinks.errors import store_code
 from airflow_provider_batchdl.transfer.sinks.fsspec_loop import LoopTasks
 from airflow_provider_batchdl.transfer.sinks.s3.crc32 import crc32, to_base64
@@ -20,14 +15,8 @@ from airflow_provider_batchdl.transfer.sinks.s3.crc32 import crc32, to_base64
 if TYPE_CHECKING:
     from s3fs import S3FileSystem
 
-log = get_logger(__name__)
-
 PRECONDITION_FAILED = "PreconditionFailed"
 """The code of a refusal because the object exists."""
-ATTEMPTS = 3
-"""Tries of one body, each with botocore's own retries inside."""
-
-
 MOST_PAGES = 1000
 """Of a list, each of a thousand: a store that repeats itself must not hold a task for ever."""
 
@@ -74,29 +63,22 @@ class S3Object(LoopTasks):
         return answer
 
     async def send_async(self, method: str, body: io.BytesIO, **arguments: Any) -> dict[str, Any]:
-        """One S3 call with a body, rewound before every try.
+        """One S3 call with a body, retried as s3fs retries, and rewound before every try.
 
-        `fs._call_s3` would call again with the same, exhausted file and so upload an empty part; botocore's retries
-        inside one call do rewind. A file, not bytes, because aiohttp then sends it in pieces instead of copying
-        it whole.
+        `fs._call_s3` would call again with the same, exhausted file and so upload an empty part. A file, not bytes,
+        because aiohttp then sends it in pieces instead of copying it whole.
         """
-        from botocore.exceptions import HTTPClientError
+        from s3fs.core import _error_wrapper
 
         function = getattr(await client_of(self.fs, self.names), method)
+        wanted = self.fs._get_s3_method_kwargs(function, **self.names, **arguments, Body=body)
 
-        async def send() -> dict[str, Any]:
+        async def send() -> Any:
             body.seek(0)
-            wanted = self.fs._get_s3_method_kwargs(function, **self.names, **arguments, Body=body)
-            answer: dict[str, Any] = await function(**wanted)
-            return answer
+            return await function(**wanted)
 
-        def on_retry(error: HTTPClientError, seconds: float) -> None:
-            log.info("Retrying the S3 request %s in %.1f s: %s", method, seconds, type(error).__name__)
-
-        options = retry_options(
-            ATTEMPTS, lambda _: True, lambda failures, _: backoff(failures), on_retry, kind=HTTPClientError
-        )
-        return await AsyncRetrying(**options)(send)
+        answer: dict[str, Any] = await _error_wrapper(send, retries=self.fs.retries)
+        return answer
 
     async def takes_checksums(self) -> bool:
         """True where the client may send CRC-32 checksums: it is not configured to send none, or others."""

@@ -123,6 +123,8 @@ class MultipartUpload(Upload[Part]):
         Those are the uploads of the very same object that began before this one. Were one another writer's, it would
         replace this newer object by an older one.
         """
+        if self._object.create_only and self._object.exists():
+            raise FileExistsError(self._object.path)
         if rest is not None and not self.begun:
             self.attested, etag = self._object.put(rest.file())
             return etag

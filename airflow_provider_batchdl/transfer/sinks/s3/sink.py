@@ -19,7 +19,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl.transfer.sinks.buffered import BlockSink, BlockSizes, object_at
-from airflow_provider_batchdl.transfer.sinks.errors import already_there
 from airflow_provider_batchdl.transfer.sinks.s3.api import S3Object
 from airflow_provider_batchdl.transfer.sinks.s3.multipart import MultipartUpload
 from airflow_provider_batchdl.transfer.sinks.s3.part import Part
@@ -67,12 +66,3 @@ class S3Sink(BlockSink[Part, MultipartUpload]):
         )
         new_upload = partial(MultipartUpload, self._object)
         super().__init__(uri, sizes, MAX_PARTS, Part, new_upload, create_only=create_only)
-
-    def publish(self) -> str | None:
-        """Complete the upload: the object appears whole. Returns its ETag without quotes."""
-        if not self._finalized:
-            self._open()
-        if self._create_only and self._guard("see whether something is there", self._object.exists):
-            self.discard()
-            raise already_there(self.uri)
-        return super().publish()

@@ -6,7 +6,6 @@ import gc
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +18,6 @@ from airflow_provider_batchdl.transfer.cleanup import sweep
 from airflow_provider_batchdl.transfer.sinks import buffered
 from airflow_provider_batchdl.transfer.sinks.base import Sink
 from airflow_provider_batchdl.transfer.sinks.factory import open_sink, write_small
-from airflow_provider_batchdl.transfer.sinks.s3 import api as s3_api
 from airflow_provider_batchdl.transfer.sinks.s3 import sink as s3_module
 from airflow_provider_batchdl.transfer.sinks.s3.api import S3Object
 from airflow_provider_batchdl.transfer.sinks.s3.multipart import composite_etag
@@ -271,58 +269,31 @@ def test_an_upload_aborted_by_others(bucket: Bucket) -> None:
     assert bucket.keys() == []
 
 
-@dataclass
-class LostAnswers:
-    """The store's client loses its first answers; the object is made all the same.
-
-    Attributes:
-        count: how many are lost.
-        sent: requests so far.
-        waits: of which failures the back-off was asked for.
-    """
-
-    count: int = 0
-    sent: int = 0
-    waits: list[int] = field(default_factory=list)
-
-
-@pytest.fixture
-def lost(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> LostAnswers:
+@pytest.mark.parametrize("lost", [2, 99])
+def test_a_body_is_rewound_before_it_is_sent_again(bucket: Bucket, monkeypatch: pytest.MonkeyPatch, lost: int) -> None:
+    """The store's client loses its first answers; the object is made all the same."""
     from botocore.exceptions import HTTPClientError
 
     bucket.fs.connect()
-    client = bucket.fs.s3
-    real, lost = client.put_object, LostAnswers()
+    real, sent = bucket.fs.s3.put_object, []
 
     async def put_object(**arguments: Any) -> Any:
         answer = await real(**arguments)
-        lost.sent += 1
-        if lost.sent <= lost.count:
+        sent.append(answer)
+        if len(sent) <= lost:
             raise HTTPClientError(error="lost")
         return answer
 
-    def backoff(failures: int) -> float:
-        lost.waits.append(failures)
-        return 0.0
-
-    monkeypatch.setattr(client, "put_object", put_object)
-    monkeypatch.setattr(s3_api, "backoff", backoff)
-    return lost
-
-
-def test_a_body_is_rewound_before_it_is_sent_again(bucket: Bucket, lost: LostAnswers) -> None:
-    lost.count = 2
-    write_small(bucket.fs, f"{bucket.name}/x", "x", b"all of it")
-    assert bucket.read("x") == b"all of it"
-    assert (lost.sent, lost.waits) == (3, [1, 2])
-
-
-def test_a_body_is_not_sent_for_ever(bucket: Bucket, lost: LostAnswers) -> None:
-    lost.count = 99
-    with pytest.raises(DestinationError) as caught:
+    monkeypatch.setattr(bucket.fs.s3, "put_object", put_object)
+    if lost < bucket.fs.retries:
         write_small(bucket.fs, f"{bucket.name}/x", "x", b"all of it")
-    assert caught.value.retryable
-    assert (lost.sent, lost.waits) == (3, [1, 2])
+        assert len(sent) == lost + 1
+    else:
+        with pytest.raises(DestinationError) as caught:
+            write_small(bucket.fs, f"{bucket.name}/x", "x", b"all of it")
+        assert caught.value.retryable
+        assert len(sent) == bucket.fs.retries
+    assert bucket.read("x") == b"all of it"
 
 
 @pytest.mark.parametrize("path", ["", "only-a-bucket", "bucket/", "bucket/folder/"])
