@@ -44,10 +44,6 @@ class LoopTasks:
 
         return sync(self.fs.loop, result, timeout=timeout)
 
-    def call(self, function: Callable[..., Awaitable[Any]], *args: Any, **arguments: Any) -> Any:
-        """The result of a coroutine function."""
-        return self.wait(self.begin(function, *args, **arguments))
-
     def stop(self) -> None:
         """Cancel all tasks and wait until they have ended. Never raises."""
         from fsspec.asyn import sync

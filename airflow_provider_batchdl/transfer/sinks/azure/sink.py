@@ -15,7 +15,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_batchdl.transfer.sinks.azure.blocks import AzureBlob, BlockUpload
+from airflow_provider_batchdl.transfer.sinks.azure.upload import AzureUpload
 from airflow_provider_batchdl.transfer.sinks.buffered import Block, BlockSink, BlockSizes, object_at
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ GROW_EVERY = 10_000
 MAX_BLOCKS = 50_000
 
 
-class AzureSink(BlockSink[Block, BlockUpload]):
+class AzureSink(BlockSink[Block, AzureUpload]):
     """A `Sink` for one block blob.
 
     Up to `SMALL` bytes become one Put Blob at `publish` (also 0 bytes); more become blocks, which one Put Block List
@@ -57,7 +57,6 @@ class AzureSink(BlockSink[Block, BlockUpload]):
         block: int = BLOCK,
         grow_every: int = GROW_EVERY,
     ) -> None:
-        self._blob = AzureBlob(fs, *object_at(fs, path, uri), path)
+        new_upload = partial(AzureUpload, fs, *object_at(fs, path, uri), create_only=create_only)
         sizes = BlockSizes.of(expected_bytes, smallest=block, most_planned=PLANNED_BLOCKS, grow_every=grow_every)
-        new_upload = partial(BlockUpload, self._blob, create_only=create_only)
         super().__init__(uri, sizes, MAX_BLOCKS, Block, new_upload, create_only=create_only)

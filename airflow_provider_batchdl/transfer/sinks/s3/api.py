@@ -94,9 +94,9 @@ class S3Object(LoopTasks):
             Whether the store confirmed its checksum, and its ETag.
         """
         checksum = to_base64(crc32(body.getbuffer()))
-        wanted = {"ChecksumCRC32": checksum} if self.call(self.takes_checksums) else {}
+        wanted = {"ChecksumCRC32": checksum} if self.wait(self.begin(self.takes_checksums)) else {}
         try:
-            answer = self.call(self.send_async, "put_object", body, **wanted, **self.condition)
+            answer = self.wait(self.begin(self.send_async, "put_object", body, **wanted, **self.condition))
         except Exception as error:  # noqa: BLE001  raised again there
             digest = hashlib.md5(body.getbuffer(), usedforsecurity=False).hexdigest()
             answer = self.mine_after_all(error, digest)

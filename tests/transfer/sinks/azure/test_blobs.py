@@ -132,9 +132,11 @@ def test_a_signal_while_requests_are_under_way(container: Container, call: str) 
         assert isinstance(sink, AzureSink)
         with interrupted_once(stalls.reached.is_set) as sent:
             written(sink, b"x" * (2 * BLOCK + 1)).publish()
-        assert sink._blob._under_way
+        assert sink._upload is not None
+        tasks = sink._upload.tasks
+        assert tasks._under_way
         sink.discard()
-        assert not sink._blob._under_way
+        assert not tasks._under_way
         assert time.monotonic() - sent[0] < 30  # of a minute
         stalls.ended.set()
     if call == "part":  # a commit that is under way may still arrive

@@ -104,7 +104,8 @@ def test_the_connections_time_outs_go_with_every_call(container: Container) -> N
         for size, create_only in ((1000, False), (2 * BLOCK, False), (1000, True)):
             sink = written(container.sink(f"{size}{create_only}", fs, create_only=create_only), b"x" * size)
             assert isinstance(sink, AzureSink)
-            assert sink._blob._settings.items() >= settings.items()
+            assert sink._upload is not None
+            assert sink._upload.settings.items() >= settings.items()
             sink.publish()
     finally:
         close_filesystem(fs)
