@@ -61,13 +61,13 @@ def killed(emulator: Emulator, bucket: Bucket, job_id: str, path: str, *, after:
         while time.monotonic() < deadline:
             assert process.poll() is None, process.communicate()[1]
             found = note(bucket)
-            if found and found["offset"] >= noted:
+            if found and found["parts"] * BLOCK >= noted:
                 break
             time.sleep(0.1)
     found = note(bucket)
     assert found is not None
     assert len(bucket.open_uploads()) == 1
-    offset = int(found["offset"])
+    offset = int(found["parts"]) * BLOCK
     assert offset >= noted
     return offset
 
