@@ -41,7 +41,7 @@ def test_removes_what_is_old_and_unused(tmp_path: Path) -> None:
 def test_other_stores() -> None:
     fs = fsspec.filesystem("memory")
     sink = open_sink(fs, "/sweep/x.csv", "memory://sweep/x.csv")
-    sink.write(b"1")
+    sink.write(bytes(3 << 20))
     sink.finalize()
     fs.pipe_file("/sweep/kept.csv", b"1")
     assert sweep(fs, "/sweep") == []
