@@ -32,6 +32,7 @@ from airflow_provider_batchdl.vendors.listing import is_listed
 from airflow_provider_batchdl.vendors.matching import is_echo_of
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_size, as_text, as_word
 from tests.client.helpers import EXPORT, REPORT, REQUESTS, VENDORS, submission, vendor_at
+from tests.support.guarding import guarding
 
 Answer = Callable[[ApiRequest], Any]
 UUID = "ed49987b-6539-4e9e-8a63-2bcd811ef0ec"
@@ -39,13 +40,7 @@ JOB_ID = {"revenuebase": "41001", "proofy": "5b2f", "batchcom": "export_1", "apa
 
 
 def vendor_named(name: str) -> Vendor:
-    """A vendor whose flows are guarded, as the clients drive them."""
-    vendor = vendor_at("https://h.example", name)
-    operations = ("submit", "get_job", "list_jobs", "list_page", "ensure_cancelled", "get_balance", "check")
-    for operation in (*operations, "find_submitted"):
-        flow = getattr(vendor, operation)
-        setattr(vendor, operation, lambda *given, flow=flow: guarded(vendor, flow(*given)))
-    return vendor
+    return guarding(vendor_at("https://h.example", name))
 
 
 def drive(flow: Flow[Any], answer: Answer) -> Any:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -102,14 +101,6 @@ class Described(DescribedErrors):
         if self.on_notice is not None:
             self.on_notice(operation, pointers or (), found)
 
-    @contextmanager
-    def expecting(self, operation: str, response: httpx.Response) -> Iterator[None]:
-        """Turns what a reader of an answer misses or refuses into the typed error."""
-        try:
-            yield
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise self.malformed(operation, response, error) from error
-
     def found(self, operation: str, response: httpx.Response, at: str) -> Any:
         """The value that the pointer ``at`` finds in an answer, whose secrets are hidden from then on."""
         body = self.read_json(operation, response)
@@ -119,8 +110,7 @@ class Described(DescribedErrors):
     def need(self, operation: str, response: httpx.Response, pointers: Pointers, what: str) -> Any:
         """The value that the pointers find in an answer."""
         body = self.found(operation, response, "")
-        with self.expecting(operation, response):
-            found = answers.need(body, pointers, what)
+        found = answers.need(body, pointers, what)
         self.notice(operation, pointers, found)
         return found
 
@@ -133,8 +123,7 @@ class Described(DescribedErrors):
             raise JobNotFoundError(
                 f"{self.label} has no job of this id.", vendor=self.name, job_id=job_id, status=response.status_code
             )
-        with self.expecting(operation, response):
-            return self.read_job(operation, answers.need(body, at, "job"), job_id)
+        return self.read_job(operation, answers.need(body, at, "job"), job_id)
 
     def read_job(self, operation: str, item: Any, job_id: str | None = None) -> Job:
         """The job that an item of an answer shows; TypeError or ValueError if it shows none."""

@@ -40,15 +40,14 @@ def page(vendor: Described, call: ListCall, cursor: str | None, delay: float = 0
     request = _request(vendor, call, cursor, delay)
     response = yield request
     body = vendor.read_json("list", response)
-    with vendor.expecting("list", response):
-        items = as_list(need(body, call.items, "list"))
-        vendor.notice("list", call.items, items)
-        if isinstance(call.paging, Link):
-            page_url = request.url or f"{vendor.base_url}{request.path}"
-            following, whole = _link(vendor, call.paging, response, body, page_url)
-        else:
-            following, whole = _following(call, cursor, response, body, items)
-        return Page(items, following, whole)
+    items = as_list(need(body, call.items, "list"))
+    vendor.notice("list", call.items, items)
+    if isinstance(call.paging, Link):
+        page_url = request.url or f"{vendor.base_url}{request.path}"
+        following, whole = _link(vendor, call.paging, response, body, page_url)
+    else:
+        following, whole = _following(call, cursor, response, body, items)
+    return Page(items, following, whole)
 
 
 def _request(vendor: Described, call: ListCall, cursor: str | None, delay: float) -> ApiRequest:

@@ -126,8 +126,7 @@ class Declared(Described):
         if not further:
             return job
         item = self.found("status", response, call.at)
-        with self.expecting("status", response):
-            return self.with_files(job, item, further)
+        return self.with_files(job, item, further)
 
     def list_page(self, cursor: str | None = None) -> Flow[JobPage]:
         """One page of the vendor's list."""
@@ -143,7 +142,7 @@ class Declared(Described):
         response = yield self.call("cancel", call, job_id)
         job = self.read("cancel", response, call.at, job_id)
         if self.document.job.id_optional and self.known_state(job.vendor_state) is None:
-            raise self.malformed("cancel", response, "its status is none of a job's")
+            raise ValueError("its status is none of a job's")
         return job
 
     def candidates(self, submission: Submission, delay: float) -> Flow[list[Job | None]]:
@@ -159,8 +158,7 @@ class Declared(Described):
         if call is None:
             return None
         response = yield self.call("balance", call)
-        with self.expecting("balance", response):
-            return as_int(self.need("balance", response, call.credits, "number of credits"))
+        return as_int(self.need("balance", response, call.credits, "number of credits"))
 
     def check(self) -> Flow[str]:
         """The document's check, else the balance, else one page of the list."""
@@ -170,7 +168,7 @@ class Declared(Described):
             if self.document.check.expect:
                 self.need("check", response, self.document.check.expect, "answer")
             elif response.content.lstrip().startswith(b"<"):
-                raise self.malformed("check", response, "the body is a page")
+                raise ValueError("the body is a page")
         elif self.document.balance is not None:
             words += f"; {(yield from self.get_balance())} credits left"
         else:
@@ -179,9 +177,9 @@ class Declared(Described):
 
     def describe_lost_submit(self, submission: Submission) -> str:
         """The name of the upload, the key that was sent, or the request."""
-        if submission.file is not None:
-            return f"a job of the file {submission.upload_name()!r}, submitted at {submission.time()}"
-        if any("key" in holes([step.json, step.params, step.form]) for step in self.document.steps):
+        if submission.file is None and any(
+            "key" in holes([step.json, step.params, step.form]) for step in self.document.steps
+        ):
             return f"a job with the key {submission.key!r}, submitted at {submission.time()}"
         return super().describe_lost_submit(submission)
 
@@ -207,8 +205,7 @@ class Declared(Described):
         if source.items is not None and source.path is None:
             items = answers.with_ids(source, job.id, as_list(find(item, source.items) or []))
             item = dict(items).get(file.id)
-        with self.expecting("download", response):
-            link = as_token(answers.need(item, source.link, "link"))
+        link = as_token(answers.need(item, source.link, "link"))
         url = urljoin(f"{self.base_url}/", link)
         return ApiRequest("download", "GET", url=url, job_id=job.id)
 

@@ -14,6 +14,7 @@ from airflow_provider_batchdl.vendors.account import Account
 from airflow_provider_batchdl.vendors.declared import Declared
 from airflow_provider_batchdl.vendors.declared.reading import read
 from airflow_provider_batchdl.vendors.requests import ApiRequest, Submission
+from tests.support.guarding import guarding
 
 T = TypeVar("T")
 TWINS = Path(__file__).parent / "twins"
@@ -43,7 +44,7 @@ def vendor_of(document: dict[str, Any], **account: Any) -> Declared:
     """The vendor of a document, with a made-up account."""
     kind = Declared.of(read(document, "test"))
     fields = {"base_url": kind.default_host or "https://acme.example", "secret": "made-up-key-0001", **account}
-    return kind(Account(**fields))
+    return guarding(kind(Account(**fields)))
 
 
 def submission(request: dict[str, Any] | None = None, file: str | None = None, key: str = "k0000001") -> Submission:
