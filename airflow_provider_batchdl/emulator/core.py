@@ -22,24 +22,6 @@ from airflow_provider_batchdl.emulator.synthetic import ResultSpec
 from airflow_provider_batchdl.emulator.world import ErrorShape, World
 
 
-class EmulatorApp:
-    """The ASGI app: the APIs, and the object store for requests that arrive on the store's socket."""
-
-    def __init__(self, world: World, host: Emulator) -> None:
-        self.store_port = 0
-        apis = all_apis(world)
-        self._api = Dispatcher(world, [*apis, Control(world, host, apis)])
-        self._store = Dispatcher(world, [Store(world)])
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            raise RuntimeError(f"the emulator speaks HTTP only, not {scope['type']}")
-        server = scope.get("server")
-        is_store = bool(self.store_port and server and server[1] == self.store_port)
-        await (self._store if is_store else self._api)(scope, receive, send)
-
-
 class Emulator:
     """The vendors and their object store on loopback. A context manager.
 
@@ -95,7 +77,9 @@ class Emulator:
             revenuebase_v1=revenuebase_v1,
             revenuebase_errors=revenuebase_errors,
         )
-        self.app = EmulatorApp(self.world, self)
+        apis = all_apis(self.world)
+        self._api = Dispatcher(self.world, [*apis, Control(self.world, self, apis)])
+        self._store = Dispatcher(self.world, [Store(self.world)])
         self._thread: ServerThread | None = None
 
     # --- life
@@ -113,10 +97,14 @@ class Emulator:
             api.close()
             raise
         self.port, self.store_port = api.getsockname()[1], store.getsockname()[1]
-        self.app.store_port = self.store_port
         self.world.origin, self.world.store_url = self.origin, self.store_url
-        self._thread = ServerThread(self.app, [api, store])
+        self._thread = ServerThread(self._serve, [api, store])
         self._thread.start()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI app: the APIs, and the object store for requests that arrive on the store's socket."""
+        app = self._store if scope["server"][1] == self.store_port else self._api
+        await app(scope, receive, send)
 
     def stop(self) -> None:
         """Stop listening, drop every connection and remove temporary files."""

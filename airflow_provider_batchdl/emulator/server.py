@@ -96,6 +96,7 @@ class ServerThread:
     def __init__(self, app: ASGIApp, sockets: list[socket.socket]) -> None:
         config = uvicorn.Config(
             app,
+            interface="asgi3",
             http=FaultableProtocol,
             ws="none",
             lifespan="off",

@@ -30,84 +30,27 @@ class Phase(Enum):
         return self in (Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED, Phase.EXPIRED)
 
 
-LITERALS: dict[str, dict[Phase, str]] = {
+_WORDS: dict[str, tuple[str, ...]] = {
     # Vendor's OpenAPI names all six.
-    "revenuebase": {
-        Phase.QUEUED: "QUEUED",
-        Phase.RUNNING: "PROCESSING",
-        Phase.SUCCEEDED: "COMPLETED",
-        Phase.FAILED: "ERROR",
-        Phase.CANCELLING: "CANCELLING",
-        Phase.CANCELLED: "CANCELLED",
-    },
+    "revenuebase": ("QUEUED", "PROCESSING", "COMPLETED", "ERROR", "CANCELLING", "CANCELLED"),
     # Only ``parsing`` and ``ready`` are documented; the other names are inferences.
-    "proofy": {
-        Phase.QUEUED: "parsing",
-        Phase.RUNNING: "processing",
-        Phase.SUCCEEDED: "ready",
-        Phase.FAILED: "failed",
-        Phase.CANCELLING: "cancelled",
-        Phase.CANCELLED: "cancelled",
-    },
+    "proofy": ("parsing", "processing", "ready", "failed", "cancelled", "cancelled"),
     # Vendor's documentation: CREATED, PENDING, RUNNING, SUCCESS, ERROR. It has no cancellation at all; an export that
     # a test cancels by force shows as ERROR.
-    "batchcom": {
-        Phase.QUEUED: "CREATED",
-        Phase.RUNNING: "RUNNING",
-        Phase.SUCCEEDED: "SUCCESS",
-        Phase.FAILED: "ERROR",
-        Phase.CANCELLING: "ERROR",
-        Phase.CANCELLED: "ERROR",
-    },
+    "batchcom": ("CREATED", "RUNNING", "SUCCESS", "ERROR", "ERROR", "ERROR"),
     # Vendor's documentation has these four and no word for a job that waits or runs.
-    "apartmentiq": {
-        Phase.QUEUED: "submitted",
-        Phase.RUNNING: "submitted",
-        Phase.SUCCEEDED: "succeeded",
-        Phase.FAILED: "failed",
-        Phase.CANCELLING: "cancelled",
-        Phase.CANCELLED: "cancelled",
-    },
+    "apartmentiq": ("submitted", "submitted", "succeeded", "failed", "cancelled", "cancelled"),
     # The reference's enumeration of a batch's status.
-    "openai_batch": {
-        Phase.QUEUED: "validating",
-        Phase.RUNNING: "in_progress",
-        Phase.SUCCEEDED: "completed",
-        Phase.FAILED: "failed",
-        Phase.CANCELLING: "cancelling",
-        Phase.CANCELLED: "cancelled",
-        Phase.EXPIRED: "expired",
-    },
+    "openai_batch": ("validating", "in_progress", "completed", "failed", "cancelling", "cancelled", "expired"),
     # The guide's page "Get Information About a Query Job" has these five.
-    "salesforce_bulk_query": {
-        Phase.QUEUED: "UploadComplete",
-        Phase.RUNNING: "InProgress",
-        Phase.SUCCEEDED: "JobComplete",
-        Phase.FAILED: "Failed",
-        Phase.CANCELLING: "Aborted",
-        Phase.CANCELLED: "Aborted",
-    },
+    "salesforce_bulk_query": ("UploadComplete", "InProgress", "JobComplete", "Failed", "Aborted", "Aborted"),
     # The enumeration BulkOperationStatus; EXPIRED means that the result's URL has expired.
-    "shopify_bulk": {
-        Phase.QUEUED: "CREATED",
-        Phase.RUNNING: "RUNNING",
-        Phase.SUCCEEDED: "COMPLETED",
-        Phase.FAILED: "FAILED",
-        Phase.CANCELLING: "CANCELING",
-        Phase.CANCELLED: "CANCELED",
-        Phase.EXPIRED: "EXPIRED",
-    },
+    "shopify_bulk": ("CREATED", "RUNNING", "COMPLETED", "FAILED", "CANCELING", "CANCELED", "EXPIRED"),
     # The reference of /jobs/status. There is no cancellation; a job that a test cancels by force shows as failed.
-    "neverbounce": {
-        Phase.QUEUED: "queued",
-        Phase.RUNNING: "running",
-        Phase.SUCCEEDED: "complete",
-        Phase.FAILED: "failed",
-        Phase.CANCELLING: "failed",
-        Phase.CANCELLED: "failed",
-    },
+    "neverbounce": ("queued", "running", "complete", "failed", "failed", "failed"),
 }
-"""Each vendor's own word for each phase."""
+LITERALS = {vendor: dict(zip(Phase, words, strict=False)) for vendor, words in _WORDS.items()}
+"""Each vendor's own word for each phase; only some have one for the last."""
 
 LATER_LITERALS: dict[str, dict[Phase, str]] = {
     "batchcom": {Phase.QUEUED: "PENDING"},

@@ -22,14 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Requests:
-    """Requests of the running triggerers in the last window of one limit, when each last noted a poll.
-
-    Args:
-        sent: how many.
-        limit: how many the limit allows.
-        seconds: its window.
-        noted: the older of the notes.
-    """
+    """Requests that the running triggerers sent in the last window of one limit, by the older of their notes."""
 
     sent: int
     limit: int
@@ -42,8 +35,6 @@ class ConnectionJobs:
     """A connection, without anything secret, and its jobs.
 
     Args:
-        conn_id: its id.
-        vendor: the vendor's name.
         jobs: number of jobs by state, see `STATES`.
         noted: when a task last learned something about one of them.
         last: the job that it was about.

@@ -27,13 +27,9 @@ State = Annotated[str, AfterValidator(lambda given: given if given in STATES els
 
 
 class Filters(BaseModel):
-    """Which jobs to list.
+    """Which jobs to list; an empty text means all.
 
     Args:
-        vendor: the vendor's name; empty for all, as are the next five.
-        conn_id: the connection's id.
-        dag_id: the DAG's id.
-        task_id: the task's id.
         job_id: the vendor's id of the job.
         state: one of `STATES`; another means all.
         days: how far back, by the last note of the job; what still waits is always listed.

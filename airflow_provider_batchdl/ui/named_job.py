@@ -26,8 +26,6 @@ class NamedJob:
     """A job that the user may ask for or cancel.
 
     Args:
-        conn_id: the connection to ask through.
-        job_id: the vendor's id.
         record: the task's record of its submit; None for a task that submits nothing, and before Airflow 3.3.
     """
 
@@ -36,11 +34,7 @@ class NamedJob:
     record: JobRecord | None = None
 
     def check_account(self, hook: BatchApiHook) -> None:
-        """Refuse another account than the job was submitted to, where that is known: its jobs can have the same ids.
-
-        Raises:
-            InvalidRequestError: the connection is another account's.
-        """
+        """Refuse another account than the job was submitted to, where that is known: its jobs can have the same ids."""
         if self.record is not None and not self.record.is_of(hook):
             raise InvalidRequestError(
                 f"The task submitted its job to another account (connection {self.record.conn_id!r} then).",

@@ -35,16 +35,9 @@ Place: TypeAlias = tuple[str, str, str, int]
 
 @dataclass(frozen=True)
 class Row:
-    """One task's job.
+    """One task's job: the task instance with its last try, and what it noted.
 
     Args:
-        dag_id: the task instance's, as the next four.
-        run_id: of the DAG run.
-        task_id: of the task.
-        map_index: -1 if the task is not mapped.
-        task_state: Airflow's word for it.
-        try_number: of the last try.
-        started: start of the last try.
         noted: when the task last learned something about its job.
         note: see `shapes.NOTE`. Empty where an XCom backend stores it elsewhere.
         poll: see `shapes.POLL`; empty where no poll was noted.
@@ -98,12 +91,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Listed:
-    """One page of the list.
-
-    Args:
-        rows: the page's jobs, newest first.
-        total: how many there are on all pages.
-    """
+    """One page of the list, newest first, and how many jobs there are on all pages."""
 
     rows: list[Row]
     total: int
