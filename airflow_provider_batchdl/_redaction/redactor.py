@@ -8,10 +8,12 @@ neither net would know a half.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from os.path import commonprefix
 from typing import Any
 
 from airflow_provider_batchdl._redaction.escapes import levels, without_blanks
@@ -164,14 +166,8 @@ def _findings(text: str) -> Iterator[Finding]:
             if form.head in text:
                 yield from ((*view.source(*part), MASK) for part in _parts(text, form.text))
             if form.joined and form.joined in text_joined:
-                yield from ((*joined.source(*whole), MASK) for whole in _wholes(text_joined, form.joined))
-
-
-def _wholes(text: str, secret: str) -> Iterator[tuple[int, int]]:
-    at = text.find(secret)
-    while at >= 0:
-        yield at, at + len(secret)
-        at = text.find(secret, at + len(secret))
+                wholes = re.finditer(re.escape(form.joined), text_joined)
+                yield from ((*joined.source(*whole.span()), MASK) for whole in wholes)
 
 
 def _parts(text: str, secret: str) -> Iterator[tuple[int, int]]:
@@ -179,23 +175,11 @@ def _parts(text: str, secret: str) -> Iterator[tuple[int, int]]:
     head = secret[:SHORTEST_PART]
     at = text.find(head)
     while at >= 0:
-        end = at + _common(text, at, secret)
+        end = at + len(commonprefix((text[at : at + len(secret)], secret)))  # noqa: RUF071 by characters, as meant
         found = end == at + len(secret) or _is_cut(text, at, end)
         if found:
             yield at, end
         at = text.find(head, end if found else at + 1)
-
-
-def _common(text: str, at: int, secret: str) -> int:
-    """Number of the secret's first characters that stand in ``text`` from ``at`` on."""
-    fits, fails = 0, len(secret) + 1
-    while fails - fits > 1:
-        middle = (fits + fails) // 2
-        if text.startswith(secret[:middle], at):
-            fits = middle
-        else:
-            fails = middle
-    return fits
 
 
 def _is_cut(text: str, start: int, end: int) -> bool:

@@ -15,7 +15,7 @@ import httpx
 
 from airflow_provider_batchdl.client.answers import hide_headers
 from airflow_provider_batchdl.client.environment import Proxies, Proxy, ssl_context
-from airflow_provider_batchdl.client.targets import TARGET_CHECK
+from airflow_provider_batchdl.client.targets import TARGET_CHECK, TargetCheck
 
 T = TypeVar("T")
 
@@ -29,18 +29,13 @@ class _Routes(Generic[T]):
         self._proxies.check(urlsplit(base_url).scheme)
         self._made: dict[Proxy | None, T] = {}
 
-    def to(self, url: httpx.URL) -> T:
-        """The transport for ``url``."""
-        proxy = self._proxies.proxy_for(str(url))
+    def to(self, request: httpx.Request) -> tuple[T, TargetCheck | None]:
+        """The transport for ``request``, and the check of a bare one whose host a proxy resolves."""
+        proxy = self._proxies.proxy_for(str(request.url))
         if proxy not in self._made:
             through = None if proxy is None else self._httpx_proxy(proxy)
             self._made[proxy] = self._make(verify=self._tls, trust_env=False, proxy=through)
-        return self._made[proxy]
-
-    def to_check(self, request: httpx.Request) -> str | None:
-        """The host to resolve before a bare request goes through a proxy; None where there is none."""
-        is_bare = TARGET_CHECK in request.extensions
-        return request.url.host if is_bare and self._proxies.proxy_for(str(request.url)) is not None else None
+        return self._made[proxy], None if proxy is None else request.extensions.get(TARGET_CHECK)
 
     def _httpx_proxy(self, proxy: Proxy) -> httpx.Proxy:
         tls: dict[str, Any] = {"ssl_context": self._tls} if proxy.scheme == "https" else {}
@@ -57,9 +52,10 @@ class _Transport(httpx.BaseTransport):
         self._routes = _Routes(httpx.HTTPTransport, base_url)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        if host := self._routes.to_check(request):
-            request.extensions[TARGET_CHECK].through_proxy(host)
-        return hide_headers(self._routes.to(request.url).handle_request(request))
+        transport, check = self._routes.to(request)
+        if check is not None:
+            check.through_proxy(request.url.host)
+        return hide_headers(transport.handle_request(request))
 
     def close(self) -> None:
         for transport in self._routes.drain():
@@ -71,9 +67,10 @@ class _AsyncTransport(httpx.AsyncBaseTransport):
         self._routes = _Routes(httpx.AsyncHTTPTransport, base_url)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if host := self._routes.to_check(request):
-            await asyncio.to_thread(request.extensions[TARGET_CHECK].through_proxy, host)
-        return hide_headers(await self._routes.to(request.url).handle_async_request(request))
+        transport, check = self._routes.to(request)
+        if check is not None:
+            await asyncio.to_thread(check.through_proxy, request.url.host)
+        return hide_headers(await transport.handle_async_request(request))
 
     async def aclose(self) -> None:
         for transport in self._routes.drain():
