@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
+from urllib.parse import urlsplit
 
 from airflow.sdk import BaseHook
 
@@ -15,8 +18,8 @@ from airflow_provider_batchdl._redaction import redactor
 from airflow_provider_batchdl._redaction.redactor import excerpt, get_logger
 from airflow_provider_batchdl._values.arguments import text
 from airflow_provider_batchdl.exceptions import InvalidConnectionError
-from airflow_provider_batchdl.hooks._missing import unreadable
 from airflow_provider_batchdl.vendors.connections import Fields, vendor_of
+from airflow_provider_batchdl.vendors.extras import BadExtraError, read_extra
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, ObjectStoragePath
@@ -29,6 +32,7 @@ LONGEST_NAME = 60
 
 log = get_logger(__name__)
 
+_MEMBERS = ("conn_type", "description", "host", "login", "password", "schema", "port", "extra", "uri")
 _NAMED = re.compile(r"[A-Za-z][\w+.-]*://([^/@]+)@")
 
 # Strong references: an event loop holds its tasks weakly.
@@ -150,3 +154,66 @@ def source_path(source: str) -> ObjectStoragePath:
     if named is not None:
         get_connection(named[1])
     return ObjectStoragePath(source)
+
+
+def unreadable(conn_id: str, error: Exception) -> InvalidConnectionError:
+    """The typed error for a connection that Airflow cannot read, without its message, which may quote secrets."""
+    name = f"AIRFLOW_CONN_{conn_id.upper()}"
+    written = os.environ.get(name, "").strip()
+    problem = _problem_of(written) if written else None
+    if problem is not None:
+        return InvalidConnectionError(
+            f"Airflow connection {conn_id!r} cannot be read: the environment variable {name} {problem}.",
+            conn_id=conn_id,
+            remedy='Write it as JSON: {"conn_type": "…", "password": "…", "extra": {…}}.',
+        )
+    return InvalidConnectionError(
+        f"Airflow does not find the connection {conn_id!r} ({type(error).__name__}).",
+        conn_id=conn_id,
+        remedy=f"Create it, or correct the id; if a secrets backend or {name} has it, check that it can be read here.",
+        retryable=True,  # Airflow raises the same for a secrets backend that does not respond
+    )
+
+
+def _problem_of(written: str) -> str | None:
+    """Description of the error in a connection's text; None if Airflow should be able to read it."""
+    if not written.startswith("{"):
+        return _problem_of_uri(written)
+    try:
+        members = json.loads(written)
+    except json.JSONDecodeError as error:
+        return f"is no JSON: {error.msg}, at line {error.lineno}, column {error.colno}"
+    except (ValueError, RecursionError):
+        return "is no JSON"
+    return _problem_of_members(members)
+
+
+def _problem_of_members(members: dict[str, Any]) -> str | None:
+    unknown = sorted(name for name in members if name not in _MEMBERS)
+    if unknown:
+        return f"has a member {unknown[0]!r}, and there are only {', '.join(_MEMBERS)}"
+    try:
+        int(members.get("port") or 0)
+    except (TypeError, ValueError):
+        return "has a port that is no number"
+    extra = members.get("extra")
+    try:
+        read_extra(extra if isinstance(extra, str | dict) or not extra else json.dumps(extra))
+    except BadExtraError as error:
+        return f"has an extra that {error}"
+    return None
+
+
+def _problem_of_uri(written: str) -> str | None:
+    try:
+        parts = urlsplit(written)
+        _ = parts.port
+    except ValueError:
+        return "is neither JSON nor a URI"
+    if not parts.scheme or "://" not in written:
+        return "is neither JSON nor a URI"
+    if "://" in written.partition("?")[2]:
+        return "is a URI with '://' in its query, where that is written %3A%2F%2F"
+    if written.count("://") > 2 or ("://" in written.partition("://")[2].partition("@")[2]):
+        return "is a URI whose host has a scheme in it, which belongs behind the type: proofy://https://, then the rest"
+    return None

@@ -12,7 +12,7 @@ from airflow_provider_batchdl._airflow.compat import stores_in_use
 from airflow_provider_batchdl._redaction.redactor import excerpt
 from airflow_provider_batchdl._values.inputs import SHOWN, is_path
 from airflow_provider_batchdl.exceptions import DestinationError, InvalidRequestError
-from airflow_provider_batchdl.hooks._missing import unreadable
+from airflow_provider_batchdl.hooks._account import unreadable
 from airflow_provider_batchdl.transfer.destination import Destination
 from airflow_provider_batchdl.transfer.destination_text import Written, check_round_trip, parse_destination
 from airflow_provider_batchdl.transfer.probe import refuse_unusable
