@@ -248,7 +248,8 @@ def test_places_where_secrets_stand_however_escaped(text: str, shown: str) -> No
 
 def test_an_excerpt_ends_within_no_secret() -> None:
     remember("rb_0123456789 abcdef0123456789abcdef01")
-    for spell, room in itertools.product((str, as_json, quote, html.escape), range(1, 70)):
+    spellings: list[Callable[[str], str]] = [str, as_json, quote, html.escape]
+    for spell, room in itertools.product(spellings, range(1, 70)):
         words = excerpt(f"your key\n{spell('rb_0123456789 abcdef0123456789abcdef01')} is not valid", room)
         assert len(words) <= room
         assert words.startswith("your key *** is not valid"[: room - 1])
