@@ -11,17 +11,21 @@ from airflow.sdk import Asset, AssetAlias
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
-from tests.operators.happenings import CASE, Case, cancel, finish
-from tests.operators.parity import FAILED_FOR_GOOD, LENIENCIES, SUCCESS, Kind, Trace, alike
+from tests.operators.happenings import CASE, CASES, LENIENT, Case, cancel, finish
+from tests.operators.parity import FAILED_FOR_GOOD, SUCCESS, Kind, Trace, alike
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import VENDORS, work
 from tests.support.fixtures import forget_process_state
 
 
-@CASE
-@pytest.mark.parametrize("leniency", LENIENCIES)
-def test_the_sensor(connections: Emulator, polls: Polls, case: Case, leniency: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "leniency", "ends"),
+    [*((name, "", case.ends) for name, case in CASES.items()), *((*which, ends) for which, ends in LENIENT.items())],
+)
+def test_the_sensor(connections: Emulator, polls: Polls, name: str, leniency: str, ends: Kind) -> None:
+    case = CASES[name]
+
     def run(api: ExecutionApi, deferrable: bool) -> Trace:
         job = connections.add_job("revenuebase", state="running")
         polls.before_next(lambda: case.happens(job, connections))
@@ -37,7 +41,7 @@ def test_the_sensor(connections: Emulator, polls: Polls, case: Case, leniency: s
         return Trace.of(api, outcome, {job.id: "JOB"})
 
     trace = alike(run, connections)
-    assert trace.kind == (getattr(case, leniency) if leniency else case.ends)
+    assert trace.kind == ends
     if trace.kind == SUCCESS:
         state = ("cancelled", "CANCELLED") if case.happens is cancel else ("succeeded", "COMPLETED")
         returned = trace.xcoms["return_value"]
