@@ -51,8 +51,11 @@ def run(vendor: str, job_id: str, folder: Path, **more: Any) -> BaseOperator:
 Make = Callable[[str, str, Path], BaseOperator]
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
-@pytest.mark.parametrize("make", [submit, wait, download, cancel, run], ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    ("make", "vendor"),
+    [*zip((submit, wait, download, cancel, run), (*VENDORS, "proofy"), strict=True), (run, "revenuebase")],
+    ids=lambda each: getattr(each, "__name__", each),
+)
 def test_it_is_there_before_the_vendor_is_asked_anything_and_stays(
     connections: Emulator,
     api: ExecutionApi,
