@@ -46,7 +46,7 @@ TITLES = {
     "Errors": "`errors`",
     "ErrorRule": "`errors.rules`",
     "Member": "`request.NAME`",
-    "FileShape": "`file`",
+    "FileRules": "`file`",
     "ExtraMember": "`extra.NAME`",
 }
 

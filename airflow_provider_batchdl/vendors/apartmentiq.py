@@ -21,7 +21,7 @@ from airflow_provider_batchdl.exceptions import (
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors.auth import BearerAuth
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor
-from airflow_provider_batchdl.vendors.checking import DAY, TEXT, WHOLE, Member, RequestRules
+from airflow_provider_batchdl.vendors.checking import Member, RequestRules
 from airflow_provider_batchdl.vendors.dates import as_day
 from airflow_provider_batchdl.vendors.errors import json_of, vendor_words
 from airflow_provider_batchdl.vendors.hosts import NoBaseUrlError, base_url
@@ -50,12 +50,12 @@ def _order(request: Mapping[str, Any]) -> Iterator[str]:
 # Of the vendor's `POST /bulk_api/jobs`; it names no limits for property_ids and the period.
 REQUEST = RequestRules(
     {
-        "report_type": Member(TEXT, required=True, values=("floorplans", "property", "units")),
-        "output_format": Member(TEXT, required=True, values=("csv", "jsonl", "parquet")),
-        "start_date": Member(DAY, required=True),
-        "end_date": Member(DAY, required=True),
-        "property_ids": Member(WHOLE, many=True, required=True, least=1),
-        "callback_url": Member(TEXT),
+        "report_type": Member("text", required=True, values=("floorplans", "property", "units")),
+        "output_format": Member("text", required=True, values=("csv", "jsonl", "parquet")),
+        "start_date": Member("day", required=True),
+        "end_date": Member("day", required=True),
+        "property_ids": Member("whole", many=True, required=True, least=1),
+        "callback_url": Member("text"),
     },
     also=_order,
 )

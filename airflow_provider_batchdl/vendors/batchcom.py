@@ -19,7 +19,7 @@ from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestErro
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors.auth import BearerAuth
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor
-from airflow_provider_batchdl.vendors.checking import MOMENT, OBJECT, TEXT, Member, RequestRules
+from airflow_provider_batchdl.vendors.checking import Member, RequestRules
 from airflow_provider_batchdl.vendors.dates import as_moment
 from airflow_provider_batchdl.vendors.errors import json_of
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing, Page, job_page
@@ -48,14 +48,14 @@ def _something(request: Mapping[str, Any]) -> Iterator[str]:
 # members; those here are reported.
 REQUEST = RequestRules(
     {
-        "export_type": Member(TEXT, required=True, values=("ATTRIBUTES",), reported=("EVENTS", "REACHABILITY")),
-        "attributes": Member(TEXT, many=True),
-        "identifiers": Member(TEXT, many=True),
-        "filter": Member(OBJECT),
-        "from": Member(MOMENT, documented=False),
-        "to": Member(MOMENT, documented=False),
-        "events": Member(TEXT, many=True, documented=False),
-        "channels": Member(TEXT, many=True, documented=False),
+        "export_type": Member("text", required=True, values=("ATTRIBUTES",), reported=("EVENTS", "REACHABILITY")),
+        "attributes": Member("text", many=True),
+        "identifiers": Member("text", many=True),
+        "filter": Member("object"),
+        "from": Member("moment", documented=False),
+        "to": Member("moment", documented=False),
+        "events": Member("text", many=True, documented=False),
+        "channels": Member("text", many=True, documented=False),
     },
     also=_something,
 )

@@ -13,7 +13,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from msgspec import Struct
 
 from airflow_provider_batchdl._redaction.redactor import excerpt, get_logger
 from airflow_provider_batchdl.exceptions import InvalidRequestError
@@ -51,37 +53,36 @@ def _is_day(value: Any) -> bool:
         return False
 
 
-ANYTHING = Kind("anything", lambda value: True)
-TEXT = Kind("a text", lambda value: isinstance(value, str))
-WHOLE = Kind("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool))
-FLAG = Kind("true or false", lambda value: str(value).strip().lower() in ("true", "false"))
-OBJECT = Kind("a dict", lambda value: isinstance(value, Mapping))
-MOMENT = Kind("a time", lambda value: isinstance(value, str | date))
-DAY = Kind("a date like 2026-10-31", _is_day)
+KINDS: Mapping[str, Kind] = {
+    "any": Kind("anything", lambda value: True),
+    "text": Kind("a text", lambda value: isinstance(value, str)),
+    "whole": Kind("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool)),
+    "flag": Kind("true or false", lambda value: str(value).strip().lower() in ("true", "false")),
+    "object": Kind("a dict", lambda value: isinstance(value, Mapping)),
+    "moment": Kind("a time", lambda value: isinstance(value, str | date)),
+    "day": Kind("a date like 2026-10-31", _is_day),
+}
 
 
-@dataclass(frozen=True)
-class Member:
-    """A member of a request.
+class Member(Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
+    """A member of a request that a task may make, checked before anything is sent.
 
     Args:
-        kind: what it is, or what the items of its list are.
-        many: whether it is a list.
-        required: whether no request is without it.
+        kind: its kind, or that of the items if it is a list; ``any`` for one of several.
+        many: true for a list.
+        required: true if no request is without it.
         least: least items of the list.
-        most: most items of the list; None where the vendor names no limit.
-        otherwise: what can be done with more, in words that follow the error's.
+        most: most items of the list.
         values: the only ones, by the vendor's own documents.
-        reported: further values, reported by others; then the vendor has more than it documents.
-        documented: True if the vendor's own documents have it; if not, nothing about it is refused.
+        reported: further values, reported by others.
+        documented: false if the vendor's own documents lack it: then it is never refused.
     """
 
-    kind: Kind
+    kind: Literal["any", "text", "whole", "flag", "object", "moment", "day"] = "text"
     many: bool = False
     required: bool = False
     least: int = 0
     most: int | None = None
-    otherwise: str = ""
     values: tuple[str, ...] = ()
     reported: tuple[str, ...] = ()
     documented: bool = True
@@ -158,12 +159,13 @@ def _of_member(name: str, value: Any, member: Member, more: Sequence[str]) -> It
     """Problems of a member, in words, each with whether that is sure."""
     if value is None:
         return
+    kind = KINDS[member.kind]
     if member.many:
         for words in _of_list(name, value, member):
             yield member.documented, words
-    elif not member.kind.holds(value):
+    elif not kind.holds(value):
         shown = excerpt(repr(value), SHOWN)
-        words = f"{name} must be {member.kind.words}, and is {_kind(value)}, {shown}{_hint(value, member)}"
+        words = f"{name} must be {kind.words}, and is {_kind(value)}, {shown}{_hint(value, member)}"
         yield member.documented, words
     elif member.values and value not in (*member.values, *member.reported, *more):
         meant = nearest(value, member.values, ALIKE)
@@ -174,16 +176,17 @@ def _of_member(name: str, value: Any, member: Member, more: Sequence[str]) -> It
 
 def _of_list(name: str, value: Any, member: Member) -> Iterator[str]:
     """The same of a list; what is in it is not shown, since it may be people's addresses."""
+    kind = KINDS[member.kind]
     if not isinstance(value, list | tuple):
-        yield f"{name} must be a list, each item {member.kind.words}, and is {_kind(value)}{_hint(value, member)}"
+        yield f"{name} must be a list, each item {kind.words}, and is {_kind(value)}{_hint(value, member)}"
         return
     if len(value) < member.least:
         yield f"{name} is an empty list"
     if member.most is not None and len(value) > member.most:
-        yield f"{name} has {len(value):,} items, and may have {member.most:,}{member.otherwise}"
-    odd = next((place for place, item in enumerate(value) if not member.kind.holds(item)), None)
+        yield f"{name} has {len(value):,} items, and may have {member.most:,}; split them, for instance with .expand()"
+    odd = next((place for place, item in enumerate(value) if not kind.holds(item)), None)
     if odd is not None:
-        yield f"item {odd + 1:,} of {name} must be {member.kind.words}, and is {_kind(value[odd])}"
+        yield f"item {odd + 1:,} of {name} must be {kind.words}, and is {_kind(value[odd])}"
 
 
 def _kind(value: Any) -> str:
@@ -191,6 +194,6 @@ def _kind(value: Any) -> str:
 
 
 def _hint(value: Any, member: Member) -> str:
-    if isinstance(value, str) and (member.many or member.kind not in (TEXT, DAY, FLAG)):
+    if isinstance(value, str) and (member.many or member.kind not in ("text", "day", "flag")):
         return " (a template renders to text: give the other task's .output, or set render_template_as_native_obj)"
     return ""

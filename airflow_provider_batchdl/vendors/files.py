@@ -6,14 +6,23 @@ import codecs
 import csv
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta, Struct
 
 from airflow_provider_batchdl.exceptions import InvalidRequestError
 from airflow_provider_batchdl.vendors.requests import Upload
+from airflow_provider_batchdl.vendors.words import END
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.vendors.base import Submission, Vendor
+
+Suffix = Annotated[str, Meta(pattern=rf"^\.[^A-Z./\s]+{END}", description="suffix like '.csv', in small letters")]
+_WORD = "[A-Za-z0-9_.+-]+"
+MediaType = Annotated[
+    str, Meta(pattern=f"^{_WORD}/{_WORD}(; ?{_WORD}={_WORD})?{END}", description="media type like 'text/csv'")
+]
 
 # Bytes of a file that are checked.
 HEAD = 64 * 2**10
@@ -29,19 +38,18 @@ _MAGIC: Mapping[bytes, str] = {
 }
 
 
-@dataclass(frozen=True)
-class FileRules:
-    """Files that a vendor accepts.
+class FileRules(Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
+    """The files that the vendor takes. Left out: any if a step uploads one, else none.
 
     Args:
-        content_types: the media type for each suffix that it takes; any suffix where empty.
-        required: whether it takes nothing else.
-        largest: the most bytes; None where the vendor names no limit.
-        has_addresses: whether it is a list of email addresses.
-        column: the field that an address stands in, where a row has more.
+        types: the media type for each suffix that it takes; any suffix if empty.
+        required: true if every task needs a file.
+        largest: most bytes.
+        has_addresses: true if it is a list of email addresses.
+        column: the field that an address is in, if a row has more.
     """
 
-    content_types: Mapping[str, str] = field(default_factory=dict)
+    types: dict[Suffix, MediaType] = {}
     required: bool = False
     largest: int | None = None
     has_addresses: bool = False
@@ -66,7 +74,7 @@ def upload_of(vendor: Vendor, submission: Submission, part: str) -> Upload:
     """The file of ``submission`` as one part of a form; its name and suffix have been checked."""
     rules = vendor.file_rules or FileRules()
     name = submission.upload_name()
-    return Upload(part, submission.file or "", name, rules.content_types.get(_suffix(name), "application/octet-stream"))
+    return Upload(part, submission.file or "", name, rules.types.get(_suffix(name), "application/octet-stream"))
 
 
 def check_presence(vendor: Vendor, file: str | None) -> None:
@@ -77,7 +85,7 @@ def check_presence(vendor: Vendor, file: str | None) -> None:
     elif file is None:
         problem = f"takes a file{_suffixes(rules)}, and there is none" if rules.required else None
     else:
-        wrong = rules.content_types and _suffix(file) not in rules.content_types
+        wrong = rules.types and _suffix(file) not in rules.types
         problem = (
             f"takes a file{_suffixes(rules)}, and not {_suffix(file) or 'one without a suffix'}" if wrong else None
         )
@@ -184,4 +192,4 @@ def _suffix(name: str) -> str:
 
 
 def _suffixes(rules: FileRules) -> str:
-    return f" of {' or '.join(rules.content_types)}" if rules.content_types else ""
+    return f" of {' or '.join(rules.types)}" if rules.types else ""

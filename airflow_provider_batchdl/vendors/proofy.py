@@ -13,7 +13,7 @@ from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestErro
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors.auth import QueryKeyAuth
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor, path_segment
-from airflow_provider_batchdl.vendors.checking import TEXT, Member, RequestRules
+from airflow_provider_batchdl.vendors.checking import Member, RequestRules
 from airflow_provider_batchdl.vendors.errors import json_of
 from airflow_provider_batchdl.vendors.files import FileRules, upload_of
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_text, unwrapped
@@ -35,14 +35,13 @@ def _something(request: Mapping[str, Any]) -> Iterator[str]:
 REQUEST = RequestRules(
     {
         "emails": Member(
-            TEXT,
+            "text",
             many=True,
             least=1,
             most=MOST_ADDRESSES,
-            otherwise="; split them, for instance with .expand(), or upload a file",
         ),
-        "file_name": Member(TEXT, documented=False),
-        "file_url": Member(TEXT, documented=False),
+        "file_name": Member("text", documented=False),
+        "file_url": Member("text", documented=False),
     },
     also=_something,
 )

@@ -22,7 +22,7 @@ from airflow_provider_batchdl.exceptions import (
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors.auth import HeaderKeyAuth
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor
-from airflow_provider_batchdl.vendors.checking import FLAG, Member, RequestRules
+from airflow_provider_batchdl.vendors.checking import Member, RequestRules
 from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, vendor_words
 from airflow_provider_batchdl.vendors.files import FileRules, upload_of
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing, Page, job_page
@@ -38,7 +38,7 @@ log = get_logger(__name__)
 
 V1_RETIRED = "2026-07-07"
 LONGEST_ID = 20
-REQUEST = RequestRules({"metadata": Member(FLAG)})
+REQUEST = RequestRules({"metadata": Member("flag")})
 # "One address a row or in an `email` field" (the vendor's text); no limit for rows or bytes.
 FILE = FileRules({".csv": "text/csv", ".json": "application/json"}, required=True, has_addresses=True, column="email")
 
@@ -171,7 +171,7 @@ class Revenuebase(Vendor):
     def expected_format(self, job: Job, file: ResultFile) -> str | None:
         """That of the upload, which is in the job's name: ``csv`` or ``json`` (vendor's document)."""
         suffix = (job.name or "").rpartition(".")[2].lower()
-        return suffix if f".{suffix}" in FILE.content_types else None
+        return suffix if f".{suffix}" in FILE.types else None
 
     def candidates(self, submission: Submission, delay: float) -> Flow[list[Job]]:
         """The active job whose upload's name carries the submission's key."""

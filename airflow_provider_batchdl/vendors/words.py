@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+END = r"$(?!\n)"
+"""The end of a pattern in JSON Schema, too: ``$`` alone would let a last line break pass in Python."""
 # Spaces of zero width and the byte order mark: browsers and editors copy them along, and nobody sees them.
 _CLINGS = r"[\s\u200b-\u200d\u2060\ufeff]+"
 _AROUND = re.compile(rf"\A{_CLINGS}|{_CLINGS}\Z")

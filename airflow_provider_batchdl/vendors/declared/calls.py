@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-# A pattern's `$` alone would let a last line break pass in Python. The description is what an error says a text is not.
-END = r"$(?!\n)"
+from airflow_provider_batchdl.vendors.words import END
+
+# The description of a pattern is what an error says a text is not.
 Pointer = Annotated[
     str, Meta(pattern=f"^(/([^~/]|~[01])*)*{END}", max_length=500, description="JSON pointer like '/data/id'")
 ]

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from airflow_provider_batchdl.vendors.checking import Member
 from airflow_provider_batchdl.vendors.declared.calls import (
-    END,
     BalanceCall,
     Call,
     CheckCall,
@@ -25,7 +25,9 @@ from airflow_provider_batchdl.vendors.declared.calls import (
     Pointers,
     Step,
 )
-from airflow_provider_batchdl.vendors.declared.inputs import ExtraMember, FileShape, Member
+from airflow_provider_batchdl.vendors.declared.inputs import ExtraMember
+from airflow_provider_batchdl.vendors.files import FileRules
+from airflow_provider_batchdl.vendors.words import END
 
 State = Literal["pending", "running", "succeeded", "failed", "cancelled"]
 HeaderForm = Literal["seconds", "milliseconds", "unix", "duration", "date"]
@@ -228,7 +230,7 @@ class Document(Part, frozen=True, kw_only=True):
     check: CheckCall | None = None
     errors: Errors = Errors()
     request: dict[str, Member] | None = None
-    file: FileShape | None = None
+    file: FileRules | None = None
     extra: dict[str, ExtraMember] = field(default_factory=dict)
     headers: dict[HeaderName, str] = field(default_factory=dict)
     poll_interval: Seconds = 30.0

@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec.structs import asdict
-
 from airflow_provider_batchdl.jobs import JobState
-from airflow_provider_batchdl.vendors import checking
+from airflow_provider_batchdl.vendors.checking import RequestRules
 from airflow_provider_batchdl.vendors.declared.document import Basic, Document
 from airflow_provider_batchdl.vendors.files import FileRules
 from airflow_provider_batchdl.vendors.listing import Listing
 from airflow_provider_batchdl.vendors.pointers import several
 from airflow_provider_batchdl.vendors.requests import RateLimit
 from airflow_provider_batchdl.vendors.states import fold
-
-_KINDS = {
-    "any": checking.ANYTHING,
-    "text": checking.TEXT,
-    "whole": checking.WHOLE,
-    "flag": checking.FLAG,
-    "object": checking.OBJECT,
-    "moment": checking.MOMENT,
-    "day": checking.DAY,
-}
 
 
 def facts_of(document: Document) -> dict[str, Any]:
@@ -44,8 +32,8 @@ def facts_of(document: Document) -> dict[str, Any]:
         "rate_limits": tuple(_rate(text) for text in document.rate_limits),
         "keeps_partial_results": bool(partial & cancelled),
         "zone": document.zone,
-        "request_rules": _request_rules(document),
-        "file_rules": _file_rules(document),
+        "request_rules": None if document.request is None else RequestRules(document.request),
+        "file_rules": document.file or (FileRules() if any(step.upload for step in document.steps) else None),
         "listing": None if call is None else Listing(call.active_only, call.newest_first, call.complete),
         "extra_members": {name: member.description for name, member in document.extra.items()},
         "has_plain_secret": not isinstance(document.auth, Basic),
@@ -56,19 +44,3 @@ def facts_of(document: Document) -> dict[str, Any]:
 def _rate(text: str) -> RateLimit:
     number, _, span = text.partition("/")
     return RateLimit(int(number), float(span))
-
-
-def _request_rules(document: Document) -> checking.RequestRules | None:
-    if document.request is None:
-        return None
-    members = {name: asdict(member) for name, member in document.request.items()}
-    return checking.RequestRules(
-        {name: checking.Member(**{**facts, "kind": _KINDS[facts["kind"]]}) for name, facts in members.items()}
-    )
-
-
-def _file_rules(document: Document) -> FileRules | None:
-    if document.file is None:
-        return FileRules() if any(step.upload for step in document.steps) else None
-    shape = document.file
-    return FileRules(shape.types, shape.required, shape.largest, shape.has_addresses, shape.column)

@@ -53,11 +53,6 @@ LIMITS = (
     ),
     Limit(
         "Proofy",
-        "what to do with more items than a list may have, in the words of its error",
-        (("test_proofy_takes_ten_thousand_and_no_more", r".*"),),
-    ),
-    Limit(
-        "Proofy",
         "the one word of a state with which a downloaded JSON object is a result",
         (("test_only_proofys_ready_is_a_result", r"(5|True|Unready||long)"),),
     ),
