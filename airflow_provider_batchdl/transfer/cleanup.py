@@ -51,7 +51,7 @@ def sweep(
       one that a running download holds.
     * S3: unfinished multipart uploads. S3 does not say whose they are: *every* upload into the folder that was
       started long enough ago is aborted, so ``older_than`` must exceed the longest upload of anybody who writes there.
-      And our upload records, objects ``.<name>.<16 hex digits>.part.json``, of the same age.
+      And our upload records, objects ``.batchdl/.upload.<16 hex digits>.part.json``, of the same age.
     * Google Cloud Storage: nothing. An unfinished upload is no object, no request lists it, and it expires after a
       week.
     * Azure Blob Storage: nothing. Removing the blocks of an unfinished upload would delete the blob, even one published

@@ -92,7 +92,7 @@ def test_the_next_try_goes_on_after_the_last_checkpoint(
     path = "landed/" if folder else "landed/result.csv"
     noted = killed(emulator, bucket, job.id, path, after=at, noted=at - BEHIND)
     [note_key] = bucket.keys()  # nothing that looks like a result
-    assert note_key.startswith("landed/.result.csv.") == (not folder)
+    assert note_key.startswith("landed/.batchdl/.upload.")
     since = len(emulator.requests)
     landing, log = finished(emulator, bucket, job.id, path)
     [landed] = landing.files

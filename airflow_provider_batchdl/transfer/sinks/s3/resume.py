@@ -87,7 +87,7 @@ def resumable_upload(
         fs,
         target.path,
         uri + record.partial_record.target if path.endswith("/") else uri,
-        records=state or SidecarRecordStore(fs, target.path),
+        records=records,
         key=key,
         create_only=create_only,
         resumed=record,

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.transfer.sinks.buffered import BlockSizes
 from airflow_provider_batchdl.transfer.sinks.errors import is_forbidden
-from airflow_provider_batchdl.transfer.sinks.local.partial import STATE, cut
-from airflow_provider_batchdl.transfer.sinks.s3.api import pages
+from airflow_provider_batchdl.transfer.sinks.local.partial import STATE
 from airflow_provider_batchdl.transfer.sinks.s3.part import UploadedPart
-from airflow_provider_batchdl.transfer.state import PartialRecord, parsed_record
+from airflow_provider_batchdl.transfer.state import WORK_FOLDER, PartialRecord, parsed_record
 
 if TYPE_CHECKING:
     from s3fs import S3FileSystem
@@ -112,7 +111,7 @@ def if_allowed(doing: str) -> Iterator[None]:
 
 
 class SidecarRecordStore:
-    """A `StateStore` in the bucket itself: small objects `.<name>.<key>.part.json` beside the target.
+    """A `StateStore` in the bucket itself: small objects in the work folder beside the target.
 
     Args:
         fs: the file system.
@@ -121,33 +120,23 @@ class SidecarRecordStore:
 
     def __init__(self, fs: S3FileSystem, path: str) -> None:
         self._fs = fs
-        folder, slash, self._name = path.rpartition("/")
-        self._folder = folder + slash
+        self._folder = f"{path.rpartition('/')[0]}/{WORK_FOLDER}"
 
     def get(self, key: str) -> str | None:
         """See `StateStore`."""
-        for path in self._paths(key):
-            try:
-                data: bytes = self._fs.cat_file(path)
-            except FileNotFoundError:
-                continue
-            return data.decode("ascii", "replace")
-        return None
+        try:
+            data: bytes = self._fs.cat_file(self._path(key))
+        except FileNotFoundError:
+            return None
+        return data.decode("ascii", "replace")
 
     def set(self, key: str, value: str) -> None:
         """See `StateStore`."""
-        self._fs.pipe_file(self._paths(key)[0], value.encode("ascii"))
+        self._fs.pipe_file(self._path(key), value.encode("ascii"))
 
     def delete(self, key: str) -> None:
         """See `StateStore`."""
-        for path in self._paths(key):
-            self._fs.rm_file(path)
+        self._fs.rm_file(self._path(key))
 
-    def _paths(self, key: str) -> list[str]:
-        if self._name:
-            return [f"{self._folder}.{cut(self._name)}.{key}.part{STATE}"]
-        bucket, prefix, _ = self._fs.split_path(self._folder + ".")
-        after = {"NextContinuationToken": "ContinuationToken"}
-        listed = pages(self._fs, "list_objects_v2", after, Bucket=bucket, Prefix=prefix, Delimiter="/")
-        names = (str(each["Key"]) for page in listed for each in page.get("Contents", []))
-        return [f"{bucket}/{name}" for name in names if name.endswith(f".{key}.part{STATE}")]
+    def _path(self, key: str) -> str:
+        return f"{self._folder}/.upload.{key}.part{STATE}"

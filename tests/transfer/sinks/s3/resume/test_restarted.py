@@ -107,7 +107,7 @@ def test_sweep_removes_uploads_and_records(bucket: Bucket) -> None:
     bucket.client.put_object(Bucket=bucket.name, Key="folder/theirs.part.json", Body=b"{}")
     assert sweep(bucket.fs, f"{bucket.name}/folder/") == []
     swept = sweep(bucket.fs, f"{bucket.name}/folder/", older_than=timedelta(seconds=-60))
-    assert sorted(swept) == [f"{bucket.name}/folder/.result.csv.{KEY}.part.json", f"{bucket.name}/{NAME}"]
+    assert sorted(swept) == [f"{bucket.name}/folder/.batchdl/.upload.{KEY}.part.json", f"{bucket.name}/{NAME}"]
     assert bucket.open_uploads() == []
     assert bucket.keys() == ["folder/theirs.part.json"]
 

@@ -1,4 +1,4 @@
-"""What is left of a killed try, where the worker may not see or remove it, and under names of any length."""
+"""What is left of a killed try, where the worker may not see or remove it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from airflow_provider_batchdl.exceptions import DestinationError
-from airflow_provider_batchdl.transfer.sinks.base import CheckpointedSink
-from airflow_provider_batchdl.transfer.sinks.factory import open_resumable, open_sink
 from tests.support.s3_bucket import Bucket
 from tests.transfer.sinks.s3.resume.uploads import (
     BLOCK,
     DATA,
     KEY,
     NAME,
-    RECORD,
     SIZE,
     Memory,
     begun,
@@ -97,21 +94,3 @@ def test_who_may_not_delete_a_record_of_no_use_restarts_with_every_try(bucket: B
     feed(sink, SIZE)
     sink.publish()
     assert bucket.read(NAME) == DATA
-
-
-@pytest.mark.parametrize("name", ["é" * 118 + ".csv", "🎉" * 60 + "x.csv"], ids=["two bytes", "four bytes"])
-def test_a_long_name_of_any_letters_is_resumed(bucket: Bucket, name: str) -> None:
-    """The record's own name is cut to 255 bytes, and half a character is no key."""
-    path = f"{bucket.name}/{name}"
-    sink = open_sink(bucket.fs, path, path, expected_bytes=SIZE, key=KEY)
-    assert isinstance(sink, CheckpointedSink)
-    sink.remember(RECORD)
-    feed(sink, 5 * BLOCK)
-    sink.suspend()
-    resumed = open_resumable(bucket.fs, path, path, KEY)
-    assert isinstance(resumed, CheckpointedSink)
-    assert resumed.written >= 2 * BLOCK
-    feed(resumed, SIZE)
-    resumed.publish()
-    assert bucket.read(name) == DATA
-    assert bucket.keys() == [name]
