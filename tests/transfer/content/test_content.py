@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import time
 from typing import Any
@@ -16,6 +17,8 @@ from tests.transfer.content.strategies import NO_PAGES, OTHER_XML, PAGES
 from tests.transfer.content.verdicts import judged, report_on
 
 NAMES = ["x.csv", "x.json", "x.jsonl", "x.parquet", "x.zip", "x.csv.gz", "x.xml", "x.txt", "x.bin", None]
+WAYS: list[tuple[str | None, int | None]] = [("x.csv", 1), ("x.csv", 1000), *((name, None) for name in NAMES)]
+"""In pieces by one name, whole by all."""
 
 
 @pytest.mark.parametrize(
@@ -43,11 +46,9 @@ def test_format_of(content_type: str | None, filename: str | None, name: str | N
     assert (found and found.name) == name
 
 
-@pytest.mark.parametrize("proven", [True, False])
-@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_or_a_stores_error_is_refused_whatever_it_is_called(page: bytes, name: str | None, proven: bool) -> None:
-    for step in (1, 1000, None):
+def test_a_page_or_a_stores_error_is_refused_whatever_it_is_called(page: bytes) -> None:
+    for proven, (name, step) in itertools.product((True, False), WAYS):
         with pytest.raises(UnexpectedResponseError, match="login page"):
             report_on(name, page, proven=proven, step=step)
 
@@ -75,10 +76,9 @@ def test_nothing_in_json_is_no_table(nothing: bytes, proven: bool) -> None:
     assert report_on("x.csv", nothing.strip() + b",b\n1,2\n", proven=proven).rows == 1
 
 
-@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("other", NO_PAGES)
-def test_nothing_else_is_refused_where_the_bytes_are_proven(other: bytes, name: str | None) -> None:
-    for step in (1, 1000, None):
+def test_nothing_else_is_refused_where_the_bytes_are_proven(other: bytes) -> None:
+    for name, step in WAYS:
         report_on(name, other, proven=True, step=step)
 
 
@@ -112,7 +112,6 @@ def test_a_packed_page_is_a_page(name: str | None, proven: bool) -> None:
         assert report_on(name, gzip.compress(b"a,b\n1,2\n")[:cut], proven=True).members == {}
 
 
-@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
     "text",
     [
@@ -125,8 +124,8 @@ def test_a_packed_page_is_a_page(name: str | None, proven: bool) -> None:
         b'{"error": "no", "code": 5}\n\0\0',
     ],
 )
-def test_a_small_object_is_shown_to_the_vendor_whatever_it_is_called(text: bytes, name: str | None) -> None:
-    for step in (1, None):
+def test_a_small_object_is_shown_to_the_vendor_whatever_it_is_called(text: bytes) -> None:
+    for name, step in WAYS:
         assert report_on(name, text, proven=True, step=step).members == {"error": "no", "code": 5}
 
 
@@ -159,20 +158,18 @@ OBJECTS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("proven", [True, False])
-@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.parametrize("value", OBJECTS, ids=lambda value: str(value)[:20])
 def test_a_large_object_is_shown_to_the_vendor_whatever_it_is_called(
-    value: dict[str, Any], indent: int | None, name: str | None, proven: bool
+    value: dict[str, Any], indent: int | None, proven: bool
 ) -> None:
     data = json.dumps(value, indent=indent).encode()
-    for step in (4_001, SMALL, None):
+    for name, step in (*((name, SMALL) for name in NAMES), ("x.json", 4_001), ("x.csv", 4_001), ("x.csv", None)):
         found = report_on(name, b"\xef\xbb\xbf" + data, proven=proven, step=step)
         assert found.members.keys() == value.keys()
         assert all(found.members.values())
 
 
-@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
     "data",
     [
@@ -185,8 +182,8 @@ def test_a_large_object_is_shown_to_the_vendor_whatever_it_is_called(
     ],
     ids=lambda data: str(data)[:40],
 )
-def test_what_is_large_and_no_object_has_no_members(data: bytes, name: str | None) -> None:
-    for step in (4_001, 1 << 20):
+def test_what_is_large_and_no_object_has_no_members(data: bytes) -> None:
+    for name, step in (*((name, 1 << 20) for name in NAMES), ("x.csv", 4_001), ("x.json", 4_001)):
         assert report_on(name, data, proven=True, step=step).members == {}
 
 

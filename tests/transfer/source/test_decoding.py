@@ -88,10 +88,10 @@ def test_what_is_not_of_its_coding_is_refused(body: bytes, coding: str) -> None:
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 @pytest.mark.parametrize("rest", [b"\n", b"junk behind it", b"\0\0\n", b"\r\n" * 900])
-@pytest.mark.parametrize("size", [1, 3, 1000])
-def test_what_follows_the_end_of_the_coded_data_is_no_part_of_it(coding: str, rest: bytes, size: int) -> None:
+def test_what_follows_the_end_of_the_coded_data_is_no_part_of_it(coding: str, rest: bytes) -> None:
     body = b"email,status\n" * 100
-    assert b"".join(decoded(chunked(PACKERS[coding](body) + rest, size), coding)) == body
+    for size in (1, 3, 1000):
+        assert b"".join(decoded(chunked(PACKERS[coding](body) + rest, size), coding)) == body
 
 
 def test_half_the_mark_of_another_member_is_an_early_end() -> None:
@@ -110,9 +110,9 @@ def test_nothing_is_nothing_in_every_coding(coding: str) -> None:
     [b"email,status\na@example.com,Valid\n", b"a", b"x", b'{"rows": []}', b"PAR1" + bytes(90), b"\x1f\x8bno gzip",
      b"x^,b\n1,2\n", b"H,b\n1,2\n", b"h\x81,b\n", b"x\x9cfoo,bar\n1,2\n" * 50],
 )  # fmt: skip
-@pytest.mark.parametrize("size", [1, 3, 1000])
-def test_what_is_of_no_coding_is_taken_as_it_is(body: bytes, coding: str, size: int) -> None:
-    assert b"".join(decoded(chunked(body, size), coding)) == body
+def test_what_is_of_no_coding_is_taken_as_it_is(body: bytes, coding: str) -> None:
+    for size in (1, 3, 1000):
+        assert b"".join(decoded(chunked(body, size), coding)) == body
 
 
 @given(data=st.binary(min_size=1, max_size=5000), size=st.integers(100, 700))
