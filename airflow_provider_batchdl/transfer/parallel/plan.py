@@ -69,7 +69,6 @@ class Plan:
         self.total = total
         self.changed = Condition()
         self._done = merged(landed)
-        self._gaps = gaps(self._done, total)
         self._active: list[Span] = []
         self._piece = piece
         self._ahead = ahead
@@ -113,23 +112,21 @@ class Plan:
         """
         with self.changed:
             while not self._stopped:
-                if not self._gaps:
+                missing = gaps((*self._done, *((span.start, span.end) for span in self._active)), self.total)
+                if not missing:
                     return self._share() if self._ahead is None else None
-                start, end = self._gaps[0]
+                start, end = missing[0]
                 if self._ahead is None:
-                    return self._begin(start, end)
+                    return self._assign(start, end)
                 end = min(end, start + self._piece)
                 if end <= self._taken + self._ahead:
-                    return self._begin(start, end)
+                    return self._assign(start, end)
                 if not wait:
                     return None
                 self.changed.wait()
         return None
 
-    def _begin(self, start: int, end: int) -> Span:
-        _, last = self._gaps.pop(0)
-        if end < last:
-            self._gaps.insert(0, (end, last))
+    def _assign(self, start: int, end: int) -> Span:
         span = Span(start, end)
         self._active.append(span)
         return span
@@ -139,11 +136,9 @@ class Plan:
         slowest = max(self._active, key=lambda span: span.end - span.claimed, default=None)
         if slowest is None or slowest.end - slowest.claimed < 2 * SMALLEST_SHARE:
             return None
-        middle = (slowest.claimed + slowest.end) // 2
-        span = Span(middle, slowest.end)
+        middle, end = (slowest.claimed + slowest.end) // 2, slowest.end
         slowest.end = middle
-        self._active.append(span)
-        return span
+        return self._assign(middle, end)
 
     def claim(self, span: Span, count: int) -> int:
         """Claim ``count`` received bytes for ``span``; returns how many still belong to it."""
@@ -163,8 +158,6 @@ class Plan:
         with self.changed:
             self._active.remove(span)
             self._done = merged((*self._done, (span.start, span.at)))
-            if span.at < span.end:
-                self._gaps = sorted([*self._gaps, (span.at, span.end)])
             self.changed.notify_all()
 
     def took(self, at: int) -> None:

@@ -60,16 +60,21 @@ class Verifier:
         resumed: Mapping[str, int] | None = None,
         resumed_at: int = 0,
     ) -> None:
-        self._declared, self._unchecked = declared_checksums(headers)
+        declared, unchecked = declared_checksums(headers)
         if codings_of(headers.get("content-encoding", "")):
-            # They are of the bytes on the wire; what is seen here has been decoded.
-            self._unchecked = list(dict.fromkeys([*(each.header for each in self._declared), *self._unchecked]))
-            self._declared = []
+            self._declared = []  # They are of the bytes on the wire; what is seen here has been decoded.
+        else:
+            self._declared = [each for each in declared if resumed is None or each.algorithm in resumed]
         self._proven = framed or bool(self._declared)
         if resumed is not None:
             if sha256 == "required":
                 raise ValueError('sha256="required", and another process read the first bytes')
-            self._keep_only(resumed)
+            if declared and not self._declared:
+                names = ", ".join(each.algorithm for each in declared)
+                raise ValueError(f"the declared checksum ({names}) cannot be continued by another process")
+        checked = {each.header for each in self._declared}
+        others = (each.header for each in declared if each.header not in checked)
+        self._unchecked = dict.fromkeys([*others, *unchecked])
         self._with_sha256 = bool(sha256) and resumed is None
         # A second reading is compared by it.
         self._has_reading = self._with_sha256 or not self._proven
@@ -90,16 +95,6 @@ class Verifier:
             self._content.skip_start()
         self._inspect = inspect
         self._facts = facts
-
-    def _keep_only(self, resumed: Mapping[str, int]) -> None:
-        """Check only the declared checksums that ``resumed`` continues."""
-        continued = [each for each in self._declared if each.algorithm in resumed]
-        if self._declared and not continued:
-            names = ", ".join(each.algorithm for each in self._declared)
-            raise ValueError(f"the declared checksum ({names}) cannot be continued by another process")
-        headers = {each.header for each in continued}
-        self._unchecked += [each.header for each in self._declared if each.header not in headers]
-        self._declared = continued
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes.
