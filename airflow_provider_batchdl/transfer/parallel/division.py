@@ -42,13 +42,7 @@ def bytes_present(sink: Sink) -> int:
 
 
 def worth_dividing(stream: ResultStream, left: int, rate: float) -> bool:
-    """True if several connections may be faster for the rest of a file, and are sure to get the same file.
-
-    Args:
-        stream: the current response.
-        left: missing bytes.
-        rate: its bytes a second.
-    """
+    """True if several connections may be faster for the ``left`` bytes of a file, and are sure to get the same file."""
     same_file = stream.identity.etag and stream.identity.total and not stream.coding
     return bool(stream.head.serves_ranges and same_file and left >= max(WORTH_DIVIDING, rate * WORTH_SECONDS))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from time import monotonic
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
@@ -28,6 +29,7 @@ class _SurplusError(Exception):
     """There was one connection too many, and this one no longer counts."""
 
 
+@dataclass(eq=False)
 class ParallelFetch:
     """Fetch the ranges of a plan over several connections, and yield the file's bytes in order.
 
@@ -42,30 +44,22 @@ class ParallelFetch:
         scaler: chooses the number of connections.
     """
 
-    def __init__(
-        self,
-        range_client: RangeClient,
-        identity: Identity,
-        plan: Plan,
-        buffer: ReorderBuffer,
-        scaler: ConnectionScaler,
-    ) -> None:
-        self._range_client = range_client
-        self._identity = identity
-        self._plan = plan
-        self._buffer = buffer
-        self._scaler = scaler
-        self._threads: list[threading.Thread] = []
-        self._working = 0
-        self._streams: set[ResultStream] = set()
-        self._lock = threading.Lock()  # of the two above
-        self._ended = threading.Event()
-        self._error: BaseException | None = None
-        self._not_before = 0.0  # a Retry-After of one connection holds for all
-        self.interrupted = 0
-        """Number of interruptions that were resumed."""
-        self.most = 1
-        """The most connections at once."""
+    range_client: RangeClient
+    identity: Identity
+    plan: Plan
+    buffer: ReorderBuffer
+    scaler: ConnectionScaler
+    interrupted: int = field(default=0, init=False)
+    """Number of interruptions that were resumed."""
+    most: int = field(default=1, init=False)
+    """The most connections at once."""
+    _threads: list[threading.Thread] = field(default_factory=list, init=False)
+    _working: int = field(default=0, init=False)
+    _streams: set[ResultStream] = field(default_factory=set, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _ended: threading.Event = field(default_factory=threading.Event, init=False)
+    _error: BaseException | None = field(default=None, init=False)
+    _not_before: float = field(default=0.0, init=False)  # a Retry-After of one connection holds for all
 
     def chunks(self, first: ResultStream | None = None) -> Iterator[tuple[int, bytes]]:
         """Yield the bytes after the plan's prefix, each chunk with its offset.
@@ -76,19 +70,19 @@ class ParallelFetch:
         Raises:
             BatchDlError: what ended the transfer; what arrived is in the reorder buffer.
         """
-        at = self._plan.prefix
+        at = self.plan.prefix
         self._start(first)
-        while at < self._plan.total:
+        while at < self.plan.total:
             end = self._wait(beyond=at)
-            for chunk in self._buffer.take(at, end):
+            for chunk in self.buffer.take(at, end):
                 yield at, chunk
                 at += len(chunk)
-                self._plan.took(at)
+                self.plan.took(at)
 
     def close(self) -> None:
         """End all connections and their threads."""
         self._ended.set()
-        self._plan.stop()
+        self.plan.stop()
         with self._lock:
             streams = list(self._streams)
         for stream in streams:
@@ -99,29 +93,29 @@ class ParallelFetch:
         if any(thread.is_alive() for thread in self._threads):
             log.warning("A connection did not close within %.0f s; leaving its thread behind", _JOIN_SECONDS)
         else:
-            self._buffer.close()
+            self.buffer.close()
 
     def _wait(self, *, beyond: int) -> int:
         """Wait for bytes after ``beyond``; return the end of those that are present."""
         while True:
-            with self._plan.changed:
+            with self.plan.changed:
                 if self._error is not None:
                     raise self._error
-                if (end := self._plan.prefix) > beyond:
+                if (end := self.plan.prefix) > beyond:
                     return end
-                self._plan.changed.wait(_TICK)
+                self.plan.changed.wait(_TICK)
             self._steer()
 
     def _steer(self) -> None:
-        wanted = self._scaler.observe(monotonic(), self._plan.arrived, self._plan.delivering)
+        wanted = self.scaler.observe(monotonic(), self.plan.arrived, self.plan.delivering)
         with self._lock:
             missing = wanted - self._working
         # At least one: a range may have been given back after the other threads had found nothing to do.
-        for _ in range(missing if self._plan.active else 1):
+        for _ in range(missing if self.plan.active else 1):
             self._start()
 
     def _start(self, first: ResultStream | None = None) -> None:
-        span = self._plan.take(wait=False)
+        span = self.plan.take(wait=False)
         if span is None:
             return
         with self._lock:
@@ -137,17 +131,17 @@ class ParallelFetch:
                 try:
                     self._fetch(span, stream)
                 finally:
-                    self._plan.leave(span)
-                if self._is_surplus(self._scaler.wanted):
+                    self.plan.leave(span)
+                if self._is_surplus(self.scaler.wanted):
                     return
-                stream, span = None, self._plan.take()
+                stream, span = None, self.plan.take()
             self._is_surplus(0)
         except _SurplusError:
             pass
         except BaseException as error:  # noqa: BLE001  re-raised where the bytes are read
-            with self._plan.changed:
+            with self.plan.changed:
                 self._error = self._error or error
-                self._plan.changed.notify_all()
+                self.plan.changed.notify_all()
 
     def _is_surplus(self, wanted: int) -> bool:
         """True if there are more threads than ``wanted``; then this one no longer counts, and must end."""
@@ -163,7 +157,7 @@ class ParallelFetch:
             nonlocal first
             if span.at >= span.end or self._ended.is_set():
                 return
-            stream, end = first, self._plan.total if first else span.end
+            stream, end = first, self.plan.total if first else span.end
             first = None
             try:
                 self._drain(span, stream or self._open(span), end)
@@ -175,17 +169,17 @@ class ParallelFetch:
             self.interrupted += 1
             log.info("A connection was interrupted at byte %d (%s); resuming in %.1f s", span.at, error.message, wait)
 
-        RetryBudget(self._range_client.vendor, span.at).run(attempt, lambda: span.at, log_retry, self._ended.wait)
+        RetryBudget(self.range_client.vendor, span.at).run(attempt, lambda: span.at, log_retry, self._ended.wait)
 
     def _open(self, span: Span) -> ResultStream:
         """Open the rest of ``span``; end this connection where the server accepts no more of them and others exist."""
         self._ended.wait(max(0.0, self._not_before - monotonic()))
         try:
-            return self._range_client.open_part(span.at, span.end, self._identity)
+            return self.range_client.open_part(span.at, span.end, self.identity)
         except TRY_AGAIN as error:
             self._not_before = max(self._not_before, monotonic() + min(error.retry_after or 0.0, LONGEST_WAIT))
             if isinstance(error, _REFUSALS) and self._is_surplus(1):
-                self._scaler.cap(self._working)
+                self.scaler.cap(self._working)
                 log.info("The server refused another connection (%s); continuing with %d", error.message, self._working)
                 raise _SurplusError from None
             raise
@@ -197,13 +191,13 @@ class ParallelFetch:
         try:
             # One more read finds the end of the response, so that its connection can be reused.
             for chunk in stream.chunks(lambda: span.end - span.at + (span.end == end)):
-                count = self._plan.claim(span, len(chunk))
+                count = self.plan.claim(span, len(chunk))
                 if count:
-                    self._buffer.put(span.at, chunk if count == len(chunk) else memoryview(chunk)[:count])
-                    self._plan.put(span, count)
+                    self.buffer.put(span.at, chunk if count == len(chunk) else memoryview(chunk)[:count])
+                    self.plan.put(span, count)
                 if self._ended.is_set():
                     return
-                if self._is_surplus(self._scaler.wanted):
+                if self._is_surplus(self.scaler.wanted):
                     raise _SurplusError
                 if count < len(chunk):
                     break  # the rest was assigned to another connection

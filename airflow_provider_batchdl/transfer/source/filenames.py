@@ -29,12 +29,11 @@ _PARAMETER = re.compile(rf';\s*({_ATTRIBUTE})\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)', 
 _RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[0-9¹²³]|LPT[0-9¹²³])(?=\s*(?:\.|$))", re.IGNORECASE)
 _ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bq]\?[^?]*\?=", re.IGNORECASE)
 _SIGNED_URL = re.compile(r"\s*https?:|.*[?&](?:sig|(?:x-amz-|x-goog-)?signature)=", re.IGNORECASE | re.DOTALL)
+_EXTENDED = re.compile(r"(utf-8|iso-8859-1)'[^'%]*'(.*)", re.IGNORECASE | re.DOTALL)
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _FORBIDDEN = re.compile(r'[<>:"|?*]')
 _CORE = re.compile(r"[^.\s](?:.*[^.\s])?", re.DOTALL)
 _MANIFEST = "_manifest.json"
-# Names that cleaning would leave as they are, but for those which Windows or we reserve: most.
-_CLEAN = re.compile(r"[A-Za-z0-9_-](?:[A-Za-z0-9_. -]{0,120}[A-Za-z0-9_-])?", re.ASCII)
 
 
 def naming(vendor: Vendor, job: Job, file: ResultFile) -> Callable[[ResultStream], str]:
@@ -157,12 +156,9 @@ def _unquote_string(value: str) -> str:
 
 def _extended_value(value: str) -> str:
     """`UTF-8'en'na%C3%AFve.csv` decoded (RFC 5987 §3.2: UTF-8 and ISO-8859-1); "" where it is none."""
-    charset, quote, rest = value.partition("'")
-    language, second, encoded = rest.partition("'")
-    if not quote or not second or charset.lower() not in {"utf-8", "iso-8859-1"} or "%" in language:
-        return ""
+    found = _EXTENDED.fullmatch(value)
     try:
-        return unquote_to_bytes(encoded).decode(charset)
+        return unquote_to_bytes(found[2]).decode(found[1]) if found else ""
     except UnicodeError:
         return ""
 
@@ -179,14 +175,13 @@ def _name_in_url(url: str | None) -> str:
 
 
 def _clean(name: str) -> str:
-    if not _CLEAN.fullmatch(name):
-        if _SIGNED_URL.match(name):
-            name = re.split(r"[?#]", name, maxsplit=1)[0]
-        if not (name.isascii() and name.isprintable()):
-            name = unicodedata.normalize("NFC", "".join(char for char in name if not _invisible(char)))
-        name = name.replace("\\", "/").rstrip("/ ").rpartition("/")[2]
-        name = _FORBIDDEN.sub("_", _DRIVE.sub("", name))
-        name = _shorten(_strip(name))
+    if _SIGNED_URL.match(name):
+        name = re.split(r"[?#]", name, maxsplit=1)[0]
+    if not (name.isascii() and name.isprintable()):
+        name = unicodedata.normalize("NFC", "".join(char for char in name if not _invisible(char)))
+    name = name.replace("\\", "/").rstrip("/ ").rpartition("/")[2]
+    name = _FORBIDDEN.sub("_", _DRIVE.sub("", name))
+    name = _shorten(_strip(name))
     if _RESERVED.match(name) or folded(name) == _MANIFEST:
         name = _shorten(f"file-{name.lstrip('_')}")
     return name

@@ -54,13 +54,7 @@ class ResponseHead:
 
     @classmethod
     def of(cls, status: int, lines: Iterable[tuple[str, str]], framing: Framing | None = None) -> ResponseHead:
-        """Parse header lines.
-
-        Args:
-            status: the response's status code.
-            lines: names and values, as received.
-            framing: the transport's reading of them; by default, what they say.
-        """
+        """Parse header lines as received; ``framing`` is the transport's reading of them, by default what they say."""
         headers: dict[str, str] = {}
         contradictory = set()
         for name, raw in lines:

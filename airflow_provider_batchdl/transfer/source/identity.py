@@ -37,16 +37,11 @@ class Identity:
 
 @dataclass(frozen=True)
 class ContentRange:
-    """``Content-Range: bytes start-last/total``.
-
-    Args:
-        start: the first byte; None in the form ``*/total`` of a 416.
-        end: the byte after the last.
-        total: the file's size; None for ``*``.
-    """
+    """``Content-Range: bytes start-last/total``; None for each ``*``."""
 
     start: int | None
     end: int | None
+    """The byte after the last."""
     total: int | None
 
 
@@ -62,13 +57,8 @@ def resumed_identity(head: ResponseHead, expected: Identity | None, start: int, 
     """The identity of the file that a 206 resumes; None where it may be another file, or another range.
 
     It must repeat the validator of the request: a server that omits it, or sends a weak one, may not have compared it
-    (RFC 9110, section 15.3.7, requires it). Everything else that both responses declare must be equal.
-
-    Args:
-        head: the 206.
-        expected: the identity of the file.
-        start: the first byte asked for.
-        end: the byte after the last asked for; None for all that follows.
+    (RFC 9110, section 15.3.7, requires it). Everything else that both responses declare must be equal. What was asked
+    for starts at ``start`` and ends before ``end``, or with the file.
     """
     part, found = head.content_range, head.identity
     if expected is None or expected.validator is None or part is None or head.status != 206 or head.fault:

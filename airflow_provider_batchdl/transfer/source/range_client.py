@@ -40,25 +40,11 @@ class RangeRefusedError(TransferError):
 
 @dataclass(frozen=True)
 class Source:
-    """Source of a result file.
-
-    Args:
-        client: the account's client, which puts credentials on requests.
-        job: the job.
-        file: one of its result files.
-    """
+    """Source of a result file: one of a job's, and the client of the job's account."""
 
     client: BatchClient
     job: Job
     file: ResultFile
-
-
-@dataclass(frozen=True, eq=False)
-class _Link:
-    """A URL beyond the connection's origin, which may be signed, and the vendor's request that led there."""
-
-    url: str
-    request: ApiRequest
 
 
 class RangeClient:
@@ -77,16 +63,13 @@ class RangeClient:
         self._follower = RedirectFollower(source.client, self._facts)
         self._request: ApiRequest | None = None
         self._locating = Lock()
-        self._link: _Link | None = None
+        # A URL beyond the connection's origin, and the vendor's request that led there.
+        self._link: tuple[str, ApiRequest] | None = None
         self._asked_before = False
         self._asking = Lock()
 
     def open(self, offset: int = 0, identity: Identity | None = None) -> ResultStream | None:
         """Open the file at ``offset``, if it is still ``identity``; else where the server starts.
-
-        Args:
-            offset: the first byte.
-            identity: the identity of the file so far; None for any.
 
         Returns:
             The stream, whose ``start`` is ``offset`` or 0; None where the file ends at ``offset``.
@@ -141,18 +124,18 @@ class RangeClient:
         link = self._link
         if link is not None:
             try:
-                return self._follower.follow(link.url, link.request, extra)
+                return self._follower.follow(*link, extra)
             except (ResultExpiredError, UnexpectedResponseError):
                 log.info("The download link was refused; requesting a new one from %s", self._vendor.label)
                 emit_retry(self.vendor, "download", "expired_link")
-                self._forget(link.request)
+                self._forget(link[1])
         elif self._asked_before:
             return self._ask(extra)
         with self._asking:
             if self._link is link or self._link is None:
                 return self._ask(extra)
             link = self._link
-        return self._follower.follow(link.url, link.request, extra)
+        return self._follower.follow(*link, extra)
 
     def _ask(self, extra: Mapping[str, str]) -> Answer:
         """Ask the vendor for the file, and remember the link that it names or redirects to."""
@@ -169,7 +152,7 @@ class RangeClient:
                 raise
             answer = self._follower.send(request, extra)
         self._asked_before = True
-        self._link = None if self._vendor.is_home(answer[0]) else _Link(answer[0], request)
+        self._link = None if self._vendor.is_home(answer[0]) else (answer[0], request)
         return answer
 
     def _located(self) -> tuple[ApiRequest, bool]:

@@ -44,15 +44,11 @@ Answer: TypeAlias = tuple[str, urllib3.BaseHTTPResponse, ResponseHead]
 
 @dataclass(frozen=True)
 class RedirectFollower:
-    """Sends requests for one result file.
-
-    Args:
-        client: the account's client, which puts credentials on requests.
-        facts: vendor and job, for errors.
-    """
+    """Sends requests for one result file."""
 
     client: BatchClient
     facts: Mapping[str, Any]
+    """Vendor and job, for errors."""
 
     def send(self, request: ApiRequest, extra: Mapping[str, str]) -> Answer:
         """Send the vendor's request with credentials, once with new ones; one to another origin without any.

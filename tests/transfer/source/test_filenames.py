@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from urllib.parse import quote
 
@@ -176,11 +175,3 @@ def test_suffix_and_stem_are_the_whole(name: str) -> None:
     stem, suffix = split_suffix(name)
     assert stem + suffix == name
     assert stem
-
-
-@given(st.text(st.sampled_from("abZ09._- _\t/\\é:"), max_size=140) | st.sampled_from(["con", "_manifest.json", "a..b"]))
-def test_a_name_that_looks_clean_is_what_cleaning_makes_of_it(name: str) -> None:
-    quick = filenames._clean(name)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(filenames, "_CLEAN", re.compile("(?!)"))
-        assert filenames._clean(name) == quick
