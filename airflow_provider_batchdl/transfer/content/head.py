@@ -138,12 +138,8 @@ def is_text(head: bytes) -> bool:
     return by_magic(head) is None and b"\0" not in head and not head.startswith(_WIDE)
 
 
-def is_table(head: bytes) -> bool:
-    """True where the first bytes may be those of a CSV: text that is neither JSON nor XML."""
-    start = head.removeprefix(BOM)
-    return is_text(head) and not _JSON.match(start) and not start.lstrip().startswith((b"<?xml", b"<!"))
-
-
 def fits(declared: Format, head: bytes) -> bool:
-    """True where the first bytes may be those of a text of this format."""
-    return is_table(head) if declared.text == "table" else is_text(head)
+    """True where the first bytes may be those of a text of this format; a table's are neither JSON nor XML."""
+    start = head.removeprefix(BOM)
+    is_other = _JSON.match(start) or start.lstrip().startswith((b"<?xml", b"<!"))
+    return is_text(head) and not (declared.text == "table" and is_other)

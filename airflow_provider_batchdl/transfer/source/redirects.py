@@ -24,7 +24,7 @@ from airflow_provider_batchdl.exceptions import (
     UnsafeRedirectError,
     VendorUnavailableError,
 )
-from airflow_provider_batchdl.transfer.source.connection import connections_of
+from airflow_provider_batchdl.transfer.source.connection import Connections, connections_of
 from airflow_provider_batchdl.transfer.source.head import ResponseHead, read_head
 from airflow_provider_batchdl.transfer.source.stream import error_answer
 from airflow_provider_batchdl.vendors.account import origin
@@ -81,18 +81,23 @@ class RedirectFollower:
         """
         method, body = (signed.method, signed.read()) if signed else ("GET", b"")
         ours = dict(signed.headers) if signed else {}
-        is_home = self.client.vendor.is_home
+        is_home, home = self.client.vendor.is_home, self.client.vendor.account.origin[1]
+        connections = connections_of(self.client, allow_loopback=is_loopback_host(home))
         bare = {"user-agent": user_agent(), "accept-encoding": "identity", **extra}
         for _ in range(MOST_HOPS + 1):
             at_home = is_home(url)
             headers = {**bare, **ours, **extra} if at_home else bare
-            response = self._send(method, url, {k: v for k, v in headers.items() if k not in _PER_HOP}, body or None)
+            headers = {name: value for name, value in headers.items() if name not in _PER_HOP}
+            response = self._send(connections, method, url, headers, body or None)
             head = read_head(response)
             if at_home:
                 self.client.note(head.status, head.headers)
             if head.status in _REDIRECTS and head.location:
                 response.close()
-                url = self._next_hop(url, head.location)
+                try:
+                    url = next_hop(url, head.location, connection_host=home)
+                except ValueError:
+                    raise self._no_url() from None
                 if head.status not in (307, 308):
                     method, body = "GET", b""
                 elif method != "GET" and not is_home(url):
@@ -103,18 +108,12 @@ class RedirectFollower:
                 return url, response, head
         raise UnsafeRedirectError(f"The download is redirected more than {MOST_HOPS} times.", **self.facts)
 
-    def _next_hop(self, url: str, location: str) -> str:
-        try:
-            return next_hop(url, location, connection_host=self.client.vendor.account.origin[1])
-        except ValueError:
-            raise self._no_url() from None
-
     def _no_url(self) -> UnexpectedResponseError:
         return UnexpectedResponseError("The download is redirected to an invalid URL.", **self.facts)
 
-    def _send(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> urllib3.BaseHTTPResponse:
-        home = self.client.vendor.account.origin[1]
-        connections = connections_of(self.client, allow_loopback=is_loopback_host(home))
+    def _send(
+        self, connections: Connections, method: str, url: str, headers: dict[str, str], body: bytes | None
+    ) -> urllib3.BaseHTTPResponse:
         try:
             return connections.send(method, url, headers, body)
         except (InvalidURL, ValueError):  # invalid host names and ports are only found here

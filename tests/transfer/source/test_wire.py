@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import os
 import socket
 import time
@@ -85,11 +86,8 @@ def land(emulator: Emulator, client_for: ClientFor, tmp_path: Path) -> Landed:
     return Landed(emulator, client_for, tmp_path)
 
 
-NO_LENGTHS = ["-1", "unknown", "1e4", "", "+5", "0x10", "5 5", "5_0", "5;q=1", "\xb2"]
-
-
 class TestLengths:
-    @pytest.mark.parametrize("value", NO_LENGTHS)
+    @pytest.mark.parametrize("value", ["unknown", "", "\xb2"])  # more of them in test_head.py
     def test_one_that_is_none_proves_nothing(self, land: Landed, value: str) -> None:
         line = b"Content-Length: " + value.encode("latin-1")
         land.refused(answer(CUT, line), error=TruncatedDownloadError)
@@ -104,10 +102,7 @@ class TestLengths:
         assert land.content == WHOLE
         assert "content-length" in landing.verified_by
 
-    @pytest.mark.parametrize(
-        "lines", [["Content-Length: 5, 6"], ["Content-Length: 5", "Content-Length: 6"],
-                  [f"Content-Length: {'9' * 5000}"],                  [f"Content-Length: {'9' * 19}"]]
-    )  # fmt: skip
+    @pytest.mark.parametrize("lines", [["Content-Length: 5", "Content-Length: 6"], [f"Content-Length: {'9' * 5000}"]])
     def test_two_that_differ_and_absurd_ones_prove_nothing(self, land: Landed, lines: list[str]) -> None:
         land.refused(answer(CUT, *lines))
 
@@ -133,8 +128,7 @@ class TestLengths:
 class TestTransferCodings:
     @pytest.mark.parametrize(
         "lines",
-        [["Transfer-Encoding: chunked"], ["Transfer-Encoding: Chunked "], ["Transfer-Encoding: identity, chunked"],
-         ["Transfer-Encoding: identity", "Transfer-Encoding: chunked"],
+        [["Transfer-Encoding: chunked"], ["Transfer-Encoding: identity", "Transfer-Encoding: chunked"],
          ["Transfer-Encoding: chunked", "Content-Length: 5"], ["Content-Length: 5", "transfer-encoding:\tCHUNKED"],
          ["this is no header", "Transfer-Encoding: chunked"], [b"\xdcber: x", "Transfer-Encoding : chunked"]],
         ids=str,
@@ -150,9 +144,8 @@ class TestTransferCodings:
 
     @pytest.mark.parametrize(
         "lines",
-        [["Transfer-Encoding: gzip, chunked"], ["Transfer-Encoding: gzip", "Transfer-Encoding: chunked"],
-         ["Transfer-Encoding: chunked, chunked"], ["Transfer-Encoding: chunked"] * 2, ["Transfer-Encoding: xchunked"],
-         ["Transfer-Encoding: chunked, gzip"], ["no header", "Transfer-Encoding: gzip, chunked"]],
+        [["Transfer-Encoding: gzip", "Transfer-Encoding: chunked"], ["Transfer-Encoding: chunked"] * 2,
+         ["no header", "Transfer-Encoding: gzip, chunked"]],
         ids=str,
     )  # fmt: skip
     def test_what_cannot_be_undone_is_refused(self, land: Landed, lines: list[str]) -> None:
@@ -397,8 +390,11 @@ class TestAtHome:
         "\xff\xe9\x85;,=",
     )  # fmt: skip
 
-    @pytest.mark.parametrize("vendor", ["revenuebase", "proofy", "batchcom", "apartmentiq"])
-    @pytest.mark.parametrize("status", [None, 202, 400, 404, 409, 429, 503])
+    @pytest.mark.parametrize(
+        ("vendor", "status"),
+        [*itertools.product(["proofy", "batchcom", "apartmentiq"], [None, 429]),
+         *(("revenuebase", status) for status in (None, 202, 400, 404, 409, 429, 503))],
+    )  # fmt: skip
     def test_any_bytes_in_any_header(
         self, emulator: Emulator, client_for: ClientFor, tmp_path: Path, vendor: str, status: int | None
     ) -> None:
