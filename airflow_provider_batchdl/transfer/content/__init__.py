@@ -5,6 +5,7 @@ Everything works incrementally in constant memory, in any chunking.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -45,8 +46,8 @@ class Content:
         self._filename = filename or ""
         self._proven = proven
         self._count_gzip_rows = count_gzip_rows
-        self._head = bytearray()
-        self._size = 0
+        self._waiting = b""
+        """The first bytes, until there are enough to choose the check."""
         self._check: ContentCheck | None = None
         self._object: JsonCheck | None = None
         """Reads the members of a large file that begins like an object, whatever it is declared to be."""
@@ -57,32 +58,15 @@ class Content:
         Raises:
             UnexpectedResponseError: the file is a page or a store's error message.
         """
-        was_small = self._size <= head.SMALL
-        self._size += len(data)
-        if len(self._head) < head.SMALL:
-            self._head += data[: head.SMALL - len(self._head)]
-        if self._check is not None:
-            self._check.feed(data)
-        elif self._size >= head.HEAD:
-            self._begin().feed(self._all_so_far(data))
-        if was_small and self._size > head.SMALL:
-            self._refuse_page_behind_comment()
-            is_json = self._declared is not None and self._declared.name == "json"  # whose check shows members itself
-            if not is_json and head.begins_as_object(self._start):
-                from airflow_provider_batchdl.transfer.content.document import JsonCheck
-
-                self._object, data = JsonCheck(proven=True), self._all_so_far(data)
+        if self._check is None:
+            self._waiting += data
+            if len(self._waiting) > head.SMALL:
+                self._begin(self._waiting)
+            return
+        self._check.feed(data)
         if self._object is not None:
             self._object.feed(data)
             self._object = self._object if self._object.may_be_object else None
-
-    def _all_so_far(self, last: bytes) -> bytes:
-        """The first bytes, to the end of the chunk in which they became enough."""
-        return bytes(self._head) + last[len(last) - (self._size - len(self._head)) :]
-
-    @property
-    def _start(self) -> bytes:
-        return bytes(self._head[: head.HEAD])
 
     def finish(self) -> ContentReport:
         """The report on the whole content.
@@ -90,57 +74,55 @@ class Content:
         Raises:
             UnexpectedResponseError: the file is a page or a store's error message.
         """
-        check = self._check
-        if check is None:
-            check = self._begin()
-            check.feed(bytes(self._head))
-        elif self._size <= head.SMALL:
-            self._refuse_page_behind_comment()
-        report = check.finish()
-        if self._size <= head.SMALL:
-            report = replace(report, members={**report.members, **head.small_object(bytes(self._head))})
-        elif self._object is not None:
-            report = replace(report, members={**report.members, **self._object.finish().members})
-        if not self._size and not self._proven:
-            return replace(report, error=TruncatedDownloadError("The download is empty, and nothing says that it is."))
-        return report
+        members: Mapping[str, object] = {}
+        if self._check is None:
+            whole = self._waiting
+            report = self._begin(whole).finish()
+            members = head.small_object(whole)
+            if not whole and not self._proven:
+                error = TruncatedDownloadError("The download is empty, and nothing says that it is.")
+                report = replace(report, error=error)
+        else:
+            report = self._check.finish()
+            if self._object is not None:
+                members = self._object.finish().members
+        return replace(report, members={**report.members, **members})
 
     def skip_start(self) -> None:
         """Expect the bytes that follow those which another process has read: nothing can be said of these."""
-        self._size, self._check = head.SMALL + 1, ContentCheck()
+        self._check = ContentCheck()
 
-    def _begin(self) -> ContentCheck:
-        """Choose the check by the first bytes; `feed` has them."""
-        self._refuse_page(self._start)
-        self._check = self._proven_check() if self._proven else self._exact_check()
+    def _begin(self, data: bytes) -> ContentCheck:
+        """Choose the check by the first bytes, and give it all so far."""
+        self._waiting = b""
+        start, declared = data[: head.HEAD], self._declared
+        inside = declared
+        if declared is not None and declared.decompressor is not None:
+            inside = format_of(None, declared.without_suffix(self._filename))
+        if not {"html", "htm"}.intersection(self._filename.lower().split(".")[-2:]):  # `x.html.gz`, too
+            head.refuse_page(data[: head.SMALL], inside)
+        self._check = self._proven_check(start) if self._proven else self._exact_check(start)
+        is_json = declared is not None and declared.name == "json"  # whose check shows members itself
+        if len(data) > head.SMALL and not is_json and head.begins_as_object(start):
+            from airflow_provider_batchdl.transfer.content.document import JsonCheck
+
+            self._object = JsonCheck(proven=True)
+        self.feed(data)
         return self._check
 
-    def _refuse_page_behind_comment(self) -> None:
-        """Refuse a page behind a comment that was longer than the first bytes."""
-        if head.ends_in_comment(self._start):
-            self._refuse_page(bytes(self._head))
-
-    def _refuse_page(self, start: bytes) -> None:
-        if {"html", "htm"}.intersection(self._filename.lower().split(".")[-2:]):  # `x.html.gz`, too
-            return
-        declared = self._declared
-        if declared is not None and declared.decompressor is not None:
-            declared = format_of(None, declared.without_suffix(self._filename))
-        head.refuse_page(start, declared)
-
-    def _proven_check(self) -> ContentCheck:
+    def _proven_check(self, start: bytes) -> ContentCheck:
         """The check of proven bytes; where the first ones contradict the format, none: they land, without `rows`."""
         declared = self._declared
         if declared is None:
             return ContentCheck()
         if declared.text is not None:
-            return self._check_of(declared) if head.fits(declared, self._start) else ContentCheck()
+            return self._check_of(declared) if head.fits(declared, start) else ContentCheck()
         is_asked_for = declared.counts_rows or (self._count_gzip_rows and declared.decompressor is not None)
-        is_one = by_magic(self._start, declared) is declared
+        is_one = by_magic(start, declared) is declared
         return self._check_of(declared) if is_asked_for and is_one else ContentCheck()
 
-    def _exact_check(self) -> ContentCheck:
-        declared, start = self._declared, self._start
+    def _exact_check(self, start: bytes) -> ContentCheck:
+        declared = self._declared
         found = by_magic(start, declared)
         if found is not None and found.is_known:
             return self._check_of(found)

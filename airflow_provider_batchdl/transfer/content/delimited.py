@@ -88,13 +88,12 @@ class CsvCheck(Blocks):
             return ContentReport(
                 error=TruncatedDownloadError("The download ends inside a quoted CSV field, or one is broken.")
             )
-        report = ContentReport(
-            "csv-end" if self._records > 0 and whole else None, max(0, self._records - 1), end="open"
-        )
-        if whole:
-            return report
-        error = TruncatedDownloadError("The last CSV record has no line break and not as many fields as the header.")
-        return ContentReport(report.word, report.rows, end="open", error=error)
+        word, error = "csv-end" if self._records > 0 and whole else None, None
+        if not whole:
+            error = TruncatedDownloadError(
+                "The last CSV record has no line break and not as many fields as the header."
+            )
+        return ContentReport(word, max(0, self._records - 1), end="open", error=error)
 
     def _judge_tail(self) -> bool:
         """Count the last record, which has no line break; False where it has another number of fields."""

@@ -12,9 +12,10 @@ from airflow_provider_batchdl.transfer.content.base import BOM
 from airflow_provider_batchdl.transfer.content.formats import Format, by_magic
 
 HEAD = 4096
-"""Bytes in which a page or a store's error message shows."""
+"""Bytes in which it shows whether they may be those of a format."""
 SMALL = 64 << 10
-"""Largest whole file that is parsed whatever it is called, since it may be an error object; see `Content`."""
+"""Bytes in which a page or a store's error message shows, behind a comment too; and the largest whole file that is
+parsed whatever it is called, since it may be an error object."""
 
 # Possessive: there is one way to read comments, or some dozens of them would be read in billions.
 _PROLOGUE = rb"(?is)\s*+(?:<\?xml[^>]*+>\s*+)?+(?:<!--(?:(?!-->).)*+-->\s*+)*+"
@@ -53,7 +54,6 @@ _OTHER_XML = re.compile(
 )
 # A framework's answer of nothing; as JSON it may be a result.
 _NO_TABLE = re.compile(rb"\s*+(?:null|false|true)\s*\Z")
-_OPEN_COMMENT = re.compile(_PROLOGUE + rb"<!--(?:(?!-->).)*+\Z")
 # The browsers' names for text of two or four bytes a character.
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 _BLANK = b"\xff\xfe\0 \t\r\n"  # also in such text
@@ -81,11 +81,6 @@ def refuse_page(head: bytes, declared: Format | None = None) -> None:
         )
 
 
-def ends_in_comment(head: bytes) -> bool:
-    """True where the first bytes are not enough to tell a page, whose first element comes behind a long comment."""
-    return _OPEN_COMMENT.match(_text_of(head)) is not None
-
-
 def _text_of(head: bytes) -> bytes:
     """The first bytes as text of one byte a character, without the byte order mark."""
     start = _unpacked(head, SMALL).removeprefix(BOM)
@@ -96,12 +91,10 @@ def _text_of(head: bytes) -> bytes:
 
 
 def small_object(whole: bytes) -> dict[str, object]:
-    """The members of a file that is one small JSON object, as an error message is; else none.
+    """The members of a small file that is one JSON object, as an error message is; else none.
 
     Google's stream of several answers has its error in an array, alone.
     """
-    if len(whole) > SMALL:
-        return {}
     whole = _unpacked(whole, SMALL)
     if not whole[:HEAD].removeprefix(BOM).lstrip(_BLANK).startswith((b"{", b"[")):
         return {}

@@ -98,16 +98,6 @@ def _socks_pools() -> dict[str, type[HTTPConnectionPool]]:
     return _pools(type("_SocksConnection", (_FramedConnection, SOCKSConnection), {}))
 
 
-def interrupt(response: urllib3.BaseHTTPResponse) -> None:
-    """Interrupt a read of ``response`` that blocks in another thread; closing the socket would not wake it.
-
-    This does not work through an HTTPS proxy: there the read ends with the next bytes, or after `IDLE_TIMEOUT`.
-    """
-    sock = getattr(response, "socket_read_from", None)
-    if sock is not None:
-        cut(sock)
-
-
 def cut(sock: socket.socket) -> None:
     """Wake a thread that blocks on ``sock``, with an error there."""
     with contextlib.suppress(OSError):

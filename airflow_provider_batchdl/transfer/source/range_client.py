@@ -81,11 +81,11 @@ class RangeClient:
         url, response, head = self._answer(requested)
         same = resumed_identity(head, identity, offset, None) if requested else None
         if same is not None:
-            return ResultStream(response, url, offset, same, head)
+            return ResultStream(response, url, head, offset, same)
         known = identity.total if requested and identity is not None else None
         # Some servers answer with 200 and the rest of the file: what has another size is asked for without a range.
         if head.is_whole and not head.fault and known in (None, head.identity.total):
-            return ResultStream(response, url, 0, head=head)
+            return ResultStream(response, url, head)
         response.close()
         if head.status == 416 and identity is not None and _ends_at(offset, identity, head):
             return None
@@ -113,7 +113,7 @@ class RangeClient:
         """
         url, response, head = self._answer(range_headers(start, identity, end))
         if resumed_identity(head, identity, start, end) is not None:
-            return ResultStream(response, url, start, identity, head)
+            return ResultStream(response, url, head, start, identity)
         response.close()
         raise RangeRefusedError(
             f"A range of the file was requested; the response, status {head.status}, is not that range.", **self._facts

@@ -14,9 +14,9 @@ from urllib3.exceptions import HTTPError
 
 from airflow_provider_batchdl._redaction.redactor import remember_link
 from airflow_provider_batchdl.exceptions import BatchDlError, TransferError
-from airflow_provider_batchdl.transfer.source.connection import interrupt
+from airflow_provider_batchdl.transfer.source.connection import cut
 from airflow_provider_batchdl.transfer.source.decoding import decoded
-from airflow_provider_batchdl.transfer.source.head import ResponseHead, read_head
+from airflow_provider_batchdl.transfer.source.head import ResponseHead
 from airflow_provider_batchdl.transfer.source.identity import Identity
 
 # A read returns what has arrived, at most this much (see `gathering`).
@@ -43,24 +43,24 @@ class ResultStream:
     Args:
         response: the response, its body not read yet.
         url: its URL, for the file's name. May hold a signature: never log it.
+        head: its head.
         start: the byte of the file at which the body starts.
         identity: of the file; by default, what the response declares.
-        head: the response's head, if it has been read.
     """
 
     def __init__(
         self,
         response: urllib3.BaseHTTPResponse,
         url: str,
-        start: int,
+        head: ResponseHead,
+        start: int = 0,
         identity: Identity | None = None,
-        head: ResponseHead | None = None,
     ) -> None:
         self._response = response
         self.url = url
+        self.head = head
         self.start = start
-        self.head = head or read_head(response)
-        self.identity = identity or self.head.identity
+        self.identity = identity or head.identity
         self.status = self.head.status
         self.headers = dict(self.head.headers)
         self.coding = ", ".join(self.head.codings)
@@ -127,8 +127,13 @@ class ResultStream:
         self._response.close()
 
     def interrupt(self) -> None:
-        """Interrupt a read that blocks in another thread, with an error there."""
-        interrupt(self._response)
+        """Interrupt a read that blocks in another thread, with an error there; closing the socket would not wake it.
+
+        This does not work through an HTTPS proxy: there the read ends with the next bytes, or after `IDLE_TIMEOUT`.
+        """
+        sock = getattr(self._response, "socket_read_from", None)
+        if sock is not None:
+            cut(sock)
 
 
 def why_restarted(before: ResultStream, now: ResultStream) -> str:

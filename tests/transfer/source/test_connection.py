@@ -152,7 +152,7 @@ def server() -> Iterator[CountingServer]:
 def opened(connections: Connections, server: CountingServer, path: str) -> ResultStream:
     url = f"http://127.0.0.1:{server.server_port}{path}"
     response = connections.for_url(url).urlopen("GET", url, preload_content=False, retries=False)
-    return ResultStream(response, url, 0, head=read_head(response))
+    return ResultStream(response, url, read_head(response))
 
 
 def test_a_drip_below_the_minimum_rate_is_given_up(server: CountingServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,6 @@ import logging
 import zlib
 from base64 import b64encode
 from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -21,6 +20,7 @@ from airflow_provider_batchdl.exceptions import (
     TruncatedDownloadError,
 )
 from airflow_provider_batchdl.transfer.content.head import SMALL
+from airflow_provider_batchdl.transfer.source.head import ResponseHead
 from airflow_provider_batchdl.transfer.source.stream import ResultStream
 from airflow_provider_batchdl.transfer.verify.checksums import worth_noting
 from airflow_provider_batchdl.transfer.verify.verifier import UnprovenError, Verifier
@@ -43,8 +43,7 @@ def declared(content: bytes) -> dict[str, str]:
 
 def head(headers: Mapping[str, str]) -> ResultStream:
     """The response with these headers."""
-    response = SimpleNamespace(status=200, headers=headers)
-    return ResultStream(cast(Any, response), "http://store.example/x", 0)
+    return ResultStream(cast(Any, None), "http://store.example/x", ResponseHead.of(200, headers.items()))
 
 
 def arguments(headers: Mapping[str, str], name: str, **others: Any) -> dict[str, Any]:
