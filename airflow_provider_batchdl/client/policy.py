@@ -9,8 +9,7 @@ from typing import Any
 
 import httpx
 
-from airflow_provider_batchdl._redaction.redactor import get_logger, redact_url
-from airflow_provider_batchdl._values.storable import words_of
+from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.client.limits import AnswerLimitError
 from airflow_provider_batchdl.client.retry_events import Reason, emit_retry
 from airflow_provider_batchdl.client.retrying import retry_options
@@ -19,34 +18,26 @@ from airflow_provider_batchdl.client.throttle import LONGEST_WAIT, MAX_HOLD
 from airflow_provider_batchdl.client.transport import transport_for
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
-    InvalidRequestError,
     RateLimitedError,
     VendorUnavailableError,
 )
-from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
+from airflow_provider_batchdl.vendors.base import ApiRequest
 
 log = get_logger(__name__)
 
 ATTEMPTS = 5
 BACKOFF_CAP = 30.0
-# Errors that an error of `httpx` comes from, one from another.
-DEEPEST_CAUSE = 6
 # Bytes. A job's answer may repeat its request, with a hundred thousand ids; a page of a list, those of many jobs.
 LARGEST_ANSWER = 8 * 2**20
 LARGEST_LIST = 32 * 2**20
 TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=60.0)
 
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-_OUR_FAULT = (httpx.LocalProtocolError, httpx.UnsupportedProtocol)
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
 def backoff(attempt: int, retry_after: float | None = None) -> float:
     """Seconds to wait after the ``attempt``-th failure: full jitter, or Retry-After if longer, up to an hour."""
     return max(random.uniform(0, min(BACKOFF_CAP, 2.0 ** min(attempt, 10))), min(retry_after or 0.0, MAX_HOLD))
-
-
-# OpenSSL's errors, of 1.1 and of 3, for an answer that is no TLS at all.
-_NO_TLS = re.compile(r"\[SSL: (?:WRONG_VERSION_NUMBER|HTTP_REQUEST|HTTPS_PROXY_REQUEST|UNKNOWN_PROTOCOL)\]")
 
 
 # By words of the libraries' errors, the first that is there; those of a proxy come from its answer to CONNECT.
@@ -99,7 +90,7 @@ def reason(error: BatchDlError) -> Reason:
     if error.status:
         return "server_error"
     cause = error.__context__  # what httpx raised; its words are in the message
-    if isinstance(cause, _NEVER_SENT):
+    if isinstance(cause, NEVER_SENT):
         return "connect"
     if isinstance(cause, httpx.TimeoutException):
         return "timeout"
@@ -127,55 +118,3 @@ def user_agent() -> str:
     from airflow_provider_batchdl import __version__
 
     return f"airflow-provider-batchdl/{__version__}"
-
-
-def transport_error(
-    vendor: Vendor, request: ApiRequest, error: Exception, message: httpx.Request | None = None, *, sent: bool = True
-) -> BatchDlError:
-    """The typed error for a request that got no answer.
-
-    Args:
-        vendor: whose API did not answer.
-        request: the request.
-        error: the error of ``httpx``.
-        message: ``request`` as it was to be sent; where ``error`` is about another, a token's, it was not yet sent.
-        sent: whether all of it may have been sent.
-    """
-    if isinstance(error, _OUR_FAULT):
-        # Not its message: for a header, it holds the header's value, which may be a secret.
-        return InvalidRequestError(
-            f"The {request.operation} request cannot be sent: it breaks the rules of HTTP.",
-            vendor=vendor.name,
-            job_id=request.job_id,
-            remedy="Check the connection's password and extra for line breaks, and that the file is not being written.",
-        )
-    about = getattr(error, "_request", None)
-    if _NO_TLS.search(words_of(error)):
-        where = vendor.base_url if about is None else str(about.url.join("/"))
-        return vendor.account.wrong(
-            "host",
-            f"leads to {redact_url(where)}, where something answers that speaks no https",
-            "Write http:// before the host if that is meant; else see which port it needs, and what proxy is between.",
-            vendor=vendor.name,
-        )
-    reason = _reason_of(error)
-    before = message is not None and about is not None and about is not message
-    return VendorUnavailableError(
-        f"No answer from {vendor.label} to the {request.operation} request: {reason}.",
-        vendor=vendor.name,
-        job_id=request.job_id,
-        maybe_processed=sent and not before and not isinstance(error, _NEVER_SENT),
-        remedy=unreachable_remedy(reason, redact_url(vendor.base_url)),
-    )
-
-
-def _reason_of(error: BaseException) -> str:
-    """The words of an error; of what it came from if it has none, as with the async client's library."""
-    each: BaseException | None = error
-    for _ in range(DEEPEST_CAUSE):
-        if each is None:
-            break
-        if words := words_of(each):
-            return words
-        each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
-    return type(error).__name__

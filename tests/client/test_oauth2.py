@@ -14,6 +14,8 @@ import pytest
 
 from airflow_provider_batchdl._redaction import redactor, spellings
 from airflow_provider_batchdl.client import AsyncBatchClient, BatchClient, policy
+from airflow_provider_batchdl.client.exchange import Exchange
+from airflow_provider_batchdl.client.sending import Sending
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.exceptions import (
     AuthenticationError,
@@ -354,10 +356,12 @@ def test_cookies_are_not_kept(emulator: Emulator) -> None:
 
 def test_a_proxy_that_refuses_has_sent_nothing() -> None:
     vendor = vendor_at("https://h.example", "proofy")
+    message = httpx.Request("POST", "https://h.example/")
     request = ApiRequest("submit", "POST", "/", repeatable=False)
-    error = policy.transport_error(vendor, request, httpx.ProxyError("407 Proxy Authentication Required"))
-    assert isinstance(error, VendorUnavailableError)
-    assert error.maybe_processed is False
+    exchange = Exchange(vendor, request, message, Sending(answer_seconds=1.0, is_async=False))
+    with pytest.raises(VendorUnavailableError, match="asks for a user and password") as caught, exchange.typed():
+        raise httpx.ProxyError("407 Proxy Authentication Required")
+    assert caught.value.maybe_processed is False
 
 
 # --- what is remembered of tokens
