@@ -48,6 +48,8 @@ def log_calls(path: Path) -> Iterator[tuple[ast.Call, str, ast.expr]]:
     for node in ast.walk(ast.parse(path.read_text(), str(path))):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
+        if node.func.attr not in (*LEVELS, "log"):
+            continue
         logger = ast.unparse(node.func.value).rpartition(".")[2].lstrip("_")
         if logger not in ("log", "logger"):
             continue
