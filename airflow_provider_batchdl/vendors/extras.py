@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl._redaction.redactor import excerpt
 from airflow_provider_batchdl.vendors.requests import RateLimit
-from airflow_provider_batchdl.vendors.retry_after import LONGEST_ASKED
 from airflow_provider_batchdl.vendors.words import nearest, problem_of, stripped
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def seconds(account: Account, name: str) -> float | None:
 def rate_limit(account: Account) -> tuple[RateLimit, ...]:
     """The limit that the extra ``rate_limit`` names; none where it is missing or empty."""
     text = account.text("rate_limit")
-    return () if text is None else (_read_rate(text),)
+    return () if text is None else (RateLimit.of(text),)
 
 
 def new_members(account: Account) -> Mapping[str, Sequence[str]]:
@@ -131,7 +130,7 @@ def _is_seconds(value: Any) -> bool:
 
 def _is_rate(value: Any) -> bool:
     try:
-        return isinstance(value, str) and _read_rate(value) is not None
+        return isinstance(value, str) and RateLimit.of(value) is not None
     except ValueError:
         return False
 
@@ -154,14 +153,6 @@ _CHECKS: Mapping[str, tuple[Callable[[Any], bool], str, str]] = {
         'Set it like {"a_member": [], "report_type": ["a_new_value"]}.',
     ),
 }
-
-
-def _read_rate(text: str) -> RateLimit:
-    requests, _, span = text.partition("/")
-    limit = RateLimit(int(requests), float(span))
-    if limit.requests < 1 or not 0.001 <= limit.seconds <= LONGEST_ASKED:
-        raise ValueError(text)
-    return limit
 
 
 def _meant(name: str, known: Collection[str], free: Collection[str]) -> str | None:

@@ -48,6 +48,15 @@ class RateLimit:
     requests: int
     seconds: float
 
+    @classmethod
+    def of(cls, text: str) -> RateLimit:
+        """The limit that a text like ``60/60`` says: requests, and seconds up to a day; ``ValueError`` for none."""
+        requests, _, seconds = text.partition("/")
+        limit = cls(int(requests), float(seconds))
+        if limit.requests < 1 or not 0.001 <= limit.seconds <= 86_400:
+            raise ValueError(text)
+        return limit
+
 
 @dataclass(frozen=True)
 class Upload:

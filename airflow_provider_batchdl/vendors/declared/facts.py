@@ -29,7 +29,7 @@ def facts_of(document: Document) -> dict[str, Any]:
         "docs_url": document.docs_url,
         "states": states,
         "poll_interval": document.poll_interval,
-        "rate_limits": tuple(_rate(text) for text in document.rate_limits),
+        "rate_limits": tuple(map(RateLimit.of, document.rate_limits)),
         "keeps_partial_results": bool(partial & cancelled),
         "zone": document.zone,
         "request_rules": None if document.request is None else RequestRules(document.request),
@@ -39,8 +39,3 @@ def facts_of(document: Document) -> dict[str, Any]:
         "has_plain_secret": not isinstance(document.auth, Basic),
         "id_member": first.rpartition("/")[2] or "id",
     }
-
-
-def _rate(text: str) -> RateLimit:
-    number, _, span = text.partition("/")
-    return RateLimit(int(number), float(span))

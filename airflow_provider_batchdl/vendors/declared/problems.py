@@ -23,13 +23,12 @@ from airflow_provider_batchdl.vendors.declared.requests import destination_of, h
 from airflow_provider_batchdl.vendors.declared.templates import holes, without_holes
 from airflow_provider_batchdl.vendors.extras import COMMON
 from airflow_provider_batchdl.vendors.hosts import NoBaseUrlError, base_url
-from airflow_provider_batchdl.vendors.requests import CLIENT_HEADERS
+from airflow_provider_batchdl.vendors.requests import CLIENT_HEADERS, RateLimit
 from airflow_provider_batchdl.vendors.states import fold, problem_of_words
 from airflow_provider_batchdl.vendors.words import problem_of
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _MEMBER = re.compile(r"[A-Za-z0-9_-]{1,50}")
-_RATE = re.compile(r"[1-9][0-9]{0,8}/[0-9]{1,5}(?:\.[0-9]{1,3})?")
 # The holes that requests about a job or a file may have.
 _JOB, _FILE = ("job.id", "secret"), ("job.id", "file.id", "secret")
 
@@ -89,7 +88,9 @@ def _of_words(document: Document) -> Iterator[str]:
         if fold(word) not in known:
             yield f"partial: {word[:SHOWN]!r} is none of the words of [states]"
     for rate in document.rate_limits:
-        if not _RATE.fullmatch(rate) or not 0.001 <= float(rate.partition("/")[2]) <= 86_400:
+        try:
+            RateLimit.of(rate)
+        except ValueError:
             yield f"rate_limits: {rate[:SHOWN]!r} is not requests/seconds, like '60/60'"
     if document.zone != "UTC" and document.zone not in available_timezones():
         yield f"zone: {document.zone[:SHOWN]!r} is no time zone"
