@@ -70,20 +70,16 @@ class Dispatcher:
 
     async def _serve(self, call: Call, api: Api, endpoint: Endpoint | None, record: RequestRecord, send: Send) -> None:
         scope, fault = call.request.scope, call.fault
-        if fault and fault.kind == "reset":
-            if fault.processed:
-                await self._answer(call, api, endpoint)
-            else:
-                await _drain(call)  # one that was not sent whole would be no question of who has it
+        reply = _replacement(fault, api) if fault else None
+        is_reset = fault is not None and fault.kind == "reset"
+        if fault and (reply or is_reset) and not fault.processed:
+            await _drain(call)  # one that was not sent whole would be no question of who has it
+        else:
+            answer = await self._answer(call, api, endpoint)
+            reply = reply or answer
+        if reply is None or is_reset:
             raw_wire(scope).abort()
             return
-        reply = _replacement(fault, api) if fault else None
-        if reply is None:
-            reply = await self._answer(call, api, endpoint)
-        elif fault and fault.processed:
-            await self._answer(call, api, endpoint)
-        else:
-            await _drain(call)
         api.dress(call, reply)
         if fault and fault.kind == "coding":
             reply = await asyncio.to_thread(packed, reply, fault)

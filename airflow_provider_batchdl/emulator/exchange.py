@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from airflow_provider_batchdl.emulator.content import BytesContent, Content
 from airflow_provider_batchdl.emulator.faults import Fault
+from airflow_provider_batchdl.emulator.jobs import EmulatedJob
 from airflow_provider_batchdl.emulator.world import World
 
 Headers = list[tuple[str, str]]
@@ -122,6 +123,10 @@ class Call:
         """True if this request suffers a fault of a kind."""
         return self.fault is not None and self.fault.kind == kind
 
+    def announced(self, size: int) -> int:
+        """Return a size as the vendor says it: wrong, if this request suffers the fault ``wrong_size``."""
+        return max(0, size + self.fault.length_delta) if self.fault and self.fault.kind == "wrong_size" else size
+
     async def json(self) -> Any:
         """Return the parsed JSON body.
 
@@ -216,4 +221,15 @@ class Api(ABC):
 
     def bad_body(self, problem: str) -> Reply:
         """Return the answer to a body that cannot be read."""
-        return self.error(400, f"Bad Request: {problem}")
+        return self.error(400, problem)
+
+    def job(self, job_id: str, unknown: Reply) -> EmulatedJob:
+        """Return a job by id.
+
+        Raises:
+            RefusedError: with the answer ``unknown``, where there is none.
+        """
+        job = self.world.job(self.vendor, job_id)
+        if job is None:
+            raise RefusedError(unknown)
+        return job

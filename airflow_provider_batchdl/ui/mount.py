@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl._airflow.compat import has_page_sessions, has_scoped_views, is_ui_enabled, ui_path
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
 
 PREFIX = "/batchdl"
 # A DAG with this tag has a tab "Batch jobs".
@@ -19,9 +22,6 @@ CLASSES = (
     "SubmitBatchJobOperator",
     "_BatchJobDecoratedOperator",
 )
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class LazyApp:

@@ -167,9 +167,7 @@ class ApartmentIQ(Api):
             job_id = str(uuid.UUID(call.params["job_id"]))
         except ValueError:
             raise RefusedError(self.error(400, "job_id must be a valid UUID")) from None
-        job = self.world.job(self.vendor, job_id)
-        if job is None:
-            raise RefusedError(self.error(404, "Job with the specified ID does not exist"))
+        job = self.job(job_id, self.error(404, "Job with the specified ID does not exist"))
         if job.forbidden:
             raise RefusedError(forbidden or text_reply(403, b"", ""))
         return job

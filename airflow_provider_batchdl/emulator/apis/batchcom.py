@@ -77,10 +77,6 @@ class BatchCom(Api):
         """Return the documented error object."""
         return json_reply(status, {"error_code": code or _CODES.get(status, "ERROR"), "error_message": message})
 
-    def bad_body(self, problem: str) -> Reply:
-        """Return the answer to a body that cannot be read."""
-        return self.error(400, problem)
-
     def guard(self, call: Call, endpoint: Endpoint) -> None:
         """Check the version, the bearer key, the project header and the limit per project."""
         if not _VERSION.fullmatch(call.params["version"]):
@@ -115,8 +111,8 @@ class BatchCom(Api):
 
     async def view(self, call: Call) -> Reply:
         """Return one export."""
-        job = self.world.job(self.vendor, self._id(call))
-        return json_reply(200, await self._describe(call, job)) if job else self._unknown("export")
+        job = self.job(self._id(call), self._unknown("export"))
+        return json_reply(200, await self._describe(call, job))
 
     def _unknown(self, what: str) -> Reply:
         return self.error(404, f"No {what} has this id", "NOT_FOUND")
@@ -145,8 +141,7 @@ class BatchCom(Api):
         for part in range(1, job.parts + 1):
             content = await asyncio.to_thread(job.content, part)
             file_id = f"{job.id.replace('export_', 'file_')}{part:04d}"
-            wrong = call.fault.length_delta if call.fault and call.faulty("wrong_size") else 0
-            size = max(0, content.size + wrong)
+            size = call.announced(content.size)
             files.append({"id": file_id, "part": job.part_number(part), "size": size, "url": url + file_id})
         return files
 

@@ -114,10 +114,7 @@ class NeverBounce(Api):
         return json_reply(200, {"status": "success", "job_id": int(job.id), "execution_time": 712})
 
     async def _find(self, call: Call) -> EmulatedJob:
-        job = self.world.job(self.vendor, str((await self._parameters(call)).get("job_id")))
-        if job is None:
-            raise RefusedError(self.error(400, "Invalid job ID"))
-        return job
+        return self.job(str((await self._parameters(call)).get("job_id")), self.error(400, "Invalid job ID"))
 
     async def start_job(self, call: Call) -> Reply:
         """Start a job that waits."""

@@ -62,10 +62,6 @@ class OpenAIBatch(Api):
         body = {"message": message, "type": kind, "param": param, "code": code or _CODES.get(status)}
         return json_reply(status, {"error": body})
 
-    def bad_body(self, problem: str) -> Reply:
-        """Return the answer to a body that cannot be read."""
-        return self.error(400, f"We could not parse the body of your request. ({problem})")
-
     def guard(self, call: Call, endpoint: Endpoint) -> None:
         """Check the bearer key and the limit."""
         if call.header("authorization") != f"Bearer {self.key}":
@@ -167,10 +163,7 @@ class OpenAIBatch(Api):
 
     def _find(self, call: Call) -> EmulatedJob:
         batch_id = call.params["batch_id"]
-        job = self.world.job(self.vendor, batch_id)
-        if job is None:
-            raise RefusedError(self.error(404, f"No batch found with id '{batch_id}'."))
-        return job
+        return self.job(batch_id, self.error(404, f"No batch found with id '{batch_id}'."))
 
     async def status(self, call: Call) -> Reply:
         """Return one batch."""

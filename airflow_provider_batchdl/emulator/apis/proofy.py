@@ -70,10 +70,6 @@ class Proofy(Api):
         """Return the documented error object, with the documented words where there are any."""
         return json_reply(status, {"message": _ERRORS.get(status, message)})
 
-    def bad_body(self, problem: str) -> Reply:
-        """Return the answer to a body that cannot be read."""
-        return self.error(400, problem)
-
     def _pay(self, credits: int) -> None:
         """Refuse where there are not so many credits: a 400 (third party, for single checks; for batches inferred)."""
         if self.world.settle(self.vendor) < credits:
@@ -139,10 +135,7 @@ class Proofy(Api):
         return json_reply(200, {"status": "parsing", "id": job.id})
 
     def _find(self, call: Call) -> EmulatedJob:
-        job = self.world.job(self.vendor, call.params["id"])
-        if job is None:
-            raise RefusedError(self.error(404, ""))
-        return job
+        return self.job(call.params["id"], self.error(404, ""))
 
     async def status(self, call: Call) -> Reply:
         """Return ``id`` and ``status``. The path is a third party's, the body an inference."""

@@ -221,10 +221,7 @@ class Revenuebase(Api):
         if not isinstance(number, int) or isinstance(number, bool):
             problem = "Input should be a valid integer, unable to parse string as an integer"
             raise self.invalid(((where, "process_id"), problem, "int_parsing", number))
-        job = self.world.job(self.vendor, str(number))
-        if job is None:
-            raise RefusedError(self.coded("invalid_process_id"))
-        return job
+        return self.job(str(number), self.coded("invalid_process_id"))
 
     def _describe(self, job: EmulatedJob) -> dict[str, Any]:
         return {

@@ -149,10 +149,7 @@ class SalesforceBulkQuery(Api):
         return view
 
     def _find(self, call: Call) -> EmulatedJob:
-        job = self.world.job(self.vendor, call.params["query_job_id"])
-        if job is None:
-            raise RefusedError(self.error(404, "The requested resource does not exist"))
-        return job
+        return self.job(call.params["query_job_id"], self.error(404, "The requested resource does not exist"))
 
     async def status(self, call: Call) -> Reply:
         """Return one job."""

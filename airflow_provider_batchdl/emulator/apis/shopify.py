@@ -170,8 +170,7 @@ class ShopifyBulk(Api):
         if phase in (Phase.SUCCEEDED, Phase.FAILED):
             content = await asyncio.to_thread(job.content)
             lines = (await asyncio.to_thread(getattr, content, "lines")).count
-            wrong = call.fault.length_delta if call.fault and call.faulty("wrong_size") else 0
-            size = str(max(0, content.size + wrong)) if content.size else None
+            size = str(call.announced(content.size)) if content.size else None
             url = self._link(job) if content.size else None
         return {
             "__typename": "BulkOperation",
