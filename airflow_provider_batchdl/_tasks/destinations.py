@@ -166,8 +166,7 @@ def _as_text(destination: Any) -> str | None:
         return destination
     if not is_path(destination):
         return None
-    given = as_given(destination)
-    return given if isinstance(given, str) else str(given)
+    return str(as_given(destination))
 
 
 def _crossed(mapped: Mapping[str, Any]) -> list[Any]:
