@@ -5,17 +5,18 @@ The docstrings are the reference: ``docs/declared-vendors.md`` and the JSON Sche
 
 from __future__ import annotations
 
+from inspect import get_annotations
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, convert
 
 from airflow_provider_batchdl.vendors.words import END
 
 # The description of a pattern is what an error says a text is not.
-Pointer = Annotated[
-    str, Meta(pattern=f"^(/([^~/]|~[01])*)*{END}", max_length=500, description="JSON pointer like '/data/id'")
-]
-Pointers = Pointer | tuple[Pointer, ...]
+_POINTER: dict[str, Any] = {"pattern": f"^(/([^~/]|~[01])*)*{END}", "description": "JSON pointer like '/data/id'"}
+Pointer = Annotated[str, Meta(max_length=500, **_POINTER)]
+# With a pattern that msgspec itself knows, its union with a list is freed twice (0.22): `Part` checks it instead.
+Pointers = Annotated[str, Meta(max_length=500, extra_json_schema=_POINTER)] | tuple[Pointer, ...]
 """One RFC 6901 pointer (section 3), or several of which the first that finds something counts."""
 
 HeaderName = Annotated[str, Meta(pattern=f"^[A-Za-z0-9!#$%&'*+.^_`|~-]{{1,100}}{END}", description="header's name")]
@@ -27,6 +28,11 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 class Part(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, omit_defaults=True):
     """Base of every part of a document: a member that it does not know is an error."""
+
+    def __post_init__(self) -> None:
+        for name, kind in get_annotations(type(self)).items():
+            if kind.startswith("Pointers") and isinstance(value := getattr(self, name), str):
+                convert(value, Pointer)
 
 
 class Call(Part, frozen=True, kw_only=True):

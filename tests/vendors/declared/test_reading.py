@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -33,6 +36,23 @@ def test_toml_and_json_say_the_same(path: Any) -> None:
 
     text = path.read_text()
     assert read(text, path.name) == read(json.dumps(tomllib.loads(text)), path.name)
+
+
+def test_a_process_that_read_documents_ends_well() -> None:
+    """msgspec frees a text with a pattern twice where a list may stand instead: at the end, and not always seen."""
+    code = (
+        "from airflow_provider_batchdl.vendors.declared.loading import bundled, bundled_names as names\n"
+        "print(len([bundled(name) for name in names()]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=False,
+        env=os.environ | {"PYTHONMALLOC": "debug"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "4"), done.stderr
 
 
 @pytest.mark.parametrize(
@@ -75,6 +95,9 @@ def test_a_wrong_shape(members: dict[str, Any], words: str) -> None:
         ({"status": {"path": "/{extra.eu}/{job.id}"}}, "status.path: {extra.eu} is no member that [extra] names"),
         ({"status": {"path": "/x", "params": {"key": "{secret}"}}}, "status.params: there is no hole {secret} here"),
         ({"status": {"path": "/x", "at": "data"}}, "status.at: 'data' is no JSON pointer like '/data/id'"),
+        ({"job": {"id": "data"}}, "job.id: 'data' is no JSON pointer like '/data/id'"),
+        ({"job": {"id": ["/a", "data"]}}, "job.id[1]: 'data' is no JSON pointer like '/data/id'"),
+        ({"files": {"link": "url"}}, "files.link: 'url' is no JSON pointer like '/data/id'"),
         ({"headers": {"Host": "evil.example"}}, "headers: 'Host' cannot be set here"),
         ({"headers": {"Authorization": "Bearer x"}}, "headers: 'Authorization' cannot be set here"),
         ({"headers": {"X-A": "a\r\nb"}}, "headers.X-A: it is not one line of ASCII"),
