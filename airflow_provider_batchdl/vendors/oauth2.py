@@ -130,10 +130,7 @@ class OAuth2ClientCredentials(httpx.Auth):
         refused: str | None = None
         for _ in range(2):
             with self._token.lock:
-                token = self._token.usable(refused)
-                if token is None:
-                    answer = yield self._token_request()
-                    token = self._keep(answer)
+                token = self._token.usable(refused) or self._keep((yield self._token_request()))
             response = yield self._with_token(request, token)
             if response.status_code != httpx.codes.UNAUTHORIZED:
                 return
@@ -144,10 +141,7 @@ class OAuth2ClientCredentials(httpx.Auth):
         refused: str | None = None
         for _ in range(2):
             async with self._token.async_lock():
-                token = self._token.usable(refused)
-                if token is None:
-                    answer = yield self._token_request()
-                    token = self._keep(answer)
+                token = self._token.usable(refused) or self._keep((yield self._token_request()))
             response = yield self._with_token(request, token)
             if response.status_code != httpx.codes.UNAUTHORIZED:
                 return
