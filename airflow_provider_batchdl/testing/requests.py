@@ -73,17 +73,14 @@ def _leaves(plain: ApiRequest, request: ApiRequest, plain_id: str, odd: str) -> 
         return "is no URL"
     if here.host != there.host or here.port != there.port:
         return f"leads to the host {here.host!r}"
-    segments, others = _segments(there), _segments(here)
-    if len(segments) != len(others) or here.fragment or here.query != there.query:
+    segments, others = (url.raw_path.partition(b"?")[0].decode().split("/") for url in (there, here))
+    is_same = len(segments) == len(others) and all(
+        segment == other or unquote(segment).replace(plain_id, odd) == unquote(other)
+        for segment, other in zip(segments, others, strict=True)
+    )
+    if not is_same or here.fragment or here.query != there.query:
         return f"leads to {here.raw_path.decode()!r}"
-    for segment, other in zip(segments, others, strict=True):
-        if segment != other and unquote(segment).replace(plain_id, odd) != unquote(other):
-            return f"leads to {here.raw_path.decode()!r}"
     return None
-
-
-def _segments(url: httpx.URL) -> list[str]:
-    return url.raw_path.partition(b"?")[0].decode().split("/")
 
 
 def check_submit(bench: Bench) -> Iterator[str]:
