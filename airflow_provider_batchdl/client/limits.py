@@ -57,7 +57,7 @@ class _Limit:
         late = AnswerLimitError(f"it did not end within {self._seconds:g} s")
         if left <= 0:
             raise late
-        if timeout is not None and timeout < left:
+        if timeout is not None and timeout <= left:
             yield timeout
             return
         try:
