@@ -113,7 +113,7 @@ def get_connection(conn_id: str) -> Connection:
     try:
         return BaseHook.get_connection(conn_id)
     except Exception as error:  # noqa: BLE001 its errors have changed with every minor release
-        raise unreadable(conn_id, error) from None  # its message may quote the connection
+        raise _unreadable(conn_id, error) from None  # its message may quote the connection
 
 
 async def aget_connection(conn_id: str) -> Connection:
@@ -125,9 +125,9 @@ async def aget_connection(conn_id: str) -> Connection:
         try:
             return await without_blocking(BaseHook.get_connection, conn_id)
         except RuntimeError:  # from the event loop: so this is not dag.test(), and the first error counts
-            raise unreadable(conn_id, error) from None
+            raise _unreadable(conn_id, error) from None
         except Exception as second:  # noqa: BLE001 as above
-            raise unreadable(conn_id, second) from None
+            raise _unreadable(conn_id, second) from None
 
 
 def open_source(source: str) -> BinaryIO:
@@ -156,7 +156,7 @@ def source_path(source: str) -> ObjectStoragePath:
     return ObjectStoragePath(source)
 
 
-def unreadable(conn_id: str, error: Exception) -> InvalidConnectionError:
+def _unreadable(conn_id: str, error: Exception) -> InvalidConnectionError:
     """The typed error for a connection that Airflow cannot read, without its message, which may quote secrets."""
     name = f"AIRFLOW_CONN_{conn_id.upper()}"
     written = os.environ.get(name, "").strip()

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow_provider_batchdl._airflow.compat import stores_in_use
 from airflow_provider_batchdl._redaction.redactor import excerpt
 from airflow_provider_batchdl._values.inputs import SHOWN, is_path
-from airflow_provider_batchdl.exceptions import DestinationError, InvalidRequestError
-from airflow_provider_batchdl.hooks._account import unreadable
+from airflow_provider_batchdl.exceptions import BatchDlError, DestinationError, InvalidRequestError
+from airflow_provider_batchdl.hooks._account import get_connection
 from airflow_provider_batchdl.transfer.destination import Destination
 from airflow_provider_batchdl.transfer.destination_text import Written, check_round_trip, parse_destination
 from airflow_provider_batchdl.transfer.probe import refuse_unusable
@@ -89,22 +89,29 @@ def check_written(destination: str | ObjectStoragePath) -> Written:
 
 
 def check_connection(written: Written, scheme: str = "") -> None:
-    """Refuse a destination whose connection does not exist, or is for another kind of store.
+    """Refuse a destination whose connection does not exist, or is for HTTP, another kind of store or a vendor.
 
     Without the connection, Airflow's Amazon provider would use whatever credentials the machine has.
     """
-    from airflow.sdk import BaseHook
-
-    if written.connection is None:
+    conn_id = written.connection
+    if conn_id is None:
         return
     try:
-        connection = BaseHook.get_connection(written.connection)
-    except Exception as error:  # noqa: BLE001 its errors have changed with every minor release
-        if _is_attached(scheme, written.connection):
+        conn_type = get_connection(conn_id).conn_type
+    except BatchDlError as error:
+        if _is_attached(scheme, conn_id):
             return
-        wrong = unreadable(written.connection, error)
-        raise DestinationError(wrong.message, remedy=wrong.remedy, retryable=wrong.retryable) from None
-    _check_connection_type(scheme, written.connection, connection.conn_type)
+        raise DestinationError(error.message, remedy=error.remedy, retryable=error.retryable) from None
+    # Airflow's Amazon provider accepts other types, too, with a warning, and some users have "s3" or "generic" there:
+    # only types that are certainly meant for something else are refused.
+    wanted = _STORE_OF[scheme].conn_types if scheme in _STORE_OF else frozenset()
+    if wanted and conn_type in {"http", *names()}.union(*(store.conn_types for store in _STORES)) - wanted:
+        raise DestinationError(
+            f"The destination's connection {conn_id!r} is of type {conn_type!r}, and {scheme}:// takes one of type "
+            f"{' or '.join(map(repr, sorted(wanted)))}.",
+            remedy="Name the store's connection before the '@' of the destination, not the vendor's.",
+            retryable=False,
+        )
 
 
 def text_of(destination: Any) -> str:
@@ -146,23 +153,6 @@ def was_written_as_folder(destination: Any) -> bool:
         or ("",)
     )
     return str(given[-1]).endswith("/") or (len(given) > 1 and not str(given[-1]))
-
-
-def _check_connection_type(scheme: str, conn_id: str, conn_type: str | None) -> None:
-    """Refuse a destination's connection of type HTTP, of another store, or of one of our vendors.
-
-    With a ``scheme`` (in lower case) that is not known here, any type is accepted.
-    """
-    # Airflow's Amazon provider accepts other types, too, with a warning, and some users have "s3" or "generic" there:
-    # only types that are certainly meant for something else are refused.
-    wanted = _STORE_OF[scheme].conn_types if scheme in _STORE_OF else frozenset()
-    if wanted and conn_type in {"http", *names()}.union(*(store.conn_types for store in _STORES)) - wanted:
-        raise DestinationError(
-            f"The destination's connection {conn_id!r} is of type {conn_type!r}, and {scheme}:// takes one of type "
-            f"{' or '.join(map(repr, sorted(wanted)))}.",
-            remedy="Name the store's connection before the '@' of the destination, not the vendor's.",
-            retryable=False,
-        )
 
 
 def _check_scheme(scheme: str) -> None:
