@@ -67,7 +67,7 @@ def response_of(answer: httpx.Response | tuple[int, Any], request: ApiRequest) -
 
 @cache
 def _sent(method: str) -> httpx.Request:
-    """A request that has been sent; made once, as checks look at thousands of answers."""
+    """A request that has been sent; made once, as checks give thousands of answers."""
     return httpx.Request(method, "https://vendor.example/")
 
 
