@@ -82,9 +82,7 @@ def wire(emulator: Emulator, since: int) -> int:
     return sum(record.bytes_sent for record in emulator.requests[since:] if record.operation == "store")
 
 
-@pytest.mark.parametrize(
-    ("at", "folder"), [(BEHIND + MIB, False), (33 * MIB + 7, False), (33 * MIB + 7, True), (SIZE - 1, True)]
-)
+@pytest.mark.parametrize(("at", "folder"), [(BEHIND + MIB, False), (SIZE - 1, True)])
 def test_the_next_try_goes_on_after_the_last_checkpoint(
     emulator: Emulator, bucket: Bucket, at: int, folder: bool
 ) -> None:

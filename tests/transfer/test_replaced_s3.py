@@ -159,6 +159,7 @@ def test_a_result_that_was_replaced_while_it_was_published_has_no_manifest(
         return etag
 
     monkeypatch.setattr(S3Sink, "publish", publish_one)
+    monkeypatch.setattr(publishing, "sleep", lambda seconds: None)
     with pytest.raises(DestinationError, match=r"x-part-0001\.jsonl: another process has replaced") as caught:
         download(client, first.id, place)
     assert caught.value.retryable
