@@ -71,7 +71,6 @@ class Transfer:
             Verifier,
             sha256=self.options.sha256,
             inspect=self._inspect,
-            facts={"vendor": self._vendor.name, "job_id": self.source.job.id},
             expected=self._vendor.expected_format(self.source.job, self.source.file),
             count_gzip_rows=self.options.count_gzip_rows,
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.client import BatchClient
@@ -59,8 +58,7 @@ class RangeClient:
         self._source = source
         self._vendor = source.client.vendor
         self.vendor = self._vendor.name
-        self._facts: dict[str, Any] = {"vendor": self.vendor, "job_id": source.job.id}
-        self._follower = RedirectFollower(source.client, self._facts)
+        self._follower = RedirectFollower(source.client)
         self._request: ApiRequest | None = None
         self._locating = Lock()
         # A URL beyond the connection's origin, and the vendor's request that led there.
@@ -94,15 +92,12 @@ class RangeClient:
                 f"The download request returned status {head.status}: there is no result yet.",
                 status=head.status,
                 retry_after=asked_wait(self._vendor.retry_after, head.headers),
-                **self._facts,
             )
         if offset:  # another start, total or file: restart from byte 0
             return self.open()
         part = "its Content-Range is not that of the whole file" if head.status in (200, 206) else None
         why = f": {head.fault or part}" if head.fault or part else ""
-        raise UnexpectedResponseError(
-            f"The download request returned status {head.status}{why}.", status=head.status, **self._facts
-        )
+        raise UnexpectedResponseError(f"The download request returned status {head.status}{why}.", status=head.status)
 
     def open_part(self, start: int, end: int, identity: Identity) -> ResultStream:
         """Open the bytes from ``start`` to ``end``, exclusive, of the file ``identity``.
@@ -116,7 +111,7 @@ class RangeClient:
             return ResultStream(response, url, head, start, identity)
         response.close()
         raise RangeRefusedError(
-            f"A range of the file was requested; the response, status {head.status}, is not that range.", **self._facts
+            f"A range of the file was requested; the response, status {head.status}, is not that range."
         )
 
     def _answer(self, extra: Mapping[str, str]) -> Answer:
@@ -167,7 +162,6 @@ class RangeClient:
                     f"The class of the vendor {self.vendor} has no request for a result file: its method locate "
                     f"returned {type(request).__name__}.",
                     remedy=f"Correct the class of the vendor {self.vendor}.",
-                    **self._facts,
                 )
             self._request = request
             return request, True

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException, InvalidURL
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -47,8 +47,6 @@ class RedirectFollower:
     """Sends requests for one result file."""
 
     client: BatchClient
-    facts: Mapping[str, Any]
-    """Vendor and job, for errors."""
 
     def send(self, request: ApiRequest, extra: Mapping[str, str]) -> Answer:
         """Send the vendor's request with credentials, once with new ones; one to another origin without any.
@@ -106,10 +104,10 @@ class RedirectFollower:
                 raise self._refusal(url, response, head, request)
             else:
                 return url, response, head
-        raise UnsafeRedirectError(f"The download is redirected more than {MOST_HOPS} times.", **self.facts)
+        raise UnsafeRedirectError(f"The download is redirected more than {MOST_HOPS} times.")
 
     def _no_url(self) -> UnexpectedResponseError:
-        return UnexpectedResponseError("The download is redirected to an invalid URL.", **self.facts)
+        return UnexpectedResponseError("The download is redirected to an invalid URL.")
 
     def _send(
         self, connections: Connections, method: str, url: str, headers: dict[str, str], body: bytes | None
@@ -123,7 +121,6 @@ class RedirectFollower:
             raise VendorUnavailableError(
                 f"{host} cannot be reached for the download: {type(error).__name__}.",
                 remedy=unreachable_remedy(words_of(error), f"{scheme}://{host}"),
-                **self.facts,
             ) from None
 
     def _refusal(
@@ -132,7 +129,7 @@ class RedirectFollower:
         """The error for a status of 400 or above: the vendor's own to its ``request``, the store's elsewhere."""
         vendor, answer = self.client.vendor, error_answer(response, head, url)
         if not vendor.is_home(url):
-            return store_error(answer, **self.facts)
+            return store_error(answer, vendor=vendor.name)
         return vendor.refusal(request, answer) or vendor.error(request, answer)
 
 

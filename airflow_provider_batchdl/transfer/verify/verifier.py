@@ -7,7 +7,7 @@ the result's place. Where nothing does, its own end must be there; what has none
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from airflow_provider_batchdl._redaction.redactor import get_logger, remember_link
 from airflow_provider_batchdl.exceptions import ChecksumMismatchError, TruncatedDownloadError
@@ -32,7 +32,6 @@ class Verifier:
         filename: what it will be called, for telling its format.
         sha256: whether to compute it; what ``headers`` declare is checked all the same.
         inspect: refuses a result that says of itself that it is none; gets the members of a JSON object.
-        facts: vendor and job, for errors.
         expected: the format that the vendor says its files have.
         count_gzip_rows: whether a gzip file is unpacked for its rows, though something else proves it.
         framed: whether the transport or the vendor says how many bytes there are.
@@ -53,7 +52,6 @@ class Verifier:
         *,
         sha256: bool | Literal["required"],
         inspect: Callable[[Mapping[str, object]], None],
-        facts: Mapping[str, Any],
         expected: str | None = None,
         count_gzip_rows: bool = False,
         framed: bool = False,
@@ -94,7 +92,6 @@ class Verifier:
         if resumed_at:
             self._content.skip_start()
         self._inspect = inspect
-        self._facts = facts
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes.
@@ -144,9 +141,9 @@ class Verifier:
         """
         total = head.identity.total
         if size != self._examined:  # resumed at another byte than the sink
-            raise TruncatedDownloadError(f"Checked {self._examined} of {size} bytes written.", **self._facts)
+            raise TruncatedDownloadError(f"Checked {self._examined} of {size} bytes written.")
         if total is not None and size != total and not head.coding:
-            raise TruncatedDownloadError(f"Received {size} bytes of a file of {total}.", **self._facts)
+            raise TruncatedDownloadError(f"Received {size} bytes of a file of {total}.")
         self._report = self._content.finish()
         if self._report.members:
             remember_link(head.url)  # an error may repeat its signature
@@ -154,7 +151,7 @@ class Verifier:
         proofs = []
         for declared in self._declared:
             if self._digests.digest(declared.algorithm) != declared.expected:
-                raise ChecksumMismatchError(f"The bytes are not those that {declared.header} declares.", **self._facts)
+                raise ChecksumMismatchError(f"The bytes are not those that {declared.header} declares.")
             proofs.append(declared.algorithm)
         for name in self._unchecked:
             log.warning("Cannot check the checksum in %s", name)
@@ -184,9 +181,9 @@ class Verifier:
         if proofs or report.end == "own":
             return
         if report.end == "open" and self._has_reading:
-            raise UnprovenError("Nothing proves that the file is whole, and its format has no end.", **self._facts)
+            raise UnprovenError("Nothing proves that the file is whole, and its format has no end.")
         raise TruncatedDownloadError(
-            "Nothing proves that the file is whole: no length, no checksum, no format with an end.", **self._facts
+            "Nothing proves that the file is whole: no length, no checksum, no format with an end."
         )
 
     def proven_by_reading_again(self) -> tuple[str, ...]:

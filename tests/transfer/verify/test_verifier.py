@@ -47,7 +47,7 @@ def head(headers: Mapping[str, str]) -> ResultStream:
 
 
 def arguments(headers: Mapping[str, str], name: str, **others: Any) -> dict[str, Any]:
-    return {"headers": headers, "filename": name, "sha256": True, "inspect": lambda members: None, "facts": {}} | others
+    return {"headers": headers, "filename": name, "sha256": True, "inspect": lambda members: None} | others
 
 
 def crc_of(content: bytes) -> dict[str, str]:
