@@ -86,7 +86,7 @@ class Content:
             report = self._check.finish()
             if self._object is not None:
                 members = self._object.finish().members
-        return replace(report, members={**report.members, **members})
+        return replace(report, members={**report.members, **members}) if members else report
 
     def skip_start(self) -> None:
         """Expect the bytes that follow those which another process has read: nothing can be said of these."""

@@ -25,7 +25,9 @@ _MOST_CODINGS = 3
 
 def codings_of(text: str) -> tuple[str, ...]:
     """The real codings of a ``Content-Encoding``, in the order in which they were applied."""
-    words = (word.partition(";")[0].strip().lower() for word in text.split(",") if word)
+    if not text:
+        return ()  # mostly
+    words = (word.partition(";")[0].strip().lower() for word in text.split(","))
     known = (_DECODABLE.get(word) or (word.removeprefix("x-") if word in _FOREIGN else None) for word in words)
     return tuple(coding for coding in known if coding)
 

@@ -17,6 +17,7 @@ SIZES = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64, "crc32": 4, "crc32c"
 """Digest lengths in bytes; the CRCs big-endian, as every header here writes them."""
 
 _AMAZON = "x-amz-checksum-"
+_DECLARING = ("content-md5", _AMAZON, "x-goog-hash", "repr-digest", "content-digest")
 _REPR_DIGEST = {"sha-256": "sha256", "sha-512": "sha512"}
 _DIGEST_MEMBER = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)\s*=\s*:([^:]*):\s*(?:;[^,]*)?\s*", re.IGNORECASE)
 
@@ -55,7 +56,7 @@ def declared_checksums(headers: Mapping[str, str]) -> tuple[list[DeclaredChecksu
     checkable: list[DeclaredChecksum] = []
     unknown: dict[str, None] = {}  # in their order
     for header, value in lowered.items():
-        for algorithm, text in _declarations(header, value):
+        for algorithm, text in _declarations(header, value) if header.startswith(_DECLARING) else ():
             expected = _decoded(text)
             known = len(expected) == SIZES.get(algorithm) and can_compute(algorithm)
             if known and not header.startswith(tuple(others)):
@@ -122,16 +123,19 @@ class Digests:
     """
 
     def __init__(self, algorithms: Iterable[str], crcs: Mapping[str, int] = MappingProxyType({})) -> None:
-        wanted = set(algorithms)
-        for algorithm in wanted:
-            if not can_compute(algorithm):
-                raise ValueError(f"{algorithm} cannot be computed here")
-            if not 0 <= crcs.get(algorithm, 0) < 256 ** SIZES[algorithm]:
-                raise ValueError(f"{crcs[algorithm]} is no {algorithm}")
-        self.crcs = {name: crcs.get(name, 0) for name in sorted(wanted) if name.startswith("crc")}
+        self.crcs: dict[str, int] = {}
         """The CRCs of all bytes so far, by algorithm: each continues from its value alone, in any process."""
-        # MD5 and SHA-1 detect accidents here, nothing else; FIPS builds of OpenSSL insist on hearing so.
-        self._hashes = {name: hashlib.new(name, usedforsecurity=False) for name in wanted - self.crcs.keys()}
+        self._hashes = {}
+        for name in algorithms:
+            if not can_compute(name):
+                raise ValueError(f"{name} cannot be computed here")
+            if not name.startswith("crc"):
+                # MD5 and SHA-1 detect accidents here, nothing else; FIPS builds of OpenSSL insist on hearing so.
+                self._hashes[name] = hashlib.new(name, usedforsecurity=False)
+                continue
+            self.crcs[name] = crcs.get(name, 0)
+            if not 0 <= self.crcs[name] < 256 ** SIZES[name]:
+                raise ValueError(f"{self.crcs[name]} is no {name}")
 
     def update(self, data: bytes | memoryview) -> None:
         """Add the next bytes."""

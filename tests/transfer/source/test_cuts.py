@@ -84,9 +84,9 @@ def test_a_redirect_that_is_cut_is_not_followed(land: Landed) -> None:
         land.path.unlink()
 
 
-@pytest.mark.parametrize("cut", range(1, len(BODY)))
+@pytest.mark.parametrize("cut", [1, *range(2, len(BODY), 4), len(BODY) - 1])
 def test_what_is_resumed_is_one_file(land: Landed, cut: int) -> None:
-    """At each byte, from a server that serves parts, which is cut again within the rest."""
+    """From a server that serves parts, which is cut again within the rest."""
     size = f"Content-Length: {len(BODY)}"
     middle = (cut + len(BODY)) // 2
 

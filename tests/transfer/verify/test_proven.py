@@ -100,7 +100,7 @@ def test_odd_but_whole(
     body, suffix, rows = ODD[name]
     if packed:
         body, suffix, rows = gzip.compress(body), f"{suffix}.gz", None
-    for way in ("length", "chunked", "checksum"):
+    for way in ("length",) if packed else ("length", "chunked", "checksum"):
         path = tmp_path / f"x-{way}.{suffix}"
         landed = land(emulator, client_for, local(path), body, suffix, way)
         assert path.read_bytes() == body
