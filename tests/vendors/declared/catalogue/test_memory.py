@@ -13,7 +13,7 @@ from tests.support.child import finished, order
 
 VENDOR = "salesforce_bulk_query"
 MIB = 2**20
-MOST = 8 * MIB
+MOST = 4 * MIB
 
 pytestmark = [
     pytest.mark.timeout(3000),
@@ -36,8 +36,8 @@ def measured(emulator: Emulator, target: Path, spec: ResultSpec) -> dict[str, An
 
 
 def test_four_hundred_pages_take_the_memory_of_a_few(emulator: Emulator, tmp_path: Path) -> None:
-    few = measured(emulator, tmp_path / "few.csv", ResultSpec(bytes=200_000, page_rows=800))
-    many = measured(emulator, tmp_path / "many.csv", ResultSpec(bytes=20_000_000, page_rows=800))
+    few = measured(emulator, tmp_path / "few.csv", ResultSpec(bytes=100_000, page_rows=320))
+    many = measured(emulator, tmp_path / "many.csv", ResultSpec(bytes=8_000_000, page_rows=320))
     [file] = many["landing"]["files"]
     print(f"{file['pages']} pages: {many['over'] / MIB:.1f} MiB; {few['over'] / MIB:.1f} MiB for a few")  # noqa: T201
     assert file["pages"] >= 400
