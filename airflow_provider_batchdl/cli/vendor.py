@@ -14,9 +14,8 @@ from airflow_provider_batchdl.hooks._account import fields_of, get_connection, r
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.vendors.connections import vendor_by
 from airflow_provider_batchdl.vendors.declared import Declared
-from airflow_provider_batchdl.vendors.declared.document import Document
+from airflow_provider_batchdl.vendors.declared.document import MEMBERS, Document
 from airflow_provider_batchdl.vendors.declared.explaining import explained
-from airflow_provider_batchdl.vendors.declared.inputs import MEMBERS
 from airflow_provider_batchdl.vendors.declared.loading import load, skeleton
 from airflow_provider_batchdl.vendors.declared.problems import problems_of
 from airflow_provider_batchdl.vendors.declared.reading import DocumentError, parse

@@ -13,11 +13,9 @@ import msgspec
 from airflow_provider_batchdl._redaction.redactor import excerpt
 from airflow_provider_batchdl.exceptions import InvalidConnectionError
 from airflow_provider_batchdl.vendors.base import Vendor
-from airflow_provider_batchdl.vendors.declared.document import Document, OAuth2
-from airflow_provider_batchdl.vendors.declared.inputs import MEMBERS
+from airflow_provider_batchdl.vendors.declared.document import MEMBERS, Document, OAuth2
 from airflow_provider_batchdl.vendors.declared.loading import bundled, bundled_names
-from airflow_provider_batchdl.vendors.declared.mistakes import meant
-from airflow_provider_batchdl.vendors.declared.reading import LONGEST_NAME, DocumentError, read
+from airflow_provider_batchdl.vendors.declared.reading import LONGEST_NAME, DocumentError, meant, read
 from airflow_provider_batchdl.vendors.declared.vendor import Declared
 from airflow_provider_batchdl.vendors.words import stripped
 

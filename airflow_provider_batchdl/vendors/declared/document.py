@@ -25,7 +25,6 @@ from airflow_provider_batchdl.vendors.declared.calls import (
     Pointers,
     Step,
 )
-from airflow_provider_batchdl.vendors.declared.inputs import ExtraMember
 from airflow_provider_batchdl.vendors.files import FileRules
 from airflow_provider_batchdl.vendors.words import END
 
@@ -33,6 +32,8 @@ State = Literal["pending", "running", "succeeded", "failed", "cancelled"]
 HeaderForm = Literal["seconds", "milliseconds", "unix", "duration", "date"]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Host = Annotated[str, Meta(pattern=rf"^[a-z0-9-]+(\.[a-z0-9-]+)+{END}", description="host's name like 'example.com'")]
+# Members of a connection's extra of which one names the document.
+MEMBERS = ("vendor", "vendor_file", "vendor_document")
 
 
 class Bearer(Part, frozen=True, kw_only=True, tag_field="kind", tag="bearer"):
@@ -83,6 +84,24 @@ class OAuth2(Part, frozen=True, kw_only=True, tag_field="kind", tag="oauth2"):
     token_path: str
     base_url_pointer: Pointer | None = None
     base_url_hosts: tuple[Host, ...] = ()
+
+
+class ExtraMember(Part, frozen=True, kw_only=True):
+    """A member of the connection's extra that holes can use as ``{extra.NAME}``.
+
+    Args:
+        description: a line for people.
+        default: its value where the connection has none.
+        required: true if a connection without it is refused.
+        values: the only ones, if given.
+        secret: true if it is to be hidden in logs and messages.
+    """
+
+    description: str = ""
+    default: str | None = None
+    required: bool = False
+    values: tuple[str, ...] = ()
+    secret: bool = False
 
 
 class JobShape(Part, frozen=True, kw_only=True):

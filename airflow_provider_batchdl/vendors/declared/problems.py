@@ -16,8 +16,7 @@ from airflow_provider_batchdl.vendors.declared.calls import (
     FindByTime,
     Step,
 )
-from airflow_provider_batchdl.vendors.declared.document import Document, HeaderKey, OAuth2
-from airflow_provider_batchdl.vendors.declared.inputs import MEMBERS
+from airflow_provider_batchdl.vendors.declared.document import MEMBERS, Document, HeaderKey, OAuth2
 from airflow_provider_batchdl.vendors.declared.places import SHOWN, of_headers, of_holes, of_path, of_shown, of_url
 from airflow_provider_batchdl.vendors.declared.requests import destination_of, holes_of, unsent
 from airflow_provider_batchdl.vendors.declared.templates import holes, without_holes

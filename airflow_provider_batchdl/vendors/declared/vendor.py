@@ -10,17 +10,20 @@ from typing import Any
 from urllib.parse import urljoin
 
 from airflow_provider_batchdl.exceptions import InvalidRequestError, JobNotFoundError, ResultNotReadyError
-from airflow_provider_batchdl.jobs import Job, ResultFile
+from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Submission
+from airflow_provider_batchdl.vendors.checking import RequestRules
 from airflow_provider_batchdl.vendors.declared import answers, listing, requests
 from airflow_provider_batchdl.vendors.declared.described import Described
-from airflow_provider_batchdl.vendors.declared.document import Document
-from airflow_provider_batchdl.vendors.declared.facts import facts_of
+from airflow_provider_batchdl.vendors.declared.document import Basic, Document
 from airflow_provider_batchdl.vendors.declared.loading import load
 from airflow_provider_batchdl.vendors.declared.templates import fill_path, holes
-from airflow_provider_batchdl.vendors.listing import JobPage
-from airflow_provider_batchdl.vendors.pointers import find
+from airflow_provider_batchdl.vendors.files import FileRules
+from airflow_provider_batchdl.vendors.listing import JobPage, Listing
+from airflow_provider_batchdl.vendors.pointers import find, several
 from airflow_provider_batchdl.vendors.reading import as_int, as_list, as_token
+from airflow_provider_batchdl.vendors.requests import RateLimit
+from airflow_provider_batchdl.vendors.states import fold
 
 # Suffixes of names that say what is in a file.
 _FORMATS = frozenset({"csv", "json", "jsonl", "ndjson", "parquet"})
@@ -56,7 +59,7 @@ class Declared(Described):
             return
         beside = getattr(sys.modules.get(cls.__module__), "__file__", None)
         document = source if isinstance(source, Document) else load(source, beside)
-        for name, value in facts_of(document).items():
+        for name, value in _facts_of(document).items():
             if name not in vars(cls):
                 setattr(cls, name, value)
 
@@ -77,7 +80,7 @@ class Declared(Described):
     def of(cls, document: Document) -> type[Declared]:
         """The class of a document."""
         name = f"{cls.__name__}_{document.name}"
-        return type(name, (cls,), {"__module__": cls.__module__, **facts_of(document)})
+        return type(name, (cls,), {"__module__": cls.__module__, **_facts_of(document)})
 
     # Jobs.
 
@@ -233,3 +236,30 @@ class Declared(Described):
             return None
         scheme, _, rest = template.partition("://")
         return f"{scheme}://{fill_path(rest, self.values(job_id=job.id))}"
+
+
+def _facts_of(document: Document) -> dict[str, Any]:
+    """The class variables of a vendor that a document describes, see ``Vendor``."""
+    states = {word: JobState(state) for word, state in document.states.items()}
+    partial = {fold(word) for word in document.partial}
+    cancelled = {fold(word) for word, state in states.items() if state is JobState.CANCELLED}
+    call = document.list
+    first = several(document.job.id)[0] if document.job.id else ""
+    return {
+        "document": document,
+        "name": document.name,
+        "label": document.label,
+        "default_host": document.base_url or "",
+        "docs_url": document.docs_url,
+        "states": states,
+        "poll_interval": document.poll_interval,
+        "rate_limits": tuple(map(RateLimit.of, document.rate_limits)),
+        "keeps_partial_results": bool(partial & cancelled),
+        "zone": document.zone,
+        "request_rules": None if document.request is None else RequestRules(document.request),
+        "file_rules": document.file or (FileRules() if any(step.upload for step in document.steps) else None),
+        "listing": None if call is None else Listing(call.active_only, call.newest_first, call.complete),
+        "extra_members": {name: member.description for name, member in document.extra.items()},
+        "has_plain_secret": not isinstance(document.auth, Basic),
+        "id_member": first.rpartition("/")[2] or "id",
+    }
