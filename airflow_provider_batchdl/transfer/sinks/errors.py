@@ -65,7 +65,8 @@ _KEY = _Known(
 )
 _OTHER_WRITER = _Known("Another writer is creating the same object right now; retry the task.")
 
-_BY_CODE = {
+# By the store's code, an HTTP status, an error number (none of which is a status, too), or an exception's class.
+_KNOWN: dict[str | int, _Known] = {
     "BadDigest": _Known(
         "Retry the task; where it happens again, something between the worker and the store changes the bytes.",
         "the store received other bytes than were sent",
@@ -114,14 +115,12 @@ _BY_CODE = {
     "Md5Mismatch": _Known("Bytes changed on their way to the store; retry the task."),
     "LeaseIdMissing": _Known("Another program holds a lease on the blob: have it released, then retry the task."),
     "ServerBusy": _BUSY,
-}
-_BY_STATUS = {
+    # HTTP statuses.
     401: _Known(_CREDENTIALS, final=True),
     403: _Known(_CREDENTIALS, final=True),
     404: _Known(_BUCKET, final=True),
     410: _Known("The upload session has ended (a clean-up job, or a week has passed); retry the task."),
-}
-_BY_ERRNO = {
+    # Error numbers.
     errno.ENOSPC: _Known("Free some space on the destination's file system or choose another destination."),
     errno.EDQUOT: _Known("Raise the quota of the destination's file system or choose another destination."),
     errno.EFBIG: _Known("The file system accepts no file of this size; choose another destination."),
@@ -148,8 +147,7 @@ _BY_ERRNO = {
     ),
     errno.EMFILE: _Known("The worker has too many files open: raise its limit (ulimit -n)."),
     errno.EILSEQ: _Known("The file system does not take this name; choose another one.", final=True),
-}
-_BY_TYPE = {
+    # Classes.
     "EndpointConnectionError": _UNREACHABLE,
     "ConnectTimeoutError": _UNREACHABLE,
     "ProxyConnectionError": _Known(_REACH, "the proxy on the way to the store cannot be reached"),
@@ -195,23 +193,23 @@ def destination_error(uri: str, doing: str, error: BaseException) -> Destination
         The error to raise. Raise it `from None` for network stores: their exceptions can carry a signed URL.
     """
     code = store_code(error)
-    by_code, by_status = _BY_CODE.get(code or ""), _BY_STATUS.get(http_status(error) or 0)
-    by_errno = _BY_ERRNO.get(getattr(error, "errno", None) or 0)
-    by_type = next((_BY_TYPE[cls.__name__] for cls in type(error).__mro__ if cls.__name__ in _BY_TYPE), None)
+    number, kinds = getattr(error, "errno", None), [cls.__name__ for cls in type(error).__mro__]
+    kind = next((name for name in kinds if name in _KNOWN), None)
     # An error number stands for a file system's own words, unless a store's client made it up.
-    last = (by_errno, by_type) if isinstance(error, OSError) and not code else (by_type, by_errno)
-    remedy = next((each.remedy for each in (by_code, by_status, *last) if each), _ELSE)
+    last = (number, kind) if isinstance(error, OSError) and not code else (kind, number)
+    known = [_KNOWN[name] for name in (code, http_status(error), *last) if name is not None and name in _KNOWN]
+    remedy = known[0].remedy if known else _ELSE
     if code in _CHECKSUM_CODES and "checksum" in str(error).lower():
         remedy = _CHECKSUM
     # Azure's further lines can show what it computed a signature from.
     said = clean(redact(words_of(error))).strip().partition("\n")[0]
-    reason = next((each.reason for each in (by_code, by_type) if each and each.reason), None)
+    reason = next((each.reason for each in known if each.reason), None)
     said = _BOTOCORES.sub("", said) if code else said
     why = f"{code or type(error).__name__}: {said.rstrip('.')}"
     return DestinationError(
         f"{clean(uri)}: cannot {doing}: {f'{reason} ({why})' if reason else why}.",
         remedy=remedy,
-        retryable=not any(each.final for each in (by_code, by_status, by_errno, by_type) if each),
+        retryable=not any(each.final for each in known),
     )
 
 

@@ -50,7 +50,7 @@ def test_blocks_that_grow_hold_every_byte(container: Container) -> None:
     assert sizes[:9] == [MIB] * 4 + [2 * MIB] * 4 + [4 * MIB]
 
 
-@pytest.mark.parametrize("size", [0, 1000, BLOCK, 3 * BLOCK])
+@pytest.mark.parametrize("size", [0, 1000, 3 * BLOCK])
 @pytest.mark.parametrize("finalized", [False, True])
 def test_discard_leaves_nothing_visible(container: Container, size: int, finalized: bool) -> None:
     sink = written(container.sink(), b"x" * size)

@@ -49,8 +49,7 @@ def test_a_lost_answer(container: Container, size: int, call: str, create_only: 
     assert container.read() == data
 
 
-@pytest.mark.parametrize("status", [500, 503])
-@pytest.mark.parametrize("call", ["part", "complete"])
+@pytest.mark.parametrize(("call", "status"), [("part", 500), ("complete", 503)])
 def test_transient_failures_are_retried(container: Container, call: str, status: int) -> None:
     data, fault = os.urandom(3 * BLOCK), StoreFault(call, status, times=2)
     with container.behind(fault) as fs:
@@ -59,8 +58,7 @@ def test_transient_failures_are_retried(container: Container, call: str, status:
     assert container.read() == data
 
 
-@pytest.mark.parametrize("status", [500, 503])
-@pytest.mark.parametrize("call", ["part", "complete"])
+@pytest.mark.parametrize(("call", "status"), [("part", 503), ("complete", 500)])
 def test_what_keeps_failing_is_reported(container: Container, call: str, status: int) -> None:
     with container.behind(StoreFault(call, status, times=1000)) as fs:
         sink = container.sink(fs=fs)

@@ -89,8 +89,7 @@ time.sleep(60)
 """
 
 
-@pytest.mark.parametrize("size", [0, 1000, 2 * BLOCK])
-@pytest.mark.parametrize("create_only", [False, True])
+@pytest.mark.parametrize(("size", "create_only"), [(0, False), (1000, True), (2 * BLOCK, False), (2 * BLOCK, True)])
 def test_a_killed_writer_leaves_nothing_visible_and_is_not_in_the_way(
     container: Container, size: int, create_only: bool
 ) -> None:

@@ -77,7 +77,7 @@ def test_the_file_system_that_connections_give(bucket: GcsBucket) -> None:
     assert bucket.keys() == ["small", "x"]
 
 
-@pytest.mark.parametrize("size", [0, 1000, CHUNK, LARGE])
+@pytest.mark.parametrize("size", [0, 1000, LARGE])
 @pytest.mark.parametrize("finalized", [False, True])
 def test_discard_leaves_nothing(bucket: GcsBucket, server: GcsStore, size: int, finalized: bool) -> None:
     sink = sink_to(bucket)

@@ -22,8 +22,7 @@ def test_a_missing_bucket(bucket: GcsBucket, size: int) -> None:
     assert not caught.value.retryable
 
 
-@pytest.mark.parametrize("status", [401, 403])
-@pytest.mark.parametrize("call", ["start", "chunk", "last"])
+@pytest.mark.parametrize(("call", "status"), [("start", 401), ("start", 403), ("chunk", 401), ("last", 403)])
 def test_refused_credentials(bucket: GcsBucket, server: GcsStore, call: str, status: int) -> None:
     server.faults.append(Fault(call, status))
     with pytest.raises(DestinationError, match=str(status)) as caught:

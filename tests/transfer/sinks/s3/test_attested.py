@@ -97,8 +97,7 @@ def test_a_whole_object_is_attested(bucket: Bucket, gateway: S3Gateway, fs: Any,
     assert completion["x-amz-checksum-type"] == "FULL_OBJECT"
 
 
-@pytest.mark.parametrize("open_one", [begun, resumed], ids=["sent", "resumed"])
-@pytest.mark.parametrize("harm", HARMS)
+@pytest.mark.parametrize(("harm", "open_one"), [(HARMS[0], begun), *((harm, resumed) for harm in HARMS)])
 def test_the_store_refuses_another_object_than_was_sent(
     bucket: Bucket, gateway: S3Gateway, fs: Any, open_one: Any, harm: Harm
 ) -> None:

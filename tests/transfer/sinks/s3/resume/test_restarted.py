@@ -27,7 +27,8 @@ from tests.transfer.sinks.s3.resume.uploads import (
 )
 
 
-def test_suspending_leaves_nothing_where_nothing_can_be_resumed(bucket: Bucket, state: StateStore | None) -> None:
+def test_suspending_leaves_nothing_where_nothing_can_be_resumed(bucket: Bucket) -> None:
+    state = Memory()
     sink = begun(bucket, state)
     feed(sink, BLOCK + 1)
     sink.suspend()
@@ -90,7 +91,8 @@ def test_an_upload_that_is_not_as_it_was_left_is_not_resumed(bucket: Bucket, dif
     assert bucket.open_uploads() == []
 
 
-def test_an_upload_that_is_gone_is_restarted(bucket: Bucket, state: StateStore | None) -> None:
+def test_an_upload_that_is_gone_is_restarted(bucket: Bucket) -> None:
+    state = Memory()
     first = begun(bucket, state)
     feed(first, 5 * BLOCK)
     first.suspend()

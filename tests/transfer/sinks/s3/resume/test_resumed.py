@@ -12,7 +12,7 @@ from airflow_provider_batchdl.transfer.sinks.s3.api import S3Object
 from airflow_provider_batchdl.transfer.sinks.s3.multipart import listed_parts
 from airflow_provider_batchdl.transfer.state import StateStore
 from tests.support.s3_bucket import Bucket, fresh_bucket, running_moto
-from tests.transfer.sinks.s3.resume.uploads import BLOCK, DATA, KEY, NAME, SIZE, begun, feed, kept, killed
+from tests.transfer.sinks.s3.resume.uploads import BLOCK, DATA, KEY, NAME, SIZE, Memory, begun, feed, kept, killed
 
 
 @pytest.mark.parametrize(("path", "end"), [(NAME, 4 * BLOCK + 1), ("folder/", 5 * BLOCK), (NAME, SIZE)])
@@ -81,7 +81,8 @@ def test_parts_are_listed_over_several_pages(monkeypatch: pytest.MonkeyPatch) ->
     assert calls == ["list_parts"] * 3
 
 
-def test_killed_again_and_again(bucket: Bucket, state: StateStore | None) -> None:
+def test_killed_again_and_again(bucket: Bucket) -> None:
+    state = Memory()
     sink: CheckpointedSink | None = begun(bucket, state)
     reached = []
     for end in (4 * BLOCK + 1, 5 * BLOCK + 1, SIZE):
@@ -99,7 +100,8 @@ def test_killed_again_and_again(bucket: Bucket, state: StateStore | None) -> Non
     assert bucket.open_uploads() == []
 
 
-def test_suspending_keeps_what_can_be_resumed(bucket: Bucket, state: StateStore | None) -> None:
+def test_suspending_keeps_what_can_be_resumed(bucket: Bucket) -> None:
+    state = Memory()
     first = begun(bucket, state)
     feed(first, 5 * BLOCK)
     first.suspend()
