@@ -47,9 +47,14 @@ def open_sink(
 
         return LocalSink(local_path(fs, path), uri, expected_bytes=expected_bytes, key=key, create_only=create_only)
     if store == "s3":
-        from airflow_provider_batchdl.transfer.sinks.s3.resume import s3_sink
+        from airflow_provider_batchdl.transfer.sinks.s3 import checkpointed, sink, upload_record
 
-        return s3_sink(fs, path, uri, expected_bytes=expected_bytes, key=key, create_only=create_only, state=state)
+        if key is None or (expected_bytes or 0) < checkpointed.WORTH_RECORDING:
+            return sink.S3Sink(fs, path, uri, expected_bytes=expected_bytes, create_only=create_only)
+        records = state or upload_record.SidecarRecordStore(fs, path)
+        return checkpointed.CheckpointedS3Sink(
+            fs, path, uri, records=records, key=key, expected_bytes=expected_bytes, create_only=create_only
+        )
     if store == "azure":
         from airflow_provider_batchdl.transfer.sinks.azure.sink import AzureSink
 

@@ -63,7 +63,7 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
         self.partial_record: PartialRecord | None = None
         self.crcs: Mapping[str, int] | None = None
         self.next_checkpoint: int | None = None
-        self._points: list[_Point] = []
+        self._point: _Point | None = None
         self._has_checkpoints = True
         self._recorded: int | None = None
 
@@ -94,7 +94,7 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
         upload, buffer = self._open()
         self._guard("upload", self._send, upload, buffer)
         if self._has_checkpoints:
-            self._points.append(_Point(upload.begun, crcs))
+            self._point = _Point(upload.begun, crcs)
         self.next_checkpoint = self._boundary()
 
     def suspend(self) -> None:
@@ -126,10 +126,9 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
         if self._recorded is None:
             # Before there is anything to resume: the next try has at least to abort the upload.
             self._record(upload, self.partial_record, _Point(0, {}))
-        reached = [point for point in self._points if point.parts <= len(upload.collected)]
-        if reached:
-            self._points = self._points[len(reached) :]
-            self._record(upload, self.partial_record, reached[-1])
+        if self._point is not None and self._point.parts <= len(upload.collected):
+            self._record(upload, self.partial_record, self._point)
+            self._point = None
 
     def _record(self, upload: MultipartUpload, partial_record: PartialRecord, point: _Point) -> None:
         parts, ready = upload.collected[: point.parts], upload.ready()
@@ -150,7 +149,7 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
             self._records.set(self._key, record.to_json())
         except Exception as error:  # noqa: BLE001  every store raises its own kinds
             log.warning("Could not record the upload's progress (%s): a retry may restart it", type(error).__name__)
-            self.next_checkpoint, self._has_checkpoints, self._points = None, False, []
+            self.next_checkpoint, self._has_checkpoints = None, False
 
     def _forget(self, upload: MultipartUpload | None) -> None:
         """Remove the record of an upload that has ended: not that of a newer try, which still runs."""

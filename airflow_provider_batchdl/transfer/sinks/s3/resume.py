@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.transfer.sinks.errors import destination_error, is_forbidden, store_code
-from airflow_provider_batchdl.transfer.sinks.s3 import checkpointed
 from airflow_provider_batchdl.transfer.sinks.s3.api import S3Object
 from airflow_provider_batchdl.transfer.sinks.s3.checkpointed import CheckpointedS3Sink
 from airflow_provider_batchdl.transfer.sinks.s3.multipart import abort_upload, listed_parts
 from airflow_provider_batchdl.transfer.sinks.s3.part import UploadedPart
-from airflow_provider_batchdl.transfer.sinks.s3.sink import S3Sink
 from airflow_provider_batchdl.transfer.sinks.s3.upload_record import SidecarRecordStore, UploadRecord, if_allowed
 
 if TYPE_CHECKING:
@@ -22,25 +20,6 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 _NO_LIST = frozenset({"MethodNotAllowed", "NotImplemented"})
-
-
-def s3_sink(
-    fs: S3FileSystem,
-    path: str,
-    uri: str,
-    *,
-    expected_bytes: int | None = None,
-    key: str | None = None,
-    create_only: bool = False,
-    state: StateStore | None = None,
-) -> S3Sink:
-    """The sink for a new object, which the next try can resume where that is worth it; see `open_sink`."""
-    if key is None or (expected_bytes or 0) < checkpointed.WORTH_RECORDING:
-        return S3Sink(fs, path, uri, expected_bytes=expected_bytes, create_only=create_only)
-    records = state or SidecarRecordStore(fs, path)
-    return CheckpointedS3Sink(
-        fs, path, uri, records=records, key=key, expected_bytes=expected_bytes, create_only=create_only
-    )
 
 
 def resumable_upload(
@@ -72,7 +51,9 @@ def resumable_upload(
             if text is not None:
                 _drop(records, key)
             return None
-        bucket, wanted, _ = fs.split_path(path + record.partial_record.target if path.endswith("/") else path)
+        if path.endswith("/"):
+            path, uri = path + record.partial_record.target, uri + record.partial_record.target
+        bucket, wanted, _ = fs.split_path(path)
         if (record.bucket, record.key) != (bucket, wanted):
             return None  # another destination's: it is not ours to touch
         target = S3Object(fs, bucket, wanted, f"{bucket}/{wanted}")
@@ -86,7 +67,7 @@ def resumable_upload(
     return CheckpointedS3Sink(
         fs,
         target.path,
-        uri + record.partial_record.target if path.endswith("/") else uri,
+        uri,
         records=records,
         key=key,
         create_only=create_only,
