@@ -235,11 +235,6 @@ class EmulatedJob:
                 self._made[key] = self._make(*key)
             return self._made[key]
 
-    def error_content(self) -> Content | None:
-        """Return the bytes of the file of failed requests; ``None`` where there is none, or nothing in it."""
-        content = self.content(ERRORS)
-        return content if content.size else None
-
     def _make(self, part: int, revision: int, share: float) -> Content:
         recipe = self.errors if part == ERRORS else self.recipe
         if self.result:
