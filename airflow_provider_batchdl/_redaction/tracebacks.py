@@ -29,14 +29,20 @@ class emptied_frames(contextlib.ContextDecorator):  # noqa: N801 used like a fun
     """Clear the frames of what is raised within: their locals hold credentials, signed links and requests.
 
     What an error hides (``raise … from None``) goes altogether, since some show it all the same.
+
+    Args:
+        coroutines: clear those of coroutines, too: all that ran within have ended.
     """
+
+    def __init__(self, *, coroutines: bool = False) -> None:
+        self._coroutines = coroutines
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
         if error is not None:
-            empty_frames(error)
+            empty_frames(error, coroutines=self._coroutines)
 
 
 class brief:  # noqa: N801 used like a function, as contextlib's are
@@ -63,8 +69,9 @@ def shorten(error: BaseException) -> BaseException | None:
     return cause
 
 
-def empty_frames(error: BaseException) -> None:
+def empty_frames(error: BaseException, *, coroutines: bool = False) -> None:
     """Do to one error what :func:`emptied_frames` does to each."""
+    kept = _MAY_GO_ON & ~inspect.CO_COROUTINE if coroutines else _MAY_GO_ON
     seen: set[int] = set()
     following: list[BaseException | None] = [error]
     while following:
@@ -75,7 +82,7 @@ def empty_frames(error: BaseException) -> None:
         if each.__suppress_context__ and each.__cause__ is None:
             each.__context__ = None
         for frame, _ in traceback.walk_tb(each.__traceback__):
-            if not frame.f_code.co_flags & _MAY_GO_ON:
+            if not frame.f_code.co_flags & kept:
                 with contextlib.suppress(RuntimeError):  # it still runs
                     frame.clear()
         following += each.__cause__, each.__context__, getattr(each, "cause", None)

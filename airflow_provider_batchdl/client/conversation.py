@@ -34,11 +34,12 @@ AuthFlow = AsyncGenerator[httpx.Request, httpx.Response]
 
 def finished(steps: Coroutine[Any, Any, T]) -> T:
     """The value of a coroutine that never suspends."""
-    try:
-        steps.send(None)
-    except StopIteration as done:
-        value: T = done.value
-        return value
+    with emptied_frames(coroutines=True):
+        try:
+            steps.send(None)
+        except StopIteration as done:
+            value: T = done.value
+            return value
     steps.close()
     raise RuntimeError("A step of the sync client did not block.")
 

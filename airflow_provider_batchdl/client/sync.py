@@ -8,7 +8,6 @@ from typing import Self, TypeVar
 
 import httpx
 
-from airflow_provider_batchdl._redaction.tracebacks import emptied_frames
 from airflow_provider_batchdl.client.building import awaits_sign_in, is_elsewhere
 from airflow_provider_batchdl.client.conversation import AuthFlow, Conversation, finished
 from airflow_provider_batchdl.client.exchange import Exchange
@@ -34,7 +33,6 @@ class BatchClient(Conversation[httpx.Client]):
 
     _http_class = httpx.Client
 
-    @emptied_frames()
     def run(self, flow: Flow[T], *, journal: SubmitJournal | None = None) -> T:
         """Drive ``flow`` to its end and return its value.
 

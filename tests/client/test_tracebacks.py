@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import traceback
 from collections.abc import Iterator
 from typing import Any
@@ -57,6 +58,24 @@ def test_a_request_that_fails(emulator: Emulator, face: Face, name: str, fault: 
     tokens = [asked.headers.get("authorization", "").rpartition(" ")[2] for asked in emulator.requests]
     secrets = [str(vendor.account.secret), "0123456789abcdef0123", *filter(None, tokens)]
     assert_shows_no_secret(caught.value, *secrets)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.kind}-{fault.status}")
+def test_no_coroutine_of_the_sync_client_keeps_its_variables(emulator: Emulator, fault: Fault) -> None:
+    """Requests have the credentials in their headers, which their representation does not show; a reporter may."""
+    vendor = vendor_of(emulator, "batchcom")
+    emulator.add_fault(fault)
+    with BatchClient(vendor, single_try=2.0) as client, pytest.raises(BatchDlError) as caught:
+        client.run(vendor.get_job("7"))
+    error: BaseException | None = caught.value
+    frames = 0
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if frame.f_code.co_flags & inspect.CO_COROUTINE:
+                frames += 1
+                assert frame.f_locals == {}
+        error = error.__cause__ or error.__context__
+    assert frames
 
 
 def test_a_submit_that_fails(emulator: Emulator, face: Face) -> None:
