@@ -20,7 +20,7 @@ from airflow_provider_batchdl.exceptions import (
 from airflow_provider_batchdl.jobs import Job, ResultFile
 from airflow_provider_batchdl.transfer.source.head import ResponseHead
 from airflow_provider_batchdl.transfer.source.identity import Identity, range_headers, resumed_identity
-from airflow_provider_batchdl.transfer.source.redirects import Answer, RedirectFollower
+from airflow_provider_batchdl.transfer.source.redirects import Answer, follow, send
 from airflow_provider_batchdl.transfer.source.stream import ResultStream
 from airflow_provider_batchdl.vendors.base import ApiRequest
 from airflow_provider_batchdl.vendors.retry_after import asked_wait
@@ -58,7 +58,6 @@ class RangeClient:
         self._source = source
         self._vendor = source.client.vendor
         self.vendor = self._vendor.name
-        self._follower = RedirectFollower(source.client)
         self._request: ApiRequest | None = None
         self._locating = Lock()
         # A URL beyond the connection's origin, and the vendor's request that led there.
@@ -119,7 +118,7 @@ class RangeClient:
         link = self._link
         if link is not None:
             try:
-                return self._follower.follow(*link, extra)
+                return follow(self._source.client, *link, extra)
             except (ResultExpiredError, UnexpectedResponseError):
                 log.info("The download link was refused; requesting a new one from %s", self._vendor.label)
                 emit_retry(self.vendor, "download", "expired_link")
@@ -130,13 +129,13 @@ class RangeClient:
             if self._link is link or self._link is None:
                 return self._ask(extra)
             link = self._link
-        return self._follower.follow(*link, extra)
+        return follow(self._source.client, *link, extra)
 
     def _ask(self, extra: Mapping[str, str]) -> Answer:
         """Ask the vendor for the file, and remember the link that it names or redirects to."""
         request, is_new = self._located()
         try:
-            answer = self._follower.send(request, extra)
+            answer = send(self._source.client, request, extra)
         except BatchDlError as error:
             if error.status not in _REFUSALS:
                 raise
@@ -145,7 +144,7 @@ class RangeClient:
             # The vendor has just named it: the retry of the transfer asks again, after a back-off.
             if is_new or (request := self._located()[0]) == refused:
                 raise
-            answer = self._follower.send(request, extra)
+            answer = send(self._source.client, request, extra)
         self._asked_before = True
         self._link = None if self._vendor.is_home(answer[0]) else (answer[0], request)
         return answer

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http.client import HTTPException, InvalidURL
 from typing import TypeAlias
 from urllib.parse import urljoin, urlsplit
@@ -19,7 +18,6 @@ from airflow_provider_batchdl.client.policy import unreachable_remedy, user_agen
 from airflow_provider_batchdl.client.targets import TARGET_CHECK, checked_target, is_loopback_host
 from airflow_provider_batchdl.exceptions import (
     AuthenticationError,
-    BatchDlError,
     UnexpectedResponseError,
     UnsafeRedirectError,
     VendorUnavailableError,
@@ -42,95 +40,88 @@ Answer: TypeAlias = tuple[str, urllib3.BaseHTTPResponse, ResponseHead]
 """The final URL, its response, and the response's head."""
 
 
-@dataclass(frozen=True)
-class RedirectFollower:
-    """Sends requests for one result file."""
+def send(client: BatchClient, request: ApiRequest, extra: Mapping[str, str]) -> Answer:
+    """Send the vendor's request with credentials, once with new ones; one to another origin without any.
 
-    client: BatchClient
+    Raises:
+        BatchDlError: the vendor or the store refused, or cannot be reached.
+    """
+    try:
+        return _send_signed(client, client.authenticated(request), request, extra)
+    except AuthenticationError:
+        renewed = client.renewed(request)
+        if renewed is None:
+            raise
+        return _send_signed(client, renewed, request, extra)
 
-    def send(self, request: ApiRequest, extra: Mapping[str, str]) -> Answer:
-        """Send the vendor's request with credentials, once with new ones; one to another origin without any.
 
-        Raises:
-            BatchDlError: the vendor or the store refused, or cannot be reached.
-        """
-        try:
-            return self._send_signed(self.client.authenticated(request), request, extra)
-        except AuthenticationError:
-            renewed = self.client.renewed(request)
-            if renewed is None:
-                raise
-            return self._send_signed(renewed, request, extra)
+def _send_signed(client: BatchClient, signed: httpx.Request, request: ApiRequest, extra: Mapping[str, str]) -> Answer:
+    target = signed.extensions.get(TARGET_CHECK)  # of a link, whose signature covers how it is written
+    return follow(client, str(signed.url) if target is None else target.url, request, extra, signed)
 
-    def _send_signed(self, signed: httpx.Request, request: ApiRequest, extra: Mapping[str, str]) -> Answer:
-        target = signed.extensions.get(TARGET_CHECK)  # of a link, whose signature covers how it is written
-        return self.follow(str(signed.url) if target is None else target.url, request, extra, signed)
 
-    def follow(
-        self, url: str, request: ApiRequest, extra: Mapping[str, str], signed: httpx.Request | None = None
-    ) -> Answer:
-        """Send a request and follow its redirects.
+def follow(
+    client: BatchClient, url: str, request: ApiRequest, extra: Mapping[str, str], signed: httpx.Request | None = None
+) -> Answer:
+    """Send a request and follow its redirects.
 
-        Args:
-            url: the first URL.
-            request: the vendor's request, for errors.
-            extra: headers for every origin.
-            signed: method, body and headers, for the connection's origin only; a bare GET without.
-        """
-        method, body = (signed.method, signed.read()) if signed else ("GET", b"")
-        ours = dict(signed.headers) if signed else {}
-        is_home, home = self.client.vendor.is_home, self.client.vendor.account.origin[1]
-        connections = connections_of(self.client, allow_loopback=is_loopback_host(home))
-        bare = {"user-agent": user_agent(), "accept-encoding": "identity", **extra}
-        for _ in range(MOST_HOPS + 1):
-            at_home = is_home(url)
-            headers = {**bare, **ours, **extra} if at_home else bare
-            headers = {name: value for name, value in headers.items() if name not in _PER_HOP}
-            response = self._send(connections, method, url, headers, body or None)
-            head = read_head(response)
-            if at_home:
-                self.client.note(head.status, head.headers)
-            if head.status in _REDIRECTS and head.location:
-                response.close()
-                try:
-                    url = next_hop(url, head.location, connection_host=home)
-                except ValueError:
-                    raise self._no_url() from None
-                if head.status not in (307, 308):
-                    method, body = "GET", b""
-                elif method != "GET" and not is_home(url):
-                    raise UnsafeRedirectError("A redirect would send the request's body to another host.")
-            elif head.status >= 400 and head.status != 416:
-                raise self._refusal(url, response, head, request)
-            else:
-                return url, response, head
-        raise UnsafeRedirectError(f"The download is redirected more than {MOST_HOPS} times.")
+    Args:
+        client: the account's client.
+        url: the first URL.
+        request: the vendor's request, for errors.
+        extra: headers for every origin.
+        signed: method, body and headers, for the connection's origin only; a bare GET without.
+    """
+    method, body = (signed.method, signed.read()) if signed else ("GET", b"")
+    ours = dict(signed.headers) if signed else {}
+    vendor, home = client.vendor, client.vendor.account.origin[1]
+    connections = connections_of(client, allow_loopback=is_loopback_host(home))
+    bare = {"user-agent": user_agent(), "accept-encoding": "identity", **extra}
+    for _ in range(MOST_HOPS + 1):
+        at_home = vendor.is_home(url)
+        headers = {**bare, **ours, **extra} if at_home else bare
+        headers = {name: value for name, value in headers.items() if name not in _PER_HOP}
+        response = _sent(connections, method, url, headers, body or None)
+        head = read_head(response)
+        if at_home:
+            client.note(head.status, head.headers)
+        if head.status in _REDIRECTS and head.location:
+            response.close()
+            try:
+                url = next_hop(url, head.location, connection_host=home)
+            except ValueError:
+                raise _no_url() from None
+            if head.status not in (307, 308):
+                method, body = "GET", b""
+            elif method != "GET" and not vendor.is_home(url):
+                raise UnsafeRedirectError("A redirect would send the request's body to another host.")
+        elif head.status >= 400 and head.status != 416:
+            answer = error_answer(response, head, url)
+            if not at_home:
+                raise store_error(answer, vendor=vendor.name)
+            raise vendor.refusal(request, answer) or vendor.error(request, answer)
+        else:
+            return url, response, head
+    raise UnsafeRedirectError(f"The download is redirected more than {MOST_HOPS} times.")
 
-    def _no_url(self) -> UnexpectedResponseError:
-        return UnexpectedResponseError("The download is redirected to an invalid URL.")
 
-    def _send(
-        self, connections: Connections, method: str, url: str, headers: dict[str, str], body: bytes | None
-    ) -> urllib3.BaseHTTPResponse:
-        try:
-            return connections.send(method, url, headers, body)
-        except (InvalidURL, ValueError):  # invalid host names and ports are only found here
-            raise self._no_url() from None
-        except (HTTPError, HTTPException, OSError) as error:
-            scheme, host, _ = origin(url)
-            raise VendorUnavailableError(
-                f"{host} cannot be reached for the download: {type(error).__name__}.",
-                remedy=unreachable_remedy(words_of(error), f"{scheme}://{host}"),
-            ) from None
+def _sent(
+    connections: Connections, method: str, url: str, headers: dict[str, str], body: bytes | None
+) -> urllib3.BaseHTTPResponse:
+    try:
+        return connections.send(method, url, headers, body)
+    except (InvalidURL, ValueError):  # invalid host names and ports are only found here
+        raise _no_url() from None
+    except (HTTPError, HTTPException, OSError) as error:
+        scheme, host, _ = origin(url)
+        raise VendorUnavailableError(
+            f"{host} cannot be reached for the download: {type(error).__name__}.",
+            remedy=unreachable_remedy(words_of(error), f"{scheme}://{host}"),
+        ) from None
 
-    def _refusal(
-        self, url: str, response: urllib3.BaseHTTPResponse, head: ResponseHead, request: ApiRequest
-    ) -> BatchDlError:
-        """The error for a status of 400 or above: the vendor's own to its ``request``, the store's elsewhere."""
-        vendor, answer = self.client.vendor, error_answer(response, head, url)
-        if not vendor.is_home(url):
-            return store_error(answer, vendor=vendor.name)
-        return vendor.refusal(request, answer) or vendor.error(request, answer)
+
+def _no_url() -> UnexpectedResponseError:
+    return UnexpectedResponseError("The download is redirected to an invalid URL.")
 
 
 def next_hop(current: str, location: str, *, connection_host: str) -> str:
