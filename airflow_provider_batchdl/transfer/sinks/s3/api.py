@@ -32,14 +32,7 @@ async def client_of(fs: S3FileSystem, names: Mapping[str, str]) -> Any:
 
 
 def pages(fs: S3FileSystem, method: str, after: Mapping[str, str], **arguments: Any) -> Iterator[dict[str, Any]]:
-    """The pages of a list.
-
-    Args:
-        fs: the file system.
-        method: the S3 call.
-        after: the argument that names the next page, by the member of the page before that has it.
-        arguments: the others.
-    """
+    """The pages of a list; ``after`` has the argument that names the next page, by the member that has its value."""
     for _ in range(MOST_PAGES):
         page: dict[str, Any] = fs.call_s3(method, **arguments)
         yield page
@@ -104,11 +97,7 @@ class S3Object(LoopTasks):
         return self.is_attested(answer, wanted), etag
 
     def is_attested(self, answer: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-        """True where the store confirms the checksum of the object that it has made.
-
-        Args:
-            answer: its answer to the request that made the object visible.
-            wanted: the arguments of that request; with `ChecksumCRC32` where it had one.
+        """True where the store confirms, in its answer, the checksum of the object that it was asked to make.
 
         Raises:
             WrongObjectError: the object has another checksum. A store does this that neither compares the checksum
@@ -140,9 +129,7 @@ class S3Object(LoopTasks):
     def mine_after_all(self, error: Exception, etag: str | None) -> dict[str, Any]:
         """The store's answer about an object with exactly our content, where a repeated request met its own success.
 
-        Args:
-            error: what the last request raised; raised again where it means anything else.
-            etag: that of our content.
+        Anything else that ``error`` means is raised; ``etag`` is that of our content.
         """
         repeated = isinstance(error, FileNotFoundError) or store_code(error) == PRECONDITION_FAILED
         answer: dict[str, Any] = {}

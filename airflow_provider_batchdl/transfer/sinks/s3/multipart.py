@@ -125,10 +125,10 @@ class MultipartUpload(Upload[Part]):
         """
         if self._object.create_only and self._object.exists():
             raise FileExistsError(self._object.path)
-        if rest is not None and not self.begun:
-            self.attested, etag = self._object.put(rest.file())
-            return etag
         if rest is not None:
+            if not self.begun:
+                self.attested, etag = self._object.put(rest.file())
+                return etag
             self.finish(rest)
         earlier = earlier_uploads(self._object, self.ready().id)
         etag = self._complete()
@@ -208,13 +208,10 @@ async def _create(target: S3Object, direct: bool, resumed: str | None, is_attest
 
 
 def abort_upload(target: S3Object, upload_id: str) -> bool:
-    """Abort an upload until the store no longer knows it. Never raises.
+    """Abort an upload until the store no longer knows it. Never raises. Returns whether it is certainly gone.
 
     A part that is still arriving may survive the first abort
     (https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html), hence the check.
-
-    Returns:
-        Whether it is certainly gone.
     """
     try:
         for _ in range(3):
@@ -236,9 +233,8 @@ def earlier_uploads(target: S3Object, upload_id: str) -> list[str]:
     """The unfinished uploads of an object that began before `upload_id`; none where the store does not list them."""
     try:
         # The first thousand of this and of longer keys.
-        page = target.fs.call_s3(
-            "list_multipart_uploads", Bucket=target.names["Bucket"], Prefix=target.names["Key"]
-        ).get("Uploads", [])
+        where = {"Bucket": target.names["Bucket"], "Prefix": target.names["Key"]}
+        page = target.fs.call_s3("list_multipart_uploads", **where).get("Uploads", [])
     except Exception as error:  # noqa: BLE001  every store raises its own kinds; most keys may not list uploads
         log.debug("Could not list unfinished uploads: %s", type(error).__name__)
         return []
@@ -249,11 +245,7 @@ def earlier_uploads(target: S3Object, upload_id: str) -> list[str]:
 
 
 def listed_parts(target: S3Object, upload_id: str) -> list[UploadedPart]:
-    """The parts that the store has of an upload, in their order.
-
-    Raises:
-        FileNotFoundError: there is no such upload.
-    """
+    """The parts that the store has of an upload, in their order. Raises FileNotFoundError where it has no such one."""
     after = {"NextPartNumberMarker": "PartNumberMarker"}
     listed = pages(target.fs, "list_parts", after, **target.names, UploadId=upload_id)
     parts = {part["PartNumber"]: part for page in listed for part in page.get("Parts", [])}

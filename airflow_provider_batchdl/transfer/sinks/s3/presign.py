@@ -59,12 +59,8 @@ class PartSigner:
     def sign(self, upload_id: str, number: int, crc32: str | None) -> tuple[str, dict[str, str]]:
         """The target of the request for part `number`, good for `VALID_SECONDS`, and its headers.
 
-        The target holds the signature: never show it. Called in any thread but the file system's loop.
-
-        Args:
-            upload_id: the upload's.
-            number: the part's, from 1.
-            crc32: of its bytes, in base64; None without checksums.
+        The target holds the signature: never show it. ``crc32`` is in base64. Called in any thread but the file
+        system's loop.
 
         Raises:
             UnsignableError: the address would not say all of the request; or botocore's, for want of credentials.
