@@ -75,10 +75,11 @@ class DirectParts:
         That raises `RefusedError`, or what botocore would raise.
         """
         sent: Future[dict[str, Any]] = Future()
-        if not self._idle:
-            self._idle.append(_Connection(self._signer, self._stopped))
-            self._connections += self._idle
-        connection = self._idle.pop()
+        if self._idle:
+            connection = self._idle.pop()
+        else:
+            connection = _Connection(self._signer, self._stopped)
+            self._connections.append(connection)
         # Noted before it runs: a signal that raises in `start` must not hide it from `stop`.
         connection.thread = threading.Thread(
             target=self._run, args=(connection, number, body, sent), name=f"batchdl-s3-part-{number}", daemon=True
