@@ -33,7 +33,7 @@ from airflow_provider_batchdl.transfer.source.filenames import folded
 from airflow_provider_batchdl.transfer.source.range_client import Source
 from airflow_provider_batchdl.transfer.state import StateStore
 
-__all__ = ["Destination", "checked_job", "download", "fetch"]
+__all__ = ["Destination", "download", "fetch"]
 
 log = get_logger(__name__)
 
@@ -54,20 +54,13 @@ def names_the_job(work: Work) -> Work:
     return cast("Work", named)
 
 
-def checked_job(client: BatchClient, job_id: str, *, accept_partial: bool = False) -> Job:
-    """Get a job that has results.
-
-    Raises:
-        ResultNotReadyError: it has none yet.
-        JobFailedError: it failed.
-        JobCancelledError: it was cancelled, and partial results are not accepted or not available.
-    """
-    job = client.run(client.vendor.get_job(job_id))
-    if not client.vendor.ensure_results(job, accept_partial=accept_partial):
-        raise ResultNotReadyError(
-            f"The {client.vendor.label} job is still {job.vendor_state}.", vendor=client.vendor.name, job_id=job_id
-        )
-    return job
+def _results(client: BatchClient, job_id: str, options: DownloadOptions) -> tuple[Job, tuple[ResultFile, ...]]:
+    """A job that has results, and its files; what it has instead is raised."""
+    vendor = client.vendor
+    job = client.run(vendor.get_job(job_id))
+    if not vendor.ensure_results(job, accept_partial=options.accept_partial):
+        raise ResultNotReadyError(f"The {vendor.label} job is still {job.vendor_state}.")
+    return job, listed_files(vendor, job, on_empty=options.on_empty)
 
 
 @names_the_job
@@ -105,6 +98,7 @@ def download(
 
     Raises:
         InvalidArgumentError: an option cannot have this value.
+        ResultNotReadyError: the job has no results yet; `JobFailedError` and `JobCancelledError`: it never will.
         EmptyResultError: there is no result file, and ``on_empty`` is ``"fail"``.
         DestinationError: something is in the way (not retryable), or the store refused.
         BatchDlError: what went wrong, typed; nothing new is visible then, unless it was the store that failed
@@ -112,8 +106,8 @@ def download(
     """
     began = time.monotonic()
     options = options.having(given)
-    vendor, job = client.vendor, checked_job(client, job_id, accept_partial=options.accept_partial)
-    files = listed_files(vendor, job, on_empty=options.on_empty)
+    vendor = client.vendor
+    job, files = _results(client, job_id, options)
     if not files and options.on_empty == "skip":
         return landing_of(vendor.name, job, (), began=began)
     refuse_unusable(destination)
@@ -164,9 +158,8 @@ def fetch(
         BatchDlError: what else went wrong, typed.
     """
     options = replace(options.having(given), max_connections=1)
-    job = checked_job(client, job_id, accept_partial=options.accept_partial)
-    listed = listed_files(client.vendor, job, on_empty=options.on_empty)
-    values = list(_fetched(client, job, [file for file in listed if file.kind == RESULT], options, max_bytes))
+    job, files = _results(client, job_id, options)
+    values = list(_fetched(client, job, [file for file in files if file.kind == RESULT], options, max_bytes))
     if len(values) == 1:
         return values[0]
     return [row for value in values for row in (value if isinstance(value, list) else [value])]

@@ -132,15 +132,14 @@ def parsed_landing(data: bytes) -> Landing | None:
     """Parse a landing; None where the JSON is not one."""
     try:
         landing = Landing.from_dict(json.loads(data))
-        if not all(map(_is_plausible, landing.files)) or landing.bytes != sum(file.bytes for file in landing.files):
-            return None
-        return landing
+        files: tuple[Any, ...] = landing.files
+        is_plausible = all(
+            type(file.bytes) is int and isinstance(file.uri, str) and isinstance(file.source_name, str | None)
+            for file in files
+        )
+        return landing if is_plausible and landing.bytes == sum(file.bytes for file in files) else None
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
         return None
-
-
-def _is_plausible(file: Any) -> bool:
-    return type(file.bytes) is int and isinstance(file.uri, str) and isinstance(file.source_name, str | None)
 
 
 def read_if_allowed(place: Destination, *, writes_manifest: bool) -> Record | None:

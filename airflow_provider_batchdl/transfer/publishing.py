@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,11 @@ def exclusive(place: Destination) -> Iterator[None]:
     The lock is on the folder itself (`flock`): nothing is left, however the process ends. Without one where the store
     is no local disk, or its file system locks no folders (NFS). After ten minutes, raises `DestinationError`.
     """
-    fd = _folder_of(place) if is_local(place.fs) else None
+    fd = None
+    if is_local(place.fs):
+        path = place.path if place.is_folder else os.path.dirname(local_path(place.fs, place.path))  # noqa: PTH120
+        with suppress(OSError):  # nothing is there; or publishing raises what is wrong
+            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         if fd is not None:
             _wait_for(fd, place)
@@ -47,14 +51,6 @@ def exclusive(place: Destination) -> Iterator[None]:
     finally:
         if fd is not None:
             os.close(fd)
-
-
-def _folder_of(place: Destination) -> int | None:
-    path = place.path if place.is_folder else os.path.dirname(local_path(place.fs, place.path))  # noqa: PTH120
-    try:
-        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        return None  # nothing is there; or publishing raises what is wrong
 
 
 def _wait_for(fd: int, place: Destination) -> None:

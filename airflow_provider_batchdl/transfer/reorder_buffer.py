@@ -28,11 +28,7 @@ class ReorderBuffer(Protocol):
 
 
 class MemoryReorderBuffer:
-    """Reorder buffer in memory, for stores that take bytes in order only.
-
-    Args:
-        ahead: the most bytes that it holds.
-    """
+    """Reorder buffer in memory, of at most ``ahead`` bytes, for stores that take bytes in order only."""
 
     def __init__(self, ahead: int) -> None:
         self.ahead: int | None = ahead
@@ -58,17 +54,12 @@ class MemoryReorderBuffer:
 
 
 class FileReorderBuffer:
-    """Reorder buffer in the partial file itself: each byte is written at its offset.
-
-    Args:
-        fd: the file, open for reading and writing. It is duplicated: a late thread must not write to another file that
-            got the same number.
-    """
+    """Reorder buffer in the partial file itself: each byte is written at its offset."""
 
     ahead: int | None = None
 
     def __init__(self, fd: int) -> None:
-        self._fd = os.dup(fd)
+        self._fd = os.dup(fd)  # a late thread must not write to another file that got the same number
 
     def put(self, at: int, data: bytes | memoryview) -> None:
         """Write the bytes that start at ``at``."""

@@ -46,10 +46,14 @@ def make_way(destination: Destination, landing: Landing, options: DownloadOption
 
     Returns whether `remove_replaced` has something to do.
     """
-    if options.keep == "latest":
-        _set_aside(destination, landing)
-        return True
-    return options.if_exists != "error" and _retire(destination, landing, options)
+    if options.keep == "all":
+        return options.if_exists != "error" and _retire(destination, landing, options)
+    place, note = destination.manifest(), destination.replaced()
+    there = read_if_allowed(place, writes_manifest=True)
+    _write(note, [*_read(note), *([there] if there is not None else []), Record(landing, None)])
+    if there is not None and (there.landing is None or names_of(there.landing) & names_of(landing)):
+        remove(place, "remove the manifest of the result that is replaced")
+    return True
 
 
 def remove_replaced(destination: Destination, landing: Landing, options: DownloadOptions) -> None:
@@ -129,16 +133,6 @@ def _remove_surplus(destination: Destination, records: list[Record], landing: La
             yield place
     if not landing.results and not destination.is_folder:
         remove(destination, "remove the result that is replaced with nothing")
-
-
-def _set_aside(destination: Destination, landing: Landing) -> None:
-    """Record what will be removed: the result that the manifest names, and what earlier tries recorded."""
-    place, note = destination.manifest(), destination.replaced()
-    there = read_if_allowed(place, writes_manifest=True)
-    records = [*_read(note), *([there] if there is not None else []), Record(landing, None)]
-    _write(note, records)
-    if there is not None and (there.landing is None or names_of(there.landing) & names_of(landing)):
-        remove(place, "remove the manifest of the result that is replaced")
 
 
 def _read(place: Destination) -> list[Record]:

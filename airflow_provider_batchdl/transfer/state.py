@@ -94,10 +94,7 @@ class PartialRecord:
 def parsed_record(data: bytes | str, kind: type[T], version: int) -> T | None:
     """The value of a dataclass that was written as JSON beside its version; None where it is damaged or another's.
 
-    Args:
-        data: the JSON.
-        kind: the dataclass; each of its members has to be there, and of its type.
-        version: that of its form.
+    Each member of ``kind`` has to be there, and of its type.
     """
     try:
         found = msgspec.convert(json.loads(data), dict[str, Any])
