@@ -73,8 +73,8 @@ class TestCompressed:
         assert report_on(f"x.csv.{suffix}", compress(CSV), proven=True).rows is None
 
     def test_a_bomb_costs_little(self, suffix: str, compress: Callable[[bytes], bytes]) -> None:
-        packed = compress(b"[" + b"0," * 2_000_000 + b"0]")
-        assert report_on(f"x.json.{suffix}", packed, proven=False).rows == 2_000_001
+        packed = compress(b"[" + b"0," * 500_000 + b"0]")
+        assert report_on(f"x.json.{suffix}", packed, proven=False).rows == 500_001
         with pytest.raises(ResultTooLargeError, match="1,000 bytes"):
             parse_result(packed, content_type=None, filename=f"x.json.{suffix}", max_bytes=1000)
 
