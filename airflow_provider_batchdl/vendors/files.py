@@ -49,7 +49,7 @@ class FileRules(Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=T
         column: the field that an address is in, if a row has more.
     """
 
-    types: dict[Suffix, MediaType] = {}
+    types: dict[str, MediaType] = {}
     required: bool = False
     largest: int | None = None
     has_addresses: bool = False

@@ -52,7 +52,7 @@ class Call(Part, frozen=True, kw_only=True):
     path: str
     method: Method = "GET"
     params: dict[str, str] = {}
-    headers: dict[HeaderName, str] = {}
+    headers: dict[str, str] = {}
     json: Any = None
     form: dict[str, str] = {}
     at: Pointer = ""
@@ -249,7 +249,7 @@ class FileSource(Part, frozen=True, kw_only=True):
     path: str | None = None
     method: Method = "GET"
     params: dict[str, str] = {}
-    headers: dict[HeaderName, str] = {}
+    headers: dict[str, str] = {}
     json: Any = None
     items: Pointer | None = None
     id: Pointers | None = None

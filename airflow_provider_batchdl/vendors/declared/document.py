@@ -251,7 +251,7 @@ class Document(Part, frozen=True, kw_only=True):
     request: dict[str, Member] | None = None
     file: FileRules | None = None
     extra: dict[str, ExtraMember] = field(default_factory=dict)
-    headers: dict[HeaderName, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     poll_interval: Seconds = 30.0
     rate_limits: tuple[str, ...] = ()
     reset_headers: dict[str, HeaderForm] = field(default_factory=dict)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
+from msgspec import ValidationError, convert
+
+from airflow_provider_batchdl.vendors.declared.calls import HeaderName
 from airflow_provider_batchdl.vendors.declared.document import Document
 from airflow_provider_batchdl.vendors.declared.templates import OPEN, holes, without_holes
 from airflow_provider_batchdl.vendors.hosts import NoBaseUrlError, base_url
@@ -29,6 +33,7 @@ def of_headers(
     place: str, headers: dict[str, str], allowed: tuple[str, ...], document: Document, *, has_json: bool
 ) -> Iterator[str]:
     """Problems of headers with holes, of a request whose body is JSON or is not."""
+    yield from of_keys(place, headers, HeaderName)
     for name, value in headers.items():
         if name.lower() in CLIENT_HEADERS:
             yield f"{place}: {name[:SHOWN]!r} cannot be set here"
@@ -40,6 +45,15 @@ def of_headers(
     yield from of_holes(place, headers, allowed, document)
     if not has_json and "content-type" in map(str.lower, headers):
         yield f"{place}: 'Content-Type' can be set for JSON only; a form or a file says its own"
+
+
+def of_keys(place: str, members: Iterable[str], kind: Any) -> Iterator[str]:
+    """Names that are not of an annotated type. A dictionary's own type of keys is in no schema of msgspec 0.19."""
+    for name in members:
+        try:
+            convert(name, kind)
+        except ValidationError:
+            yield f"{place}: {name[:SHOWN]!r} is no {kind.__metadata__[0].description}"
 
 
 def of_url(place: str, url: str) -> Iterator[str]:

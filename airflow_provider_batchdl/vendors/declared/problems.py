@@ -17,10 +17,19 @@ from airflow_provider_batchdl.vendors.declared.calls import (
     Step,
 )
 from airflow_provider_batchdl.vendors.declared.document import MEMBERS, Document, HeaderKey, OAuth2
-from airflow_provider_batchdl.vendors.declared.places import SHOWN, of_headers, of_holes, of_path, of_shown, of_url
+from airflow_provider_batchdl.vendors.declared.places import (
+    SHOWN,
+    of_headers,
+    of_holes,
+    of_keys,
+    of_path,
+    of_shown,
+    of_url,
+)
 from airflow_provider_batchdl.vendors.declared.requests import destination_of, holes_of, unsent
 from airflow_provider_batchdl.vendors.declared.templates import holes, without_holes
 from airflow_provider_batchdl.vendors.extras import COMMON
+from airflow_provider_batchdl.vendors.files import Suffix
 from airflow_provider_batchdl.vendors.hosts import NoBaseUrlError, base_url
 from airflow_provider_batchdl.vendors.requests import CLIENT_HEADERS, RateLimit
 from airflow_provider_batchdl.vendors.states import fold, problem_of_words
@@ -48,6 +57,8 @@ def _of_places(document: Document) -> Iterator[str]:
     yield from _of_list(document)
     yield from _of_find(document)
     yield from _of_files(document)
+    if document.file is not None:
+        yield from of_keys("file.types", document.file.types, Suffix)
     for name, member in (document.request or {}).items():
         if (member.values or member.reported) and member.kind not in ("any", "text"):
             yield f"request.{name[:SHOWN]}.values: they are texts, and its kind is {member.kind!r}"
