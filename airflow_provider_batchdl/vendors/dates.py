@@ -21,8 +21,7 @@ Write = Callable[[date], str]
 def as_text(value: date) -> str:
     """A date as ``2026-10-31``, a time as RFC 3339 with its own offset: what JSON schemas mean by both words.
 
-    Raises:
-        ValueError: it is a time without a time zone; Airflow's default zone, the DAG's and the vendor's may differ.
+    A time without a zone is refused: Airflow's default zone, the DAG's and the vendor's may differ.
     """
     if not isinstance(value, datetime):
         return value.isoformat()
@@ -40,9 +39,6 @@ def as_day(value: date) -> str:
     """A date as ``2026-10-31``, for a vendor of days; of a time only midnight in its own time zone is one.
 
     What Airflow gives is in UTC, where a midnight of the DAG's time zone belongs to the day before or is no midnight.
-
-    Raises:
-        ValueError: it is a time of day.
     """
     if not isinstance(value, datetime):
         return value.isoformat()
@@ -55,11 +51,7 @@ def as_day(value: date) -> str:
 
 
 def written(vendor: Vendor, request: Mapping[str, Any]) -> dict[str, Any]:
-    """The request with all its dates and times, however deep, as the vendor takes them.
-
-    Raises:
-        InvalidRequestError: one of them is none for the vendor, or the request holds itself.
-    """
+    """The request with all its dates and times, however deep, as the vendor takes them."""
     try:
         return {name: _written(member, vendor.write_date, str(name)) for name, member in request.items()}
     except ValueError as error:

@@ -167,11 +167,7 @@ def _jobs_in(value: object) -> Iterable[Job]:
 
 
 def refuse_links(vendor: Vendor, files: Sequence[ResultFile], job_id: str) -> Sequence[ResultFile]:
-    """``files``, of which no id is a URL or has a secret in it: ids are stored and shown, and a URL may be signed.
-
-    Raises:
-        InvalidRequestError: one is, which is the mistake of the vendor's class or document.
-    """
+    """``files``, of which no id is a URL or has a secret in it: ids are stored and shown, and a URL may be signed."""
     if any(_URL.match(file.id) or has_secret(file.id) for file in files):
         raise InvalidRequestError(
             f"The class of the vendor {vendor.name} has a URL as the id of a result file, and URLs may be signed. "

@@ -29,10 +29,6 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     time), which both ApartmentIQ and Revenuebase document, and last ``X-RateLimit-Reset-After``: at ApartmentIQ that is
     the length of the window, not what is left of it. A moment is compared with the server's own ``Date``, since its
     clock and ours may differ.
-
-    Args:
-        headers: the response's headers, names in lower case or in a mapping that does not care.
-        now: the time to compare a moment with where there is no ``Date``; our own clock's by default.
     """
     now = times.http_date(headers.get("date")) or now or times.now()
     readers = (
