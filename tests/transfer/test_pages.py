@@ -211,6 +211,25 @@ def test_what_a_vendors_class_does_wrong_is_typed(service: LinkedService, tmp_pa
     assert left_in(tmp_path) == []
 
 
+@pytest.mark.parametrize("join_pages", [False, True])
+def test_what_a_vendors_class_does_wrong_once_the_page_is_there_leaves_nothing(
+    service: LinkedService, tmp_path: Path, join_pages: bool
+) -> None:
+    asked: list[str] = []
+
+    class Forgetful(Paged):
+        def next_file(self, job: Job, file: ResultFile, headers: Mapping[str, str]) -> ResultFile | None:
+            asked.append(file.id)
+            if len(asked) > 1:
+                raise KeyError("next")
+            return super().next_file(job, file, headers)
+
+    serve_pages(service, *PAGES)
+    with client_of(service, Forgetful) as client, pytest.raises(UnexpectedResponseError, match="KeyError"):
+        download(client, JOB, local(tmp_path / "out.csv"), join_pages=join_pages)
+    assert left_in(tmp_path) == []
+
+
 @pytest.mark.parametrize("sink", [SpoolSink, LocalSink])
 def test_a_killed_join_starts_over(
     service: LinkedService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sink: type[Any]
