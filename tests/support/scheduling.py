@@ -7,12 +7,17 @@ from typing import Any
 import pytest
 
 TOGETHER = ("tests/system/matrix/", "tests/transfer/sinks/azure/", "tests/ui/")
-# What begins last is what all others wait for at the end.
-LONGEST = ("tests/system/test_demo.py", "tests/system/matrix/")
+# The longest first, since all others wait for what began last.
+LONGEST = tuple(
+    f"tests/system/{name}"
+    for name in ("test_demo.py", "matrix/", "test_scheduler.py", "test_dag_test.py", "test_telemetry.py")
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    items.sort(
+        key=lambda item: next((at for at, name in enumerate(LONGEST) if item.nodeid.startswith(name)), len(LONGEST))
+    )
 
 
 @pytest.hookimpl(optionalhook=True)

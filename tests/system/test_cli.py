@@ -16,8 +16,10 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
+from demo.home import new_home, provide_database
 from tests.support.airflow_features import needs_provider_commands
 from tests.support.leaks import find_secrets
+from tests.support.stack.local import DATABASES
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -25,11 +27,11 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(1000), needs_provider_comm
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An Airflow home with a migrated database."""
-    folder = tmp_path_factory.mktemp("home")
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=environment(folder), check=True, timeout=600)
-    return folder
+    with new_home(tmp_path_factory.mktemp("homes")) as home:
+        provide_database(home, DATABASES)
+        yield home.airflow
 
 
 def environment(home: Path) -> dict[str, str]:
