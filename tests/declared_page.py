@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from airflow_provider_batchdl.vendors.declared.schema import described, schema, structs
+from tests.declared_schema import described, schema, structs
 from tests.vendors.declared.suite.limits import LIMITS
 
 ROOT = Path(__file__).parents[1]

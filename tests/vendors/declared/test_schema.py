@@ -13,8 +13,8 @@ import pytest
 
 from airflow_provider_batchdl.vendors.declared.loading import skeleton
 from airflow_provider_batchdl.vendors.declared.reading import read
-from airflow_provider_batchdl.vendors.declared.schema import described, structs
 from tests.declared_page import PAGE, SCHEMA, schema_text, updated
+from tests.declared_schema import described, structs
 from tests.vendors.declared.documents import SMALLEST, TWINS, changed
 
 AGAIN = "write it again: make declared-page"
