@@ -7,6 +7,7 @@ from typing import Self, TypeVar
 
 import httpx
 
+from airflow_provider_batchdl._redaction.tracebacks import emptied_frames
 from airflow_provider_batchdl.client.conversation import AuthFlow, Conversation
 from airflow_provider_batchdl.client.exchange import Exchange
 from airflow_provider_batchdl.client.sending import SubmitJournal
@@ -34,7 +35,8 @@ class AsyncBatchClient(Conversation[httpx.AsyncClient]):
         Raises:
             BatchDlError: what went wrong, typed.
         """
-        return await self._run(flow, journal, admitted=admitted)
+        with emptied_frames():
+            return await self._run(flow, journal, admitted=admitted)
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -82,22 +82,21 @@ class Conversation(ABC, Generic[C]):
 
     async def _run(self, flow: Flow[T], journal: SubmitJournal | None, *, admitted: bool = False) -> T:
         driven = guarded(self.vendor, flow)
-        with emptied_frames():
-            try:
-                request = next(driven)
-                while True:
-                    try:
-                        response = await self._send(request, journal, admitted=admitted)
-                    except BatchDlError as error:
-                        request = driven.throw(error)
-                    else:
-                        request = driven.send(response)
-                    admitted = False
-            except StopIteration as done:
-                value: T = done.value
-                return value
-            finally:
-                driven.close()
+        try:
+            request = next(driven)
+            while True:
+                try:
+                    response = await self._send(request, journal, admitted=admitted)
+                except BatchDlError as error:
+                    request = driven.throw(error)
+                else:
+                    request = driven.send(response)
+                admitted = False
+        except StopIteration as done:
+            value: T = done.value
+            return value
+        finally:
+            driven.close()
 
     async def _send(self, request: ApiRequest, journal: SubmitJournal | None, *, admitted: bool) -> httpx.Response:
         """Send one request, with retries where that is safe; the response is a success and its body has been read."""
