@@ -30,8 +30,9 @@ class Demo:
 
     def __init__(self, runs: Path, *options: str) -> None:
         runs.mkdir(parents=True, exist_ok=True)
-        self.runs = runs
-        self._output = runs / f"output{len(options)}.txt"
+        self.runs, self._others = runs, set(runs.iterdir())
+        self._output = runs / f"output{len(self._others)}.txt"
+        self._others.add(self._output)
         with self._output.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "demo", "--runs", str(runs), *options],
@@ -53,6 +54,16 @@ class Demo:
     def end(self, seconds: float) -> int:
         return self.process.wait(seconds)
 
+    def airflow(self) -> list[str]:
+        """Command lines of everything that has its Airflow's home."""
+        homes = {str(path / "airflow") for path in self.runs.iterdir() if path not in self._others}
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                if process.environ().get("AIRFLOW_HOME") in homes:
+                    found.append(" ".join(process.cmdline()))
+        return found
+
 
 def wait_until(true: Callable[[], bool], *, seconds: float) -> None:
     deadline = time.monotonic() + seconds
@@ -60,53 +71,24 @@ def wait_until(true: Callable[[], bool], *, seconds: float) -> None:
         time.sleep(0.2)
 
 
-def processes_of(runs: Path) -> list[str]:
-    """Command lines of everything whose Airflow home lies in the folder."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            home = process.environ().get("AIRFLOW_HOME", "")
-            if Path(home).is_relative_to(runs) and Path(home).name == "airflow":
-                found.append(" ".join(process.cmdline()))
-    return found
-
-
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all, so that the database is prepared once."""
-    return tmp_path_factory.mktemp("demo") / "a folder with spaces"
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """`make up`, cold, in a path with spaces. The other demos run beside it, in the same folder."""
+    runs = tmp_path_factory.mktemp("demo") / "a folder with spaces"
+    demo = Demo(runs, "--keep")
+    demo.wait_for("starting")  # its home is there
+    yield demo
+    if demo.process.poll() is None:
+        demo.process.terminate()
+        demo.end(120)
 
 
 @pytest.fixture
-def runs(folder: Path) -> Iterator[Path]:
-    yield folder
-    assert processes_of(folder) == []
-
-
-def test_side_by_side_in_a_path_with_spaces(runs: Path) -> None:
-    """Two at once, cold: one runs to its end, the other (`make up`) stays until Ctrl-C."""
-    once, kept = Demo(runs), Demo(runs, "--keep")
-    assert once.end(900) == 0, once.output
-    assert {line.split()[0] for line in once.output.splitlines() if re.search(r"\s[0-9a-f]{8}…\s", line)} == VENDORS
-    for vendor in VENDORS:
-        assert re.search(rf"example_{vendor} .* deferred", once.output)
-    assert "each is byte for byte what the emulator served" in once.output
-
-    kept.wait_for("Ctrl-C stops everything")
-    port, password = said(kept, r"UI: http://127\.0\.0\.1:(\d+)"), said(kept, r"password: +(\S+)")
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as browser:
-        assert "<html" in browser.get("/", follow_redirects=True).text
-        login = {"username": "admin", "password": password}
-        assert browser.post("/auth/token", json=login).status_code == 201
-        assert browser.post("/auth/token", json={**login, "password": "guess"}).status_code == 401
-    with contextlib.closing(AirflowApi(Home(kept.runs, int(port), "admin", password))) as api:
-        run_the_other_examples(api)
-    jobs = httpx.get(said(kept, r"jobs: +(\S+)"), trust_env=False, timeout=60).json()["jobs"]
-    assert {job["vendor"] for job in jobs} == VENDORS
-    landed = Path(ROOT, said(kept, r"Landed files: (.+)"))
-    assert {path.name for path in landed.iterdir()} == {*VENDORS, "decorator", "files", "group"}
-    kept.process.send_signal(signal.SIGINT)
-    assert kept.end(120) == 0, kept.output
+def another(kept: Demo) -> Iterator[Demo]:
+    """One of which nothing is left, however it ends."""
+    demo = Demo(kept.runs)
+    yield demo
+    assert demo.airflow() == []
 
 
 def said(demo: Demo, what: str) -> str:
@@ -138,30 +120,52 @@ def started(api: AirflowApi, dag_id: str) -> str:
     return api.trigger(dag_id)
 
 
-def test_interrupted_while_tasks_run(runs: Path) -> None:
-    demo = Demo(runs)
-    demo.wait_for("running")
-    demo.process.send_signal(signal.SIGINT)
+def test_interrupted_while_tasks_run(another: Demo) -> None:
+    another.wait_for("running")
+    another.process.send_signal(signal.SIGINT)
     time.sleep(0.2)
-    demo.process.send_signal(signal.SIGTERM)  # impatience must not cut the cleaning up short
-    assert demo.end(120) == 128 + signal.SIGINT, demo.output
-    assert "Stopped." in demo.output
+    another.process.send_signal(signal.SIGTERM)  # impatience must not cut the cleaning up short
+    assert another.end(120) == 128 + signal.SIGINT, another.output
+    assert "Stopped." in another.output
 
 
-def test_killed_it_leaves_nothing_either(runs: Path) -> None:
-    demo = Demo(runs)
-    demo.wait_for("triggered")
-    demo.process.kill()
-    demo.end(60)
-    wait_until(lambda: not processes_of(runs), seconds=120)  # the fixture says whether it came true
+def test_killed_it_leaves_nothing_either(another: Demo) -> None:
+    another.wait_for("triggered")
+    another.process.kill()
+    another.end(60)
+    wait_until(lambda: not another.airflow(), seconds=120)  # the fixture says whether it came true
 
 
-def test_component_that_dies_is_named_with_its_log(runs: Path) -> None:
-    demo = Demo(runs)
-    wait_until(lambda: any("dag-processor" in line for line in processes_of(runs)), seconds=600)
-    for process in psutil.Process(demo.process.pid).children():
+def test_component_that_dies_is_named_with_its_log(another: Demo) -> None:
+    wait_until(lambda: any("dag-processor" in line for line in another.airflow()), seconds=600)
+    for process in psutil.Process(another.process.pid).children():
         if "dag-processor" in process.cmdline():
             process.kill()
-    assert demo.end(120) == 1, demo.output
-    assert "Airflow's dag-processor ended with exit code -9" in demo.output
-    assert "dag-processor.log" in demo.output
+    assert another.end(120) == 1, another.output
+    assert "Airflow's dag-processor ended with exit code -9" in another.output
+    assert "dag-processor.log" in another.output
+
+
+def test_it_lands_what_the_emulator_served_and_stays_until_it_is_stopped(kept: Demo) -> None:
+    """After what was interrupted, killed and broken beside it."""
+    kept.wait_for("Ctrl-C stops everything")
+    assert {line.split()[0] for line in kept.output.splitlines() if re.search(r"\s[0-9a-f]{8}…\s", line)} == VENDORS
+    for vendor in VENDORS:
+        assert re.search(rf"example_{vendor} .* deferred", kept.output)
+    assert "each is byte for byte what the emulator served" in kept.output
+
+    port, password = said(kept, r"UI: http://127\.0\.0\.1:(\d+)"), said(kept, r"password: +(\S+)")
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as browser:
+        assert "<html" in browser.get("/", follow_redirects=True).text
+        login = {"username": "admin", "password": password}
+        assert browser.post("/auth/token", json=login).status_code == 201
+        assert browser.post("/auth/token", json={**login, "password": "guess"}).status_code == 401
+    with contextlib.closing(AirflowApi(Home(kept.runs, int(port), "admin", password))) as api:
+        run_the_other_examples(api)
+    jobs = httpx.get(said(kept, r"jobs: +(\S+)"), trust_env=False, timeout=60).json()["jobs"]
+    assert {job["vendor"] for job in jobs} == VENDORS
+    landed = Path(ROOT, said(kept, r"Landed files: (.+)"))
+    assert {path.name for path in landed.iterdir()} == {*VENDORS, "decorator", "files", "group"}
+    kept.process.send_signal(signal.SIGINT)
+    assert kept.end(120) == 0, kept.output
+    assert kept.airflow() == []
