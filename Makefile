@@ -15,8 +15,8 @@ PYTEST_ARGS ?=
 PROCESSES ?= 4
 BY_FILE = --dist loadfile --no-loadscope-reorder
 PARALLEL = -n $(PROCESSES) $(BY_FILE)
-UNIT = -m "not system and not long" $(PARALLEL)
-SYSTEM = -m "system and not long and not distributed"
+UNIT = --ignore tests/system -m "not long" $(PARALLEL)
+SYSTEM = tests/system -m "not long and not distributed"
 
 # Containers often set it. Without compiled modules each of the test processes compiles all tests, and each process of
 # Airflow this package.
@@ -66,7 +66,7 @@ long: env ## what `make test` leaves out: old installers, kills and outages on S
 	$(PY) -m pytest -m "long and not distributed" $(PYTEST_ARGS)
 
 distributed: env ## kills and outages on PostgreSQL, Celery and Redis, with two workers and two triggerers (needs both servers)
-	$(PY) -m pytest -m distributed $(PYTEST_ARGS)
+	$(PY) -m pytest tests/system -m distributed $(PYTEST_ARGS)
 
 # The newest of each other Airflow that we support, beside .venv/; 3.4 is a pre-release until it is out.
 COMPAT := .venv-compat-3.1 .venv-compat-3.2 .venv-compat-3.4
@@ -117,7 +117,7 @@ SLOW := test_kills.py test_kills_s3.py test_memory.py
 compat-min: .venv-compat-min/stamp ## the same, and what lies below Airflow, on the lowest versions that pyproject.toml asks for
 	@echo "make compat-min: .venv-compat-min"
 	@.venv-compat-min/bin/python -m tests.support.azurite
-	@.venv-compat-min/bin/python -m pytest $(OLDER) -m "not system and not long and not big" $(PARALLEL) \
+	@.venv-compat-min/bin/python -m pytest $(OLDER) -m "not long and not big" $(PARALLEL) \
 	  $(LOWEST) $(SLOW:%=--ignore tests/transfer/%) $(PYTEST_ARGS)
 
 .venv-compat-%/stamp: .venv-compat-%/requirements pyproject.toml airflow_provider_batchdl/__init__.py
@@ -142,7 +142,7 @@ bench: .venv-bench/stamp ## this engine and its rivals on loopback, into docs/be
 
 # `make test` has the same examples each time. What fails here becomes an `@example` of its test.
 properties: env ## the property tests with other examples each time, as often as you like (a minute)
-	$(PY) -m pytest -m "hypothesis and not system and not long" $(PARALLEL) --hypothesis-profile=drawn $(PYTEST_ARGS)
+	$(PY) -m pytest --ignore tests/system -m "hypothesis and not long" $(PARALLEL) --hypothesis-profile=drawn $(PYTEST_ARGS)
 
 # Other schedules each time; CHAOS_SEED repeats a run, and each test's id has the seed of its ten schedules.
 CHAOS_EXAMPLES ?= 3000

@@ -23,7 +23,7 @@ from tests.support.stack.local import DATABASES
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(1000), needs_provider_commands]
+pytestmark = [pytest.mark.timeout(1000), needs_provider_commands]
 
 
 @pytest.fixture(scope="module")

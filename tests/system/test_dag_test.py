@@ -24,8 +24,6 @@ from tests.support.airflow_jobs import VENDORS, landed_in, work
 from tests.support.leaks import find_secrets
 from tests.support.seaweedfs import S3Store
 
-pytestmark = pytest.mark.system
-
 MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["waiting", "deferred"])
 # The group is the three tasks of the first shape, which `make test` runs; `make long` runs it in all modes, too.
 SHAPE = pytest.mark.parametrize("shape", ["tasks", "one task", pytest.param("task group", marks=pytest.mark.long)])

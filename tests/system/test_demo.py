@@ -22,7 +22,7 @@ from demo.home import DAGS, Home
 ROOT = Path(__file__).resolve().parents[2]
 VENDORS = {"apartmentiq", "batchcom", "proofy", "revenuebase"}
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.timeout(1800)
 
 
 class Demo:

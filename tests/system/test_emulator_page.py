@@ -13,7 +13,7 @@ import pytest
 from tests.system.test_quickstart import blocks, commands
 
 PAGE = Path(__file__).parents[2] / "docs" / "emulator.md"
-pytestmark = [pytest.mark.system, pytest.mark.timeout(1000)]
+pytestmark = pytest.mark.timeout(1000)
 DAG = """
 from pathlib import Path
 

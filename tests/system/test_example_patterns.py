@@ -18,7 +18,7 @@ from tests.support.airflow_jobs import count
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags" / "patterns"
 
-pytestmark = [pytest.mark.system, pytest.mark.long]
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 from tests.support.airflow_features import needs_provider_commands
 
 PAGE = Path(__file__).parents[2] / "docs" / "quickstart.md"
-pytestmark = [pytest.mark.system, pytest.mark.timeout(1000), needs_provider_commands]
+pytestmark = [pytest.mark.timeout(1000), needs_provider_commands]
 
 
 def blocks(language: str, text: str) -> list[str]:

@@ -33,7 +33,6 @@ with DAG("later", schedule=None):
 """
 
 
-@pytest.mark.system
 @pytest.mark.timeout(1800)
 @pytest.mark.skipif(
     not hasattr(getattr(airflow.sdk, "RetryDecision", None), "reschedule"),

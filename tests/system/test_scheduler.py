@@ -25,7 +25,7 @@ from tests.support.stack.local import DATABASES
 from tests.support.stack.noticed import UNNOTICED_SECONDS, has_trigger, releases
 
 # The whole DAG run is one fixture, which the first test pays for.
-pytestmark = [pytest.mark.system, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.timeout(1800)
 
 BUCKET = "scheduler"
 DAG_ID = "example_every_vendor"  # the demo's runner waits for DAGs that are named so

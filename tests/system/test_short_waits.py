@@ -17,7 +17,7 @@ from demo.processes import AirflowProcesses
 from demo.runner import Runner
 from tests.support.stack.local import DATABASES
 
-pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 DAG_ID = "example_short_waits"  # the demo's runner waits for DAGs that are named so
 PATIENCE = 480.0

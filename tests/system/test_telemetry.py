@@ -24,7 +24,7 @@ from tests.support.statsd_server import Metric, StatsdServer
 
 pytest.importorskip("statsd", reason="Airflow's metrics need its extra statsd")
 # The whole DAG run is one fixture, which the first test pays for.
-pytestmark = [pytest.mark.system, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.timeout(1800)
 
 DAG_ID = "telemetry"
 # Jobs end when they were polled so often, a second apart, and Airflow has noticed the deferral everywhere.

@@ -19,7 +19,7 @@ from demo.processes import AirflowProcesses
 from demo.runner import Runner
 from tests.support.stack.local import DATABASES
 
-pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 PATIENCE = 480.0
 DAGS = ("example_first", "example_second")  # the demo's runner waits for DAGs that are named so

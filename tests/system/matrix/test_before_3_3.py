@@ -14,7 +14,6 @@ from tests.support.matrix.landed import assert_whole
 from tests.support.matrix.marked import VENDORS
 
 pytestmark = [
-    pytest.mark.system,
     pytest.mark.timeout(1800),
     lacks_task_state_store,
     pytest.mark.parametrize("stack", ["local"], indirect=True),

@@ -21,7 +21,7 @@ from tests.support.matrix.run import Run
 from tests.support.stack.base import Stack
 from tests.support.stack.cases import distributed_only, local_only
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(1800), needs_task_state_store]
+pytestmark = [pytest.mark.timeout(1800), needs_task_state_store]
 
 TASKS = (*VENDORS, "waiting")
 # Jobs of the first end while something is down, those of the others when all is well again.

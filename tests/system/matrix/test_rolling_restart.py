@@ -15,7 +15,7 @@ from tests.support.stack.base import Stack
 from tests.support.stack.cases import distributed_only
 
 # Five hundred tasks start on two workers, and again when their jobs have ended.
-pytestmark = [pytest.mark.system, pytest.mark.timeout(6000), needs_task_state_store]
+pytestmark = [pytest.mark.timeout(6000), needs_task_state_store]
 
 WAITS = 500
 DEFER_SECONDS = END_SECONDS = 2400.0

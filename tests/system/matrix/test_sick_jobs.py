@@ -10,7 +10,7 @@ from tests.support.matrix.marked import VENDORS
 from tests.support.stack.base import Stack
 from tests.support.stack.cases import distributed_only
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(1800), needs_task_state_store]
+pytestmark = [pytest.mark.timeout(1800), needs_task_state_store]
 
 WORDS = {
     "revenuebase": "Too many \ud83d",

@@ -17,7 +17,7 @@ from tests.support.matrix.marked import CANCELLING, VENDORS
 from tests.support.matrix.run import Run
 from tests.support.stack.cases import DISTRIBUTED
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(1800), needs_task_state_store]
+pytestmark = [pytest.mark.timeout(1800), needs_task_state_store]
 
 ENDED = ("mark_failed", "mark_success", "clear")
 TIMEOUT_SECONDS = 60  # as the DAG has it

@@ -17,7 +17,6 @@ from tests.support.matrix.run import Run
 from tests.support.stack.cases import DISTRIBUTED
 
 pytestmark = [
-    pytest.mark.system,
     pytest.mark.timeout(1800),
     needs_task_state_store,
     # Where a task's process dies alone, Airflow hears of it at once; where all is lost, it has to miss it.
