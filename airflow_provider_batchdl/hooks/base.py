@@ -141,7 +141,7 @@ class BatchApiHook(ResultsHook):
             SubmitUncertainError: the vendor's list is incomplete.
         """
         submission = Submission(request or {}, file, key, submitted_at, known_job_ids)
-        return self._run(lambda vendor: vendor.find_submitted(submission))
+        return self._run(lambda vendor: vendor.search_submitted(submission))
 
     def get_job(self, job_id: str) -> Job:
         """Poll one job.

@@ -135,6 +135,20 @@ class Submits(Answers):
             )
         return ended
 
+    def search_submitted(self, submission: Submission) -> Flow[Job | None]:
+        """As :meth:`find_submitted`, and once more by the vendor's clock where this machine's is ahead of it."""
+        clock = _VendorClock()
+        job = yield from observed(self.find_submitted(submission), clock.note)
+        if job is None and clock.ahead > CLOCK_TOLERANCE:
+            log.warning(
+                "This machine's clock is %.0f s ahead of that of %s; searching again by theirs",
+                clock.ahead.total_seconds(),
+                self.label,
+            )
+            earlier = replace(submission, submitted_at=submission.submitted_at - clock.ahead)
+            job = yield from self.find_submitted(earlier)
+        return job
+
     def candidates(self, submission: Submission, delay: float) -> Flow[Sequence[Job | None]]:
         """The listed jobs that may be the one that ``submission`` made; none where the vendor has no list.
 
@@ -172,17 +186,9 @@ class Submits(Answers):
             if doubt is None:
                 raise
             lost = doubt
-        began, decides, clock = times.now(), self.lists_every_submit, _VendorClock()
+        began, decides = times.now(), self.lists_every_submit
         try:
-            job = yield from guarded(vendor, observed(self.find_submitted(submission), clock.note))
-            if job is None and clock.ahead > CLOCK_TOLERANCE:
-                log.warning(
-                    "This machine's clock is %.0f s ahead of that of %s; searching again by theirs",
-                    clock.ahead.total_seconds(),
-                    self.label,
-                )
-                earlier = replace(submission, submitted_at=submission.submitted_at - clock.ahead)
-                job = yield from guarded(vendor, self.find_submitted(earlier))
+            job = yield from guarded(vendor, self.search_submitted(submission))
         except BatchDlError as error:
             log.warning("Could not search for the job whose submit got no response: %s", error)
             job, decides = None, False

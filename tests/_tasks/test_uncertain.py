@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 
 from airflow_provider_batchdl._airflow.fail_fast import BatchTaskFailedError
+from airflow_provider_batchdl._values import times
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.exceptions import SubmitUncertainError
 from airflow_provider_batchdl.hooks.base import BatchApiHook
@@ -160,6 +161,21 @@ def test_what_shows_in_the_list_after_minutes_is_adopted(
     api.store[STORED]["lost_at"] = (datetime.now(UTC) - timedelta(minutes=9)).isoformat()
     assert api.run(lambda: make(**work(vendor, tmp_path)), try_number=2).state == "success"
     assert len(connections.jobs(vendor)) == 1
+
+
+@pytest.mark.parametrize("vendor", LISTS_ALL)
+@needs_task_state_store
+def test_a_clock_that_is_ahead_costs_no_second_job(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, make: Make, vendor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By it, the job of a killed worker was made long before its submit, which was minutes ago."""
+    real = times.now
+    monkeypatch.setattr(times, "now", lambda: real() + timedelta(minutes=10))
+    assert api.run(lambda: make(**work(vendor, tmp_path))).state == "success"
+    api.store[STORED]["job_id"] = None
+    monkeypatch.setattr(times, "now", lambda: real() + timedelta(minutes=16))
+    assert api.run(lambda: make(**work(vendor, tmp_path)), try_number=2).state == "success"
+    assert count(connections, "submit") == 1
 
 
 @pytest.mark.parametrize("vendor", LISTS_ALL)
