@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -21,6 +22,8 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 STATE_KEY = "batchdl_job"
+# In no id that a vendor may give. Other letters that cannot be printed may be: a hard blank, an emoji of next year.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # Seconds between attempts to use the store; a restart of Airflow's API server takes about as long.
 STORE_PAUSES = (1.0, 4.0)
 DAMAGED_REMEDY = (
@@ -70,7 +73,7 @@ class JobRecord:
             raise ValueError("a member is missing or of another type") from None
         inputs = record.inputs or {}
         words = (record.key, record.job_id, record.conn_id, record.account, *record.known_job_ids)
-        if not all(map(str.isprintable, filter(None, (*words, *inputs, *inputs.values())))):
+        if any(map(_CONTROL.search, filter(None, (*words, *inputs, *inputs.values())))):
             raise ValueError("a member is no id, name or digest")
         written = [each for each in (record.submitted_at, record.lost_at) if each is not None]
         if any(times.moment_of(each, zone=None) is None for each in written):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
+from math import inf
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 from airflow_provider_batchdl._values.times import moment_of
 from airflow_provider_batchdl.jobs import Job
@@ -75,7 +77,7 @@ def searched(
     tells whether it is the job. Where the list has the newest first, a page of older jobs is the last.
     """
     since = submission.submitted_at - CLOCK_TOLERANCE
-    jobs: list[Job | None] = []
+    jobs: list[ListedJob | None] = []
     known, seen, cursors = set(submission.known_job_ids), set[str](), set[str]()
     cursor: str | None = None
     for _ in range(MOST_PAGES - 1):
@@ -84,18 +86,28 @@ def searched(
         for item, each in zip(found.items, listed, strict=True):
             ours = is_ours(item) if isinstance(item, Mapping) else None
             if ours is not False and (each is None or (each.job.id not in seen and each.job.id not in known)):
-                jobs.append(each.job if each and ours else None)
+                jobs.append(each if ours else None)
         news = {each.job.id for each in listed if each} - seen
         made = [each.created for each in listed if each and each.created]
         following = found.following
         if found.whole and (following is None or (newest_first and made and max(made) < since)):
-            return jobs
+            return _nearest_first(jobs, submission.submitted_at)
         if not found.whole or following is None or not news or following in cursors:
             break  # there is more that cannot be had, or that would never end
         seen |= news
         cursors.add(following)
         cursor, delay = following, 0.0
-    return [*jobs, None]
+    return _nearest_first([*jobs, None], submission.submitted_at)
+
+
+def _nearest_first(jobs: list[ListedJob | None], moment: datetime) -> list[Job | None]:
+    """The jobs, that made nearest to ``moment`` first: of several equal ones, the others are of other tasks."""
+
+    def away(each: ListedJob | None) -> float:
+        created = moment_of(each.created) if each else None
+        return inf if created is None else abs(created.timestamp() - moment.timestamp())
+
+    return [each.job if each else None for each in sorted(jobs, key=away)]
 
 
 def _readable(read: Callable[[Any], ListedJob], item: Any) -> ListedJob | None:
@@ -125,5 +137,5 @@ def _value(value: Any, zone: str) -> Any:
         return str(value).lower()
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    text = None if value is None else str(value)
+    text = None if value is None else normalize("NFC", str(value)).strip()
     return (moment_of(text, zone) if text and _DATE.match(text) else None) or text

@@ -21,7 +21,8 @@ __all__ = ["as_cursor", "as_id", "as_int", "as_list", "as_size", "as_text", "as_
 UNREADABLE = (UnexpectedResponseError, AttributeError, LookupError, TypeError, ValueError)
 # Characters. An id goes into URLs, XCom and the database.
 LONGEST_ID = 2_000
-_NO_ID = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+# U+FFFD stands for bytes that are no UTF-8: the id was another.
+_NO_ID = re.compile(r"[\x00-\x1f\x7f\ufffd\ud800-\udfff]")
 # An id of these was none to begin with, or leads to another path; users' arguments are read alike.
 _NOTHING = ("", ".", "..", "none", "null", "undefined")
 _PLAIN_ID = re.compile(r"[\w.:-]{1,100}", re.ASCII)
@@ -122,6 +123,8 @@ def as_token(value: Any) -> str:
     Raises:
         TypeError: it is none, as for :func:`as_id`; it may be secret.
     """
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)  # some encoders write 129.0
     if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
         raise TypeError(f"{type(value).__name__} is no id")
     if isinstance(value, int):

@@ -14,6 +14,7 @@ from airflow_provider_batchdl._tasks.job_record import JobRecord
 from airflow_provider_batchdl.emulator import Emulator
 from airflow_provider_batchdl.exceptions import StateStoreError
 from airflow_provider_batchdl.operators.run import BatchJobOperator
+from airflow_provider_batchdl.vendors.reading import as_id
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_features import needs_task_state_store
 from tests.support.airflow_jobs import STORED, count, work
@@ -68,6 +69,11 @@ def test_any_json_is_a_record_or_none(changes: Any) -> None:
 def test_a_member_of_another_type_is_damage(members: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"member|time"):
         JobRecord.parse({**RECORD, **members})
+
+
+@pytest.mark.parametrize("job_id", ["a\u00a0b", "a\u200bb", "a\u0085b", "\U0001fae9", "\u3000-7"])
+def test_any_id_that_a_vendor_may_give_is_read_again(job_id: str) -> None:
+    assert JobRecord.parse({**RECORD, "job_id": as_id(job_id), "known_job_ids": [job_id]}).job_id == as_id(job_id)
 
 
 @needs_task_state_store

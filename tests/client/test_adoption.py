@@ -60,6 +60,20 @@ def test_one_that_is_known_to_be_of_an_earlier_submission_is_not_taken(
         face.submit(vendor, REQUESTS[name], known_job_ids=[other.id])
 
 
+@BY_REQUEST
+@pytest.mark.parametrize("ours", [0, 1, 2])
+def test_of_several_equal_ones_that_made_nearest_to_the_submit_is_taken(
+    emulator: Emulator, face: Face, name: str, ours: int
+) -> None:
+    """The others are of other runs with the same request."""
+    jobs = [somebodys(emulator, name) for _ in range(3)]
+    for number, job in enumerate(jobs):
+        job.submitted_at += 40 * (number - 1)
+    what = replace(submission(REQUESTS[name]), submitted_at=datetime.fromtimestamp(jobs[ours].submitted_at, UTC))
+    job = face.run(vendor_of(emulator, name), lambda vendor: vendor.find_submitted(what))
+    assert job.id == jobs[ours].id
+
+
 WIDER = {
     "batchcom": {
         "export_type": "ATTRIBUTES",

@@ -219,7 +219,8 @@ def test_numbers_that_come_as_text_are_read() -> None:
     ("reader", "value", "expected"),
     [
         (as_id, 5, "5"), (as_id, "a", "a"), (as_id, None, TypeError), (as_id, True, TypeError), (as_id, "", TypeError),
-        (as_id, [], TypeError), (as_id, 1.5, TypeError), (as_text, None, None),
+        (as_id, [], TypeError), (as_id, 1.5, TypeError), (as_id, 129.0, "129"), (as_id, 1e17, TypeError),
+        (as_id, float("nan"), TypeError), (as_id, "caf\ufffd-1", TypeError), (as_text, None, None),
         (as_text, "", None), (as_text, {}, None),
         (as_text, "a", "a"), (as_text, {"a": 1}, '{"a": 1}'), (as_text, 0, "0"), (as_int, "7", 7), (as_int, 7.9, 7),
         (as_int, float("inf"), ValueError), (as_int, float("nan"), ValueError), (as_int, "x", ValueError),
@@ -398,6 +399,8 @@ def test_a_list_without_end_may_show_any_job() -> None:
         ({"segment": "VIP"}, {"segment": "VIP", "country": "FR"}, False),
         ({"any": [{"a": 1}, {"b": 2}]}, {"any": [{"b": 2}, {"a": 1}]}, True),
         ("ATTRIBUTES", "attributes", False),
+        ("Caf\u00e9", "Cafe\u0301", True),
+        ("a ", "a", True),
     ],
 )  # fmt: skip
 def test_values_are_compared_by_what_they_mean(sent: Any, echoed: Any, equal: bool) -> None:
