@@ -23,7 +23,7 @@ from airflow_provider_batchdl.polling.waiters import Waiter, Waiters
 from airflow_provider_batchdl.triggers.poll_notes import PollNotes, PushNote
 from airflow_provider_batchdl.triggers.poll_stats import PollStats
 from airflow_provider_batchdl.triggers.requests import PollRequests
-from airflow_provider_batchdl.vendors.base import Vendor
+from airflow_provider_batchdl.vendors.base import Flow, Vendor
 from airflow_provider_batchdl.vendors.listing import JobPage
 
 log = get_logger(__name__)
@@ -185,7 +185,7 @@ class AccountPoller:
             self._waiters.saw(waiter.job_id, job, self._now(), listed=False)
         except AuthenticationError as error:
             # What the vendor answers about one job proves nothing about the others.
-            found = await self._check(client) if len(self._waiters) > 1 else error
+            found = await self._error_of(client, self.vendor.check()) if len(self._waiters) > 1 else error
             if isinstance(found, AuthenticationError):
                 self._waiters.fail(self._waiters, error)
             else:
@@ -213,7 +213,12 @@ class AccountPoller:
                 if cursor is None:
                     break
         except AuthenticationError as error:
-            self._waiters.fail(self._waiters, error)
+            # Credentials may be good for all but the list, or the answer a slip.
+            found = await self._error_of(client, self.vendor.get_job(waiters[0].job_id))
+            if isinstance(found, AuthenticationError):
+                self._waiters.fail(self._waiters, error)
+            else:
+                self._list_failed(waiters, error, self._now() - began)
         except Exception as error:  # noqa: BLE001 the jobs can be polled one by one
             self._list_failed(waiters, self.requests.typed(error), self._now() - began)
         else:
@@ -225,10 +230,10 @@ class AccountPoller:
             self._waiters.schedule.passed()
             self._news.set()
 
-    async def _check(self, client: AsyncBatchClient) -> BatchDlError | None:
-        """The error of the account's cheapest request; None if it succeeds."""
+    async def _error_of(self, client: AsyncBatchClient, flow: Flow[object]) -> BatchDlError | None:
+        """The error of a request; None if it succeeds."""
         try:
-            await self.requests.ask(client, self.vendor.check())
+            await self.requests.ask(client, flow)
         except BatchDlError as error:
             return error
         return None

@@ -37,7 +37,13 @@ def test_a_refused_key_ends_all_waits_at_once(connections: Emulator) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault("status", operation="list", status=503, times=9999), Fault("html", operation="list", times=9999)]
+    "fault",
+    [
+        Fault("status", operation="list", status=503, times=9999),
+        Fault("status", operation="list", status=401, times=9999),
+        Fault("html", operation="list", times=9999),
+    ],
+    ids=["unavailable", "refused", "a page"],
 )
 def test_jobs_are_looked_up_singly_while_the_list_cannot_be_read(
     connections: Emulator, polls: Polls, fault: Fault
