@@ -227,9 +227,23 @@ class RedactingFilter(logging.Filter):
         if isinstance(record.exc_info, tuple) and record.exc_info[1] is not None:
             try:
                 record.exc_text = storable_text(redact(_FORMATTER.formatException(record.exc_info)))
+                shown = _redacted(record.exc_info[1])
+                record.exc_info = type(shown), shown, shown.__traceback__  # Airflow's logs format it themselves
             except Exception:  # noqa: BLE001 a traceback shows what is anybody's, too
                 record.exc_text = f"{type(record.exc_info[1]).__name__}, whose traceback cannot be shown"
+                record.exc_info = None
         return True
+
+
+def _redacted(error: BaseException) -> BaseException:
+    """An error of the same name that says what ``error`` says, redacted, as does what it came from."""
+    kind = type(type(error).__name__, (Exception,), {"__module__": type(error).__module__})
+    shown: BaseException = kind(storable_text(redact(words_of(error))))
+    for note in getattr(error, "__notes__", ()):
+        shown.add_note(storable_text(redact(words_of(note))))
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    shown.__cause__ = None if before is None else _redacted(before)
+    return shown.with_traceback(error.__traceback__)
 
 
 def _arguments(args: object) -> tuple[object, ...]:

@@ -43,8 +43,9 @@ _PAIR = re.compile(
 )
 # Query parameters by whose value alone somebody may read what a URL leads to.
 _SIGNATURE = re.compile(
-    r"[?&;](?!x-amz-signedheaders)[\w.-]*(?:sig|credential|token|secret|passw|key|policy|auth|hash|hmac)[\w.-]*="
-    r"(?P<short>[^&#\s'\"]{8,})|[?&;][\w.-]+=(?P<long>[^&#\s'\"]{24,})",
+    r"[?&;](?!x-amz-signedheaders)(?=[\w.-]++=)"
+    r"(?>[\w.-]*(?:sig|credential|token|secret|passw|key|policy|auth|hash|hmac)[\w.-]*+=)"
+    r"(?P<short>[^&#\s'\"]{8,})|[?&;][\w.-]++=(?P<long>[^&#\s'\"]{24,})",
     re.IGNORECASE,
 )
 _NAMED = (_HEADER, _COOKIE, _PAIR, _BEARER, _JWT)

@@ -29,7 +29,7 @@ from airflow_provider_batchdl._redaction.redactor import (
     redact_url,
     remember,
 )
-from airflow_provider_batchdl._redaction.secret_places import MASK
+from airflow_provider_batchdl._redaction.secret_places import MASK, signatures
 from airflow_provider_batchdl._redaction.spellings import forms
 from airflow_provider_batchdl.exceptions import BatchDlError
 
@@ -376,6 +376,13 @@ def test_long_texts_take_linear_time(piece: str) -> None:
     assert time.process_time() - began < 20
 
 
+@pytest.mark.parametrize("piece", ["sig", "key", "auth-", "a"])
+def test_signatures_of_a_long_link_take_linear_time(piece: str) -> None:
+    began = time.process_time()
+    assert not list(signatures("https://h/?" + piece * (LONG // len(piece))))
+    assert time.process_time() - began < 20
+
+
 class Heard(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
@@ -412,6 +419,33 @@ def test_a_logged_traceback_is_redacted(heard: tuple[logging.Logger, Heard]) -> 
     assert "Traceback" in handler.texts[0]
     assert "ValueError: ***" in handler.texts[0]
     assert "hush-hush-9" not in handler.texts[0]
+
+
+def test_a_traceback_is_redacted_in_airflows_log_too(heard: tuple[logging.Logger, Heard]) -> None:
+    """Its formatter takes the exception itself, notes and causes included, not the text made of it."""
+    structlog = pytest.importorskip("structlog")
+    logger, handler = heard
+    tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # as Airflow has it
+    steps = [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer(default=str)]
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=steps))
+    remember("hush-hush-9")
+    cause = KeyError("https://h/?X-Amz-Signature=0123456789")
+    cause.add_note("hush-hush-9")
+    try:
+        try:
+            raise cause
+        except KeyError as error:
+            raise ValueError("hush-hush-9") from error
+    except ValueError:
+        logger.exception("It failed")
+    assert "hush-hush-9" not in handler.texts[0]
+    assert "0123456789" not in handler.texts[0]
+    shown = json.loads(handler.texts[0])["exception"]
+    assert [(each["exc_type"], each["exc_value"]) for each in shown] == [
+        ("ValueError", MASK),
+        ("KeyError", f"'https://h/?X-Amz-Signature={MASK}'"),
+    ]
+    assert shown[0]["frames"]
 
 
 @pytest.mark.parametrize("arguments", [("hush-hush-9", "surplus"), ({"a": "hush-hush-9"}, 1)])
