@@ -18,6 +18,8 @@ COMMON = frozenset({"poll_interval", "max_poll_interval", "rate_limit", "states"
 # How alike two names are, by difflib: a slip of the keys, and a name that somebody else may have thought of, too.
 _MISSPELT, _ALIKE = 0.85, 0.75
 _LONGEST_SHOWN = 40
+# Ten years, as for a task's own argument: with a longer interval, no clock can tell the next poll.
+_LONGEST_SECONDS = 3660 * 86_400
 _SECRET_WORDS = ("secret", "token", "password", "key", "credential", "signature", "authorization", "passphrase")
 
 
@@ -123,7 +125,7 @@ def _problem_of(name: str, value: Any, own: Collection[str]) -> tuple[str, str] 
 
 def _is_seconds(value: Any) -> bool:
     try:
-        return not isinstance(value, bool) and 0 < float(value) < float("inf")
+        return not isinstance(value, bool) and 0 < float(value) <= _LONGEST_SECONDS
     except (TypeError, ValueError, OverflowError):
         return False
 

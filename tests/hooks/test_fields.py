@@ -95,6 +95,7 @@ def refusal(conn_id: str) -> InvalidConnectionError:
         ("proofy", {"extra": {"poll_interval": "-3"}}, "extra field 'poll_interval'", "is '-3', and no number"),
         ("proofy", {"extra": {"poll_interval": "nan"}}, "extra field 'poll_interval'", "is 'nan', and no number"),
         ("proofy", {"extra": {"poll_interval": "inf"}}, "extra field 'poll_interval'", "is 'inf', and no number"),
+        ("proofy", {"extra": {"poll_interval": 1e300}}, "extra field 'poll_interval'", "is 1e+300, and no number"),
         ("proofy", {"extra": {"poll_interval": True}}, "extra field 'poll_interval'", "is True, and no number"),
         ("proofy", {"extra": {"max_poll_interval": {}}}, "extra field 'max_poll_interval'", "is {}, and no number"),
         ("proofy", {"extra": {"rate_limit": "60"}}, "extra field 'rate_limit'", "is '60', and no rate limit"),
