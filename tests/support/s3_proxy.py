@@ -29,7 +29,7 @@ class PartFault:
             the answer be "lost", "damage" a byte on its way, or "stall" until the proxy ends.
         times: how often.
         status: the status to answer with.
-        code: the error code to answer with.
+        code: the error code to answer with; empty for none, as from what is between.
         message: the error's message.
         direct: only of parts that come signed in the address.
         headers: further ones of the answer.
@@ -115,7 +115,8 @@ def s3_proxy(endpoint_url: str, *, certificate: Path | None = None) -> Iterator[
                 self.close_connection = True
                 return
             if fault and fault.act == "answer":
-                text = f"<Error><Code>{fault.code}</Code><Message>{fault.message}</Message></Error>".encode()
+                code = f"<Code>{fault.code}</Code>" if fault.code else ""
+                text = f"<Error>{code}<Message>{fault.message}</Message></Error>".encode()
                 self.reply(Answer(fault.status, XML, text), fault.headers)
                 return
             if fault and fault.act == "damage":

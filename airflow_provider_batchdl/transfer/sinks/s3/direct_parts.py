@@ -140,7 +140,8 @@ class DirectParts:
         except (OSError, HTTPException) as error:
             name = next(name for kind, name in _BOTOCORES if isinstance(error, kind))
             raise getattr(exceptions, name)(endpoint_url=self._signer.origin.geturl(), error=error) from error
-        status, code = answer["ResponseMetadata"]["HTTPStatusCode"], answer.get("Error", {}).get("Code")
+        # What is between a store and the worker may answer with XML that has no code, or several.
+        status, code = answer["ResponseMetadata"]["HTTPStatusCode"], str(answer.get("Error", {}).get("Code"))
         if status == 200 and "ETag" in answer:
             return answer
         if code in _PASSING or status in (408, 429) or (status >= 500 and status != 501):
@@ -222,4 +223,4 @@ def _words(error: Exception) -> str:
     response = getattr(error, "response", None)
     if not response:
         return type(error.__cause__ or error).__name__
-    return f"{response['ResponseMetadata']['HTTPStatusCode']} {response['Error']['Code']}"
+    return f"{response['ResponseMetadata']['HTTPStatusCode']} {response['Error'].get('Code')}"

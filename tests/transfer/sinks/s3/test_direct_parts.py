@@ -106,6 +106,7 @@ def test_no_checksums_where_the_connection_says_so(bucket: Bucket, proxy: S3Prox
         PartFault(2, "answer", 2),
         PartFault(2, "answer", 2, 429, "TooManyRequests"),
         PartFault(2, "answer", 2, 400, "ExpiredToken"),
+        PartFault(2, "answer", 2, code=""),
         PartFault(2, "cut", 2),
         PartFault(2, "lost", 2),
     ],
