@@ -29,7 +29,7 @@ _PARAMETER = re.compile(rf';\s*({_ATTRIBUTE})\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)', 
 _RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[0-9¹²³]|LPT[0-9¹²³])(?=\s*(?:\.|$))", re.IGNORECASE)
 _ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bq]\?[^?]*\?=", re.IGNORECASE)
 _SIGNED_URL = re.compile(r"\s*https?:|.*[?&](?:sig|(?:x-amz-|x-goog-)?signature)=", re.IGNORECASE | re.DOTALL)
-_EXTENDED = re.compile(r"(utf-8|iso-8859-1)'[^'%]*'(.*)", re.IGNORECASE | re.DOTALL)
+_EXTENDED = re.compile(r"(utf-8|iso-8859-1)'[^'%]*'(.*)", re.IGNORECASE | re.DOTALL | re.ASCII)
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _FORBIDDEN = re.compile(r'[<>:"|?*]')
 _CORE = re.compile(r"[^.\s](?:.*[^.\s])?", re.DOTALL)

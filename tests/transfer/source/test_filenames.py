@@ -27,6 +27,7 @@ from airflow_provider_batchdl.transfer.source.filenames import MAX_BYTES, part_n
         ("attachment; filename*=ISO-8859-1''%a3.csv", "£.csv"),
         ("attachment; filename*=UTF-8''%ff%fe; filename=x.csv", "x.csv"),
         ("attachment; filename*=KOI8-R''%c1; filename=x.csv", "x.csv"),
+        ("attachment; filename*=I\u017fO-8859-1''%a3; filename=x.csv", "x.csv"),
         ("attachment; filename*=nonsense; filename=x.csv", "x.csv"),
         ('attachment; filename="a\\"b.csv"', "a_b.csv"),
         ('attachment; filename="semi;colon.csv"', "semi;colon.csv"),
