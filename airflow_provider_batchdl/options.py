@@ -127,7 +127,13 @@ class DownloadOptions:
 
         Raises:
             InvalidArgumentError: a value that an option cannot have.
+            TypeError: there is no such option.
         """
+        if unknown := next((name for name in changes if name not in NAMES), None):
+            from difflib import get_close_matches  # every `airflow` command loads this module
+
+            meant = get_close_matches(unknown, NAMES, 1)
+            raise TypeError(f"There is no option {unknown!r}{f': did you mean {meant[0]!r}?' if meant else '.'}")
         is_changed = any(getattr(self, name, changes) is not value for name, value in changes.items())
         return replace(self, **changes) if is_changed else self
 

@@ -32,7 +32,7 @@ from airflow_provider_batchdl._tasks.warnings import RetriesWarning, warn_withou
 from airflow_provider_batchdl._values.arguments import is_placeholder, is_xcom_arg, text, whole_number
 from airflow_provider_batchdl.operators.download import MAX_XCOM_BYTES, DownloadBatchResultsOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
-from airflow_provider_batchdl.options import DownloadKeywords, DownloadOptions, spell_out
+from airflow_provider_batchdl.options import DEFAULTS, DownloadKeywords, spell_out
 from airflow_provider_batchdl.retries import BatchDlRetryPolicy
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
 
@@ -105,7 +105,7 @@ def batch_job(
             outlets.
     """
     _refuse_mapped({name: value for name, value in (locals() | given).items() if name not in MAPPABLE})
-    chosen = DownloadOptions(**given)
+    chosen = DEFAULTS.having(given)
     checked("timeout", timeout)  # of a sensor alone, 0 makes sense
     if retries is not None:
         whole_number("retries", retries, least=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -150,6 +151,14 @@ def accepts_retry_policy(task: BaseOperator) -> bool:
 def is_from_mapped(operator: BaseOperator) -> bool:
     """True if Airflow created the operator for an instance of a mapped task, where it runs."""
     return bool(getattr(operator, "_BaseOperator__from_mapped", False))
+
+
+def default_arguments(partial: Any, kind: type) -> dict[str, Any]:
+    """The ``default_args`` of DAG and task group that a mapped task takes, which Airflow adds where it runs."""
+    inits = (vars(each).get("__init__") for each in kind.__mro__)
+    taken = {name for init in inits if inspect.isfunction(init) for name in inspect.signature(init).parameters}
+    sources = (getattr(partial.kwargs.get(name), "default_args", None) or {} for name in ("dag", "task_group"))
+    return {name: value for each in sources for name, value in each.items() if name in taken}
 
 
 def mark_as_mapped(partial: Any) -> None:

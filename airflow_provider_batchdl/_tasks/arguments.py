@@ -16,7 +16,13 @@ from airflow.sdk import BaseOperator, XComArg
 from airflow.sdk.bases.xcom import BaseXCom
 from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
-from airflow_provider_batchdl._airflow.compat import is_from_mapped, mapped_outputs, mapped_values, mark_as_mapped
+from airflow_provider_batchdl._airflow.compat import (
+    default_arguments,
+    is_from_mapped,
+    mapped_outputs,
+    mapped_values,
+    mark_as_mapped,
+)
 from airflow_provider_batchdl._airflow.fail_fast import fail_fast
 from airflow_provider_batchdl._redaction.redactor import redact_value
 from airflow_provider_batchdl._redaction.secret_places import signatures
@@ -37,8 +43,8 @@ from airflow_provider_batchdl._values.inputs import (
     parse_file,
     parse_job_id,
     parse_request,
-    refuse_half_characters,
     refuse_lost,
+    refuse_unsendable,
 )
 from airflow_provider_batchdl.exceptions import BatchDlError, InvalidArgumentError
 from airflow_provider_batchdl.hooks._account import mask
@@ -78,9 +84,7 @@ def _partition_key(name: str, value: Any) -> Any:
 
 
 def _read(reader: Callable[[Any], object], name: str, value: Any) -> Any:
-    """Check of a templated argument. Only a path object becomes text: Airflow would not render templates in it."""
-    if callable(value):
-        return value  # Airflow calls it when the task runs
+    """Check of a templated argument. Only a path object becomes text."""
     _as_argument(reader, value)
     return str(value) if is_path(value) else value
 
@@ -108,18 +112,30 @@ CHECKS: Mapping[str, Check] = {
 
 def checked(name: str, value: Any, checks: Mapping[str, Check] = CHECKS, *, dag: DAG | None = None) -> Any:
     """Check an argument; return it with spans of time in seconds."""
-    _as_argument(refuse_half_characters, value, name, value)
+    _as_argument(refuse_unsendable, value, name, value)
     if name in TEMPLATED:
         _refuse_unpushed(name, value)
         if (values := mapped_values(value)) is not None:
             _check_mapped(name, values, checks, dag)
-    if name in TEMPLATED and is_placeholder(value, _marks_of(dag)):
+    if name in TEMPLATED and (callable(value) or is_placeholder(value, _marks_of(dag))):
         if name == "destination" and not is_xcom_arg(value):
             from airflow_provider_batchdl.transfer.destination_text import refuse_credentials
 
             _as_argument(refuse_credentials, value, str(value))
-        return value
+        return _rendered_as_text(name, value)
     return checks[name](name, value)
+
+
+def _rendered_as_text(name: str, value: Any) -> Any:
+    """A path object as text: Airflow renders no template in it, but for its own, ``ObjectStoragePath``."""
+    if not is_path(value) or hasattr(value, "storage_options"):
+        return value
+    if name != "destination":
+        return str(value)
+    from airflow_provider_batchdl.hooks._storage import text_of
+
+    _as_argument(text_of, value)
+    return text_of(value)
 
 
 def _refuse_unpushed(name: str, value: Any) -> None:
@@ -156,6 +172,7 @@ class ChecksArguments(BaseOperator):
         made = super().partial(**arguments)
         with _refusing_to_map(made):
             cls.check_partial({"dag": made.kwargs.get("dag"), **arguments})
+            cls._check(default_arguments(made, cls), made.kwargs.get("dag"))
         made.__class__ = _CheckedPartial
         return made
 
@@ -197,7 +214,7 @@ class ChecksArguments(BaseOperator):
         self._rendered = {field: getattr(self, field) for field in template_fields}
         with fail_fast():
             for field, value in self._rendered.items():
-                refuse_half_characters(field, value)
+                refuse_unsendable(field, value)
         mask_signatures(self._rendered)
         for field, value in self._rendered.items():
             setattr(self, field, redact_value(value))
@@ -246,7 +263,8 @@ class _CheckedPartial(OperatorPartial):
 
     def _check(self, mapped: Mapping[str, Any] | Sequence[Any]) -> None:
         with _refusing_to_map(self):
-            self.operator_class.check_mapped(mapped, self.kwargs)  # type: ignore[attr-defined] # of `ChecksArguments`
+            kind: Any = self.operator_class  # of `ChecksArguments`
+            kind.check_mapped(mapped, {**default_arguments(self, kind), **self.kwargs})
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from airflow_provider_batchdl._tasks.destinations import (
 from airflow_provider_batchdl._tasks.lineage import JobLineage, LineageMixin
 from airflow_provider_batchdl._tasks.xcom import storable_result
 from airflow_provider_batchdl._values.arguments import is_xcom_arg
+from airflow_provider_batchdl._values.inputs import refuse_lost_members
 from airflow_provider_batchdl.exceptions import EmptyResultError, InvalidArgumentError
 from airflow_provider_batchdl.options import NAMES, DownloadOptions, spell_out
 from airflow_provider_batchdl.polling.backoff import until_found
@@ -88,11 +89,14 @@ class LandsResults(LineageMixin, ChecksArguments):
     def check_mapped(cls, mapped: Mapping[str, Any] | Sequence[Any], constants: Mapping[str, Any]) -> None:
         """Check the mapped values; refuse several mapped task instances with one destination."""
         super().check_mapped(mapped, constants)
+        if isinstance(mapped, Mapping) and "destination" not in mapped:
+            refuse_shared(constants.get("destination"), keep=constants.get("keep", "all"))
         refuse_repeated(mapped, keep=constants.get("keep", "all"))
 
     def _prepare(self, context: Context, *, submits: bool = False) -> None:
         """Refuse, before any download, what would otherwise fail after it."""
         self._refuse_lost("destination", "partition_key")
+        refuse_lost_members("partition_key", self._written.get("partition_key"), self.partition_key)
         if self.destination is not None:
             check_place(self.destination, self.options if submits else None)
         checked_partitions(context, self.outlets, self.partition_key)

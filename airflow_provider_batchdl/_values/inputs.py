@@ -14,17 +14,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_batchdl._redaction.redactor import excerpt
-from airflow_provider_batchdl._values.storable import half_character_in, is_storable_text
+from airflow_provider_batchdl._values.storable import half_character_in, is_storable_text, odd_number_in
 from airflow_provider_batchdl.exceptions import InvalidRequestError
 
 # Characters of a value in an error's message.
-SHOWN = 60
+SHOWN, SHOWN_PLACE = 60, 200
 # Of a job's id and of a file's address; signed URLs are the longest.
 LONGEST = 4096
 EMPTY = ("", "none", "null")
 """What None, or nothing, is rendered to."""
-# A destination's connection, bucket, folders and name.
-_PART = re.compile("[/@]")
+# None for a part, as in `None.csv`, `dt=None/` or `NoneT00:00Z`; neither in "None of them" nor in `x == None`.
+_NONE = re.compile(r"(?<![A-Za-z0-9 {(])(?<![!=<>]=)None(?![A-SU-Za-z0-9 })])")
 # A list, a dict or a tuple that was rendered to text; a UUID may stand in braces.
 _LISTED = re.compile(r"\[.*\]|\{.*:.*\}|\(.*,.*\)", re.DOTALL)
 UPSTREAM = (
@@ -33,16 +33,25 @@ UPSTREAM = (
 )
 
 
-def refuse_half_characters(name: str, value: Any) -> None:
-    """Refuse an argument with half a character in a text, with which Airflow itself would fail."""
-    where = half_character_in(value)
-    if where is not None:
-        at = f" at {excerpt(where, SHOWN)}" if where else ""
+def refuse_unsendable(name: str, value: Any) -> None:
+    """Refuse an argument with half a character or an odd number in it, with which Airflow itself would fail."""
+    if isinstance(value, Mapping | list | tuple) and (where := odd_number_in(value)) is not None:
         raise InvalidRequestError(
-            f"The {name} has half a character (a lone surrogate) in it{at}, which Airflow can neither store nor send.",
+            f"The {name} has NaN, an infinity or a whole number beyond 64 bits in it{_at(where)}, which Airflow can "
+            "neither store nor send.",
+            remedy="Leave it out, or give the number as text where the vendor takes that.",
+        )
+    if (where := half_character_in(value)) is not None:
+        raise InvalidRequestError(
+            f"The {name} has half a character (a lone surrogate) in it{_at(where)}, which Airflow can neither store "
+            "nor send.",
             remedy="See what its template or the task upstream gives: an emoji that was cut in two, or bytes that are "
             "no UTF-8 and were read as text.",
         )
+
+
+def _at(where: str) -> str:
+    return f" at {excerpt(where, SHOWN)}" if where else ""
 
 
 def refuse_lost(name: str, written: Any, rendered: Any) -> None:
@@ -57,11 +66,21 @@ def refuse_lost(name: str, written: Any, rendered: Any) -> None:
         what = "None"
     elif is_text and rendered.strip().lower() in EMPTY:
         what = f"the text {rendered.strip()!r}" if rendered.strip() else "an empty text"
-    elif is_text and _PART.split(rendered).count("None") > _PART.split(str(written)).count("None"):
-        what = f"{excerpt(rendered, SHOWN)!r}, with None for a part of it"
+    elif is_text and _gains_none(written, rendered):
+        what = f"{excerpt(rendered, SHOWN_PLACE)!r}, with None for a part of it"
+    elif is_text and isinstance(written, str) and _begins_with_suffix(rendered) > _begins_with_suffix(written):
+        what = f"{excerpt(rendered, SHOWN_PLACE)!r}, with nothing before the suffix"
     else:
         return
     raise InvalidRequestError(f"The {name} rendered to {what}.", remedy=UPSTREAM)
+
+
+def _begins_with_suffix(text: str) -> bool:
+    return text.rpartition("/")[2].startswith(".")
+
+
+def _gains_none(written: Any, rendered: str) -> bool:
+    return len(_NONE.findall(rendered)) > len(_NONE.findall(str(written)))
 
 
 def refuse_lost_members(name: str, written: Any, rendered: Any) -> None:
@@ -69,6 +88,8 @@ def refuse_lost_members(name: str, written: Any, rendered: Any) -> None:
     if isinstance(written, str) and isinstance(rendered, str):
         if "{" in written and rendered.strip() == "None":
             raise InvalidRequestError(f"The {name} rendered to the text 'None'.", remedy=UPSTREAM)
+        if "{" in written and _gains_none(written, rendered):  # without the text, which may be somebody's address
+            raise InvalidRequestError(f"The {name} rendered to a text with None for a part of it.", remedy=UPSTREAM)
     elif isinstance(written, Mapping) and isinstance(rendered, Mapping):
         for key in written.keys() & rendered.keys():
             refuse_lost_members(f"{name}[{excerpt(repr(key), SHOWN)}]", written[key], rendered[key])

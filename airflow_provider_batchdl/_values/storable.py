@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from enum import Enum
 from typing import Any
 
@@ -40,18 +40,26 @@ def is_storable_text(text: str) -> bool:
 
 
 def half_character_in(value: object) -> str | None:
-    """Where a text in ``value`` has half of a surrogate pair, which no UTF-8 can have; None where none has.
+    """Where a text in ``value`` has half of a surrogate pair, which no UTF-8 can have; None where none has."""
+    return _place_in(
+        value, lambda each: (isinstance(each, str) or hasattr(each, "joinpath")) and bool(_HALF.search(words_of(each)))
+    )
 
-    The last steps of the way to it, like ``['emails'][0]``, and nothing for ``value`` itself.
-    """
+
+def odd_number_in(value: object) -> str | None:
+    """Where ``value`` has NaN, an infinity or a whole number beyond 64 bits; None where it has none."""
+    return _place_in(value, lambda each: isinstance(each, int | float) and storable_number(each) is None)
+
+
+def _place_in(value: object, is_odd: Callable[[object], bool]) -> str | None:
+    """The last steps of the way to what is odd, like ``['emails'][0]``, and nothing for ``value`` itself."""
     pending: list[tuple[object, tuple[str, ...]]] = [(value, ())]
     seen: set[int] = set()
     while pending:
         each, steps = pending.pop()
-        if isinstance(each, str) or hasattr(each, "joinpath"):
-            if _HALF.search(words_of(each)):
-                return "".join(steps)
-        elif isinstance(each, Mapping | list | tuple | set | frozenset):  # Airflow's own sequences fetch their items
+        if is_odd(each):
+            return "".join(steps)
+        if isinstance(each, Mapping | list | tuple | set | frozenset):  # Airflow's own sequences fetch their items
             if id(each) in seen:
                 continue
             seen.add(id(each))

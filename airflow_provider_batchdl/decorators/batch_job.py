@@ -12,7 +12,7 @@ from airflow_provider_batchdl._airflow.compat import TaskDecoratorBase, determin
 from airflow_provider_batchdl._airflow.fail_fast import fail_fast
 from airflow_provider_batchdl._redaction.redactor import redact_value
 from airflow_provider_batchdl._tasks.arguments import mask_signatures
-from airflow_provider_batchdl._values.inputs import is_path, kind_of, parse_file, parse_request, refuse_half_characters
+from airflow_provider_batchdl._values.inputs import is_path, kind_of, parse_file, parse_request, refuse_unsendable
 from airflow_provider_batchdl.exceptions import InvalidArgumentError, InvalidRequestError
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 
@@ -91,7 +91,7 @@ class _BatchJobDecoratedOperator(DecoratedOperator, BatchJobOperator):
             raise InvalidRequestError(
                 f"The function returned the {name}, and the decorator has another.", remedy=f"Leave {name}=… out."
             )
-        refuse_half_characters(name, returned)
+        refuse_unsendable(name, returned)
         parsed = parse_file(returned) if name == "file" else parse_request(returned)
         mask_signatures(parsed)
         setattr(self, name, parsed)

@@ -184,9 +184,15 @@ def _of_list(name: str, value: Any, member: Member) -> Iterator[str]:
         yield f"{name} is an empty list"
     if member.most is not None and len(value) > member.most:
         yield f"{name} has {len(value):,} items, and may have {member.most:,}; split them, for instance with .expand()"
-    odd = next((place for place, item in enumerate(value) if not kind.holds(item)), None)
+    taken = (kind.holds(item) and not (member.kind == "text" and _is_blank(item)) for item in value)
+    odd = next((place for place, is_taken in enumerate(taken) if not is_taken), None)
     if odd is not None:
-        yield f"item {odd + 1:,} of {name} must be {kind.words}, and is {_kind(value[odd])}"
+        is_what = "empty" if _is_blank(value[odd]) else _kind(value[odd])
+        yield f"item {odd + 1:,} of {name} must be {kind.words}, and is {is_what}"
+
+
+def _is_blank(value: Any) -> bool:
+    return isinstance(value, str) and not value.strip()
 
 
 def _kind(value: Any) -> str:

@@ -131,6 +131,8 @@ A, B, IN_A = ({"request": REQUESTS[0], "destination": place} for place in ("/a.j
         (each, ({**A, "destination": ObjectStoragePath("file:///a/")}, IN_A), {"keep": "latest"}),
         (each, ({**A, "destination": "S3://b/a.json"}, {**A, "destination": "s3a://b/a.json"}), {}),
         (each, ({**A, "destination": "FILE:///a.json"}, A, {**A, "destination": "local:///b.json"}), {}),
+        (each, ({**A, "destination": "gs://b/{{ ds }}.json"}, {**A, "destination": "gcs://b/{{ ds }}.json"}), {}),
+        (each, ({**A, "destination": "abfs://c/{{ ds }}.json"}, {**A, "destination": "adl://c/{{ ds }}.json"}), {}),
         (crossed, (mapped, [Path("/a.json"), Path("/b.json")]), {}),
         (crossed, (mapped_group, [ObjectStoragePath("file:///a.json")]), {}),
     ],

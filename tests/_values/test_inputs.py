@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from airflow.sdk import BaseOperator
 
 from airflow_provider_batchdl._airflow.fail_fast import BatchTaskFailedError
+from airflow_provider_batchdl._values.inputs import refuse_lost, refuse_lost_members
 from airflow_provider_batchdl.emulator import Emulator, ResultSpec
 from airflow_provider_batchdl.exceptions import InvalidArgumentError, InvalidRequestError
 from airflow_provider_batchdl.hooks.base import BatchApiHook
@@ -23,6 +25,30 @@ from tests.support.airflow_api import ExecutionApi, fire
 OF_A_JOB: list[Any] = [BatchJobSensor, DownloadBatchResultsOperator, CancelBatchJobOperator]
 SUBMITTING: list[type[BaseOperator]] = [SubmitBatchJobOperator, BatchJobOperator]
 NO_IDS: list[Any] = [None, "", "  ", "None", "null", [], ["7"], ("7",), {"id": "7"}, True, 7.0, b"7", "['7', '8']"]
+
+
+@pytest.mark.parametrize(
+    ("written", "rendered", "is_lost"),
+    [
+        ("{{ x }}.csv", "None.csv", True),
+        ("/data/dt={{ x }}/", "/data/dt=None/", True),
+        ("/data/a_{{ x }}_b", "/data/a_None_b", True),
+        ("{{ x }}T00:00:00Z", "NoneT00:00:00Z", True),
+        ("/None/{{ x }}", "/None/None", True),
+        ("/None/{{ x }}", "/None/1", False),
+        ("/data/{{ x }}.csv", "/data/None of these.csv", False),
+        ("/data/{{ x }}.csv", "/data/Nonesuch.csv", False),
+        ("/data/{{ x }}.csv", "/data/Anonymous-aNone.csv", False),
+        ("{{ filter }}", "status == None", False),
+        ("{{ filter }}", "status==None", False),
+        ("{{ x }}", "/data/x.csv", False),
+    ],
+)
+def test_none_for_a_part_of_a_text(written: str, rendered: str, is_lost: bool) -> None:
+    for refuse in (refuse_lost, refuse_lost_members):
+        refused = pytest.raises(InvalidRequestError, match="with None for a part") if is_lost else nullcontext()
+        with refused:
+            refuse("destination", written, rendered)
 
 
 @pytest.mark.parametrize("operator", OF_A_JOB)

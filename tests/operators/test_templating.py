@@ -118,6 +118,29 @@ def test_a_job_id_that_nobody_pushed_says_so(connections: Emulator, api: Executi
 
 # Half a character.
 
+
+@pytest.mark.parametrize(
+    "as_value",
+    [
+        lambda text: lambda context, jinja_env: text,
+        lambda text: Path(text.replace("/out.", "/{{ 'out' }}.")),
+    ],
+    ids=["callable", "path object"],
+)
+def test_what_is_rendered_may_be_a_callable_or_a_path_object(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, as_value: Any
+) -> None:
+    """Airflow calls the one, and leaves the other as it is."""
+    given = work("revenuebase", tmp_path)
+    Path(given["file"]).rename(tmp_path / "out.in.csv")
+    more = {"file": as_value(f"{tmp_path}/out.in.csv"), "destination": as_value(f"{tmp_path}/out.csv")}
+    outcome = api.run_to_end(lambda: BatchJobOperator(task_id="task", **{**given, **more}))
+    assert outcome.state == "success", outcome.error
+    assert (tmp_path / "out.csv").exists()
+    with pytest.raises(InvalidArgumentError, match="drops a slash at its end"):
+        BatchJobOperator(task_id="folder", **given, destination=tmp_path / "{{ ds }}")
+
+
 HALF = "half \ud83d"
 FIELDS = [(operator, field) for operator in ALL for field in operator.template_fields]
 
