@@ -50,7 +50,7 @@ class BatchApiHook(ResultsHook):
     hook_name: ClassVar[str] = "Batch API"
 
     def __init__(self, conn_id: str | None = None, **kwargs: Any) -> None:
-        super().__init__(conn_id or self.default_conn_name, **kwargs)
+        super().__init__(self.default_conn_name if conn_id is None else conn_id, **kwargs)
 
     @classmethod
     def for_connection(cls, conn_id: str) -> BatchApiHook:

@@ -88,7 +88,7 @@ def _of(kind: type[Vendor], extra: Mapping[str, Any], fields: Fields) -> Vendor:
             remedy += " Its login field has something in it, which may be that."
         _wrong(fields, kind, "password", "is empty", remedy)
     for name, value, remedy in (("password", secret, anew), ("login", login, "Paste it anew.")):
-        problem = problem_of(value) if value and kind.has_plain_secret else None
+        problem = problem_of(value, is_secret=name == "password") if value and kind.has_plain_secret else None
         if problem is not None:
             _wrong(fields, kind, name, problem, remedy)
     return kind(Account(where, secret, login or None, extra, fields.conn_id))

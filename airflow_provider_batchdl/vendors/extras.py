@@ -119,7 +119,7 @@ def _problem_of(name: str, value: Any, own: Collection[str]) -> tuple[str, str] 
             f"is {shown}{_kind(value)}, where text is meant",
             f'Write it in quotation marks, like {{"{name}": "…"}}: of a number, JSON forgets how it was written.',
         )
-    problem = problem_of(value)
+    problem = problem_of(value, is_secret=is_secret(name))
     return None if problem is None else (problem, "Paste it anew.")
 
 
@@ -142,7 +142,7 @@ def _is_table(value: Any) -> bool:
     return isinstance(table, Mapping) and all(isinstance(each, list) for each in table.values())
 
 
-_SECONDS = (_is_seconds, "no number of seconds", 'Set it like "30".')
+_SECONDS = (_is_seconds, "no number of seconds up to ten years", 'Set it like "30".')
 _RATE_REMEDY = 'Set it to "requests/seconds", such as "60/60" for sixty in a minute, or leave it out.'
 # The check of each member that all vendors have, what it is not otherwise, and the remedy.
 _CHECKS: Mapping[str, tuple[Callable[[Any], bool], str, str]] = {

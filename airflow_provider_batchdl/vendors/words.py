@@ -11,7 +11,9 @@ END = r"$(?!\n)"
 # Spaces of zero width and the byte order mark: browsers and editors copy them along, and nobody sees them.
 _CLINGS = r"[\s\u200b-\u200d\u2060\ufeff]+"
 _AROUND = re.compile(rf"\A{_CLINGS}|{_CLINGS}\Z")
-_HEADER = re.compile(r"(?:authorization:|x-key:|bearer\s|basic\s)", re.IGNORECASE)
+_HEADER = re.compile(r"(?:authorization:|x-[a-z-]+:|api[_-]?key[:=]|bearer\s|basic\s)", re.IGNORECASE)
+# JSON, or a template or variable that nothing has put a value in the place of.
+_BRACED = re.compile(r"\$?\{.*\}")
 _QUOTES = "\"'`"
 
 
@@ -20,11 +22,12 @@ def stripped(text: str) -> str:
     return _AROUND.sub("", text)
 
 
-def problem_of(word: str) -> str | None:
+def problem_of(word: str, *, is_secret: bool = True) -> str | None:
     """Reason why ``word`` is not one word of visible ASCII, as credentials and ids are; None where it is one.
 
     Args:
         word: stripped, and not empty.
+        is_secret: whether it is a key, and so no address.
 
     Returns:
         The rest of a sentence that begins with the field's name. It shows nothing of ``word``.
@@ -33,6 +36,10 @@ def problem_of(word: str) -> str | None:
         return "is the mask that Airflow shows in a secret's place, not the secret"
     if _HEADER.match(word):
         return "begins with a header's name or with 'Bearer'; only the key belongs there"
+    if is_secret and "://" in word:
+        return "is a URL, not what belongs there"
+    if is_secret and _BRACED.fullmatch(word):
+        return "is in braces, as JSON or a template that was not replaced"
     if len(word) > 1 and word[0] == word[-1] and word[0] in _QUOTES:
         return "is in quotation marks"
     if any(letter.isspace() for letter in word):

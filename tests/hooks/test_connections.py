@@ -11,7 +11,7 @@ import pytest
 from airflow.sdk import BaseHook, Connection
 
 from airflow_provider_batchdl.emulator import Emulator
-from airflow_provider_batchdl.exceptions import UnsupportedOperationError
+from airflow_provider_batchdl.exceptions import InvalidArgumentError, UnsupportedOperationError
 from airflow_provider_batchdl.hooks.apartmentiq import ApartmentIQHook
 from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.hooks.batchcom import BatchComHook
@@ -61,6 +61,8 @@ def test_the_connections_type_picks_the_hook(connections: Emulator, vendor: str)
     assert type(hook) is HOOKS[vendor]
     assert HOOKS[vendor]().conn_id == f"{vendor}_default"
     assert (hook.conn_type, hook.conn_name_attr, hook.default_conn_name) == (vendor, "conn_id", f"{vendor}_default")
+    with pytest.raises(InvalidArgumentError, match="conn_id must be a text that is not empty, not ''"):
+        type(hook)("").get_balance()  # a variable that is empty is not the default one
 
 
 @VENDOR

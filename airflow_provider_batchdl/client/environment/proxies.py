@@ -143,7 +143,8 @@ def _parse(variable: str, value: str) -> Proxy:
         host.encode("idna")
     except ValueError:
         raise _unusable(variable, "is no proxy's URL") from None
-    if not host or port == 0 or any(letter.isspace() or not letter.isprintable() for letter in text):
+    is_split = "@" in parts.path + parts.query + parts.fragment  # by a sign of the password: "12/3", "12#3"
+    if is_split or not host or port == 0 or any(letter.isspace() or not letter.isprintable() for letter in text):
         raise _unusable(variable, "is no proxy's URL")
     if scheme not in _PORTS:
         raise _unusable(variable, f"names a proxy of the kind {scheme!r}, which is not supported")

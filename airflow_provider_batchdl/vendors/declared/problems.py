@@ -112,7 +112,7 @@ def _of_extra(document: Document) -> Iterator[str]:
             yield f"extra.{name[:SHOWN]}: it cannot have that name"
         if member.values and member.default is not None and member.default not in member.values:
             yield f"extra.{name}: its default is none of its values"
-        if member.default and (problem := problem_of(member.default)):
+        if member.default and (problem := problem_of(member.default, is_secret=False)):
             yield f"extra.{name}: its default {problem}"
 
 

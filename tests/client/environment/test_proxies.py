@@ -94,6 +94,7 @@ def test_credentials_are_read_once_and_shown_never(
 @pytest.mark.parametrize("value", ["http://", "http://:3128", "http://host:port", "http://host:0", "http://host:99999",
     "http://[::1", "http://a b.example:3128", "http://proxy.exa\nmple", "http://me:pa/ss@proxy.example:3128",
     "http://me:pa#ss@proxy.example:3128", f"http://{'a' * 64}.example", "ftp://proxy.example", "socks4://proxy.example",
+    "http://me:12/3@proxy.example", "http://me:12#3@proxy.example", "http://me:12?3@proxy.example",
     "file:///proxy", "3128://x", "://proxy.example", "http://corp%3Ame:secret@proxy.example"])  # fmt: skip
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "all_proxy"])
 def test_what_is_no_proxy_is_said_so_in_one_sentence(
