@@ -17,7 +17,8 @@ says how often a DAG runs (``None``, ``@once``, assets), the window is the day b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
@@ -95,7 +96,7 @@ def inclusive_days(
         AirflowSkipException: no day ended within the window, as in most runs of an hourly DAG.
         BatchTaskFailedError: an argument is invalid, no run is active, or the last day has not ended.
     """
-    with fail_fast():
+    with fail_fast(), _within_calendar():
         if days is not None:
             arguments.whole_number("days", days, least=1)
         arguments.whole_number("lag", lag, least=0)
@@ -132,7 +133,7 @@ def period(
     Raises:
         BatchTaskFailedError: as for :func:`inclusive_days`.
     """
-    with fail_fast():
+    with fail_fast(), _within_calendar():
         _check_span("length", length, timedelta.resolution)
         _check_span("lag", lag, timedelta())
         context = _context(context)
@@ -181,7 +182,9 @@ def _zone(context: Mapping[str, Any], given: str | tzinfo | None) -> Any:
     dag: Any = context["dag"]
     found = schedule_zone(dag.timetable) or dag.timezone if given is None else given
     try:
-        return pendulum.timezone(found) if isinstance(found, str) else found
+        if isinstance(found, str | tzinfo):
+            return pendulum.timezone(found) if isinstance(found, str) else found
+        raise ValueError
     except ValueError:
         raise arguments.refusal("zone", found, 'the name of a time zone, like "Europe/Berlin"') from None
 
@@ -200,6 +203,17 @@ def _check_ended(what: str, end: DateTime) -> None:
                 "run needs a logical date in the past."
             ),
         )
+
+
+@contextmanager
+def _within_calendar() -> Iterator[None]:
+    """Refuse what leads beyond the years that there are."""
+    try:
+        yield
+    except OverflowError:
+        raise InvalidRequestError(
+            "The window begins before the first year of the calendar.", remedy="Correct its days, length or lag."
+        ) from None
 
 
 def _check_span(name: str, value: object, least: timedelta) -> None:

@@ -62,6 +62,18 @@ MISTAKES: list[Mistake] = [
         "take the start and end of macros.batchdl.period() instead",
     ),
     Mistake(
+        "asks for a window that begins before all years",
+        lambda desk: desk.run(
+            vendor="apartmentiq",
+            request=report(start_date="{{ macros.batchdl.inclusive_days(lag=10**9).first }}"),
+            retries=1,
+        ),
+        BEFORE_SUBMIT,
+        InvalidRequestError,
+        "The window begins before the first year of the calendar.",
+        "Correct its days, length or lag.",
+    ),
+    Mistake(
         "asks for a window of no days",
         lambda desk: desk.run(
             vendor="apartmentiq",

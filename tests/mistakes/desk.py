@@ -90,7 +90,7 @@ class Desk:
 
     # What the user does.
 
-    def parse(self, operator: type = BatchJobOperator, vendor: str = "revenuebase", **arguments: Any) -> Shown:
+    def parse(self, operator: Any = BatchJobOperator, vendor: str = "revenuebase", **arguments: Any) -> Shown:
         """Write a task into a DAG; arguments as for :meth:`run`."""
         try:
             with DAG("parsed", schedule=None):
@@ -168,7 +168,7 @@ class Desk:
         ended = self.batchdl(*arguments)
         return Shown((COMMAND,), ended.err if ended.code else "")
 
-    def _make(self, operator: type, vendor: str, arguments: dict[str, Any]) -> Callable[[], Any]:
+    def _make(self, operator: Any, vendor: str, arguments: dict[str, Any]) -> Callable[[], Any]:
         usual = work(vendor, self.folder) if _submits(operator) else {"conn_id": f"{vendor}_default"}
         given = _without_none({"task_id": "task", **usual, **arguments})
         return lambda: operator(**given)

@@ -60,6 +60,22 @@ MISTAKES: list[Mistake] = [
         "Check what its template renders to, …",
     ),
     Mistake(
+        "gives a destination whose name renders to None, like a data interval that a manual run does not have",
+        lambda desk: desk.run(destination=f"{desk.folder}/dt={{{{ none | ds }}}}/out-{{{{ none | ds }}}}.csv"),
+        BEFORE_SUBMIT,
+        InvalidRequestError,
+        "The destination rendered to '…/dt=None/out-None.csv', with None for a part of it.",
+        "Check what its template renders to, …",
+    ),
+    Mistake(
+        "gives a destination whose name renders to nothing",
+        lambda desk: desk.run(destination=f"{desk.folder}/{{{{ '' }}}}.csv"),
+        BEFORE_SUBMIT,
+        InvalidRequestError,
+        "The destination rendered to '…/.csv', with nothing before the suffix.",
+        "Check what its template renders to, …",
+    ),
+    Mistake(
         "gives a destination below a file",
         lambda desk: desk.run(destination=f"{desk.folder}/people.csv/out.csv"),
         BEFORE_SUBMIT,

@@ -9,6 +9,7 @@ from airflow.sdk import DAG
 
 from airflow_provider_batchdl.exceptions import InvalidArgumentError, InvalidRequestError
 from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
+from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
 from airflow_provider_batchdl.task_groups import batch_job
 from tests.mistakes import BEFORE_SUBMIT, ENDED, PARSE, Mistake
@@ -50,6 +51,20 @@ def _after(value: Any, name: str, operator: Any = None, vendor: str = "revenueba
     return drive
 
 
+def _by_default(argument: str, value: Any) -> Any:
+    """A mapped task in a DAG with this among its `default_args`, which Airflow adds only where the task runs."""
+
+    def drive(desk: Desk) -> Shown:
+        try:
+            with DAG("parsed", schedule=None, default_args={argument: value, "retries": 1}):
+                BatchJobOperator.partial(task_id="task", conn_id="revenuebase_default").expand(**FILES)
+        except Exception as error:  # noqa: BLE001 the test says of which class it must be
+            return Shown((PARSE,), str(error), error)
+        return Shown((PARSE,), "")
+
+    return drive
+
+
 def _at_one_place(desk: Desk) -> Shown:
     """Two members whose destination only their own templates know, one after the other."""
     jobs = [desk.emulator.add_job("revenuebase").id for _ in range(2)]
@@ -60,6 +75,22 @@ def _at_one_place(desk: Desk) -> Shown:
 
 
 MISTAKES: list[Mistake] = [
+    Mistake(
+        "misspells an option in the default_args of a mapped task",
+        _by_default("if_exists", "skpi"),
+        PARSE,
+        InvalidArgumentError,
+        'if_exists must be "replace", "error" or "skip", not \'skpi\'.',
+        'Did you mean "skip"?',
+    ),
+    Mistake(
+        "gives all members of a mapped task one object as destination by default_args",
+        _by_default("destination", "/data/all.csv"),
+        PARSE,
+        InvalidArgumentError,
+        "The destination '/data/all.csv' is the same for each member of a mapped task, …",
+        _SHARED,
+    ),
     _parsed(
         "misspells an option of a task that is mapped with expand()",
         FILES,

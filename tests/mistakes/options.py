@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_provider_batchdl.exceptions import InvalidArgumentError
 from airflow_provider_batchdl.sensors.job import BatchJobSensor
+from airflow_provider_batchdl.task_groups import batch_job
 from tests.mistakes import PARSE, Mistake
 
 _SPAN = "seconds, more than 0 and at most ten years, or a timedelta"
@@ -57,6 +58,14 @@ MISTAKES: list[Mistake] = [
         InvalidArgumentError,
         'if_exists must be "replace", "error" or "skip", and has a template, which is not rendered there.',
         "Correct the argument.",
+    ),
+    Mistake(
+        "misspells the name of one of batch_job's options",
+        lambda desk: desk.parse(lambda task_id, **given: batch_job(**given), if_exist="skip"),
+        PARSE,
+        TypeError,
+        "There is no option 'if_exist': did you mean 'if_exists'?",
+        "",
     ),
     Mistake(
         "gives BatchJobOperator an empty partition_key",

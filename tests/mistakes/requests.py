@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from airflow_provider_batchdl.exceptions import InvalidArgumentError, InvalidRequestError
@@ -139,6 +140,31 @@ MISTAKES: list[Mistake] = [
         "The request has half a character (a lone surrogate) in it at ['emails'][1], which Airflow can neither store "
         "nor send.",
         _HALF,
+    ),
+    Mistake(
+        "gives a request a number that JSON does not have",
+        lambda desk: desk.parse(vendor="proofy", request={"emails": ["a@b.example"], "weights": [1.0, math.nan]}),
+        PARSE,
+        InvalidArgumentError,
+        "The request has NaN, an infinity or a whole number beyond 64 bits in it at ['weights'][1], which Airflow can "
+        "neither store nor send.",
+        "Leave it out, or give the number as text where the vendor takes that.",
+    ),
+    Mistake(
+        "gives a request a template of which a part renders to None",
+        lambda desk: desk.run(vendor="proofy", request={"emails": ["{{ none }}@b.example"]}),
+        BEFORE_SUBMIT,
+        InvalidRequestError,
+        "The request['emails'][0] rendered to a text with None for a part of it.",
+        "Check what its template renders to, …",
+    ),
+    Mistake(
+        "gives a request an address that renders to nothing",
+        lambda desk: desk.run(vendor="proofy", request={"emails": ["a@b.example", "{{ '' }}"]}),
+        BEFORE_SUBMIT,
+        InvalidRequestError,
+        "Proofy would not take this request: item 2 of emails must be a text, and is empty.",
+        CORRECT,
     ),
     Mistake(
         "gives a list of requests to one task",
