@@ -258,6 +258,7 @@ class Transfer:
     def _prepared(self, stream: ResultStream) -> Sink:
         """Return the sink, with exactly the bytes before ``stream``."""
         if self._sink is not None and self._head is not None and stream.start == self._sink.written > 0:
+            self._verifier.resumed_by(stream.headers)
             return self._sink
         self._refuse_size(stream.identity.total)
         if self._sink is None:

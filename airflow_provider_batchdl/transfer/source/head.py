@@ -90,12 +90,12 @@ class ResponseHead:
     @cached_property
     def identity(self) -> Identity:
         """The identity of the file in this response, a 200 or a 206."""
-        etag, modified = self.headers.get("etag", ""), self.headers.get("last-modified")
-        strong = etag if _STRONG_ETAG.fullmatch(etag) else None
+        etag, modified = self.headers.get("etag"), self.headers.get("last-modified")
+        strong = etag if _STRONG_ETAG.fullmatch(etag or "") else None
         total = None if self.status == 206 else self.framing.length
         if self.status in (200, 206) and self.content_range is not None:
             total = self.content_range.total or total
-        return Identity(strong or (modified if self._modified_is_strong else None), total, modified, self.codings)
+        return Identity(strong or (modified if self._modified_is_strong else None), total, modified, self.codings, etag)
 
     @property
     def _modified_is_strong(self) -> bool:
@@ -120,9 +120,11 @@ class ResponseHead:
         whatever unit, that there is more.
         """
         found = self.content_range
+        if self.status not in (200, 206) or self.is_multipart:
+            return False
         if self.status == 200 and (found is None or found.start is None):
             return not _says_more(self.headers.get("content-range", ""))
-        if self.status not in (200, 206) or found is None or self.is_multipart:
+        if found is None:
             return False
         return found.start == 0 and found.end == found.total and self.framing.length in (None, found.total)
 

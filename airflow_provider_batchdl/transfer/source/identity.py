@@ -22,12 +22,14 @@ class Identity:
         total: the file's size in bytes; None for unknown.
         modified: ``Last-Modified`` as received; None without one.
         codings: the content codings of its bytes; None for unknown.
+        tag: the ETag as received, strong or not: another one is another version.
     """
 
     validator: str | None
     total: int | None
     modified: str | None = None
     codings: tuple[str, ...] | None = None
+    tag: str | None = None
 
     @property
     def etag(self) -> str | None:
@@ -71,6 +73,7 @@ def resumed_identity(head: ResponseHead, expected: Identity | None, start: int, 
     same = (
         expected.validator in (found.etag, found.modified if expected.etag is None else None)
         and (None in (found.modified, expected.modified) or found.modified == expected.modified)
+        and (None in (found.tag, expected.tag) or found.tag == expected.tag)
         # A part need not repeat what the first response declared, its coding included.
         and (not found.codings or expected.codings in (None, found.codings))
         and not head.is_multipart

@@ -79,9 +79,11 @@ class RangeClient:
         same = resumed_identity(head, identity, offset, None) if requested else None
         if same is not None:
             return ResultStream(response, url, head, offset, same)
-        known = identity.total if requested and identity is not None else None
-        # Some servers answer with 200 and the rest of the file: what has another size is asked for without a range.
-        if head.is_whole and not head.fault and known in (None, head.identity.total):
+        known = identity.total if identity is not None else None
+        # Some servers answer with 200 and the rest of the file: what is not surely of its size is asked for without a
+        # range.
+        is_sure = not requested or (known is not None and known == head.identity.total)
+        if head.is_whole and not head.fault and is_sure:
             return ResultStream(response, url, head)
         response.close()
         if head.status == 416 and identity is not None and _ends_at(offset, identity, head):

@@ -70,8 +70,9 @@ class ResultStream:
         self._last: ResultStream | None = None
 
     def keep_coding(self) -> None:
-        """Do not undo the first coding: the stored file itself is of it."""
+        """Do not undo the first coding: the stored file itself is of it, and so are its checksums."""
         self._decode_only(self.head.codings[1:])
+        self.headers.pop("x-goog-stored-content-encoding", None)
 
     def _decode_only(self, codings: Sequence[str]) -> None:
         self.coding = self.headers["content-encoding"] = ", ".join(codings)
@@ -92,11 +93,12 @@ class ResultStream:
     def framing(self) -> str | None:
         """The framing that proves the file's end: ``chunked``, ``content-length``, or None.
 
-        For a file of several responses, its known size, else the framing of the last.
+        For a file of several responses its known size: a last part that does not say that nothing follows it
+        (``bytes 40-99/*``) proves nothing.
         """
         if self.identity.total is not None and not self.coding:
             return "content-length"
-        return (self._last or self).head.framing.kind
+        return None if (self._last or self).start else self.head.framing.kind
 
     def __iter__(self) -> Iterator[bytes]:
         """Read the body's bytes as they arrive.

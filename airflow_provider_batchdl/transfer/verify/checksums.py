@@ -17,7 +17,9 @@ SIZES = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64, "crc32": 4, "crc32c"
 """Digest lengths in bytes; the CRCs big-endian, as every header here writes them."""
 
 _AMAZON = "x-amz-checksum-"
-_DECLARING = ("content-md5", _AMAZON, "x-goog-hash", "repr-digest", "content-digest")
+OF_THE_WHOLE = ("repr-digest", "digest")
+"""Headers whose checksums are of the whole file, also in a response for a part of it."""
+_DECLARING = ("content-md5", _AMAZON, "x-goog-hash", "content-digest", *OF_THE_WHOLE)
 _REPR_DIGEST = {"sha-256": "sha256", "sha-512": "sha512"}
 _DIGEST_MEMBER = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)\s*=\s*:([^:]*):\s*(?:;[^,]*)?\s*", re.IGNORECASE)
 
@@ -38,8 +40,8 @@ def declared_checksums(headers: Mapping[str, str]) -> tuple[list[DeclaredChecksu
 
     Understood: `Content-MD5` (RFC 1864), `x-amz-checksum-*` (https://docs.aws.amazon.com/AmazonS3/latest/userguide/
     checking-object-integrity.html), `x-goog-hash` (https://cloud.google.com/storage/docs/xml-api/reference-headers),
-    `Repr-Digest` and `Content-Digest` (RFC 9530). An ETag is no checksum. Do not ask with the headers of a 206:
-    `Content-MD5` and `Content-Digest` then describe the range only.
+    `Repr-Digest` and `Content-Digest` (RFC 9530), `Digest` (RFC 3230). An ETag is no checksum. Of a 206 ask with
+    `OF_THE_WHOLE` alone: `Content-MD5` and `Content-Digest` then describe the range only.
 
     Args:
         headers: the response's headers, names in any case.
@@ -96,6 +98,10 @@ def _declarations(header: str, value: str) -> Iterator[tuple[str, str]]:
         for member in value.split(","):
             algorithm, _, text = member.strip().partition("=")
             yield algorithm.lower(), text
+    elif header == "digest":  # RFC 3230, section 4.3.2; as below
+        for member in value.split(","):
+            algorithm, _, text = member.strip().partition("=")
+            yield _REPR_DIGEST.get(algorithm.lower(), ""), text
     elif header in {"repr-digest", "content-digest"}:  # RFC 9530, section 2: a dictionary of byte sequences
         for member in value.split(","):
             found = _DIGEST_MEMBER.fullmatch(member)
@@ -143,6 +149,9 @@ class Digests:
             running.update(data)
         for name, value in self.crcs.items():
             self.crcs[name] = _crc_function(name)(data, value)
+
+    def __contains__(self, algorithm: str) -> bool:
+        return algorithm in self.crcs or algorithm in self._hashes
 
     def digest(self, algorithm: str) -> bytes:
         """The digest of all bytes so far."""

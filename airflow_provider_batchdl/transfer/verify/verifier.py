@@ -15,7 +15,7 @@ from airflow_provider_batchdl.transfer.content import Content, ContentReport
 from airflow_provider_batchdl.transfer.content.head import SMALL
 from airflow_provider_batchdl.transfer.source.decoding import codings_of
 from airflow_provider_batchdl.transfer.source.stream import ResultStream
-from airflow_provider_batchdl.transfer.verify.checksums import Digests, declared_checksums
+from airflow_provider_batchdl.transfer.verify.checksums import OF_THE_WHOLE, Digests, declared_checksums
 
 log = get_logger(__name__)
 
@@ -92,6 +92,12 @@ class Verifier:
         if resumed_at:
             self._content.skip_start()
         self._inspect = inspect
+
+    def resumed_by(self, headers: Mapping[str, str]) -> None:
+        """Check what a response for the rest declares of the whole file, too, if it is computed already."""
+        declared, _ = declared_checksums({name: headers[name] for name in OF_THE_WHOLE if name in headers})
+        new = (each for each in declared if each not in self._declared)
+        self._declared += [each for each in new if each.algorithm in self._digests]
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes.

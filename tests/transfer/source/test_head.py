@@ -210,6 +210,14 @@ class TestResumedIdentity:
         assert resumed_identity(head(206, **plain, last_modified=date(9e5)), expected, 40, None) is None
         assert resumed_identity(head(206, **plain), expected, 40, None) is None
 
+    @pytest.mark.parametrize(("before", "now"), [(f"W/{ETAG}", f"W/{OTHER}"), (f"W/{ETAG}", OTHER), ("v1", "v2")])
+    def test_another_etag_is_another_file_however_weak(self, before: str, now: str) -> None:
+        expected = head(200, etag=before, content_length="100", last_modified=date(9e6), date=date(0)).identity
+        part = {"content_range": "bytes 40-99/100", "last_modified": date(9e6)}
+        for etag, same in ((before, True), ("", True), (now, False)):
+            given = {"etag": etag} if etag else {}
+            assert (resumed_identity(head(206, **part, **given), expected, 40, None) is not None) is same
+
     def test_a_part_need_not_repeat_the_coding(self) -> None:
         expected = Identity(ETAG, 100, date(9e6), ("gzip",))
         for coding in ({}, {"content_encoding": "x-gzip"}):

@@ -8,8 +8,10 @@ import os
 import socket
 import time
 import zlib
+from base64 import b64encode
 from collections.abc import Callable
 from email.utils import formatdate
+from hashlib import md5, sha256
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,6 +20,7 @@ import pytest
 from airflow_provider_batchdl.emulator import Emulator, Fault, ResultSpec
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
+    ChecksumMismatchError,
     ResultNotReadyError,
     TransferError,
     TruncatedDownloadError,
@@ -366,9 +369,10 @@ class TestStatus:
     def test_a_part_of_nobody_knows_what(self, land: Landed) -> None:
         land.refused(answer(WHOLE, status="206 Part"), error=UnexpectedResponseError)
 
-    def test_several_parts_that_say_to_be_all(self, land: Landed) -> None:
+    @pytest.mark.parametrize(("status", "lines"), [("206 Part", [ALL]), ("200 OK", [])])
+    def test_several_parts_that_say_to_be_all(self, land: Landed, status: str, lines: list[str]) -> None:
         media = "multipart/byteranges; boundary=x"
-        land.refused(answer(WHOLE, ALL, status="206 Part", media=media), error=UnexpectedResponseError)
+        land.refused(answer(WHOLE, *lines, status=status, media=media), error=UnexpectedResponseError)
 
     def test_a_vendors_refusal_is_its_own(self, emulator: Emulator, client_for: ClientFor, tmp_path: Path) -> None:
         job = emulator.add_job("revenuebase", result=ResultSpec(bytes=900, format="csv"), state="succeeded")
@@ -409,6 +413,7 @@ class TestAtHome:
 
 
 VALIDATED = ['ETag: "v1"', "Accept-Ranges: bytes"]
+CHUNKED = "Transfer-Encoding: chunked"
 HALF = len(WHOLE) // 2
 OTHER = WHOLE.replace(b"Valid", b"Wrong")
 
@@ -439,6 +444,8 @@ class TestVersions:
         [
             (VALIDATED, [RANGE, 'ETag: "v1"', 'ETag: "v2"']),
             ([OLD], [RANGE, OLDER]),
+            ([OLD, 'ETag: W/"v1"'], [RANGE, OLD, 'ETag: W/"v2"']),
+            ([OLD, "ETag: v1"], [RANGE, OLD, "ETag: v2"]),
             (VALIDATED, [RANGE, "Transfer-Encoding: gzip, chunked", *VALIDATED]),
             (VALIDATED, VALIDATED),
         ],
@@ -494,13 +501,36 @@ class TestVersions:
         assert (land.content, landing.restarted) == ((WHOLE, 0) if same else (OTHER, 1))
         assert landing.verified_by == ("content-length", "csv-end")
 
-    def test_the_end_of_a_resumed_file_is_what_proves_it(self, land: Landed) -> None:
-        """The chunks of the first answer were cut: they prove nothing of the second, which says no size either."""
+    @pytest.mark.parametrize("end", [len(WHOLE), HALF])
+    @pytest.mark.parametrize("framing", [[], ["Content-Length: {}"], ["Transfer-Encoding: chunked"]], ids=str)
+    def test_a_part_of_nobody_knows_how_much_proves_no_end(self, land: Landed, framing: list[str], end: int) -> None:
+        """The chunks of the first answer were cut; the second says no size, so that more may follow its bytes."""
         first = b"64\r\n" + WHOLE[:100] + b"\r\n"
-        rest = answer(WHOLE[100:], VALIDATED[0], f"Content-Range: bytes 100-{len(WHOLE) - 1}/*", status="206 Part")
-        landing = land(answer(first, *VALIDATED, "Transfer-Encoding: chunked"), rest, answer(WHOLE))
-        assert (land.content, landing.resumed) == (WHOLE, 1)
-        assert landing.verified_by == ("read-twice", "csv-end")
+        body, lines = WHOLE[100:end], [line.format(end - 100) for line in framing]
+        said = f"Content-Range: bytes 100-{end - 1}/*"
+        rest = answer(chunks(body) if framing[:1] == [CHUNKED] else body, VALIDATED[0], said, *lines, status="206 Part")
+        landing = land(answer(first, *VALIDATED, CHUNKED), rest, answer(chunks(WHOLE), CHUNKED))
+        assert (land.content, landing.resumed, landing.restarted) == (WHOLE, 1, int(end == HALF))
+        assert landing.verified_by[0] == ("read-twice" if end > HALF else "chunked")
+
+    @pytest.mark.parametrize("header", ["Repr-Digest: sha-256=:{}:", "Digest: SHA-256={}"])
+    def test_a_checksum_that_only_the_rest_declares(self, land: Landed, header: str) -> None:
+        """It is of the whole file: here the first byte is another version's."""
+        digest = header.format(b64encode(sha256(WHOLE).digest()).decode())
+        whole, rest = f"Content-Length: {len(WHOLE)}", f"Content-Range: bytes 1-{len(WHOLE) - 1}/{len(WHOLE)}"
+        part = answer(WHOLE[1:], VALIDATED[0], rest, digest, status="206 Part")
+        landing = land(answer(WHOLE[:1], *VALIDATED, whole), part)
+        assert (landing.verified_by[:2], landing.resumed) == (("sha256", "content-length"), 1)
+        landing = land(answer(b"?", *VALIDATED, whole), part, answer(WHOLE, *VALIDATED, whole))
+        assert (land.content, landing.restarted) == (WHOLE, 1)
+
+    @pytest.mark.parametrize("framing", ["Content-Length: {}", "Transfer-Encoding: chunked"])
+    def test_the_rest_that_is_called_all_of_an_unknown_size(self, land: Landed, framing: str) -> None:
+        rest = chunks(WHOLE[HALF:]) if framing == CHUNKED else WHOLE[HALF:]
+        first = answer(b"%x\r\n%b\r\n" % (HALF, WHOLE[:HALF]), *VALIDATED, CHUNKED)
+        second = answer(rest, VALIDATED[0], framing.format(len(rest)))
+        assert land(first, second, answer(chunks(WHOLE), VALIDATED[0], CHUNKED)).restarted == 1
+        assert land.content == WHOLE
 
 
 class TestCodings:
@@ -521,6 +551,19 @@ class TestCodings:
         landing = land(answer(packed[: len(packed) // 2], *lines), part)
         assert land.content == packed
         assert (landing.resumed, landing.restarted) == (1, 0)
+
+    @pytest.mark.parametrize("whole", [True, False])
+    def test_a_packed_file_that_stays_packed_is_checked(self, land: Landed, whole: bool) -> None:
+        """Google's hash is of the stored bytes, which are these, as they are not unpacked on the way."""
+        packed = gzip.compress(WHOLE)
+        digest = b64encode(md5(packed if whole else WHOLE, usedforsecurity=False).digest()).decode()
+        lines = ["Content-Encoding: gzip", "x-goog-stored-content-encoding: gzip", f"x-goog-hash: md5={digest}",
+                 f"Content-Length: {len(packed)}", 'Content-Disposition: attachment; filename="x.csv.gz"']  # fmt: skip
+        said = answer(packed, *lines)
+        if whole:
+            assert land(said).verified_by == ("md5", "content-length")
+        else:
+            land.refused(said, error=ChecksumMismatchError)
 
     @pytest.mark.parametrize(("coding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
     def test_a_packed_file_that_was_packed_again_stays_packed_once(

@@ -102,8 +102,17 @@ def test_rfc_9530(header: str) -> None:
         assert declared_checksums({header: value}) == ([], [header.lower()])
 
 
+def test_rfc_3230() -> None:
+    sha256 = hashlib.sha256(DATA).digest()
+    found, unknown = declared_checksums({"Digest": f"SHA-256={b64(sha256)}, unixsum=30637"})
+    assert ([(each.algorithm, each.expected) for each in found], unknown) == ([("sha256", sha256)], ["digest"])
+    assert declared_checksums({"Digest": f"sha-256={sha256.hex()}"}) == ([], ["digest"])
+
+
 @given(
-    st.dictionaries(st.sampled_from(["content-md5", "x-goog-hash", "repr-digest", "x-amz-checksum-crc32"]), st.text())
+    st.dictionaries(
+        st.sampled_from(["content-md5", "x-goog-hash", "repr-digest", "digest", "x-amz-checksum-crc32"]), st.text()
+    )
 )
 def test_any_text_is_survived(headers: dict[str, str]) -> None:
     found, _ = declared_checksums(headers)
