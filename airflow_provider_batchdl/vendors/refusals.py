@@ -35,10 +35,12 @@ _OF_ERRORS = frozenset({
     "hint", "description", "severity", "innererror", "correlationid", "traceid", "spanid", "supportid",
     "incidentid", "eventid", "refid", "referenceid", "rayid", "documentationurl", "docurl", "docs", "help", "helpurl",
     "moreinfo", "retryafter", "jsonrpc", "apiversion", "fbtraceid", "param", "developermessage",
-    "usermessage", "debug", "cause",
+    "usermessage", "debug", "cause", "err", "failure", "resource",
 })
 _WORDS = ("detail", "message", "msg", "error_message", "errormessage", "error_msg")
-_FLAGS = ("error", "errors", "error_code", "errorcode", "fault", "odata.error", "errormessage")
+_FLAGS = (
+    "error", "errors", "error_code", "errorcode", "fault", "odata.error", "errormessage", "err", "failure", "exception",
+)
 _NUMBERS = ("status", "code", "error_code", "errorcode", "statuscode", "status_code")
 _OF_JOBS = frozenset({
     "id", "jobid", "processid", "filename", "currentstatus", "progress", "list", "files", "scope", "request", "state",

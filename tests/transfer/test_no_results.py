@@ -40,6 +40,9 @@ ERRORS = [
     {"jsonrpc": "2.0", "error": {"code": -1, "message": "no"}, "id": None},
     {"meta": {"code": 500, "error_message": "no"}},
     {"response": {"error": "no"}},
+    {"err": "no"},
+    {"failure": {"reason": "no"}},
+    {"code": "NoSuchKey", "message": "no", "resource": "/a", "requestId": "5"},
 ]
 ROWS: list[object] = [
     {"a": 1},

@@ -132,7 +132,7 @@ class Content:
                 error = TruncatedDownloadError(f"The {declared.name} content has only {len(start)} bytes.")
             return ContentCheck(ContentReport(error=error))
         if not head.is_text(start):
-            return ContentCheck()
+            return ContentCheck(ContentReport(end="open" if start.startswith(head.WIDE) else "none"))
         if declared is not None and head.fits(declared, start):
             return self._check_of(declared)
         return ContentCheck(ContentReport(end="open"))

@@ -164,7 +164,8 @@ def coded_suffixes(coding: str) -> tuple[str, ...]:
 def format_of(content_type: str | None, filename: str | None, expected: str | None = None) -> Format | None:
     """The format that a file is declared to be; None where it is none whose content can be checked.
 
-    The file name's suffix comes first: stores often serve everything as `application/octet-stream` or `text/csv`.
+    The file name's suffix comes first: stores often serve everything as `application/octet-stream` or `text/csv`. So
+    `x.csv.br` is no CSV, whatever its type says.
 
     Args:
         content_type: the response's Content-Type, parameters allowed.
@@ -176,6 +177,8 @@ def format_of(content_type: str | None, filename: str | None, expected: str | No
     named = by_suffix(suffix)
     if named is by_suffix("json") and typed is by_suffix("jsonl"):
         return typed  # a ".json" that is declared as JSON lines is believed
+    if named is not None and (named.wraps or named.coding) and not named.is_known:
+        return None
     offered = (named, typed, by_suffix("" if suffix else expected or ""))
     return next((each for each in offered if each is not None and each.is_known), None)
 

@@ -31,21 +31,26 @@ _PAGE = re.compile(
 )
 # What S3, Azure, Google and those who speak their languages answer with; a report may have such a root, without these.
 _STORE_ERROR = re.compile(
-    _PROLOGUE + rb"(?:<\w+:envelope\b[^>]*>\s*(?:<\w+:header\s*/>\s*)?<\w+:body>\s*|<response>\s*<errors>\s*)?"
-    rb"<(?:\w+:)?(?:error|errorresponse|fault)(?:\s[^>]*)?>\s*<.{0,200}?(?:code|message|string)(?:\s[^>]*)?>[^<]*</"
+    _PROLOGUE + rb"(?:<(?:[\w-]+:)?envelope\b[^>]*>\s*(?:<[\w:-]*header\s*/>\s*)?<(?:[\w-]+:)?body(?:\s[^>]*)?>\s*"
+    rb"|<response>\s*<errors>\s*)?<(?:[\w-]+:)?(?:error|errorresponse|fault)(?:\s[^>]*)?>\s*"
+    rb"<.{0,200}?(?:code|message|string|reason|detail|title)(?:\s[^>]*)?>[^<]*</"
 )
 # The same in a few words of text, or as a map of a framework's.
 _SHORT_ERROR = re.compile(
     _PROLOGUE + rb"<(?:(error|fault|exception|message)(?:\s[^>]*)?>[^<]*[a-z]\s+[a-z][^<]*</\1>\s*\Z"
-    rb"|map>\s*<(?:timestamp|status|error|message|code)>)"
+    rb"|(?:linkedhash)?map>\s*<(?:timestamp|status|error|message|code)>|hash>\s*<(?:status|error|message)>"
+    rb"|root>\s*<detail>[^<]*</detail>\s*</root>\s*\Z|problem\s+xmlns\s*=\s*[\"']urn:ietf:rfc:"
+    rb"|(?:\w+:)?(?:service)?exceptionreport[\s>])"
 )
-# What gateways, routers and frameworks say without any mark-up, as the whole file.
+# What gateways, routers, frameworks and interpreters say without any mark-up, as the whole file.
 _PLAIN_ERROR = re.compile(
-    rb"(?i)\s*+\"?(?:(?:http\s+)?(?:error:?\s+)?(?:[45]\d\d[\s:-]+)?(?:bad request|unauthorized|forbidden|access denied"
-    rb"|(?:page |file )?not found|method not allowed|too many requests|internal server error|not implemented"
-    rb"|bad gateway|service (?:temporarily )?unavailable|gateway time-?out)|rbac: access denied|no healthy upstream"
-    rb"|upstream (?:connect error|request timeout)[^\r\n]{0,300}|stream timeout|error code: \d{3,4}"
-    rb"|default backend - 404)[.!]?\"?\s*\Z"
+    rb"(?i)\s*+\"?(?:(?:http(?:/1\.[01])?\s+)?(?:error:?\s+)?(?:[45]\d\d[\s:-]+)?(?:bad request|unauthorized|forbidden"
+    rb"|access denied|(?:page |file )?not found|method not allowed|too many requests|internal server error"
+    rb"|not implemented|bad gateway|service (?:temporarily )?unavailable|gateway time-?out)|rbac: access denied"
+    rb"|no healthy upstream|upstream (?:connect error|request timeout)[^\r\n]{0,300}|stream timeout"
+    rb"|error code: \d{3,4}|default backend - 404|no input file specified|(?:api )?rate limit exceeded"
+    rb"|(?:endpoint )?request timed out|fault filter abort)[.!]?\"?\s*\Z"
+    rb"|\s*+(?:traceback \(most recent call last\):\s|php (?:fatal|parse) error:\s)"
 )
 # What a web server has instead of a table or JSON: a picture, a feed, a site map. Reports have roots of their own.
 _OTHER_XML = re.compile(
@@ -55,7 +60,7 @@ _OTHER_XML = re.compile(
 # A framework's answer of nothing; as JSON it may be a result.
 _NO_TABLE = re.compile(rb"\s*+(?:null|false|true)\s*\Z")
 # The browsers' names for text of two or four bytes a character.
-_WIDE = (b"\xff\xfe", b"\xfe\xff")
+WIDE = (b"\xff\xfe", b"\xfe\xff")
 _BLANK = b"\xff\xfe\0 \t\r\n"  # also in such text
 _JSON = re.compile(rb'\s*(?:\{\s*["}]|\[\s*[\[{"\]])')
 _OBJECT = re.compile(rb'\s*\{\s*"')
@@ -128,7 +133,7 @@ def begins_as_object(head: bytes) -> bool:
 
 def is_text(head: bytes) -> bool:
     """True where the first bytes may be text in which a line break is one byte."""
-    return by_magic(head) is None and b"\0" not in head and not head.startswith(_WIDE)
+    return by_magic(head) is None and b"\0" not in head and not head.startswith(WIDE)
 
 
 def fits(declared: Format, head: bytes) -> bool:

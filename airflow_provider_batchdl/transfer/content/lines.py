@@ -53,7 +53,7 @@ class JsonLinesCheck(Blocks):
             count = _parsed(lines)
             return count if count == _filled(lines) else None  # a value may have several lines, and is no line
         first, last = lines[: lines.find(b"\n")], lines[lines.rfind(b"\n", 0, -1) + 1 :]
-        return None if None in (_parsed(first), _parsed(last)) else _filled(lines)
+        return _filled(lines) if {_parsed(first), _parsed(last)} <= {0, 1} else None
 
     def finish(self) -> ContentReport:
         """The report on the lines."""

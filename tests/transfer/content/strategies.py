@@ -68,6 +68,20 @@ PAGES = [
     b'"Not found"',
     b'"Internal Server Error"\n',
     b"<html>\n\t<p>",
+    b"<SOAP-ENV:Envelope xmlns:SOAP-ENV='x'><SOAP-ENV:Body><SOAP-ENV:Fault><faultcode>x</faultcode></SOAP-ENV:Fault>",
+    b"<Envelope xmlns='x'><Body id='1'><Fault><faultcode>x</faultcode><faultstring>no</faultstring></Fault>",
+    b"<?xml version='1.0'?>\n<problem xmlns='urn:ietf:rfc:7807'><title>Gone</title><status>410</status></problem>",
+    b"<LinkedHashMap><timestamp>1</timestamp><status>404</status></LinkedHashMap>",
+    b"<?xml version='1.0'?>\n<hash>\n  <error>no such export</error>\n</hash>\n",
+    b"<?xml version='1.0'?>\n<root><detail>Not found.</detail></root>",
+    b"<error><status>404</status><reason>no such export</reason></error>",
+    b"<ows:ExceptionReport xmlns:ows='x'><ows:Exception exceptionCode='x'/></ows:ExceptionReport>",
+    b"No input file specified.\n",
+    b"Rate limit exceeded",
+    b"Endpoint request timed out",
+    b"HTTP/1.1 404 Not Found\r\n\r\n",
+    b'Traceback (most recent call last):\n  File "x.py", line 1, in <module>\nKeyError: 5\n',
+    b"PHP Fatal error:  Uncaught PDOException in /srv/export.php:3\nStack trace:\n#0 {main}\n",
 ]
 OTHER_XML = [
     b'<svg xmlns="http://www.w3.org/2000/svg"/>',
@@ -120,6 +134,12 @@ NO_PAGES = [
     b"Not Found\n1\n",
     b"error code: 1020,1021\n",
     b"email not found\n",
+    b"<problem><title>Gone</title></problem>",
+    b"<hash><row>5</row></hash>",
+    b"<root><detail>5</detail><detail>6</detail></root>",
+    b"<soap-env:Envelope xmlns:soap-env='x'><soap-env:Body><rows><code>5</code></rows></soap-env:Body>",
+    b"Rate limit exceeded,status\n1,2\n",
+    b"traceback,line\n1,2\n",
 ]
 
 

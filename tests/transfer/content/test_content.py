@@ -36,7 +36,7 @@ WAYS: list[tuple[str | None, int | None]] = [("x.csv", 1), ("x.csv", 1000), *((n
         ("text/plain", "x.txt", None),
         (None, "x.csv.BZ2", "bzip2"),
         ("application/x-xz", None, "xz"),
-        ("text/csv", "x.zst", "csv"),
+        ("text/csv", "x.zst", None),
         ("application/pdf", "x.pdf", None),
         (None, None, None),
     ],

@@ -100,3 +100,9 @@ def test_a_value_of_several_lines_is_no_line_where_all_are_parsed(block: int) ->
             patch.setattr(base, "BLOCK", block)
             found = report_of(JsonLinesCheck(proven=False), [data])
         assert (found.word, found.rows, found.end) == (None, None, "open")
+
+
+def test_several_values_a_line_are_no_lines_in_a_later_block_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "BLOCK", 20)
+    found = report_of(JsonLinesCheck(proven=True), [b'{"a": 1}\n' * 9 + b'{"a": 1} {"b": 2}\n' * 9])
+    assert (found.word, found.rows) == (None, None)

@@ -48,6 +48,7 @@ ODD: dict[str, tuple[bytes, str, int | None]] = {
     "cut-json": (b'[{"a": 1}, {"a"', "json", None),
     "cr-only": (b"a,b\r1,2\r3,4\r", "csv", 2),
     "utf-16": ("a,b\n1,2\n".encode("utf-16"), "csv", None),
+    "packed-by-an-unknown": (b"\x1b,\x80\n\xff\n\x91\n", "csv.br", None),
     "zip-as-csv": (b"PK\x03\x04" + bytes(99), "csv", None),
     "no-gzip": (b"anything", "gz", None),
     "cut-zip": (b"PK\x03\x04" + bytes(99), "zip", None),

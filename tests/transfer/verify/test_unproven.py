@@ -62,6 +62,8 @@ def zipped(content: bytes) -> bytes:
         ("json", b'[{"a": NaN}]', ("read-twice",), None),
         ("txt", b"anything", ("read-twice",), None),
         ("bin", b"anything", ("read-twice",), None),
+        ("csv", TABLE.decode().encode("utf-16"), ("read-twice",), None),
+        ("json", LINES.decode().encode("utf-32"), ("read-twice",), None),
     ],
 )
 @pytest.mark.parametrize("sha256", [True, False])
