@@ -113,6 +113,7 @@ class GcsUpload(Upload[Block]):
             path = f"{self._objects}/{quote(self._name, safe='')}"
             self._http.delete(self._url(path, ifGenerationMatch=resource.get("generation")), timeout=self._timeout)
             raise GcsError(400, f"the stored object's CRC32C is {resource['crc32c']} instead of {checksum}")
+        self.attested = "crc32c" in resource
         self._fs.invalidate_cache(f"{self._bucket}/{self._name}")
         etag = resource.get("etag")
         return str(etag).strip('"') if etag else None

@@ -6,7 +6,6 @@ It also logs no address, and these hold signatures.
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import ssl
 import threading
@@ -195,12 +194,16 @@ class _Connection:
         if self.http.sock is None:
             self.http.connect()
             cast("socket.socket", self.http.sock).settimeout(self._io_seconds)
-        # A store that refuses answers and closes while the body is still on its way: read what it said.
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        broken: OSError | None = None
+        try:
             headers = {"Content-Length": str(body.size), **headers}
             self.http.request("PUT", target, body=self._pieces(body), headers=headers)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            broken = error  # a store that refuses answers and closes while the body is still on its way
         with self.http.getresponse() as response:
             said = response.read(LARGEST_ANSWER)
+            if broken is not None and response.status < 300:
+                raise broken  # it has not got all that it says it has
             if response.status >= 300 or not response.isclosed():
                 self.http.close()
             return self._parse(response.status, response.getheaders(), said)

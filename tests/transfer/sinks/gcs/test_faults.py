@@ -102,6 +102,16 @@ def test_bytes_that_change_on_the_way_are_not_published(
     assert bucket.keys() == server.open_sessions() == []
 
 
+def test_a_store_that_names_no_checksum_attests_none(
+    bucket: GcsBucket, server: GcsStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert = server.insert
+    monkeypatch.setattr(server, "insert", lambda *args: {k: v for k, v in insert(*args).items() if k != "crc32c"})
+    sink = sink_to(bucket)
+    write_and_publish(sink, b"x" * 1000)
+    assert sink.attested == ()
+
+
 @pytest.mark.parametrize("skip", [0, 1])
 def test_a_chunk_that_gets_lost_is_not_published(bucket: GcsBucket, server: GcsStore, skip: int) -> None:
     """Something on the way says that it was stored."""

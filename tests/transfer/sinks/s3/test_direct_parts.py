@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -16,6 +19,8 @@ from airflow_provider_batchdl.transfer.sinks import buffered
 from airflow_provider_batchdl.transfer.sinks.s3 import direct_parts
 from airflow_provider_batchdl.transfer.sinks.s3 import sink as s3_sink
 from airflow_provider_batchdl.transfer.sinks.s3.direct_parts import TRIES
+from airflow_provider_batchdl.transfer.sinks.s3.part import Part
+from tests.support.raw_server import serving
 from tests.support.s3_bucket import Bucket, close_fs, fresh_bucket, running_moto
 from tests.support.s3_proxy import PartFault, S3Proxy, certificate_in, s3_proxy
 from tests.support.seaweedfs import S3Store
@@ -304,6 +309,19 @@ class TestTls:
         with Sent(bucket, proxy) as sent, pytest.raises(DestinationError, match="SSL"):
             sent.write()
         assert proxy.seen == []
+
+
+def test_a_store_that_answers_before_it_has_the_part_has_not_got_it() -> None:
+    def half(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: 0\r\n\r\n')
+
+    part = Part()
+    part.write(memoryview(bytes(32 << 20)))
+    with serving(half) as url:
+        signer: Any = SimpleNamespace(timeouts=(5, 5), origin=urlsplit(url), tls=None, parse=lambda *_: {})
+        with pytest.raises(OSError, match=r"reset|Broken"):
+            direct_parts._Connection(signer, threading.Event()).put("/x", {}, part)
 
 
 @pytest.mark.shows_credentials  # the server prints the addresses it is asked for
