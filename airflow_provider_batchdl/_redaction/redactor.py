@@ -40,6 +40,7 @@ class _Form:
     text: str
     heard_by: int = 0
     head: str = ""
+    tail: str = ""
     joined: str = ""
     folds: bool = False
 
@@ -47,6 +48,7 @@ class _Form:
         self.folds = len(self.text) >= SHORTEST_PART and any(letter.isdigit() for letter in self.text)
         self.text = folded(self.text) if self.folds else self.text
         self.head, joined = self.text[:SHORTEST_PART], without_blanks(self.text)
+        self.tail = self.text[-LONGEST_WORD:] if len(self.text) > LONGEST_WORD else ""
         if len(joined) >= LONGEST_WORD or SHORTEST_SECRET <= len(joined) < len(self.text):
             self.joined = joined
 
@@ -165,6 +167,8 @@ def _findings(text: str) -> Iterator[Finding]:
             text, text_joined = texts[form.folds]
             if form.head in text:
                 yield from ((*view.source(*part), MASK) for part in _parts(text, form.text))
+            if form.tail and form.tail in text:
+                yield from ((*view.source(*part), MASK) for part in _ends(text, form))
             if form.joined and form.joined in text_joined:
                 wholes = re.finditer(re.escape(form.joined), text_joined)
                 yield from ((*joined.source(*whole.span()), MASK) for whole in wholes)
@@ -180,6 +184,13 @@ def _parts(text: str, secret: str) -> Iterator[tuple[int, int]]:
         if found:
             yield at, end
         at = text.find(head, end if found else at + 1)
+
+
+def _ends(text: str, form: _Form) -> Iterator[tuple[int, int]]:
+    """Positions in ``text`` of a secret's end, where its start was cut: as long as no word is."""
+    for found in re.finditer(re.escape(form.tail), text):
+        before = text[max(0, found.end() - len(form.text)) : found.end()]
+        yield found.end() - len(commonprefix((before[::-1], form.text[::-1]))), found.end()  # noqa: RUF071 as above
 
 
 def _is_cut(text: str, start: int, end: int) -> bool:

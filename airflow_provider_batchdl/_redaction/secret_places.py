@@ -14,6 +14,8 @@ Finding = tuple[int, int, str]
 _URL = re.compile(r"\bhttps?://[^\s'\"<>\\]+", re.IGNORECASE)
 # To the last "@" before the path, since a careless password holds one too.
 _USERINFO = re.compile(r"(?<=://)[^/?#\s]*@")
+# Of any other scheme, where a user alone is the id of a connection.
+_LOGIN = re.compile(r"(?<=://)[^/?#\s:@'\"<>]*:[^/?#\s'\"<>]*@")
 _QUERY_VALUE = re.compile(r"(?<==)[^&#]+")
 # A request line or a bare target as urllib3 and httpcore log it: "/path?api_key=...".
 _TARGET_QUERY = re.compile(r"\?(?P<query>[^\s'\"?=<>]+=[^\s'\"<>]+)")
@@ -65,6 +67,8 @@ def in_places(text: str, *, original: bool) -> Iterator[Finding]:
         for user in _USERINFO.finditer(bare if original else head):
             yield shift + user.start(), shift + user.end() - 1, MASK
         yield from _values(text, shift + len(head), shift + len(bare))
+    for user in _LOGIN.finditer(text):
+        yield user.start(), user.end() - 1, MASK
     for target in _TARGET_QUERY.finditer(text):
         yield from _values(text, *target.span("query"))
     for pattern in _NAMED:

@@ -182,6 +182,15 @@ def test_a_secret_that_somebody_else_has_cut(upto: int, end: str) -> None:
         assert redact(f"invalid key {spell(key[:upto])}{end}") == f"invalid key {MASK}{end}"
 
 
+@pytest.mark.parametrize("since", [1, 12, 21])
+@pytest.mark.parametrize("start", ["", "…", "...", "***", "page=2&k="])
+def test_a_secret_that_was_cut_at_its_start(since: int, start: str) -> None:
+    key = "rb_0123456789abcdef0123456789abcdef01"
+    remember(key)
+    for spell in (str, lambda text: quote(as_json(text))):
+        assert redact(f"invalid key {start}{spell(key[since:])}, or none") == f"invalid key {start}{MASK}, or none"
+
+
 @pytest.mark.parametrize(
     "text", ["password is information", "the inform", "no informality", "information202 is another", "informational…"]
 )
@@ -305,6 +314,8 @@ def test_listeners_hear_each_form_once_and_late_ones_catch_up() -> None:
         ("see https://h/p?a=b&token=xyz#frag now", "see https://h/p?a=***&token=*** now"),
         ("https://user:pass@host:8080/x", "https://***@host:8080/x"),
         ("https://user:p@ss@host/x", "https://***@host/x"),
+        ("by socks5://me:p@ss@host:1080, redis://:pass@host/0", "by socks5://***@host:1080, redis://***@host/0"),
+        ("s3://aws_conn@bucket/key:1, file:///dag::a@b", "s3://aws_conn@bucket/key:1, file:///dag::a@b"),
         ("HTTPS://h/?Sig=AbC", "HTTPS://h/?Sig=***"),
         ("https://h/cb#access_token=abcdef", "https://h/cb"),
         ("https://h/p?flag", "https://h/p?flag"),
