@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import re
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 import httpx
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
+from airflow_provider_batchdl.client.environment import Proxies
 from airflow_provider_batchdl.client.limits import AnswerLimitError
 from airflow_provider_batchdl.client.retry_events import Reason, emit_retry
 from airflow_provider_batchdl.client.retrying import retry_options
@@ -54,7 +56,11 @@ _REMEDIES = {
 def unreachable_remedy(reason: str, host: str) -> str:
     """Remedy for a host that cannot be reached, by the words of the library's error."""
     known = (text for pattern, text in _REMEDIES.items() if re.search(pattern, reason))
-    return next((text.format(host) for text in known), f"Check that {host} can be reached from here.")
+    remedy = next((text.format(host) for text in known), f"Check that {host} can be reached from here.")
+    proxy = None
+    with suppress(BatchDlError):  # about a proxy that is none, which the call has said
+        proxy = Proxies.from_environment().proxy_for(host)
+    return remedy if proxy is None else f"{remedy} {proxy.variable} names the proxy on the way: {proxy.shown}."
 
 
 def may_repeat(request: ApiRequest, error: BaseException) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_batchdl.exceptions import WorkerEnvironmentError
+from airflow_provider_batchdl.exceptions import VendorUnavailableError, WorkerEnvironmentError
 from tests.mistakes import BEFORE_SUBMIT, BUTTON, CHECK, Mistake, When
 
 _PROXY = (
@@ -55,6 +55,17 @@ MISTAKES: list[Mistake] = [
         "The environment variable HTTP_PROXY is no proxy's URL.",
         _PROXY,
         HTTP_PROXY="http://me:pass/word@proxy.example:3128",
+    ),
+    *(
+        Mistake(
+            f"{did} a connection where nothing listens at the proxy",
+            drive(HTTP_PROXY="http://me:secret123@127.0.0.1:9"),
+            when,
+            VendorUnavailableError,
+            "No answer from Revenuebase to the balance request: …Connection refused.",
+            "can be reached from here. HTTP_PROXY names the proxy on the way: http://***@127.0.0.1:9.",
+        )
+        for did, drive, when in (("tests", _press, BUTTON), ("checks", _check, CHECK))
     ),
     *_variable(
         "names a proxy of a kind that nothing speaks",
