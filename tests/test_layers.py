@@ -121,7 +121,7 @@ PLAN: dict[str, tuple[str, ...]] = {
     "decorators": ("_redaction.redactor", "_values.inputs", "exceptions", "_airflow", "_tasks", "operators"),
     "task_groups": (*BELOW_AIRFLOW, "_airflow", "_tasks", "operators", "sensors", "retries"),
     "windows": ("exceptions", "_values.times", "_values.arguments", "_airflow"),
-    "ui": (*BELOW_AIRFLOW, "_airflow", "hooks", "triggers", "_tasks"),
+    "ui": (*BELOW_AIRFLOW, "__init__", "_airflow", "hooks", "triggers", "_tasks"),
     "plugin": ("_airflow", "windows", "ui"),
     "provider_info": ("__init__", "vendors"),
     "cli": (*BELOW_AIRFLOW, "__init__", "_airflow", "hooks", "triggers", "_tasks"),

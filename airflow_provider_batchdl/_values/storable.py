@@ -21,6 +21,8 @@ DEEPEST = 100
 _LARGEST, _SMALLEST = 2**64 - 1, -(2**63)
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 _HALF = re.compile(r"[\ud800-\udfff]")
+# Escapes of terminals, and marks that reorder the text behind them: they act, and are not seen.
+_ACTING = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def storable_text(text: str) -> str:
@@ -32,6 +34,11 @@ def bounded_text(text: str, longest: int = LONGEST_MESSAGE) -> str:
     """``text``, storable and not longer than ``longest`` characters. Redact first: half a secret is not recognised."""
     clean = storable_text(text)
     return clean if len(clean) <= longest else clean[: longest - 1] + "…"
+
+
+def legible(value: Any) -> Any:
+    """``value`` to show to people: in a text, U+FFFD in the place of each character that acts on a terminal or page."""
+    return _ACTING.sub(REPLACEMENT, value) if type(value) is str else value  # not HTML, which is a class of its own
 
 
 def is_storable_text(text: str) -> bool:

@@ -23,7 +23,7 @@ EXPLAINED = {
     401: "Sign in to Airflow, then open this page again.",
     403: "You may not see this: the rights are those of Airflow's own pages for the DAG's task instances and XComs.",
     405: "A form was sent here. Open the page of the job again.",
-    500: "The page could not be made; Airflow's API server has logged why. This is a bug: please report it.",
+    500: "The page could not be made; Airflow's API server has logged why. If the database works, report it as a bug.",
     404: "There is no such job. Airflow removes a job's note when its task is tried again, cleared or deleted.",
 }
 
@@ -83,4 +83,4 @@ async def _error(_: Request, error: Exception) -> HTMLResponse:
 
 
 async def _invalid(_: Request, __: Exception) -> HTMLResponse:
-    return pages.render("error.html", 422, number=422, words="The address is not one of this page.", home=ui_path("/"))
+    return pages.render("error.html", 422, number=422, words="There is no such address or form.", home=ui_path("/"))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
 from fastapi import Form, Request
@@ -35,8 +34,8 @@ def require_own_form(request: Request, given: str, *facts: object) -> None:
     """
     site = request.headers.get("sec-fetch-site", "same-origin")
     origin = request.headers.get("origin")
-    own = {f"{request.url.scheme}://{request.url.netloc}", ui_origin()}
-    # A proxy that ends TLS may hide the scheme from us.
-    is_own = origin is None or origin in own or urlsplit(origin).netloc == request.headers.get("host")
-    if site != "same-origin" or not is_own or not hmac.compare_digest(given, token(request, *facts)):
+    # Not the scheme: a proxy that ends TLS may hide it from us.
+    is_own = origin is None or origin == ui_origin() or origin.partition("://")[2] == request.headers.get("host")
+    is_made = hmac.compare_digest(given.encode(errors="replace"), token(request, *facts).encode())
+    if site != "same-origin" or not is_own or not is_made:
         raise Refused(403, "This form is not of this page, or has expired: open the page again.")

@@ -12,7 +12,9 @@ from urllib.parse import quote
 from fastapi.responses import HTMLResponse
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 
+from airflow_provider_batchdl import __version__
 from airflow_provider_batchdl._airflow.compat import ui_path
+from airflow_provider_batchdl._values.storable import legible
 from airflow_provider_batchdl._values.times import moment_of, now
 from airflow_provider_batchdl.ui.mount import PREFIX
 
@@ -42,12 +44,13 @@ def _environment() -> Environment:
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=True,
         undefined=ChainableUndefined,  # members of a note may be missing
+        finalize=legible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     shown: dict[str, Callable[..., str]] = {"age": age, "moment": moment, "task_url": task_url, "job_path": job_path}
     environment.filters |= shown | {"count": "{:,}".format}
-    environment.globals |= {"root": ui_path(PREFIX), "airflow": ui_path("")}
+    environment.globals |= {"root": ui_path(PREFIX), "version": __version__}
     return environment
 
 

@@ -74,6 +74,16 @@ def test_a_vendors_words_are_shown_as_they_are(
     assert "row [3]: [/bold] is no [red]number" in ended.out
 
 
+@pytest.mark.parametrize("output", ["table", "plain"])
+def test_a_vendors_words_do_not_act_on_the_terminal(
+    batchdl: Batchdl, connections: Emulator, tmp_path: Path, output: str
+) -> None:
+    """An escape could clear the screen; a mark of right-to-left text turns around what follows it."""
+    job_id = submit("apartmentiq", tmp_path)
+    connections.jobs("apartmentiq")[0].fail("a\x1b[2Jb\u202ec")
+    assert "a\ufffd[2Jb\ufffdc" in batchdl("job", "-c", "apartmentiq_default", job_id, "-o", output).out
+
+
 def test_an_unknown_job(batchdl: Batchdl, connections: Emulator) -> None:
     ended = batchdl("job", "-c", "proofy_default", "no-such-job")
     assert ended.code == 1

@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_provider_batchdl._airflow.compat import has_page_sessions
+from airflow_provider_batchdl._airflow.compat import has_page_sessions, ui_path
 from tests.support.server_process import server_process
 from tests.support.stack.programs import ProgramMissing
 from tests.support.stack.servers import postgres
@@ -76,7 +76,7 @@ class UiServer:
     """A running server.
 
     Attributes:
-        url: where it is.
+        url: where it is, with the path of ``[api] base_url``.
         tokens: JSON web tokens by user.
     """
 
@@ -151,7 +151,7 @@ def main() -> None:
         threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True).start()
         users = {name: SimpleAuthManagerUser(username=name, role=role.upper()) for name, role in USERS.items()}
         tokens = {name: get_auth_manager().generate_jwt(user) for name, user in users.items()}
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}{ui_path('')}"
         sys.stdout.write(json.dumps({"url": url, "tokens": tokens}) + "\n")
         sys.stdout.flush()
         sys.stdin.read()

@@ -158,7 +158,9 @@ ODD_LANDING = {
 NOTES = {"numbers": NUMBERS, "lists": LISTS, "later": LATER, "markup": MARKUP, "link": LINK, "failed": FAILED_ODDLY}
 # PostgreSQL refuses half a character; SQLite and MySQL hold it.
 HALF = GOOD | {"job_id": "j\ud83d", "message": "x\ud800"}
-NOTES |= {"long": LONG, "half": HALF}
+# Escapes of a terminal, and marks that turn the text behind them around.
+ACTING = GOOD | {"job_id": "a\u202e1", "conn_id": "proofy\u2066", "message": "\x1b[31mred\x9b"}
+NOTES |= {"long": LONG, "half": HALF, "acting": ACTING}
 
 
 def odd_jobs() -> list[SeededJob]:
@@ -168,6 +170,9 @@ def odd_jobs() -> list[SeededJob]:
     record = {"submitted_at": 5, "known_job_ids": 7, "job_id": [1]}
     xcoms = {"return_value": ODD_LANDING}
     seeded.append(SeededJob(note=GOOD, dag_id="odd", run_id="landed", hours_ago=AGE, xcoms=xcoms, record=record))
+    limits = [{"requests": 1, "limit": number, "seconds": 60.0} for number in range(100, 300)]
+    poll = {"conn_id": "many", "poller": "m", "requests": limits}
+    seeded.append(SeededJob(note=GOOD | {"conn_id": "many"}, dag_id="odd", run_id="many", hours_ago=AGE, poll=poll))
     for number, deadline in enumerate(("never", 1e300, -5)):
         facts = {"conn_id": "x", "job_id": "y", "poll_interval": "soon", "deadline": deadline}
         wait = SeededJob(

@@ -19,6 +19,7 @@ from tests.support.ui_server import PRIVATE_CONNECTION, PRIVATE_DAG, SeededJob, 
 RUN = "scheduled__2026-11-28T22:00:00+00:00"
 PATH = f"/job/nightly/{RUN}"
 RUNNING = {"vendor": "apartmentiq", "conn_id": "apartmentiq_default", "vendor_state": "queued"}
+ORIGIN = "https://airflow.example"
 SUBMITTED = {"generation": 0, "key": "k", "submitted_at": "2026-11-28T22:00:03Z"}
 
 
@@ -72,7 +73,9 @@ def acting(
     seeded.append(SeededJob(note=in_private, task_id="private", state="running"))
     connections = {conn_id: json.dumps(each) for conn_id, each in vendor.connections().items()}
     connections[PRIVATE_CONNECTION] = connections["apartmentiq_default"]
-    with ui_server(tmp_path_factory.mktemp("home"), seeded, connections, NO_PROXY="*") as running:
+    # Behind a proxy that ends TLS, and below a path of its host.
+    settings = {"AIRFLOW__API__BASE_URL": f"{ORIGIN}/team", "NO_PROXY": "*"}
+    with ui_server(tmp_path_factory.mktemp("home"), seeded, connections, **settings) as running:
         yield running
 
 
@@ -93,7 +96,7 @@ def is_cancelled(job: EmulatedJob) -> bool:
 def test_ask_now(acting: UiServer, jobs: dict[str, EmulatedJob]) -> None:
     with acting.browser() as browser:
         page = browser.get(f"{PATH}/asked/-1").text
-        answer = post(browser, f"{PATH}/asked/-1/ask", token_of(page))
+        answer = post(browser, f"{PATH}/asked/-1/ask", token_of(page), Origin=ORIGIN)
     assert answer.status_code == 200
     assert "The vendor&#39;s answer" in answer.text
     assert "(running)" in answer.text
@@ -123,6 +126,15 @@ def test_who_may_not_change_the_dag_gets_neither(acting: UiServer, jobs: dict[st
     assert not is_cancelled(jobs["kept"])
 
 
+def test_links_are_below_the_path_of_the_base_url(acting: UiServer) -> None:
+    with acting.browser() as browser:
+        for path in ("/?dag_id=nightly", f"{PATH}/kept/-1", f"{PATH}/kept/-1/cancel", "/job/no/no/no/-1"):
+            links = re.findall(r'(?:href|src|action)="(/[^"]*)"', browser.get(path).text)
+            assert links
+            assert [link for link in links if not link.startswith("/team/")] == []
+        assert browser.get(f"{acting.url}/batchdl/static/ui.css").status_code == 200
+
+
 def test_of_a_dag_that_one_may_not_see(acting: UiServer, jobs: dict[str, EmulatedJob]) -> None:
     path = PATH.replace("nightly", PRIVATE_DAG)
     with acting.browser("stranger") as browser:
@@ -135,6 +147,7 @@ def test_of_a_dag_that_one_may_not_see(acting: UiServer, jobs: dict[str, Emulate
     [
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
     ],
@@ -153,7 +166,7 @@ def test_a_token_is_of_one_session_action_and_job(acting: UiServer, jobs: dict[s
         foreign = token_of(other.get(f"{path}/cancel").text)
     with acting.browser() as browser:
         tokens = [token_of(browser.get(path).text), token_of(browser.get(f"{PATH}/asked/-1/cancel").text)]
-        for token in (foreign, *tokens, ""):
+        for token in (foreign, *tokens, "", "é" * 64):
             assert post(browser, f"{path}/cancel", token).status_code == 403
     assert not is_cancelled(jobs["kept"])
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from airflow_provider_batchdl import __version__
 from tests.support.airflow_features import needs_task_state_store
 from tests.support.ui_server import UiServer
 from tests.ui.seeds import SECRET, SIGNATURE, odd_jobs
@@ -130,7 +131,8 @@ def test_headers_forbid_what_is_not_ours(server: UiServer) -> None:
 def test_static_files(server: UiServer, path: str) -> None:
     with server.browser() as browser:
         assert browser.get(path).status_code == 200
-        assert path in browser.get("/").text or "icon" in path
+        # After an upgrade, no browser may take an old file from its cache.
+        assert f"{path}?{__version__}" in browser.get("/").text or "icon" in path
 
 
 def test_no_signature_is_shown(server: UiServer) -> None:
@@ -235,6 +237,8 @@ def test_the_list_shows_them_all(server: UiServer) -> None:
     assert 'href="javascript:' not in page
     assert SECRET not in page
     assert "j\ufffd" in page
+    assert "a\ufffd1" in page
+    assert len(re.findall(r"1 of \d+ in 60 s", page)) == 5
     assert len(page) < 100_000
 
 
@@ -243,6 +247,7 @@ def test_its_own_page(server: UiServer, run_id: str) -> None:
     page = shown(server, f"/job/odd/{run_id}/land/-1")
     assert 'href="javascript:' not in page
     assert "<script>" not in page
+    assert not re.search("[\x1b\x9b\u202e\u2066]", page)
     assert SECRET not in page
 
 

@@ -44,7 +44,11 @@
       .then((answer) => answer.text())
       .then((text) => {
         const page = new DOMParser().parseFromString(text, "text/html");
-        document.querySelector("main").replaceWith(document.adoptNode(page.querySelector("main")));
+        const main = document.adoptNode(page.querySelector("main"));
+        document.querySelector("main").replaceWith(main);
+        document.title = page.title;
+        main.tabIndex = -1;
+        main.focus({ preventScroll: true }); // for the keyboard and screen readers
         window.scrollTo(0, 0);
       })
       .catch(() => { document.querySelector("main").prepend("No answer from Airflow: open this page again."); });
