@@ -279,7 +279,7 @@ class ResultTooLargeError(TransferError):
 
 
 class DestinationError(BatchDlError):
-    """The destination refused.
+    """The destination cannot be read, written or replaced.
 
     ``retryable`` is False for what stays until somebody acts: a missing bucket, rejected credentials, a read-only
     folder.
@@ -293,6 +293,6 @@ class DestinationError(BatchDlError):
         self.retryable = retryable
 
     def concerns(self, *, vendor: str | None = None, job_id: str | None = None, conn_id: str | None = None) -> None:
-        """As of every error, but for the vendor's connection, which would be taken for the destination's."""
+        """Fill in vendor and job; not the vendor's connection, which would be taken for the destination's."""
         del conn_id
         super().concerns(vendor=vendor, job_id=job_id)

@@ -15,6 +15,7 @@ import yaml  # type: ignore[import-untyped]
 from airflow.sdk import DAG, task
 
 from airflow_provider_batchdl._tasks.warnings import RetriesWarning
+from airflow_provider_batchdl.options import NAMES
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -131,6 +132,12 @@ def test_options_on_the_settings_page_are_arguments() -> None:
     operators = (ROOT / "docs" / "operators.md").read_text()
     assert named
     assert [name for name in named if f"\n### {name}\n" not in operators] == []
+
+
+def test_options_of_the_download_command_are_on_its_page() -> None:
+    text = (ROOT / "docs" / "cli.md").read_text()
+    flags = [name.replace("_", "-") for name in NAMES]
+    assert [flag for flag in flags if f"`--{flag}" not in text and f"`--no-{flag}" not in text] == []
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)

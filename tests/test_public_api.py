@@ -135,3 +135,11 @@ def test_the_architecture_page_has_the_list() -> None:
     cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     shown = [each.removeprefix(PACKAGE).lstrip(".") for cell in cells for each in re.findall(r"`([\w.]+)`", cell)]
     assert sorted(shown) == sorted(filter(None, PUBLIC))
+
+
+def test_the_reference_has_every_public_module() -> None:
+    """But for the errors, which have a page of their own."""
+    pages = "".join((ROOT / "docs" / name).read_text() for name in ("api.md", "hooks.md"))
+    shown = re.findall(rf"^::: {PACKAGE}\.([\w.]+)$", pages, re.MULTILINE)
+    public = [name for name in PUBLIC if name not in ("", "exceptions")]
+    assert [name for name in public if not any(f"{each}.".startswith(f"{name}.") for each in shown)] == []

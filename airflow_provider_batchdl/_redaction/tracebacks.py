@@ -46,7 +46,7 @@ class emptied_frames(contextlib.ContextDecorator):  # noqa: N801 used like a fun
 
 
 class brief:  # noqa: N801 used like a function, as contextlib's are
-    """Cut the tracebacks of our errors raised within down to who called.
+    """Shorten the tracebacks of our errors that this block raises: they begin at its caller.
 
     What a person needs is in the error's words; a traceback of the layers below, and of a library's error below those,
     pushes it out of sight. The log has it at level DEBUG.
@@ -62,7 +62,7 @@ class brief:  # noqa: N801 used like a function, as contextlib's are
 
 
 def shorten(error: BaseException) -> BaseException | None:
-    """Cut an error's traceback and what it came from off; the error that it came from."""
+    """Remove an error's traceback and chain; return the error that it came from."""
     log.debug("Where the following error was raised:", exc_info=error)
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     error.__cause__ = error.__context__ = error.__traceback__ = None
@@ -70,7 +70,7 @@ def shorten(error: BaseException) -> BaseException | None:
 
 
 def empty_frames(error: BaseException, *, coroutines: bool = False) -> None:
-    """Do to one error what :func:`emptied_frames` does to each."""
+    """Clear the frames of one error and of those that it came from, see :class:`emptied_frames`."""
     kept = _MAY_GO_ON & ~inspect.CO_COROUTINE if coroutines else _MAY_GO_ON
     seen: set[int] = set()
     following: list[BaseException | None] = [error]

@@ -171,7 +171,7 @@ def _as_text(destination: Any) -> str | None:
 
 
 def _crossed(mapped: Mapping[str, Any]) -> list[Any]:
-    """The destinations, each twice where each goes with more than one value of another argument."""
+    """The destinations of ``expand``; each twice if another argument has more than one value, as with a product."""
     places = mapped.get("destination")
     if not isinstance(places, list | tuple):
         return []

@@ -29,7 +29,7 @@ class SubmitJournal(Protocol):
         """The request's first byte goes next; with a ``BatchDlError`` raised here, none goes."""
 
     def turned_away(self) -> None:
-        """It was surely not accepted, and is retried after a delay."""
+        """The request was certainly not accepted, and is retried after a delay."""
 
 
 class Sending:

@@ -28,7 +28,7 @@ KEPT_BACK = 5
 
 
 class Priority(Enum):
-    """Which part of a rate limit a request may use."""
+    """Part of a rate limit that a request may use."""
 
     CALL = auto()
     """All of it at once: submits, cancels, downloads and retries."""
@@ -147,7 +147,7 @@ class _Cell:
         self._paid_off = float("-inf")
 
     def ready(self, priority: Priority) -> float:
-        """When a request may go."""
+        """Time, on the monotonic clock, from which a request may go."""
         window = self._sent[0] + self._seconds if len(self._sent) == self._sent.maxlen else float("-inf")
         return window if priority is Priority.CALL else max(window, self._paid_off - self._slack[priority])
 

@@ -101,8 +101,8 @@ class ResultsHook(ClientHook):
 
         Args:
             job_id: the vendor's id of the job.
-            options: how to download it. Only ``accept_partial`` and ``on_empty`` count; without a result file, all but
-                ``on_empty="fail"`` return ``[]``.
+            options: how to download it. ``accept_partial``, ``on_empty`` and ``join_pages`` count here; without a
+                result file, all but ``on_empty="fail"`` return ``[]``.
             max_bytes: the largest size, in bytes.
             given: single options that override those of ``options``.
 

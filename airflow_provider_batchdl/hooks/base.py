@@ -36,9 +36,9 @@ class BatchApiHook(ResultsHook):
     Args:
         conn_id: the connection; the vendor's default one where left out.
 
-    Every method has an async twin whose name starts with ``a``, for triggers. Use the hook as a context manager
-    (``async with`` for the twins), so that its calls share HTTP connections which are closed at the end; a call
-    outside of one opens and closes its own.
+    Submit, poll, list, cancel, balance and test have async twins whose names start with ``a``, for triggers; downloads
+    have none. Use the hook as a context manager (``async with`` for the twins), so that its calls share HTTP
+    connections which are closed at the end; a call outside of one opens and closes its own.
 
     If the vendor rejects the credentials, a call reloads the connection and retries once with its new credentials; a
     submit and the async twins do not. Calls raise subclasses of ``BatchDlError``.

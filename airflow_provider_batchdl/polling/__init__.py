@@ -1,3 +1,3 @@
-"""When to poll which job next, in numbers: no requests, no Airflow."""
+"""Order and times of polls, in numbers: no requests, no Airflow."""
 
 __all__: list[str] = []

@@ -136,7 +136,7 @@ def _text(request: ApiRequest) -> str:
 
 
 def check_secrets(bench: Bench, run_all: Callable[[], None]) -> Iterator[str]:
-    """No secret in representations and logs, whatever happens.
+    """Check that no representation and no log line has a secret in it.
 
     Args:
         bench: the vendor.

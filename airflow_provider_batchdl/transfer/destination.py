@@ -92,7 +92,7 @@ class Destination:
         return None if info.get("type") == "directory" else info
 
     def modified(self) -> datetime | None:
-        """When the object was written; None where its store does not tell. Raises the store's errors."""
+        """Time at which the object was written; None where its store does not say. Raises the store's errors."""
         try:
             written: datetime = self.fs.modified(self.path)
         except NotImplementedError:

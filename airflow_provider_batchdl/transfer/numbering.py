@@ -39,7 +39,7 @@ def listed_files(vendor: Vendor, job: Job, *, on_empty: str) -> tuple[ResultFile
 
 
 def _distinct(vendor: Vendor, job: Job, files: Sequence[ResultFile]) -> list[ResultFile]:
-    """The files, each once; of two that differ and that one request brings, one cannot be had, and that is refused."""
+    """The files, each once. Two different files that the same request returns are refused: one would be lost."""
     once = list(dict.fromkeys(files))
     if len(once) < len(files):
         log.warning("%s lists a file of job %s more than once; it lands once", vendor.label, job.id)

@@ -65,7 +65,7 @@ class Receiver:
         return Transfer(self._source(file), self.options, sink_for, resumable=resumable, progress=self.progress()).run()
 
     def _in_parts(self, files: tuple[ResultFile, ...]) -> Iterator[Received]:
-        """Each page as a part; only the sole page of the sole file has no number."""
+        """Receive each page as a part; a single page of a single file has no number."""
         listed, numbers = Counter(file.kind for file in files), Counter[str]()
         for first in files:
             chain = PageChain(self._source(first))
@@ -81,7 +81,7 @@ class Receiver:
                 page = chain.after(received.head.headers)
 
     def _first_part(self, file: ResultFile) -> Received:
-        """Receive the first page, which is the part 1 if its response names another."""
+        """Receive the first page; it is part 1 if its response names another page."""
         numbered = replace(file, part=1)
         resumable = self._resumable(numbered)
         has_more = resumable is not None
@@ -90,7 +90,7 @@ class Receiver:
         return replace(received, file=numbered if has_more else file)
 
     def _joined(self, file: ResultFile) -> Received:
-        """A file and the pages after it as one file; without any, as itself, without the worker's disk between."""
+        """Receive a file and the pages after it as one file; a file without further pages goes straight to its sink."""
         alone = partial(self._open, file)
         received, has_more = self._first(file, alone, lambda *_: SpoolSink(), self._resumable(file))
         if not has_more:

@@ -1,4 +1,4 @@
-"""Where bytes of several connections wait until it is their turn to be read, in the file's order."""
+"""Buffers that hold the bytes of several connections until they are read in the file's order."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def close_unpublished(sink: Sink, error: BaseException | None, *, adopted: bool 
 
 @contextmanager
 def closed_on_error(sink: Sink) -> Iterator[None]:
-    """Close a sink that what is done within, until its publication, fails for."""
+    """Close the sink, unpublished, if this block raises."""
     try:
         yield
     except BaseException as error:

@@ -62,13 +62,13 @@ def readable_dags(user: GetUserDep, dag_id: str = "") -> set[str]:
 
 
 def require_read(user: GetUserDep, dag_id: str) -> None:
-    """Refuse, with 403, who may not read the DAG; a dependency of a job's page."""
+    """Refuse, with 403, a user who may not read the DAG; a dependency of a job's page."""
     if not _may(user, "GET", READ, dag_id):
         raise HTTPException(403)
 
 
 def require_change(user: GetUserDep, dag_id: str) -> None:
-    """Refuse, with 403, who may not change the DAG's task instances; a dependency of the actions."""
+    """Refuse, with 403, a user who may not change the DAG's task instances; a dependency of the actions."""
     require_read(user, dag_id)
     if not may_change(user, dag_id):
         raise HTTPException(403)
@@ -98,12 +98,12 @@ def _may_connection(user: Any, method: ResourceMethod, conn_id: str) -> bool:
 
 
 def readable_connections(user: Any, conn_ids: Iterable[str]) -> set[str]:
-    """Those of the connections that the user may see."""
+    """The connections, of those given, that the user may see."""
     return {conn_id for conn_id in conn_ids if _may_connection(user, "GET", conn_id)}
 
 
 def require_connection(user: Any, conn_id: str) -> None:
-    """Refuse who may not read the connection whose credentials a request would use.
+    """Refuse a user who may not read the connection whose credentials a request would use.
 
     Raises:
         Refused: 403.
@@ -113,7 +113,7 @@ def require_connection(user: Any, conn_id: str) -> None:
 
 
 def require_test(user: Any, conn_id: str) -> None:
-    """Refuse who may not read and change the connection: who may, may let a request be made through it.
+    """Refuse a user who may not both read and change the connection: a test sends a request with its credentials.
 
     Raises:
         Refused: 403.

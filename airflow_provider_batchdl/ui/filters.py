@@ -27,7 +27,7 @@ State = Annotated[str, AfterValidator(lambda given: given if given in STATES els
 
 
 class Filters(BaseModel):
-    """Which jobs to list; an empty text means all.
+    """Filters and page of the list; an empty text means all.
 
     Args:
         job_id: the vendor's id of the job.

@@ -59,7 +59,7 @@ def external_views() -> list[dict[str, Any]]:
 
 
 def _is_served() -> bool:
-    """False if ``[batchdl] ui`` is, and where Airflow would not tell the page who the user is."""
+    """False if ``[batchdl] ui`` is False, or if Airflow does not tell a plugin's page who the user is."""
     return is_ui_enabled() and has_page_sessions()
 
 

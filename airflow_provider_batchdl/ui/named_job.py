@@ -1,4 +1,4 @@
-"""The job that an action is about: the one of the task's note, unless what is harder to write names another.
+"""The job that an action is about: the one that the task's note, record, wait and landing agree on.
 
 A note is an XCom. Whoever may write a DAG's XComs could name any connection and any job in it, and wait for a
 colleague who cancels it. So the user needs the right to read the connection, and what Airflow has of the task beside

@@ -57,13 +57,13 @@ class Account:
     scope: str = ""
 
     def __post_init__(self) -> None:
-        """Nobody can use the secret before the redactor knows it."""
+        """Register the secret with the redactor, before anybody can use it."""
         remember(self.secret)
         object.__setattr__(self, "secret", Secret(self.secret))
 
     @cached_property
     def origin(self) -> Origin:
-        """The only place that may see the credentials."""
+        """Scheme, host and port of the base URL: the only place that gets the credentials."""
         return origin(self.base_url)
 
     @cached_property

@@ -36,7 +36,7 @@ DEFAULT_VERSION = "2.11"
 PAGE_SIZE = 100
 LONGEST_VERSION = 20
 LOOKBACK = timedelta(days=90)
-"""Of events and of reachability (vendor's documentation); an older ``from`` is an error."""
+"""Age of the oldest events and reachability (vendor's documentation); an older ``from`` is an error."""
 
 
 def _something(request: Mapping[str, Any]) -> Iterator[str]:

@@ -175,7 +175,7 @@ def _of_member(name: str, value: Any, member: Member, more: Sequence[str]) -> It
 
 
 def _of_list(name: str, value: Any, member: Member) -> Iterator[str]:
-    """The same of a list; what is in it is not shown, since it may be people's addresses."""
+    """Problems of a list, as of a member; its items are not shown, since they may be people's addresses."""
     kind = KINDS[member.kind]
     if not isinstance(value, list | tuple):
         yield f"{name} must be a list, each item {kind.words}, and is {_kind(value)}{_hint(value, member)}"

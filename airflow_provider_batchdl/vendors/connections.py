@@ -60,7 +60,7 @@ def vendor_of(fields: Fields, *, wanted: str | None = None, read_file: Callable[
 
 
 def vendor_by(kind: type[Vendor], fields: Fields, ignored: Collection[str] = ()) -> Vendor:
-    """A vendor of another class than the connection's type names, which does not read ``ignored`` of its extra."""
+    """The vendor of class ``kind``, whatever the connection's type, without the members ``ignored`` of its extra."""
     extra = _known_extra(fields, kind)
     return _of(kind, {name: value for name, value in extra.items() if name not in ignored}, fields)
 

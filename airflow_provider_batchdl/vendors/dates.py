@@ -31,12 +31,12 @@ def as_text(value: date) -> str:
 
 
 def as_moment(value: date) -> str:
-    """As :func:`as_text`, for a vendor of moments: a date is its first, in UTC."""
+    """As :func:`as_text`, for a vendor that takes times: a date becomes its first moment, in UTC."""
     return as_text(value) if isinstance(value, datetime) else f"{value.isoformat()}T00:00:00Z"
 
 
 def as_day(value: date) -> str:
-    """A date as ``2026-10-31``, for a vendor of days; of a time only midnight in its own time zone is one.
+    """A date as ``2026-10-31``, for a vendor that takes days; a time must be midnight in its own time zone.
 
     What Airflow gives is in UTC, where a midnight of the DAG's time zone belongs to the day before or is no midnight.
     """

@@ -56,7 +56,7 @@ def check_extra(account: Account, own: Collection[str] | None, *, vendor: str) -
     """
     known = COMMON.union(own or ())
     for name, value in account.extra.items():
-        problem = _problem_of(name, value, own or ()) if name in known else None
+        problem = _problem_of(name, value) if name in known else None
         if problem is not None:
             raise account.wrong(_field(name), *problem, vendor=vendor)
     if own is None:
@@ -104,7 +104,7 @@ def _field(name: str) -> str:
     return f"extra field {excerpt(name, _LONGEST_SHOWN)!r}"
 
 
-def _problem_of(name: str, value: Any, own: Collection[str]) -> tuple[str, str] | None:
+def _problem_of(name: str, value: Any) -> tuple[str, str] | None:
     """Problem of a known member, and the remedy."""
     if isinstance(value, str):
         value = stripped(value)

@@ -20,7 +20,7 @@ _LARGEST_PORT = 65_535
 
 
 class NoBaseUrlError(ValueError):
-    """No base URL comes out of a connection's fields.
+    """The fields of a connection give no base URL.
 
     Args:
         problem: what is wrong, as the rest of a sentence that begins with the field; nothing of what may be a secret.

@@ -38,7 +38,7 @@ class Results(Answers):
         return self.result_request(job, file)
 
     def result_request(self, job: Job, file: ResultFile) -> ApiRequest:
-        """The same, where the request follows from the ids alone."""
+        """The request for ``file``, where it follows from the ids alone; see :meth:`locate`."""
         raise TypeError(f"the class of the vendor {self.name} has neither locate nor result_request")
 
     def next_file(self, job: Job, file: ResultFile, headers: Mapping[str, str]) -> ResultFile | None:

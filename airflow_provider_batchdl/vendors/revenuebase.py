@@ -169,7 +169,7 @@ class Revenuebase(Vendor):
         return self._call("download", job.id)
 
     def expected_format(self, job: Job, file: ResultFile) -> str | None:
-        """That of the upload, which is in the job's name: ``csv`` or ``json`` (vendor's document)."""
+        """The format of the upload, which is in the job's name: ``csv`` or ``json`` (vendor's document)."""
         suffix = (job.name or "").rpartition(".")[2].lower()
         return suffix if f".{suffix}" in FILE.types else None
 

@@ -46,7 +46,7 @@ SEVERAL = (
         "[what the faults and kills can explain](../tests/chaos/bound.py)."
     ),
     (
-        "`make test` plays some 200 schedules, always the same; `make chaos` thousands of others "
+        "`make test` plays some 100 schedules, always the same; `make chaos` thousands of others "
         "(`CHAOS_EXAMPLES=3000`), new ones each time unless `CHAOS_SEED` says which. What fails is printed in the "
         "smallest form that still does, ready to be pasted into `FOUND` in [the test](../tests/chaos/test_chaos.py), "
         "where it stays."

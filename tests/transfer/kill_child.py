@@ -1,7 +1,7 @@
 """Downloads one job's result to the local disk in a process of its own, which may be killed, and prints the landing.
 
-Run as ``python -m tests.transfer.kill_child``, with the job and the destination as JSON on standard input; with
-``die_before`` there, it kills itself right before that many names were made, changed or removed.
+Run as ``python -m tests.transfer.kill_child``, with the job and the destination, ``path``, as JSON on standard input.
+With ``paths`` there, a copy of it lands at each, and kills itself right before one more change of a name.
 """
 
 from __future__ import annotations

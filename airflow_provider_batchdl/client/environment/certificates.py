@@ -64,7 +64,7 @@ def _is_folder(path: str) -> bool:
 
 
 def _changed(variable: str, path: str) -> int:
-    """When a file was last changed, in nanoseconds."""
+    """Time of a file's last change, in nanoseconds."""
     try:
         return os.stat(path).st_mtime_ns  # noqa: PTH116
     except (OSError, ValueError) as error:

@@ -122,7 +122,7 @@ _FIRST = 64  # bytes in which that shows
 _BY_SUFFIX = {suffix: each for each in FORMATS for suffix in each.suffixes}
 _BY_TYPE = {media: each for each in FORMATS for media in each.types}
 WRAPPING_SUFFIXES = frozenset(f".{suffix}" for each in FORMATS if each.wraps for suffix in each.suffixes)
-"""With their dot: `.gz` of `.csv.gz`."""
+"""Suffixes of compressed files, with their dot: `.gz` of `.csv.gz`."""
 
 
 def suffix_of(filename: str | None) -> str:

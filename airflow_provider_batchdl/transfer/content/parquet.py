@@ -12,7 +12,7 @@ class ParquetCheck(Ends):
     """`PAR1` at both ends and a footer that fits in between (https://parquet.apache.org/docs/file-format/)."""
 
     KEPT = 1 << 20
-    """Of a file with a larger footer, rows are not counted."""
+    """Bytes at the end of the file that are held: of a file with a larger footer, rows are not counted."""
 
     def finish(self) -> ContentReport:
         """The report: `own` and the footer's rows, where the marks and the footer fit."""

@@ -20,7 +20,7 @@ from airflow_provider_batchdl.transfer.source.stream import ResultStream
 WORTH_DIVIDING = 32 << 20
 """Missing bytes below which a second connection is not worth its handshake."""
 WORTH_SECONDS = 1.0
-"""The same in seconds of a single connection."""
+"""Seconds that a single connection needs for the missing bytes, below which a second one is not worth it."""
 PIECE = 4 << 20
 """Bytes of one request where they are reordered in memory: one piece for each connection and one to spare."""
 RECORD_EVERY = 16 << 20

@@ -26,7 +26,7 @@ _JOIN_SECONDS = 10.0
 
 
 class _SurplusError(Exception):
-    """There was one connection too many, and this one no longer counts."""
+    """This connection is one too many: it ends, and is no longer counted."""
 
 
 @dataclass(eq=False)

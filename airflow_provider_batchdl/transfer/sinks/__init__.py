@@ -1,3 +1,3 @@
-"""Where results land: one object or file at a time, invisible until it is published whole."""
+"""Sinks for results: one object or file at a time, invisible until it is published whole."""
 
 __all__: list[str] = []

@@ -70,7 +70,7 @@ class Block:
         return whole
 
     def file(self) -> io.BytesIO:
-        """The same as a file to read, which shares the bytes."""
+        """The bytes as a file to read, which shares them."""
         return io.BytesIO(self.content())
 
 
@@ -94,7 +94,7 @@ class BlockSizes:
     def of(
         cls, expected_bytes: int | None, *, smallest: int, most_planned: int, grow_every: int, fixed: bool = False
     ) -> Self:
-        """Those for an object of `expected_bytes`, where that is known: in whole MiB, at most `most_planned` blocks."""
+        """The sizes for an object of `expected_bytes`, if known: in whole MiB, at most `most_planned` blocks."""
         expected = expected_bytes or 0
         base = -(-max(smallest, -(-expected // most_planned)) // (1 << 20)) << 20
         return cls(base, fixed, grow_every, -(-expected // base))

@@ -109,7 +109,7 @@ class ResultStream:
         return self.chunks(lambda: READ_SIZE)
 
     def chunks(self, room: Callable[[], int]) -> Iterator[bytes]:
-        """The same, each chunk at most ``room()`` bytes; ends where that is 0."""
+        """The body's bytes as they arrive, each chunk at most ``room()`` bytes; ends where that is 0."""
         began, window_bytes = time.monotonic(), 0
         try:
             while chunk := self._response.read1(min(room(), READ_SIZE), decode_content=False):
@@ -139,7 +139,7 @@ class ResultStream:
 
 
 def why_restarted(before: ResultStream, now: ResultStream) -> str:
-    """Why ``now`` does not resume where ``before`` was interrupted, for the log."""
+    """Reason, for the log, why ``now`` does not resume where ``before`` was interrupted."""
     if before.coding:
         return "compressed responses have no ranges"
     if before.identity.validator is None:

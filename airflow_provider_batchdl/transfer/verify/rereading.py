@@ -1,4 +1,4 @@
-"""A file that nothing proves, read a second time: what brings the same bytes twice is whole."""
+"""Second reading of a file that nothing proves: it counts as whole if both have the same bytes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Readings:
     def prove(
         self, reading: str, size: int, range_client: RangeClient, prepare: Callable[[ResultStream], None]
     ) -> None:
-        """Return where another reading brought the same bytes; the file is read again for it, if need be.
+        """Prove the bytes by another reading with the same SHA-256; read the file again if there is none yet.
 
         Args:
             reading: the SHA-256 of the bytes that are in the sink, in hex.

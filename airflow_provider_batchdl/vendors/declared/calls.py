@@ -216,7 +216,7 @@ class CheckCall(Call, frozen=True, kw_only=True):
 
 
 class FileSource(Part, frozen=True, kw_only=True):
-    """Where result files of one kind are, and how each is downloaded.
+    """Places of the result files of one kind in an answer, and the download of each.
 
     Without ``items``, ``id`` and ``link`` every job with results has one file of this kind, at ``path``.
 

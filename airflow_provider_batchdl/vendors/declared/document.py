@@ -105,7 +105,7 @@ class ExtraMember(Part, frozen=True, kw_only=True):
 
 
 class JobShape(Part, frozen=True, kw_only=True):
-    """Where the facts about a job are in an answer. The pointers start at the job, see ``at`` and ``items``.
+    """Places of the facts about a job in an answer. The pointers start at the job, see ``at`` and ``items``.
 
     Args:
         id: its id.

@@ -66,7 +66,7 @@ def _request(vendor: Described, call: ListCall, cursor: str | None, delay: float
 def _following(
     call: ListCall, cursor: str | None, response: httpx.Response, body: Any, items: list[Any]
 ) -> tuple[str | None, bool]:
-    """The cursor of the next page, and whether there is none that cannot be had."""
+    """The cursor of the next page, None on the last, and False if there is a next page that cannot be requested."""
     paging = call.paging
     if isinstance(paging, Cursor):
         has_more = paging.more is None or bool(find(body, paging.more))
@@ -88,7 +88,7 @@ def _following(
 def _link(
     vendor: Described, paging: Link, response: httpx.Response, body: Any, page_url: str
 ) -> tuple[str | None, bool]:
-    """The same for the next page's URL, which may be relative to the page that names it (RFC 8288, section 3.1)."""
+    """The URL of the next page, and as in `_following`; it may be relative to ``page_url`` (RFC 8288, section 3.1)."""
     by_header = response.links.get("next", {}).get("url")
     text = as_cursor(by_header if paging.next is None else find(body, paging.next))
     url = None if text is None else urljoin(page_url, text)

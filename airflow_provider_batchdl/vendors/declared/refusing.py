@@ -57,7 +57,7 @@ class DescribedErrors(Vendor):
         return next((KINDS[rule.kind] for rule in rules), None)
 
     def own_kind(self, request: ApiRequest, response: httpx.Response) -> type[exc.BatchDlError] | None:
-        """By the document's rules first: its author has read the vendor's words, too."""
+        """The kind by the document's rules, else by the words that all vendors use."""
         return self.error_kind(request, response) or kind_by_words(response)
 
     def error(self, request: ApiRequest, response: httpx.Response) -> exc.BatchDlError:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PRECONDITION_FAILED = "PreconditionFailed"
 """The code of a refusal because the object exists."""
 MOST_PAGES = 1000
-"""Of a list, each of a thousand: a store that repeats itself must not hold a task for ever."""
+"""Pages of a list, of a thousand items each: a store that repeats a page must not hold a task for ever."""
 
 
 class WrongObjectError(Exception):

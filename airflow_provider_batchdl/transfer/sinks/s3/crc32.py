@@ -31,7 +31,7 @@ def combined(pieces: Iterable[tuple[int, int]]) -> int:
 
 
 def to_base64(crc: int) -> str:
-    """As S3's headers have it: four bytes, big-endian, in base64."""
+    """A CRC-32 as in S3's headers: four bytes, big-endian, in base64."""
     return base64.b64encode(crc.to_bytes(4, "big")).decode()
 
 

@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 TRIES = 6
-"""Of one part, with the same bytes; the waits between them are up to 1, 2, 4, 8 and 16 s."""
+"""Tries of one part, with the same bytes; the waits between them are up to 1, 2, 4, 8 and 16 s."""
 PIECE = 1 << 20
 """Bytes handed over at a time: the time limit holds for each piece."""
 LARGEST_ANSWER = 64 << 10
 _PASSING = frozenset({"BadDigest", "ExpiredToken", "InternalError", "OperationAborted", "RequestTimeout", "SlowDown"})
-"""Codes of refusals that the same bytes with a new signature may not meet again, whatever their status."""
+"""Codes of refusals, of any status, after which a retry with the same bytes and a new signature may succeed."""
 _BOTOCORES: tuple[tuple[type[Exception], str], ...] = (
     (ssl.SSLError, "SSLError"),
     (TimeoutError, "ReadTimeoutError"),
@@ -44,7 +44,7 @@ _BOTOCORES: tuple[tuple[type[Exception], str], ...] = (
     (socket.gaierror, "EndpointConnectionError"),
     (Exception, "ConnectionClosedError"),
 )
-"""What botocore raises for the same, the first that fits."""
+"""Errors of a connection, with the name of the error that botocore raises for each; the first that fits counts."""
 
 
 class RefusedError(Exception):

@@ -52,7 +52,7 @@ class UploadedPart:
         return {"PartNumber": self.number, **{name: self.answer[name] for name in self.answer if name in _LISTED}}
 
     def checked(self, crc32: int | None) -> UploadedPart:
-        """The same with the CRC-32 that was recorded when it was sent: not every store lists it."""
+        """A copy with the CRC-32 that was recorded when it was sent: not every store lists it."""
         if crc32 is None:
             return self
         return UploadedPart(self.number, self.size, {**self.answer, "ChecksumCRC32": to_base64(crc32)}, crc32)

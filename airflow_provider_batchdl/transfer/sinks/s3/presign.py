@@ -31,7 +31,7 @@ _OWN_ARGUMENTS = frozenset({"Bucket", "Key", "UploadId", "PartNumber", _CHECKSUM
 
 
 class UnsignableError(Exception):
-    """Why parts have to go through the file system's client."""
+    """Parts have to go through the file system's client; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ async def signer_for(fs: S3FileSystem, names: dict[str, str], *, checksums: bool
 
 
 def _headers(crc32: str | None) -> dict[str, str]:
-    """Those that the signature covers, without `Host`."""
+    """The headers that the signature covers, without `Host`."""
     return {} if crc32 is None else {"x-amz-checksum-crc32": crc32}
 
 

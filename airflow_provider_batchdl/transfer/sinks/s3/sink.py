@@ -38,9 +38,10 @@ MAX_PARTS = 10_000
 class S3Sink(BlockSink[Part, MultipartUpload]):
     """A `Sink` for one S3 object.
 
-    Up to one block becomes one PUT at `publish` (also 0 bytes); more becomes a multipart upload. None stays open after
-    `discard`; a worker killed outright (SIGKILL) can leave one, so buckets want the lifecycle rule "abort incomplete
-    multipart uploads". With a `CheckpointedS3Sink` the next try resumes or aborts it.
+    Up to `SMALL` bytes (without `finalize`, up to one block) become one PUT at `publish`, also 0 bytes; more becomes a
+    multipart upload. None stays open after `discard`; a worker killed outright (SIGKILL) can leave one, so buckets want
+    the lifecycle rule "abort incomplete multipart uploads". With a `CheckpointedS3Sink` the next try resumes or aborts
+    it.
 
     With `create_only` the last request says `If-None-Match: *`, which AWS, MinIO, SeaweedFS and others obey
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html). A store that ignores the header
