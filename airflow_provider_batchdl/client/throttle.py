@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from enum import Enum, auto
 from http import HTTPStatus
 from threading import Lock
@@ -25,6 +25,8 @@ MAX_HOLD = 3600.0
 SHARE = 0.9
 # Requests that polls leave unspent, where the limit has so many to spare, so that an urgent poll goes at once.
 KEPT_BACK = 5
+# Seconds that the first poll after a hold has to show that the account is served again.
+TEST_SECONDS = 10.0
 
 
 class Priority(Enum):
@@ -168,36 +170,36 @@ class PollQueue:
         self._throttle = throttle
         self._turns = {priority: asyncio.Lock() for priority in (Priority.POLL, Priority.URGENT_POLL)}
         self._trusted_holds = throttle.holds
-        self._testing = False
-        self._tested = asyncio.Event()
+        self._test: asyncio.Event | None = None
 
     @asynccontextmanager
     async def turn(self, *, urgent: bool = False) -> AsyncIterator[None]:
         """Wait until a poll may go; it goes within the context.
 
         After a hold, one poll goes alone, and the others once one has succeeded: has left the context without an error.
+        One that takes long is slow about its own job: then another goes.
         """
         priority = Priority.URGENT_POLL if urgent else Priority.POLL
         async with self._turns[priority]:
             while True:
-                if self._testing:
-                    await self._tested.wait()
+                if test := self._test:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(test.wait(), TEST_SECONDS)
+                    self._test = None if self._test is test else self._test
                 elif wait := self._throttle.take(priority):
                     await asyncio.sleep(wait)
                 else:
                     break
             holds = self._throttle.holds
-            is_test = holds != self._trusted_holds
-            if is_test:
-                self._testing = True
-                self._tested.clear()
+            test = asyncio.Event() if holds != self._trusted_holds else None
+            self._test = test or self._test
         try:
             yield
             self._trusted_holds = max(self._trusted_holds, holds)
         finally:
-            if is_test:
-                self._testing = False
-                self._tested.set()
+            if test:
+                test.set()
+                self._test = None if self._test is test else self._test
 
 
 _throttles: dict[str, Throttle] = {}

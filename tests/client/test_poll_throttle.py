@@ -111,6 +111,29 @@ def test_turns_are_taken_in_the_order_of_arrival_and_the_urgent_go_first(turns: 
     assert went == ["urgent", "a", "b", "c", "d"]
 
 
+def test_a_slow_poll_after_a_hold_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is slow about its own job."""
+    monkeypatch.setattr(throttle, "TEST_SECONDS", 0.01)
+
+    async def others_go() -> None:
+        queue, over = PollQueue(account := Throttle([])), asyncio.Event()
+        account.holds += 1
+
+        async def slow() -> None:
+            async with queue.turn():
+                await over.wait()
+
+        first = asyncio.create_task(slow())
+        await asyncio.sleep(0)
+        async with asyncio.timeout(60), queue.turn():
+            assert not first.done()
+        async with asyncio.timeout(60), queue.turn(), queue.turn():
+            over.set()
+        await first
+
+    asyncio.run(others_go())
+
+
 def test_where_there_is_no_limit_nothing_waits() -> None:
     assert Throttle([]).wait(3.0, Priority.POLL) == 0.0
 
