@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+_NO_TEXT = re.compile(rb"[\0-\x08\x0e-\x1f]")
 LARGEST_PIECE = 2**20
 MEMBERS = {"gzip": b"\x1f\x8b\x08", "deflate": b"x"}
 """First bytes of another member of a body in this coding."""
@@ -79,6 +81,8 @@ def decoder_for(first: bytes, coding: str, *, whole: bool) -> Callable[[], zlib.
         trial.decompress(first, LARGEST_PIECE)
     except zlib.error:
         return None
-    # Text may begin like either: a short body that does not end as deflate is text, except with zlib's usual header.
-    is_one = trial.eof or trial.unconsumed_tail or not whole or (has_head and first.startswith(b"x"))
+    # Text may begin like either: a short body that does not end as deflate is text, except with zlib's usual header, or
+    # with bytes that no text has: then it is cut.
+    is_no_text = (has_head and first.startswith(b"x")) or _NO_TEXT.search(first)
+    is_one = trial.eof or trial.unconsumed_tail or not whole or is_no_text
     return (lambda: zlib.decompressobj(bits)) if is_one else None

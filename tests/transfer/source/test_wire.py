@@ -586,6 +586,11 @@ class TestCodings:
         land(answer(packed, f"Content-Encoding: {coding}", f"Content-Length: {len(packed)}"))
         assert land.content == WHOLE
 
+    @pytest.mark.parametrize("cut", [1, 5, 50])
+    def test_a_short_raw_deflate_that_is_cut_is_no_text(self, land: Landed, cut: int) -> None:
+        body = zlib.compress(WHOLE)[2 : -4 - cut]
+        land.refused(answer(body, "Content-Encoding: deflate", f"Content-Length: {len(body)}"), error=TransferError)
+
     @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, br", "compress"])
     def test_what_is_not_undone_is_refused(self, land: Landed, coding: str) -> None:
         error = land.refused(
