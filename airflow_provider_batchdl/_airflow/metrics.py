@@ -58,7 +58,7 @@ def count_cancel(vendor: str) -> None:
 
 
 def count_poll(vendor: str) -> None:
-    """Count an answered poll of one job; those of the shared loop are counted by :func:`count_watch`."""
+    """Count an answered poll of one job; those of the shared loop are counted by :func:`count_shared_polls`."""
     _count("batchdl.polls", vendor=vendor, kind="single")
 
 
@@ -67,7 +67,7 @@ def count_retry(retry: Retry) -> None:
     _count("batchdl.retries", vendor=retry.vendor, operation=retry.operation, reason=retry.reason)
 
 
-def count_watch(
+def count_shared_polls(
     vendor: str, *, polls: Mapping[str, int], lags: Sequence[float], unseen: Sequence[float], waiting: int
 ) -> None:
     """Send the poll metrics of a triggerer's shared loop since it last sent them.

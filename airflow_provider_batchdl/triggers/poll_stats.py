@@ -45,7 +45,7 @@ class PollStats:
         self._due = now + INTERVAL
         # A gauge is one for each vendor: the accounts of this process together.
         total = sum(each._waiting for each in self._all if each._vendor == self._vendor)
-        metrics.count_watch(self._vendor, polls=self._polls, lags=self._lags, unseen=self._unseen, waiting=total)
+        metrics.count_shared_polls(self._vendor, polls=self._polls, lags=self._lags, unseen=self._unseen, waiting=total)
         self._clear()
 
     def _clear(self) -> None:
