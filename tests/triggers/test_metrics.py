@@ -101,7 +101,7 @@ def test_what_is_told_later_arrives_later(stats: Stats, monkeypatch: pytest.Monk
 
     async def tell() -> None:
         for waiting in (1, 0):
-            metrics.count_watch("proofy", polls={}, lags=[], unseen=[], waiting=waiting)
+            metrics.count_shared_polls("proofy", polls={}, lags=[], unseen=[], waiting=waiting)
 
     monkeypatch.setattr(metrics, "stats_client", slow_at_first)
     asyncio.run(tell())
