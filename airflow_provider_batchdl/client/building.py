@@ -68,7 +68,7 @@ def build_request(
     if wrong := next(_mistakes_in(request, elsewhere=elsewhere, has_files=files is not None), None):
         raise _mistaken(vendor, request, wrong)
     url = _url(vendor, request, elsewhere=elsewhere)
-    body = {"json": request.json, "data": request.form, "content": request.content, "files": files}
+    body = {"json": request.json, "data": request.form, "content": request.content, **(files or {})}
     given = {name: value for name, value in body.items() if value is not None}
     try:
         message = _Request(request.method, url, headers=headers, params=dict(request.params or {}) or None, **given)
@@ -81,6 +81,9 @@ def build_request(
             job_id=request.job_id,
             remedy="Check the task's request, which must be plain JSON (a date as text), and the connection's host.",
         ) from error
+    if request.upload is not None and not request.upload.field:
+        message.stream = given["content"]  # httpx made it a body of the sync client alone
+        message.headers["Content-Type"] = request.upload.content_type
     if origin(str(message.url)) != origin(url):
         raise _mistaken(vendor, request, "its URL can be read in two ways")
     for name, value in (request.headers or {}).items():
@@ -164,8 +167,9 @@ def _mistakes_in_body(request: ApiRequest, *, has_files: bool) -> Iterator[str]:
 def _bodies(request: ApiRequest) -> list[str]:
     bodies = {"JSON": request.json, "content": request.content, "a file": request.upload}
     found = [name for name, body in bodies.items() if body is not None]
-    # A form is a body of its own beside anything but a file.
-    return found if request.form is None or found == ["a file"] else [*found, "a form"]
+    # A form is a body of its own beside anything but a file, if that is a part of it.
+    is_part = found == ["a file"] and request.upload is not None and request.upload.field != ""
+    return found if request.form is None or is_part else [*found, "a form"]
 
 
 def _mistakes_in_headers(headers: Mapping[Any, Any], *, has_body: list[str]) -> Iterator[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from io import UnsupportedOperation
 from typing import Any, BinaryIO
+
+import httpx
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl._values.storable import words_of
@@ -14,6 +16,7 @@ from airflow_provider_batchdl.vendors.base import Upload, Vendor
 
 log = get_logger(__name__)
 
+CHUNK = 64 * 2**10
 Opener = Callable[[str], BinaryIO]
 
 _CAUSES: dict[type[Exception], str] = {
@@ -42,7 +45,7 @@ def unreadable(vendor: Vendor, error: Exception, source: str) -> BatchDlError:
     )
 
 
-class _Source:
+class _Source(httpx.SyncByteStream, httpx.AsyncByteStream):
     """A file to upload. Its store's errors are typed here, where they cannot be taken for errors of the vendor."""
 
     def __init__(self, vendor: Vendor, stream: BinaryIO, source: str) -> None:
@@ -64,13 +67,23 @@ class _Source:
                 raise  # only how long it is; httpx can do without
             raise unreadable(self._vendor, error, self._source) from None
 
+    def __iter__(self) -> Iterator[bytes]:
+        with suppress(UnsupportedOperation):
+            self.seek(0)
+        while chunk := self.read(CHUNK):
+            yield chunk
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self:
+            yield chunk
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
 @contextmanager
 def opened(vendor: Vendor, upload: Upload | None, opener: Opener) -> Iterator[dict[str, Any] | None]:
-    """The ``files`` argument of ``httpx`` for ``upload``, which is open for as long."""
+    """The argument of ``httpx`` for ``upload``, its name and value; the file is open for as long."""
     if upload is None:
         yield None
         return
@@ -79,8 +92,12 @@ def opened(vendor: Vendor, upload: Upload | None, opener: Opener) -> Iterator[di
         stream = stack.enter_context(opener(upload.source))
     except Exception as error:  # noqa: BLE001 as above
         raise unreadable(vendor, error, upload.source) from None
+    source = _Source(vendor, stream, upload.source)
     try:
-        yield {upload.field: (upload.filename, _Source(vendor, stream, upload.source), upload.content_type)}
+        if upload.field:
+            yield {"files": {upload.field: (upload.filename, source, upload.content_type)}}
+        else:
+            yield {"content": source}
     finally:
         try:
             stack.close()

@@ -60,13 +60,13 @@ class RateLimit:
 
 @dataclass(frozen=True)
 class Upload:
-    """A file sent as one part of a ``multipart/form-data`` body.
+    """A file sent as one part of a ``multipart/form-data`` body, or as the whole body.
 
     Args:
-        field: the part's name.
+        field: the part's name; empty for the whole body.
         source: the path or URL of the file; the client opens it.
         filename: the name sent to the vendor.
-        content_type: the part's media type.
+        content_type: its media type.
     """
 
     field: str

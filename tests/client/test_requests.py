@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,16 @@ def test_form_fields_go_beside_an_upload(face: Face, server: Recorder, vendor: V
     found = [(part.get_param("name", header="content-disposition"), part.get_payload(decode=True)) for part in parts]
     assert found == [("purpose", b"batch"), ("nötig", "ja ü".encode()), ("file", JSON_LINES)]
     assert [part.get_filename() for part in parts] == [None, None, "lines.jsonl"]
+
+
+def test_a_file_may_be_the_whole_body(face: Face, server: Recorder, vendor: Vendor, upload: Upload) -> None:
+    whole = replace(upload, field="")
+    face.send(vendor, ApiRequest("submit", "PUT", "/x", upload=whole, headers={"X-Name": "lines"}))
+    sent = server.received[0]
+    found = [sent.headers[name] for name in ("content-type", "content-length", "x-name")]
+    assert (sent.body, found) == (JSON_LINES, ["application/jsonl", str(len(JSON_LINES)), "lines"])
+    with pytest.raises(InvalidRequestError, match="has both a file and a form"):
+        face.send(vendor, ApiRequest("submit", "PUT", "/x", upload=whole, form={"a": "b"}))
 
 
 def test_a_form_alone_is_urlencoded(face: Face, server: Recorder, vendor: Vendor) -> None:
