@@ -172,12 +172,12 @@ def as_cursor(value: Any) -> str | None:
 def unwrapped(body: Any, id_member: str) -> Any:
     """``body`` with the members of the object in its ``data`` or ``result``, where it has no id of its own.
 
-    Third parties show Proofy's single results in such a wrapper; its other members stay.
+    Third parties show Proofy's single results in such a wrapper; it stays itself, and so do the other members.
     """
     if isinstance(body, dict) and id_member not in body:
         for name in ("data", "result"):
             if isinstance(body.get(name), dict):
-                return {**body, **body[name]}
+                return {**body, **body[name], name: body[name]}
     return body
 
 

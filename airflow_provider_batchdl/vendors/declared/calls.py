@@ -69,10 +69,11 @@ class Step(Call, frozen=True, kw_only=True):
         request: where the task's request goes: ``json``, ``params``, ``form``, or ``none`` (then holes take what they
             name out of it). Left out: ``json`` for the last step if it uploads no file, else ``none``.
         upload: the form field of the file that the task names; the body is then ``multipart/form-data``, with the
-            fields of ``form`` beside the file.
+            fields of ``form`` beside the file. An empty text: the file is the whole body.
         keep: values for later steps, each a name and its pointer into this step's answer; used as ``{step.NAME}``.
         when: ``file``: only for a task with a file; ``no-file``: only for one without.
-        repeatable: true if sending it twice makes no second job. Left out: true for all steps but the last.
+        repeatable: true if sending it twice makes no second job, as with ``{key}`` in an ``Idempotency-Key``. Left out:
+            true for all steps but the last. If it is true for all, they are sent again to find a job whose answer was lost.
     """
 
     method: Method = "POST"
@@ -226,16 +227,17 @@ class FileSource(Part, frozen=True, kw_only=True):
         method: its HTTP method.
         params: its query parameters.
         headers: its headers.
-        json: its body.
+        json: its body, as JSON.
+        form: its body, as the fields of a form.
         items: pointer to a list of files, in the job's answer or in that of ``call``; the next four pointers start at
             each of its items.
         id: pointer to the file's id; where it is null, there is no such file. Left out for items: their places tell
             them apart.
         size: pointer to its size in bytes.
         part: pointer to its number among several.
-        link: pointer to a link to the file, which is followed without credentials. The answer that has it is asked for
-            again whenever the link is refused: that of ``path`` if there is one, else of ``call``, else the job's.
-            Where the pointer finds nothing, there is no such file.
+        link: pointer to a link to the file, which is followed without credentials, unless it leads to the connection's
+            origin. The answer that has it is asked for again whenever the link is refused: that of ``path`` if there is
+            one, else of ``call``, else the job's. Where the pointer finds nothing, there is no such file.
         call: a further request, made for a job with results, whose answer names the files.
         name: the file's name. Besides holes, it takes pointers into the job's answer: ``{job.id}.{/output_format}``.
         format: ``csv``, ``json``, ``jsonl``, ``parquet``, …, if all files have it. Left out: the suffix of the file's
@@ -251,6 +253,7 @@ class FileSource(Part, frozen=True, kw_only=True):
     params: dict[str, str] = {}
     headers: dict[str, str] = {}
     json: Any = None
+    form: dict[str, str] = {}
     items: Pointer | None = None
     id: Pointers | None = None
     size: Pointer | None = None

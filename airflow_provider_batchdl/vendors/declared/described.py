@@ -139,6 +139,8 @@ class Described(DescribedErrors):
         self.notice(operation, shape.id, raw_id)
         self.notice(operation, shape.state, raw_state)
         state, word = self.read_state(operation, raw_state)
+        if state is JobState.SUCCEEDED and find(item, shape.failed):
+            state = JobState.FAILED
         progress, records = answers.progress_of(shape, item)
         message, name = reading.as_text(find(item, shape.message)), reading.as_text(find(item, shape.name))
         job = Job(found, state, word, message=message, progress=progress, records=records, name=name)

@@ -110,6 +110,8 @@ class JobShape(Part, frozen=True, kw_only=True):
     Args:
         id: its id.
         state: the vendor's word for its state.
+        failed: finds something in a job that has failed, though its state counts as succeeded, as where all that have
+            ended are ``DONE``: its error.
         message: the vendor's message about it.
         name: its name, or that of its file.
         progress: its progress, see ``progress_is``.
@@ -124,6 +126,7 @@ class JobShape(Part, frozen=True, kw_only=True):
 
     id: Pointers = "/id"
     state: Pointers = "/status"
+    failed: Pointers = ()
     message: Pointers = ()
     name: Pointers = ()
     progress: Pointers = ()

@@ -68,7 +68,7 @@ def _call(call: Call | FileSource) -> str:
     words = f"{call.method} {call.path}"
     if call.params:
         words += f"?{'&'.join(f'{name}={value}' for name, value in call.params.items())}"
-    if isinstance(call, Call) and call.form:
+    if call.form:
         words += f", a form of {', '.join(call.form)}"
     return words if call.json is None else f"{words}, JSON {call.json}"
 
@@ -91,7 +91,7 @@ def _submit(document: Document) -> Iterator[Row]:
         is_last = number == len(steps)
         words = _call(step)
         if step.upload is not None:
-            words += f", the task's file as {step.upload}"
+            words += f", the task's file as {step.upload or 'the body'}"
         goes_to = destination_of(step, is_last=is_last)
         if goes_to != "none":
             words += f", the task's request as {'JSON' if goes_to == 'json' else 'its ' + goes_to}"
@@ -109,6 +109,8 @@ def _states(document: Document) -> str:
     for word, state in document.states.items():
         by_state.setdefault(state, []).append(word)
     words = "; ".join(f"{state}: {', '.join(names)}" for state, names in by_state.items())
+    if document.job.failed:
+        words += f"; failed, too, with {_at(document.job.failed)}"
     return f"{words}; partial results: {', '.join(document.partial)}" if document.partial else words
 
 

@@ -12,7 +12,7 @@ from msgspec import ValidationError, convert
 
 from airflow_provider_batchdl.vendors.declared.calls import HeaderName
 from airflow_provider_batchdl.vendors.declared.document import Document
-from airflow_provider_batchdl.vendors.declared.templates import OPEN, holes, without_holes
+from airflow_provider_batchdl.vendors.declared.templates import NO_HOLE, OPEN, holes, names, texts, without_holes
 from airflow_provider_batchdl.vendors.hosts import NoBaseUrlError, base_url
 from airflow_provider_batchdl.vendors.requests import CLIENT_HEADERS
 
@@ -78,6 +78,13 @@ def of_shown(place: str, value: str | None, document: Document) -> Iterator[str]
 
 def of_holes(place: str, value: object, allowed: tuple[str, ...], document: Document) -> Iterator[str]:
     """Problems of the holes in a text, or in the texts of JSON."""
+    for text in texts(value):
+        if odd := NO_HOLE.search(text):
+            shown = text[odd.start() :][:SHOWN]
+            yield f"{place}: {shown!r} is no hole: one is like {{job.id}}, without blanks, signs and further braces"
+    for name in names(value):
+        if any(holes(name)):
+            yield f"{place}: {name[:SHOWN]!r} is a name, and holes are in values only"
     for hole in holes(value):
         group, _, name = hole.partition(".")
         known = hole in allowed or (group == "request" and name and "request" in allowed)

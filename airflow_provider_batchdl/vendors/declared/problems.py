@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
@@ -14,9 +15,10 @@ from airflow_provider_batchdl.vendors.declared.calls import (
     FindByEcho,
     FindByKey,
     FindByTime,
+    HeaderName,
     Step,
 )
-from airflow_provider_batchdl.vendors.declared.document import MEMBERS, Document, HeaderKey, OAuth2
+from airflow_provider_batchdl.vendors.declared.document import MEMBERS, Document, HeaderKey, OAuth2, QueryKey
 from airflow_provider_batchdl.vendors.declared.places import (
     SHOWN,
     of_headers,
@@ -31,6 +33,7 @@ from airflow_provider_batchdl.vendors.declared.templates import holes, without_h
 from airflow_provider_batchdl.vendors.extras import COMMON
 from airflow_provider_batchdl.vendors.files import Suffix
 from airflow_provider_batchdl.vendors.hosts import NoBaseUrlError, base_url
+from airflow_provider_batchdl.vendors.pointers import several
 from airflow_provider_batchdl.vendors.requests import CLIENT_HEADERS, RateLimit
 from airflow_provider_batchdl.vendors.states import fold, problem_of_words
 from airflow_provider_batchdl.vendors.words import problem_of
@@ -89,8 +92,16 @@ def _of_names(document: Document) -> Iterator[str]:
 
 
 def _of_words(document: Document) -> Iterator[str]:
-    if not {"succeeded", "failed"} <= set(document.states.values()):
-        yield "states: it needs a word for 'succeeded' and one for 'failed', or a wait never ends"
+    for name, pointers in (("id", document.job.id), ("state", document.job.state)):
+        if not any(several(pointers)):
+            yield f"job.{name}: it needs a pointer like '/{name}'"
+    yield from of_keys("reset_headers", document.reset_headers, HeaderName)
+    meant = document.states.values()
+    if "succeeded" not in meant or not ("failed" in meant or document.job.failed):
+        yield (
+            "states: it needs a word for 'succeeded' and one for 'failed', or job.failed, or a wait never ends; if no "
+            "job of this API fails, write failed = 'failed'"
+        )
     if problem := problem_of_words(document.states):
         yield f"states: it has {problem}"
     known = {fold(word) for word in document.states}
@@ -129,6 +140,8 @@ def _of_auth(document: Document) -> Iterator[str]:
         yield from of_path("auth.token_path", auth.token_path, (), document)
         if auth.base_url_hosts and auth.base_url_pointer is None:
             yield "auth.base_url_hosts: it means nothing without base_url_pointer"
+    if isinstance(auth, QueryKey) and not auth.name.strip():
+        yield "auth.name: it is empty"
     yield from of_headers("headers", document.headers, (), document, has_json=False)
 
 
@@ -145,9 +158,9 @@ def _of_submit(document: Document) -> Iterator[str]:
         yield from _of_call(place, step, ("key", "request", "secret", *known), document, has_json=body == "json")
         if step.upload is not None and has_json:
             yield f"{place}.upload: a request has one body, and this one has JSON, too"
-        if step.form and has_json:
-            yield f"{place}.form: a request has one body, and this one has JSON, too"
-        if step.request == "json" and not isinstance(step.json, dict | None):
+        if step.form and (has_json or step.upload == ""):
+            yield f"{place}.form: a request has one body, and this one has {'JSON' if has_json else 'the file'}, too"
+        if body == "json" and not isinstance(step.json, dict | None):
             yield f"{place}.json: it needs to be a table, since the task's request goes into it"
         for name in step.keep:
             if not _MEMBER.fullmatch(name):
@@ -219,8 +232,8 @@ def _of_source(place: str, source: FileSource, document: Document) -> Iterator[s
         yield f"{place}: it needs a path, or a link"
     if source.path is not None:
         yield from _of_call(place, source, _FILE, document)
-    elif source.params or source.headers or source.json is not None:
-        yield f"{place}: without a path, there is no request for params, headers and json"
+    elif source.params or source.headers or source.json is not None or source.form:
+        yield f"{place}: without a path, there is no request for params, headers, json and form"
     if source.call is not None:
         yield from _of_call(f"{place}.call", source.call, _JOB, document)
     if source.items is not None and source.id is None and source.link is None:
@@ -244,23 +257,24 @@ def _of_call(
     place: str, call: Call | FileSource, allowed: Iterable[str], document: Document, *, has_json: bool = False
 ) -> Iterator[str]:
     """Problems of a request; the holes that it may have include ``secret`` for its body alone."""
-    form = call.form if isinstance(call, Call) else {}
     secretless = tuple(each for each in allowed if each != "secret")
     yield from of_path(f"{place}.path", call.path or "", secretless, document)
     yield from of_holes(f"{place}.params", call.params, secretless, document)
     has_json = has_json or call.json is not None
     yield from of_headers(f"{place}.headers", call.headers, secretless, document, has_json=has_json)
     yield from of_holes(f"{place}.json", call.json, tuple(allowed), document)
-    yield from of_holes(f"{place}.form", form, tuple(allowed), document)
-    if call.json is not None and form:
+    try:
+        json.dumps(call.json, allow_nan=False)
+    except (TypeError, ValueError):
+        yield f"{place}.json: it has a date, a time, nan or inf, and JSON has none: write it as text"
+    yield from of_holes(f"{place}.form", call.form, tuple(allowed), document)
+    if call.json is not None and call.form:
         yield f"{place}: a request has one body, JSON or a form"
 
 
 def _of_unsaid(document: Document) -> Iterator[str]:
     """Problems of requests that do not say what they are about, and of what a task gives and no request sends."""
-    # An answer about another job than was asked for is refused, unless it need not have an id.
-    calls = {"status": document.status if document.job.id_optional else None, "cancel": document.cancel}
-    for place, call in calls.items():
+    for place, call in (("status", document.status), ("cancel", document.cancel)):
         if call is not None and "job.id" not in holes_of(call):
             yield f"{place}: it needs {{job.id}}, to say which job it is about"
     for place, source in _places_of_files(document):
@@ -277,5 +291,5 @@ def _of_unsaid(document: Document) -> Iterator[str]:
         yield f"submit: {{request.{name}}} is no member that [request] names"
     for name in unsent(document.steps, members or {}):
         yield f"request.{name}: no step of [submit] sends it"
-    if document.file is not None and not any(step.upload for step in document.steps):
+    if document.file is not None and all(step.upload is None for step in document.steps):
         yield "file: no step of [submit] uploads it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
@@ -40,6 +41,9 @@ _KINDS = {
     **dict.fromkeys(("object", "dict"), "a table"),
     **dict.fromkeys(("array", "list"), "a list"),
     **dict.fromkeys(("null", "NoneType"), "nothing"),
+    "date": "a date",
+    "time": "a time",
+    "datetime": "a date",
 }
 
 
@@ -97,7 +101,7 @@ def _loaded(source: str | bytes | Mapping[str, Any], name: str) -> Any:
     try:
         text = source if isinstance(source, str) else source.decode("utf-8-sig")
         if text.lstrip().startswith("{"):
-            return msgspec.json.decode(text)
+            return json.loads(text)
         if any(line.partition("=")[0].count(".") > MOST_DOTS for line in text.splitlines()):
             raise DocumentError(f"a line of it has a key of more than {MOST_DOTS} parts", name)
         return tomllib.loads(text)
@@ -106,10 +110,12 @@ def _loaded(source: str | bytes | Mapping[str, Any], name: str) -> Any:
     except tomllib.TOMLDecodeError as error:
         place = str(error).rpartition("(")[2].rstrip(")")
         raise DocumentError(f"it is no TOML ({place})", name) from None
-    except (msgspec.DecodeError, ValueError) as error:
-        if isinstance(error, DocumentError):
-            raise
-        raise DocumentError("it is no JSON", name) from None
+    except json.JSONDecodeError as error:
+        raise DocumentError(f"it is no JSON (at line {error.lineno}, column {error.colno})", name) from None
+    except DocumentError:
+        raise
+    except ValueError:
+        raise DocumentError("it has a number of too many digits", name) from None
     except RecursionError:
         raise DocumentError(f"it is nested more than {DEEPEST} levels deep", name) from None
 
@@ -192,7 +198,10 @@ def _words(error: ValidationError) -> str:
     return excerpt(error.message, LONGEST_SHOWN)
 
 
-def _no_value(value: Any, known: Iterable[Any]) -> str:
+def _no_value(value: Any, known: Collection[Any]) -> str:
+    types = {type(each).__name__ for each in known}
+    if type(value).__name__ not in types:
+        return _no_type(value, types)
     shown = excerpt(value, LONGEST_SHOWN)
     return f"{shown!r} is none of its values{meant(str(value), list(map(str, known)))}"
 

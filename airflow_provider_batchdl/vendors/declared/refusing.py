@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,6 +12,7 @@ from airflow_provider_batchdl._redaction.redactor import remember_recent
 from airflow_provider_batchdl._values import times
 from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
 from airflow_provider_batchdl.vendors.declared.document import Document, ErrorKind, ErrorRule, HeaderForm
+from airflow_provider_batchdl.vendors.declared.templates import texts
 from airflow_provider_batchdl.vendors.errors import json_of, legible, vendor_words
 from airflow_provider_batchdl.vendors.pointers import find, several
 from airflow_provider_batchdl.vendors.reading import as_text
@@ -102,7 +103,7 @@ class DescribedErrors(Vendor):
     def hide_secrets(self, body: Any) -> None:
         """Hide the document's secrets in an answer: each may have others, so the latest are remembered."""
         for pointer in self.document.secrets:
-            for text in _texts_in(find(body, pointer)):
+            for text in texts(find(body, pointer)):
                 remember_recent(text)
 
     def retry_after(self, headers: Mapping[str, str]) -> float | None:
@@ -128,14 +129,6 @@ def _holds(rule: ErrorRule, operation: str, response: httpx.Response, message: s
         and (not rule.words or any(folded(each) in said for each in rule.words))
         and (rule.has is None or find(json_of(response), rule.has) is not None)
     )
-
-
-def _texts_in(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from _texts_in(each)
 
 
 def _number(text: str) -> float:

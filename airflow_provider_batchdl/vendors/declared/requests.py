@@ -30,7 +30,7 @@ def request_of(operation: str, call: Call | FileSource, values: Values, **more: 
     members: dict[str, Any] = {
         "params": fill_texts(call.params, values) or None,
         "headers": _headers(call.headers, values) or None,
-        "form": (fill_texts(call.form, values) or None) if isinstance(call, Call) else None,
+        "form": fill_texts(call.form, values) or None,
         "json": fill_json(call.json, values),
     }
     return ApiRequest(operation, call.method, fill_path(call.path or "", values), **(members | more))
@@ -39,7 +39,7 @@ def request_of(operation: str, call: Call | FileSource, values: Values, **more: 
 def step_request(vendor: Vendor, step: Step, values: Values, submission: Submission, *, is_last: bool) -> ApiRequest:
     """The request of one step of a submit."""
     goes_to = destination_of(step, is_last=is_last)
-    more: dict[str, Any] = {"repeatable": not is_last if step.repeatable is None else step.repeatable}
+    more: dict[str, Any] = {"repeatable": _is_repeatable(step, is_last=is_last)}
     if goes_to == "json":
         more["json"] = merged(step.json, values, submission.request)
     elif goes_to != "none":
@@ -62,10 +62,18 @@ def steps_for(steps: tuple[Step, ...], *, has_file: bool) -> Iterator[tuple[Step
         yield step, number == len(taken)
 
 
+def is_idempotent(steps: tuple[Step, ...], *, has_file: bool) -> bool:
+    """True if no step of a submit makes a second job when it is sent twice."""
+    return all(_is_repeatable(step, is_last=is_last) for step, is_last in steps_for(steps, has_file=has_file))
+
+
+def _is_repeatable(step: Step, *, is_last: bool) -> bool:
+    return not is_last if step.repeatable is None else step.repeatable
+
+
 def holes_of(call: Call | FileSource) -> set[str]:
     """The names of all holes in a request."""
-    form = call.form if isinstance(call, Call) else {}
-    return set(holes([call.path, call.params, call.headers, call.json, form]))
+    return set(holes([call.path, call.params, call.headers, call.json, call.form]))
 
 
 def unsent(steps: Sequence[Step], request: Mapping[str, Any]) -> list[str]:

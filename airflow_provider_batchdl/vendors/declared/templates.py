@@ -14,6 +14,8 @@ from airflow_provider_batchdl.exceptions import InvalidRequestError
 from airflow_provider_batchdl.vendors.pointers import find
 
 _HOLE = re.compile(r"\{([A-Za-z_]+(?:\.[A-Za-z0-9_-]+)*|/[^{}]*)\}")
+# What was to be a hole, and is none: ``{{ job.id }}``, ``${job.id}``, ``{request[words]}``. GraphQL has no such braces.
+NO_HOLE = re.compile(r"\{\{|\{%|\$\{\w|\{(?![\w.-]+\})\s*(?:job|file|request|extra|step)(?:\.\w|\[)")
 # Holes that name a member: `{request.NAME}`.
 OPEN = ("request", "extra", "step")
 
@@ -39,12 +41,26 @@ def members(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list | tuple) else ()
 
 
+def texts(value: Any) -> Iterator[str]:
+    """A text, or the texts of JSON, without the names of members."""
+    if isinstance(value, str):
+        yield value
+    for each in value.values() if isinstance(value, Mapping) else members(value):
+        yield from texts(each)
+
+
+def names(value: Any) -> Iterator[str]:
+    """The names of all members in JSON."""
+    if isinstance(value, Mapping):
+        yield from value
+    for each in members(value):
+        yield from names(each)
+
+
 def holes(value: Any) -> Iterator[str]:
     """The names of all holes in a text, or in the texts of JSON."""
-    if isinstance(value, str):
-        yield from _HOLE.findall(value)
-    for each in members(value):
-        yield from holes(each)
+    for text in texts(value):
+        yield from _HOLE.findall(text)
 
 
 def without_holes(template: str, instead: str) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 from airflow_provider_batchdl.exceptions import InvalidRequestError, JobNotFoundError, ResultNotReadyError
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Submission
-from airflow_provider_batchdl.vendors.checking import RequestRules
+from airflow_provider_batchdl.vendors.checking import RequestRules, prepare_submission
 from airflow_provider_batchdl.vendors.declared import answers, listing, requests
 from airflow_provider_batchdl.vendors.declared.described import Described
 from airflow_provider_batchdl.vendors.declared.document import Basic, Document
@@ -86,6 +86,9 @@ class Declared(Described):
 
     def submit(self, submission: Submission) -> Flow[Job]:
         """Send the document's steps, one after another; the last one's answer is the job."""
+        return self._submitted(submission, again=False)
+
+    def _submitted(self, submission: Submission, *, again: bool) -> Flow[Job]:
         kept: dict[str, Any] = {}
         values = self.values(key=submission.key, request=dict(submission.request), step=kept)
         job: Job | None = None
@@ -97,8 +100,13 @@ class Declared(Described):
                 vendor=self.name,
                 remedy="Leave it out of the task's request, or have a step of the document's [submit] send it.",
             )
+        is_idempotent = requests.is_idempotent(self.document.steps, has_file=has_file)
         for step, is_last in steps:
-            response = yield requests.step_request(self, step, values, submission, is_last=is_last)
+            request = requests.step_request(self, step, values, submission, is_last=is_last)
+            if is_idempotent and is_last and not again:
+                # The key is stored before it is sent: another one would make a second job.
+                request = replace(request, repeatable=False)
+            response = yield request
             for name, pointer in step.keep.items():
                 kept[name] = self.need("submit", response, pointer, name)
             if is_last:
@@ -149,7 +157,9 @@ class Declared(Described):
         return job
 
     def candidates(self, submission: Submission, delay: float) -> Flow[list[Job | None]]:
-        """The listed jobs with the submission's key, or with its request."""
+        """The listed jobs with the submission's key, or with its request; of an idempotent submit, what it makes."""
+        if requests.is_idempotent(self.document.steps, has_file=submission.file is not None):
+            return [(yield from self._submitted(prepare_submission(self, submission), again=True))]
         call = self.document.list
         if call is None or self.document.find is None:
             return []
@@ -257,7 +267,8 @@ def _facts_of(document: Document) -> dict[str, Any]:
         "keeps_partial_results": bool(partial & cancelled),
         "zone": document.zone,
         "request_rules": None if document.request is None else RequestRules(document.request),
-        "file_rules": document.file or (FileRules() if any(step.upload for step in document.steps) else None),
+        "file_rules": document.file
+        or (FileRules() if any(step.upload is not None for step in document.steps) else None),
         "listing": None if call is None else Listing(call.active_only, call.newest_first, call.complete),
         "extra_members": {name: member.description for name, member in document.extra.items()},
         "has_plain_secret": not isinstance(document.auth, Basic),

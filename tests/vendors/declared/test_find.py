@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from airflow_provider_batchdl.exceptions import JobNotFoundError, UnexpectedResponseError
+from airflow_provider_batchdl.exceptions import JobNotFoundError, UnexpectedResponseError, VendorUnavailableError
 from airflow_provider_batchdl.vendors.declared import DocumentError
 from airflow_provider_batchdl.vendors.declared.reading import read
 from airflow_provider_batchdl.vendors.requests import Submission
@@ -62,3 +63,38 @@ def test_a_job_that_is_null_is_not_found() -> None:
         drive(acme.get_job("7"), [answer({"data": {"node": None}})])
     with pytest.raises(UnexpectedResponseError, match="there is no job at"):
         drive(acme.get_job("7"), [answer({"data": {}})])
+
+
+# A submit that can be sent twice.
+
+IDEMPOTENT = {"path": "/batches", "headers": {"Idempotency-Key": "{key}"}, "repeatable": True}
+
+
+def test_an_idempotent_submit_is_found_by_sending_it_again() -> None:
+    """With the same key it makes no second job, and with the key of another submit it would."""
+    acme = vendor_of(changed(submit=IDEMPOTENT, dates="days"))
+    flow = acme.submit_once(submission({"day": date(2026, 10, 31)}))
+    first = next(flow)
+    assert not first.repeatable  # so that the intent, and the key, are stored before it is sent
+    again = flow.throw(VendorUnavailableError("No answer.", maybe_processed=True))
+    assert again == replace(first, repeatable=True)
+    assert again.headers == {"Idempotency-Key": "k0000001"}
+    with pytest.raises(StopIteration) as done:
+        flow.send(answer({"id": 7, "status": "waiting"}))
+    assert done.value.value.id == "7"
+    # The task's retry, after its worker was killed.
+    job, [request] = drive(
+        acme.find_submitted(submission({"day": date(2026, 10, 31)})), [answer({"id": 7, "status": "busy"})]
+    )
+    assert (job and job.id, request) == ("7", again)
+
+
+def test_a_submit_of_which_one_step_makes_the_job_is_not_sent_again() -> None:
+    steps = [
+        {"path": "/jobs", "keep": {"id": "/id"}, "repeatable": False},
+        {"path": "/{step.id}/go", "repeatable": True},
+    ]
+    acme = vendor_of(changed(submit=steps))
+    _, requests = drive(acme.submit(submission()), [answer({"id": 7}), answer({"id": 7})])
+    assert [each.repeatable for each in requests] == [False, True]
+    assert drive(acme.find_submitted(submission()), []) == (None, [])

@@ -19,7 +19,7 @@ NONE = {"path": "/batches", "request": "none"}
     ("members", "words"),
     [
         ({"cancel": {"path": "/cancel", "method": "POST"}}, "cancel: it needs {job.id}"),
-        ({"status": {"path": "/batches"}, "job": {"id_optional": True}}, "status: it needs {job.id}"),
+        ({"status": {"path": "/batches/:id"}}, "status: it needs {job.id}"),
         ({"files": {"path": "/latest"}}, "files: it needs {job.id} or {file.id}"),
         ({"files": [{"path": "/latest"}]}, "files[0]: it needs {job.id} or {file.id}"),
         ({"files": {"items": "/files", "id": "/id", "path": "/batches/{job.id}/result"}}, "files: it needs {file.id}"),

@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_batchdl.exceptions import (
     InvalidConnectionError,
     InvalidRequestError,
+    JobFailedError,
     JobNotFoundError,
     ResultNotReadyError,
     UnexpectedResponseError,
@@ -21,6 +22,7 @@ from airflow_provider_batchdl.vendors.account import Account
 from airflow_provider_batchdl.vendors.declared import Declared, DocumentError
 from airflow_provider_batchdl.vendors.declared.reading import read
 from airflow_provider_batchdl.vendors.registration import problem_of_class
+from airflow_provider_batchdl.vendors.requests import Upload
 from tests.vendors.declared.documents import SMALLEST, answer, changed, drive, submission, vendor_of
 
 
@@ -173,6 +175,61 @@ def test_partial_results_by_word() -> None:
     assert acme.keeps_partial_results
     assert acme.has_partial_results(Job("1", JobState.FAILED, "EXPIRED"))
     assert not acme.has_partial_results(Job("1", JobState.FAILED, "oops"))
+
+
+def test_a_job_that_has_ended_with_an_error_has_failed() -> None:
+    """BigQuery calls all jobs DONE that have ended; those that failed have an error beside it."""
+    acme = vendor_of(
+        changed(
+            states={"PENDING": "pending", "DONE": "succeeded"},
+            job={"state": "/status/state", "failed": "/status/errorResult", "message": "/status/errorResult/message"},
+        )
+    )
+    errors = {"errorResult": {"reason": "notFound", "message": "No such table."}}
+    for state, more, expected in (
+        ("DONE", errors, "failed"),
+        ("DONE", {}, "succeeded"),
+        ("PENDING", errors, "pending"),
+    ):
+        job, _ = drive(acme.get_job("7"), [answer({"id": 7, "status": {"state": state, **more}})])
+        assert (job.state, job.vendor_state) == (expected, state)
+    with pytest.raises(JobFailedError, match="No such table"):
+        acme.ensure_results(drive(acme.get_job("7"), [answer({"id": 7, "status": {"state": "DONE", **errors}})])[0])
+
+
+def test_a_pointer_finds_what_is_where_it_says() -> None:
+    """Laravel's page of a list is in `data`, and so is the envelope around it."""
+    acme = vendor_of(
+        changed(list={"path": "/batches", "items": "/data/data"}, status={"path": "/{job.id}", "at": "/data"})
+    )
+    listed = {"data": {"current_page": 1, "data": [{"id": 7, "status": "done"}]}}
+    page, _ = drive(acme.list_page(), [answer(listed)])
+    assert [each.job.id for each in page.jobs] == ["7"]
+    job, _ = drive(acme.get_job("7"), [answer({"data": {"id": 7, "status": "done", "data": {"rows": 2}}})])
+    assert job.state is JobState.SUCCEEDED
+
+
+def test_the_link_to_a_file_is_asked_for_by_a_form() -> None:
+    """As Stripe's, which takes no JSON."""
+    files = {"id": "/file", "path": "/links", "method": "POST", "form": {"file": "{file.id}"}, "link": "/url"}
+    acme = vendor_of(changed(files=files))
+    job, _ = drive(acme.get_job("7"), [answer({"id": 7, "status": "done", "file": "f1"})])
+    request, [asked] = drive(acme.locate(job, job.files[0]), [answer({"url": "https://store.example/f1"})])
+    assert (asked.method, asked.path, asked.form, request.url) == (
+        "POST",
+        "/links",
+        {"file": "f1"},
+        "https://store.example/f1",
+    )
+
+
+def test_a_file_that_is_the_whole_body() -> None:
+    """As Kickbox and Salesforce take it."""
+    submit = {"path": "/batches", "method": "PUT", "upload": "", "headers": {"X-Filename": "{key}.csv"}}
+    acme = vendor_of(changed(submit=submit, file={"types": {".csv": "text/csv"}}))
+    _, [request] = drive(acme.submit(submission(file="/x/y.csv")), [answer({"id": 7})])
+    assert request.upload == Upload("", "/x/y.csv", "y-k0000001.csv", "text/csv")
+    assert (request.method, request.headers, request.json) == ("PUT", {"X-Filename": "k0000001.csv"}, None)
 
 
 # Connections.
