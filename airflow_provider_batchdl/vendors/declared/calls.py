@@ -73,7 +73,7 @@ class Step(Call, frozen=True, kw_only=True):
         keep: values for later steps, each a name and its pointer into this step's answer; used as ``{step.NAME}``.
         when: ``file``: only for a task with a file; ``no-file``: only for one without.
         repeatable: true if sending it twice makes no second job, as with ``{key}`` in an ``Idempotency-Key``. Left out:
-            true for all steps but the last. If it is true for all, a job whose answer was lost is found by sending again.
+            true for all steps but the last. If it is true for all, sending again finds the job of a lost answer.
     """
 
     method: Method = "POST"
