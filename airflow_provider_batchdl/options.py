@@ -53,7 +53,8 @@ class DownloadOptions:
         if_exists: what to do with an existing object at the destination. ``"replace"`` replaces it once the new result
             is whole. ``"error"`` raises before anything is downloaded, and also if the object appears during the
             download; objects that an earlier, failed try published count, too. ``"skip"`` downloads nothing if the
-            manifest there says that it is this job's result, unchanged; otherwise it replaces it.
+            manifest there says that it is this job's result, unchanged; otherwise it replaces it. It contradicts
+            ``manifest=False``.
         keep: what to do with a previous result under another name, as each job leaves one in a folder. ``"all"`` keeps
             it; ``"latest"`` deletes it once the new result and its manifest are published: the files that the old
             manifest names, and no others. Such a folder is for one task, and always has a manifest.
@@ -109,6 +110,8 @@ class DownloadOptions:
         if self.keep == "latest" and (self.manifest is False or self.if_exists == "error"):
             other = "manifest" if self.manifest is False else "if_exists"
             raise arguments.refusal("keep", self.keep, f'"all" where {other} is {getattr(self, other)!r}')
+        if self.if_exists == "skip" and self.manifest is False:
+            raise arguments.refusal("if_exists", "skip", '"replace" where manifest is False: it is what lets it skip')
         arguments.choice("on_empty", self.on_empty, get_args(OnEmpty))
         if self.sha256 != "required":
             arguments.flag("sha256", self.sha256, other='"required"')

@@ -77,6 +77,12 @@ def test_a_wrong_value_is_refused_when_the_dag_is_read(option: str, value: objec
         assert isinstance(caught.value, InvalidRequestError)
 
 
+def test_a_skip_needs_the_manifest_that_tells_it() -> None:
+    with pytest.raises(InvalidArgumentError, match='if_exists must be "replace" where manifest is False: it is what'):
+        DownloadOptions(if_exists="skip", manifest=False)
+    assert DownloadOptions(if_exists="skip").writes_manifest(1)
+
+
 @pytest.mark.parametrize("kind", OPERATORS)
 def test_every_operator_takes_every_option(kind: type[BaseOperator]) -> None:
     given: dict[str, Any] = {
