@@ -100,17 +100,21 @@ def test_nothing_is_promised_of_a_job_that_is_gone(
     assert "still at the vendor" not in caplog.text
 
 
-OPTIONS = st.builds(
-    DownloadOptions,
-    accept_partial=st.booleans(),
-    manifest=st.none() | st.booleans(),
-    if_exists=st.sampled_from(["replace", "error", "skip"]),
-    on_empty=st.sampled_from(["fail", "skip", "land"]),
-    sha256=st.booleans(),
-    max_connections=st.none() | st.integers(1, 64),
-    count_gzip_rows=st.booleans(),
-    join_pages=st.booleans(),
-)
+def options_of(if_exists: str) -> st.SearchStrategy[DownloadOptions]:
+    return st.builds(
+        DownloadOptions,
+        accept_partial=st.booleans(),
+        manifest=st.sampled_from([None, True] if if_exists == "skip" else [None, True, False]),
+        if_exists=st.just(if_exists),
+        on_empty=st.sampled_from(["fail", "skip", "land"]),
+        sha256=st.booleans(),
+        max_connections=st.none() | st.integers(1, 64),
+        count_gzip_rows=st.booleans(),
+        join_pages=st.booleans(),
+    )
+
+
+OPTIONS = st.sampled_from(["replace", "error", "skip"]).flatmap(options_of)
 WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20).filter(str.strip)
 
 
