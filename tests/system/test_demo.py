@@ -18,6 +18,7 @@ import pytest
 
 from demo.api import AirflowApi
 from demo.home import DAGS, Home
+from demo.processes import COMPONENTS
 
 ROOT = Path(__file__).resolve().parents[2]
 VENDORS = {"apartmentiq", "batchcom", "proofy", "revenuebase"}
@@ -63,6 +64,11 @@ class Demo:
                 if process.environ().get("AIRFLOW_HOME") in homes:
                     found.append(" ".join(process.cmdline()))
         return found
+
+    def has_started(self) -> bool:
+        """True if each of Airflow's components is a process."""
+        lines = self.airflow()
+        return all(any(f" airflow {name}" in line for line in lines) for name in COMPONENTS)
 
 
 def wait_until(true: Callable[[], bool], *, seconds: float) -> None:
@@ -120,8 +126,8 @@ def started(api: AirflowApi, dag_id: str) -> str:
     return api.trigger(dag_id)
 
 
-def test_interrupted_while_tasks_run(another: Demo) -> None:
-    another.wait_for("running")
+def test_interrupted_while_airflow_starts(another: Demo) -> None:
+    wait_until(another.has_started, seconds=600)
     another.process.send_signal(signal.SIGINT)
     time.sleep(0.2)
     another.process.send_signal(signal.SIGTERM)  # impatience must not cut the cleaning up short
@@ -130,14 +136,14 @@ def test_interrupted_while_tasks_run(another: Demo) -> None:
 
 
 def test_killed_it_leaves_nothing_either(another: Demo) -> None:
-    another.wait_for("triggered")
+    wait_until(another.has_started, seconds=600)
     another.process.kill()
     another.end(60)
     wait_until(lambda: not another.airflow(), seconds=120)  # the fixture says whether it came true
 
 
 def test_component_that_dies_is_named_with_its_log(another: Demo) -> None:
-    wait_until(lambda: any("dag-processor" in line for line in another.airflow()), seconds=600)
+    wait_until(another.has_started, seconds=600)
     for process in psutil.Process(another.process.pid).children():
         if "dag-processor" in process.cmdline():
             process.kill()
@@ -146,7 +152,7 @@ def test_component_that_dies_is_named_with_its_log(another: Demo) -> None:
     assert "dag-processor.log" in another.output
 
 
-def test_it_lands_what_the_emulator_served_and_stays_until_it_is_stopped(kept: Demo) -> None:
+def test_it_lands_what_the_emulator_served_and_stays_until_it_is_stopped_while_a_task_runs(kept: Demo) -> None:
     """After what was interrupted, killed and broken beside it."""
     kept.wait_for("Ctrl-C stops everything")
     assert {line.split()[0] for line in kept.output.splitlines() if re.search(r"\s[0-9a-f]{8}…\s", line)} == VENDORS
@@ -162,10 +168,12 @@ def test_it_lands_what_the_emulator_served_and_stays_until_it_is_stopped(kept: D
         assert browser.post("/auth/token", json={**login, "password": "guess"}).status_code == 401
     with contextlib.closing(AirflowApi(Home(kept.runs, int(port), "admin", password))) as api:
         run_the_other_examples(api)
-    jobs = httpx.get(said(kept, r"jobs: +(\S+)"), trust_env=False, timeout=60).json()["jobs"]
-    assert {job["vendor"] for job in jobs} == VENDORS
-    landed = Path(ROOT, said(kept, r"Landed files: (.+)"))
-    assert {path.name for path in landed.iterdir()} == {*VENDORS, "decorator", "files", "group"}
-    kept.process.send_signal(signal.SIGINT)
+        jobs = httpx.get(said(kept, r"jobs: +(\S+)"), trust_env=False, timeout=60).json()["jobs"]
+        assert {job["vendor"] for job in jobs} == VENDORS
+        landed = Path(ROOT, said(kept, r"Landed files: (.+)"))
+        assert {path.name for path in landed.iterdir()} == {*VENDORS, "decorator", "files", "group"}
+        run_id = started(api, "example_proofy")
+        wait_until(lambda: any(task.state == "running" for task in api.tasks("example_proofy", run_id)), seconds=600)
+        kept.process.send_signal(signal.SIGINT)
     assert kept.end(120) == 0, kept.output
     assert kept.airflow() == []
