@@ -246,13 +246,18 @@ class RedactingFilter(logging.Filter):
         return True
 
 
+def cause_of(error: BaseException) -> BaseException | None:
+    """The error that ``error`` came from, as a traceback shows it."""
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
 def _redacted(error: BaseException) -> BaseException:
     """An error of the same name that says what ``error`` says, redacted, as does what it came from."""
     kind = type(type(error).__name__, (Exception,), {"__module__": type(error).__module__})
     shown: BaseException = kind(storable_text(redact(words_of(error))))
     for note in getattr(error, "__notes__", ()):
         shown.add_note(storable_text(redact(words_of(note))))
-    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    before = cause_of(error)
     shown.__cause__ = None if before is None else _redacted(before)
     return shown.with_traceback(error.__traceback__)
 

@@ -7,7 +7,7 @@ import inspect
 import traceback
 from types import TracebackType
 
-from airflow_provider_batchdl._redaction.redactor import get_logger
+from airflow_provider_batchdl._redaction.redactor import cause_of, get_logger
 from airflow_provider_batchdl.exceptions import BatchDlError
 
 log = get_logger(__name__)
@@ -64,7 +64,7 @@ class brief:  # noqa: N801 used like a function, as contextlib's are
 def shorten(error: BaseException) -> BaseException | None:
     """Remove an error's traceback and chain; return the error that it came from."""
     log.debug("Where the following error was raised:", exc_info=error)
-    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    cause = cause_of(error)
     error.__cause__ = error.__context__ = error.__traceback__ = None
     return cause
 

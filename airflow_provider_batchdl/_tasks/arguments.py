@@ -122,11 +122,11 @@ def checked(name: str, value: Any, checks: Mapping[str, Check] = CHECKS, *, dag:
             from airflow_provider_batchdl.transfer.destination_text import refuse_credentials
 
             _as_argument(refuse_credentials, value, str(value))
-        return _rendered_as_text(name, value)
+        return _path_as_text(name, value)
     return checks[name](name, value)
 
 
-def _rendered_as_text(name: str, value: Any) -> Any:
+def _path_as_text(name: str, value: Any) -> Any:
     """A path object as text: Airflow renders no template in it, but for its own, ``ObjectStoragePath``."""
     if not is_path(value) or hasattr(value, "storage_options"):
         return value

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-_SAME = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfss": "abfs", "adl": "abfs"}
 # Template variables with one value for all mapped task instances of a run.
 _OF_THE_RUN = frozenset(
     {"conn", "conf", "dag", "dag_run", "data_interval_end", "data_interval_start", "ds", "ds_nodash", "logical_date"}
@@ -154,11 +153,11 @@ def _refuse_repeats(places: Iterable[tuple[Any, str]]) -> None:
 
 def _spelled_alike(place: str) -> str:
     """A destination in one spelling: a scheme has any case, and a local path and the stores have more than one."""
+    from airflow_provider_batchdl.hooks._storage import usual_scheme
+
     scheme, is_url, rest = place.partition("://")
-    scheme = scheme.lower() if is_url else "file"
-    if scheme in ("file", "local"):
-        return rest or place
-    return f"{_SAME.get(scheme, scheme)}://{rest}"
+    scheme = usual_scheme(scheme.lower()) if is_url else "file"
+    return rest or place if scheme == "file" else f"{scheme}://{rest}"
 
 
 def _as_text(destination: Any) -> str | None:

@@ -36,7 +36,7 @@ def bounded_text(text: str, longest: int = LONGEST_MESSAGE) -> str:
     return clean if len(clean) <= longest else clean[: longest - 1] + "…"
 
 
-def legible(value: Any) -> Any:
+def displayable(value: Any) -> Any:
     """``value`` to show to people: in a text, U+FFFD in the place of each character that acts on a terminal or page."""
     return _ACTING.sub(REPLACEMENT, value) if type(value) is str else value  # not HTML, which is a class of its own
 

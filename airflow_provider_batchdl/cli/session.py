@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowException
 from airflow.utils.cli import suppress_logs_and_warning
 
 from airflow_provider_batchdl._redaction.redactor import redact
-from airflow_provider_batchdl._values.storable import legible, storable, storable_text
+from airflow_provider_batchdl._values.storable import displayable, storable, storable_text
 from airflow_provider_batchdl.cli.connections import listed_connections
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.hooks.base import BatchApiHook
@@ -87,7 +87,7 @@ def write_line(stream: TextIO | None, text: str | None = None) -> None:
     if stream is None:
         return
     if text is not None:
-        stream.write(storable_text(legible(text)) + "\n")
+        stream.write(storable_text(displayable(text)) + "\n")
     stream.flush()
 
 
@@ -99,7 +99,7 @@ def show(rows: Sequence[dict[str, Any]], output: str) -> None:
         output: ``table``, ``json``, ``yaml`` or ``plain``.
     """
     if output in ("table", "plain"):
-        rows = [{name: "-" if value is None else legible(value) for name, value in row.items()} for row in rows]
+        rows = [{name: "-" if value is None else displayable(value) for name, value in row.items()} for row in rows]
     # Vendors' texts are not markup, and bytes of a shell that are not UTF-8 cannot be printed.
     AirflowConsole(markup=False, emoji=False).print_as(data=storable(rows), output=output)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from airflow_provider_batchdl._redaction.redactor import excerpt, get_logger, redact_url
+from airflow_provider_batchdl._redaction.redactor import cause_of, excerpt, get_logger, redact_url
 from airflow_provider_batchdl._values.storable import words_of
 from airflow_provider_batchdl.client import policy
 from airflow_provider_batchdl.client.answers import Answer, UnreadableAnswerError
@@ -175,5 +175,5 @@ def _reason_of(error: BaseException) -> str:
             break
         if words := words_of(each):
             return words
-        each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
+        each = cause_of(each)
     return type(error).__name__

@@ -47,6 +47,11 @@ _STORES = (
 _STORE_OF = {scheme: store for store in _STORES for scheme in store.schemes}
 
 
+def usual_scheme(scheme: str) -> str:
+    """The usual one of a store's schemes, for any of them in lower case; another scheme as it is."""
+    return _STORE_OF[scheme].schemes[0] if scheme in _STORE_OF else scheme
+
+
 def destination_at(destination: str | ObjectStoragePath) -> Destination:
     """Resolve a destination, without a request to its store.
 

@@ -14,7 +14,7 @@ from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 
 from airflow_provider_batchdl import __version__
 from airflow_provider_batchdl._airflow.compat import ui_path
-from airflow_provider_batchdl._values.storable import legible
+from airflow_provider_batchdl._values.storable import displayable
 from airflow_provider_batchdl._values.times import moment_of, now
 from airflow_provider_batchdl.ui.mount import PREFIX
 
@@ -44,7 +44,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=True,
         undefined=ChainableUndefined,  # members of a note may be missing
-        finalize=legible,
+        finalize=displayable,
         trim_blocks=True,
         lstrip_blocks=True,
     )
