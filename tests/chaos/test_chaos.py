@@ -30,7 +30,7 @@ from tests.chaos.schedule import (
 )
 from tests.support.seaweedfs import S3Store
 
-EXAMPLES = int(os.environ.get("CHAOS_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("CHAOS_EXAMPLES", "60"))
 FIRST_SEED = int(os.environ.get("CHAOS_SEED", "0"))
 SHARD = 10
 """Schedules drawn from one seed. With more, Hypothesis turns to variations of those it has already had."""

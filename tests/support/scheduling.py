@@ -10,7 +10,13 @@ TOGETHER = ("tests/system/matrix/", "tests/transfer/sinks/azure/", "tests/ui/")
 # The longest first, since all others wait for what began last.
 LONGEST = tuple(
     f"tests/system/{name}"
-    for name in ("test_demo.py", "matrix/", "test_scheduler.py", "test_dag_test.py", "test_telemetry.py")
+    for name in (
+        "test_demo.py",
+        *(f"matrix/test_{name}.py" for name in ("rolling_restart", "infrastructure", "workers")),
+        "matrix/",
+        "test_dag_test.py",
+        "test_telemetry.py",
+    )
 )
 
 

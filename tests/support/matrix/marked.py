@@ -5,13 +5,24 @@ from __future__ import annotations
 import json
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_batchdl.emulator import EmulatedJob
+if TYPE_CHECKING:  # every task of the matrix reads this module
+    from airflow_provider_batchdl.emulator import EmulatedJob
 
 VENDORS = ("revenuebase", "proofy", "batchcom", "apartmentiq")
 CANCELLING = ("revenuebase", "proofy", "apartmentiq")
 """The vendors that can cancel a job."""
+PLACES, MODES = ("folder", "s3", "xcom"), ("deferred", "waiting")
+LANDINGS = {
+    f"{vendor}_{place}_{mode}": (vendor, place, mode)
+    for row, vendor in enumerate(VENDORS)
+    for column, place in enumerate(PLACES)
+    for mode in [MODES[(row + column) % 2]]
+}
+"""Tasks by id. Each vendor meets each destination, and each of both meets both modes; `dag.test()` runs all three with
+all.
+"""
 
 
 def connection_of(vendor: str) -> str:

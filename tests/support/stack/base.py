@@ -20,7 +20,7 @@ from demo.api import AirflowApi
 from demo.home import Home, Settings, new_home
 from demo.processes import AirflowProcesses
 from tests.support.stack.noticed import UNNOTICED_SECONDS, has_trigger, releases
-from tests.support.stack.settings import IMPATIENT, merged
+from tests.support.stack.settings import IMPATIENT, PRELOADING, merged
 
 # Generous, as everywhere where real processes start on a busy machine.
 START_SECONDS = 600.0
@@ -92,6 +92,8 @@ class Stack:
         folder = {"core": {"dags_folder": self.dags}}
         settings = merged(IMPATIENT, self._provide(), folder, self._settings)
         self.home: Home = self._open.enter_context(new_home(self._runs, settings))
+        (self.home.airflow / "config").mkdir()
+        (self.home.airflow / "config" / "airflow_local_settings.py").write_text(PRELOADING)
         self._migrate()
         self._changed = datetime.now(UTC)
         self._airflow = self._open.enter_context(AirflowProcesses(self.home, self.components))

@@ -28,6 +28,7 @@ def test_no_wait_is_lost_cancelled_or_ended_twice(
     trigger: Trigger,  # its connections and DAGs
     kill_vendors: Emulator,
 ) -> None:
+    stack.query("INSERT INTO slot_pool (pool, slots, include_deferred) VALUES ('few', 6, false)")
     before = set(kill_vendors.jobs("apartmentiq"))
     run_id = stack.api.trigger(DAG_ID, {"waits": WAITS})
     until_all(stack, run_id, "deferred", DEFER_SECONDS)
@@ -42,6 +43,7 @@ def test_no_wait_is_lost_cancelled_or_ended_twice(
         stack.wait_until_whole()
     finish(jobs)
     until_all(stack, run_id, "success", END_SECONDS)
+    stack.wait("the tasks' processes to end, and to have written their logs", lambda: not stack.task_processes())
     assert [task for task in waits(stack, run_id) if task.try_number > 1] == []
     assert [job for job in kill_vendors.jobs("apartmentiq") if job not in before] == jobs
     assert [job for job in jobs if job.cancelled] == []

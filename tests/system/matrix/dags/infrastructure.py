@@ -39,6 +39,8 @@ with DAG("many_waits", schedule=None):
         report = {"report_type": "property", "output_format": "csv", **days}
         return [{**report, "property_ids": [number]} for number in range(1, dag_run.conf["waits"] + 1)]
 
-    BatchJobOperator.partial(task_id="wait", conn_id=connection_of("apartmentiq"), deferrable=True).expand(
+    # A few run at a time, each only briefly, and waits poll seldom: what is tested is what becomes of the waits.
+    pace = {"pool": "few", "poll_interval": 15, "max_poll_interval": 15}
+    BatchJobOperator.partial(task_id="wait", conn_id=connection_of("apartmentiq"), deferrable=True, **pace).expand(
         request=requests()
     )
