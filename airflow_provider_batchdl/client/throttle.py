@@ -113,7 +113,8 @@ class Throttle:
 
         How long that is says ``read``, which is ``Vendor.retry_after``.
         """
-        if status == HTTPStatus.TOO_MANY_REQUESTS or headers.get("x-ratelimit-remaining", "").strip() == "0":
+        remaining = map(str.strip, headers.get("x-ratelimit-remaining", "").split(","))
+        if status == HTTPStatus.TOO_MANY_REQUESTS or "0" in remaining:
             self.hold(asked_wait(read, headers) or 0.0)
 
     def hold(self, seconds: float) -> None:

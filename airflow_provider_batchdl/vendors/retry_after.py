@@ -13,6 +13,8 @@ LONGEST_ASKED = 86_400.0
 """Seconds. No vendor's window is longer than a day: a header that asks for more is nonsense and counts as missing, as
 does an ``X-RateLimit-Reset`` of more than a day ago (a number of seconds, where a Unix time is documented)."""
 
+# A list's commas; one behind a day of the week is a date's own.
+_COMMA = re.compile(r"(?<![a-z]{2}),")
 _UNITS = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,12})?"
 _SPELLINGS = {"us": "(?:us|\u00b5s|\u03bcs)"}  # the micro sign, and the Greek letter
@@ -32,8 +34,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     """
     now = times.http_date(headers.get("date")) or now or times.now()
     readers = (
-        (_seconds, "retry-after"),
-        (lambda text: _until(text, now), "retry-after"),
+        (lambda text: _until(text, now) if ":" in text else _seconds(text), "retry-after"),
         (lambda text: _seconds(text) - now.timestamp(), "x-ratelimit-reset"),
         (_seconds, "x-ratelimit-reset-after"),
     )
@@ -41,7 +42,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
         text = headers.get(name)
         if text is not None:
             try:
-                seconds = read(text.strip())
+                seconds = longest(read, text)
             except times.NONSENSE:
                 continue
             if abs(seconds) <= LONGEST_ASKED:
@@ -61,6 +62,15 @@ def asked_wait(read: Callable[[Mapping[str, str]], object], headers: Mapping[str
     if not isinstance(seconds, int | float) or not math.isfinite(seconds) or abs(seconds) > LONGEST_ASKED:
         return None
     return max(0.0, float(seconds))
+
+
+def longest(read: Callable[[str], float], text: str) -> float:
+    """The most that ``read`` finds in the members of a list, as which several headers may arrive.
+
+    Raises:
+        ValueError: the list is empty; ``read`` raises its own errors where a member is nonsense.
+    """
+    return max(read(each.strip()) for each in _COMMA.split(text) if each.strip())
 
 
 def duration(text: str) -> float:
@@ -87,8 +97,6 @@ def _until(text: str, now: datetime) -> float:
 
 
 def _seconds(text: str) -> float:
-    """A number of seconds; of several headers, which arrive joined by ", ", the largest."""
-    numbers = text.split(", ")
-    if not all(re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", each) for each in numbers):
+    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", text):
         raise ValueError(text)
-    return max(map(float, numbers))
+    return float(text)

@@ -150,6 +150,7 @@ def test_nothing_that_one_answer_asks_stops_the_account(clock: Clock, status: in
     [
         (200, {"x-ratelimit-remaining": "0", "x-ratelimit-reset-after": "20"}, 20),
         (200, {"x-ratelimit-remaining": " 0 ", "retry-after": "20"}, 20),
+        (200, {"x-ratelimit-remaining": "9,0", "retry-after": "20,5"}, 20),
         (200, {"x-ratelimit-remaining": "1", "x-ratelimit-reset-after": "20"}, 0),
         (200, {"x-ratelimit-reset-after": "20"}, 0),
         (200, {"x-ratelimit-remaining": "0"}, 0),

@@ -24,7 +24,21 @@ UNIX = NOW.timestamp()
         ({"retry-after": " 1.5 "}, 1.5),
         ({"retry-after": "0"}, 0.0),
         ({"retry-after": "5, 10, 7"}, 10.0),  # three headers
-        ({"retry-after": "5, soon"}, None),
+        *[
+            ({"retry-after": text}, 120.0)
+            for text in (
+                "120,60",
+                "60 ,120",
+                "60,\t120",
+                "120,",
+                ", 120",
+                "Tue, 07 Jul 2026 12:02:00 GMT,60",
+                "Tue, 07 Jul 2026 12:01:00 GMT, Tuesday, 07-Jul-26 12:02:00 GMT",
+            )
+        ],
+        *[({"retry-after": text}, None) for text in ("5, soon", "5,-1", "5,99999999", ",", "1;2")],
+        ({"x-ratelimit-reset": f"{UNIX + 3},{UNIX + 5}"}, 5.0),
+        ({"x-ratelimit-reset-after": "3,5"}, 5.0),
         ({"retry-after": "Tue, 07 Jul 2026 12:01:00 GMT"}, 60.0),
         ({"retry-after": "Tuesday, 07-Jul-26 12:01:00 GMT"}, 60.0),
         ({"retry-after": "Tue Jul  7 12:01:00 2026"}, 60.0),
@@ -50,7 +64,7 @@ UNIX = NOW.timestamp()
         *[
             ({name: junk}, None)
             for name in ("retry-after", "x-ratelimit-reset-after", "x-ratelimit-reset")
-            for junk in ("", "-5", "nan", "inf", "1e9", "0x10", "1,2", "9" * 400, "١٢" * 20, "Mon, 99 Foo 2026", "()")
+            for junk in ("", "-5", "nan", "inf", "1e9", "0x10", "1,b", "9" * 400, "١٢" * 20, "Mon, 99 Foo 2026", "()")
         ],
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_batchdl import exceptions as exc
@@ -17,7 +18,7 @@ from airflow_provider_batchdl.vendors.errors import json_of, legible, vendor_wor
 from airflow_provider_batchdl.vendors.pointers import find, several
 from airflow_provider_batchdl.vendors.reading import as_text
 from airflow_provider_batchdl.vendors.refusals import folded, kind_by_words
-from airflow_provider_batchdl.vendors.retry_after import LONGEST_ASKED, duration, retry_after
+from airflow_provider_batchdl.vendors.retry_after import LONGEST_ASKED, duration, longest, retry_after
 
 if TYPE_CHECKING:
     import httpx
@@ -115,7 +116,7 @@ class DescribedErrors(Vendor):
         found: list[float] = []
         for name, form in self.document.reset_headers.items():
             with suppress(ValueError):
-                found.append(_READERS[form](headers.get(name, "").strip(), now))
+                found.append(longest(partial(_READERS[form], now), headers.get(name, "")))
         return max((each for each in found if 0 <= each <= LONGEST_ASKED), default=usual)
 
 
@@ -144,10 +145,10 @@ def _date(text: str) -> float:
     return when.timestamp()
 
 
-_READERS: Mapping[HeaderForm, Callable[[str, float], float]] = {
-    "seconds": lambda text, now: _number(text),
-    "milliseconds": lambda text, now: _number(text) / 1000,
-    "duration": lambda text, now: duration(text),
-    "unix": lambda text, now: max(0.0, _number(text) - now),
-    "date": lambda text, now: max(0.0, _date(text) - now),
+_READERS: Mapping[HeaderForm, Callable[[float, str], float]] = {
+    "seconds": lambda now, text: _number(text),
+    "milliseconds": lambda now, text: _number(text) / 1000,
+    "duration": lambda now, text: duration(text),
+    "unix": lambda now, text: max(0.0, _number(text) - now),
+    "date": lambda now, text: max(0.0, _date(text) - now),
 }

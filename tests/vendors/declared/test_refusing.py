@@ -108,6 +108,7 @@ def test_secrets_that_are_new_in_each_answer_are_forgotten_again(monkeypatch: py
     [
         ("duration", "1m30s", 90.0), ("duration", "6ms", 0.006), ("duration", "x", None), ("seconds", "7", 7.0),
         ("milliseconds", "1500", 1.5), ("seconds", "-1", None), ("seconds", "9" * 12, None), ("unix", "oops", None),
+        ("seconds", "7,9", 9.0), ("duration", "1s, 1m", 60.0), ("seconds", "7,x", None),
     ],
 )  # fmt: skip
 def test_waits_in_headers_of_the_vendors_own(form: str, text: str, seconds: float | None) -> None:
