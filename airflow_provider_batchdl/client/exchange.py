@@ -137,6 +137,8 @@ class Exchange:
                 return response
             raise self._redirected(response) or store_error(response, **self._about)
         throttle.note(response.status_code, response.headers, self._vendor.retry_after)
+        if response.status_code in self._request.accepts:
+            return response
         error = self._redirected(response) or self._vendor.refusal(self._request, response)
         if error is None and not response.is_success and response.status_code < httpx.codes.BAD_REQUEST:
             error = self._vendor.error(self._request, response)

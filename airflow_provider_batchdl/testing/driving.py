@@ -75,7 +75,9 @@ def _reply(request: ApiRequest, answer: Answer, vendor: Vendor | None) -> httpx.
     if isinstance(answer, BatchDlError):
         raise answer
     response = response_of(answer, request)
-    if vendor is not None and (refusal := vendor.refusal(request, response)) is not None:
+    if vendor is None or response.status_code in request.accepts:
+        return response
+    if (refusal := vendor.refusal(request, response)) is not None:
         raise refusal
     return response
 

@@ -94,6 +94,7 @@ class ApiRequest:
         headers: further headers, such as ``Accept`` or ``Idempotency-Key``; none with credentials, which are
             :meth:`Vendor.auth`'s, and none that the client sets.
         content: the body as it is; its ``Content-Type`` is among the headers.
+        accepts: HTTP statuses that are no errors or redirects here, but answers for the flow to read.
         url: an absolute URL instead of the path. On the connection's origin it is sent as a path would be. Elsewhere
             it is fetched bare, by GET, without credentials and headers, as a redirect's target would be.
 
@@ -113,6 +114,7 @@ class ApiRequest:
     headers: Mapping[str, str] | None = field(default=None, repr=False)
     content: bytes | None = field(default=None, repr=False)
     url: str | None = field(default=None, repr=False)
+    accepts: Collection[int] = ()
 
 
 @dataclass(frozen=True)

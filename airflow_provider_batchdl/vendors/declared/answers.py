@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
+import re
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl.jobs import ResultFile
 from airflow_provider_batchdl.vendors.declared.calls import FileSource, Pointers
 from airflow_provider_batchdl.vendors.declared.document import Document, JobShape
 from airflow_provider_batchdl.vendors.pointers import find, several
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_size, as_token
+
+if TYPE_CHECKING:
+    import httpx
+
+
+# An HTTP status as a state, folded. The others are about the request, or this machine's way to the vendor.
+BY_STATUS = re.compile(r"http([23]\d\d|4(?!0[1378]|29)\d\d)", re.ASCII)
 
 
 def need(document: Any, pointers: Pointers, what: str) -> Any:
@@ -19,6 +27,13 @@ def need(document: Any, pointers: Pointers, what: str) -> Any:
     if value is None:
         raise TypeError(f"there is no {what} at {' or '.join(map(repr, several(pointers)))}")
     return value
+
+
+def header_of(response: httpx.Response, name: str) -> str:
+    """A header of an answer, which must have it."""
+    if not response.headers.get(name):
+        raise TypeError(f"there is no header {name!r}")
+    return as_token(response.headers[name])
 
 
 def with_ids(source: FileSource, job_id: str, named: list[Any]) -> list[tuple[str, Any]]:

@@ -238,6 +238,7 @@ class FileSource(Part, frozen=True, kw_only=True):
         link: pointer to a link to the file, which is followed without credentials, unless it leads to the connection's
             origin. The answer that has it is asked for again whenever the link is refused: that of ``path`` if there is
             one, else of ``call``, else the job's. Where the pointer finds nothing, there is no such file.
+        link_header: a header of the answer to ``[status]`` that has the link, instead of ``link``: ``Location``.
         call: a further request, made for a job with results, whose answer names the files.
         name: the file's name. Besides holes, it takes pointers into the job's answer: ``{job.id}.{/output_format}``.
         format: ``csv``, ``json``, ``jsonl``, ``parquet``, …, if all files have it. Left out: the suffix of the file's
@@ -259,6 +260,7 @@ class FileSource(Part, frozen=True, kw_only=True):
     size: Pointer | None = None
     part: Pointer | None = None
     link: Pointers | None = None
+    link_header: HeaderName | None = None
     call: Call | None = None
     name: str | None = None
     format: Format | None = None

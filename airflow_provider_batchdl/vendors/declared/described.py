@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import unquote, urljoin, urlsplit
 
 from airflow_provider_batchdl._redaction.redactor import excerpt, remember
 from airflow_provider_batchdl.exceptions import JobNotFoundError
@@ -15,7 +16,7 @@ from airflow_provider_batchdl.vendors.base import ApiRequest
 from airflow_provider_batchdl.vendors.declared import answers, requests
 from airflow_provider_batchdl.vendors.declared.credentials import auth_of, check_credentials
 from airflow_provider_batchdl.vendors.declared.refusing import DescribedErrors
-from airflow_provider_batchdl.vendors.declared.templates import Values, as_text, fill_text
+from airflow_provider_batchdl.vendors.declared.templates import Values, as_text, fill_path, fill_text
 from airflow_provider_batchdl.vendors.errors import json_of
 from airflow_provider_batchdl.vendors.pointers import find, value_at
 from airflow_provider_batchdl.vendors.states import fold
@@ -40,6 +41,8 @@ class Described(DescribedErrors):
         check_credentials(self.document, self.account, self.name)
         self.on_notice: Callable[[str, Pointers, object], None] | None = None
         """Gets what each pointer of the document found; ``airflow batchdl vendor try`` shows it."""
+        stated = (answers.BY_STATUS.fullmatch(word) for word in self._states)
+        self._accepts = {int(found[1]) for found in stated if found and int(found[1]) >= 300}
         self._partial = {fold(word) for word in self.document.partial}
         self.extra_values = {name: self._extra(name) for name in self.document.extra}
 
@@ -78,7 +81,9 @@ class Described(DescribedErrors):
         shape = self.document.job
         if job_id is not None and not answers.is_id(shape, job_id):
             raise self.wrong_id(job_id, _IDS[shape.id_is])
-        return requests.request_of(operation, call, self.values(job_id=job_id, file_id=file_id), job_id=job_id)
+        accepts = self._accepts if call is self.document.status else ()
+        values = self.values(job_id=job_id, file_id=file_id)
+        return requests.request_of(operation, call, values, job_id=job_id, accepts=accepts)
 
     def write_date(self, value: date) -> str:
         """Dates and times of a request, as the document says."""
@@ -115,7 +120,15 @@ class Described(DescribedErrors):
         return found
 
     def read(self, operation: str, response: httpx.Response, at: str, job_id: str | None = None) -> Job:
-        """The job that an answer shows."""
+        """The job that an answer shows, by its body, its status or a header."""
+        shape, word = self.document.job, f"HTTP {response.status_code}"
+        header = shape.id_header if operation == "submit" else None
+        if header is not None:
+            job_id = self._id_in(answers.header_of(response, header))
+        if header is not None or (operation == "status" and self.known_state(word) is not None):
+            self.hide_secrets(body := json_of(response))
+            item = find(body, at) if isinstance(body, dict) else None
+            return self.read_job(operation, item or {}, job_id, None if header else word)
         body = self.found(operation, response, "")
         # As in an answer of GraphQL about an unknown id.
         is_null = find(body, at) is None and value_at(json_of(response), at, "nothing") is None
@@ -125,14 +138,28 @@ class Described(DescribedErrors):
             )
         return self.read_job(operation, answers.need(body, at, "job"), job_id)
 
-    def read_job(self, operation: str, item: Any, job_id: str | None = None) -> Job:
-        """The job that an item of an answer shows; TypeError or ValueError if it shows none."""
+    def _id_in(self, text: str) -> str:
+        """The id in a header: the text, or what a URL has where the path of ``[status]`` has the id."""
+        url = urljoin(f"{self.base_url}/", text)
+        start, _, end = fill_path(self.document.status.path, self.values(job_id="\0")).partition("%00")
+        start, path = f"{urlsplit(self.base_url).path}{start}", urlsplit(url).path
+        found = path.removeprefix(start).removesuffix(end)
+        if self.is_home(url) and path == f"{start}{found}{end}" and "/" not in found:
+            return unquote(found)
+        if "/" in text:
+            raise ValueError("the URL in it is none of [status]")
+        return text
+
+    def read_job(self, operation: str, item: Any, job_id: str | None = None, word: str | None = None) -> Job:
+        """The job that an item of an answer shows; TypeError or ValueError if it shows none. ``word``: its state."""
         shape = self.document.job
         if not isinstance(item, Mapping):
             raise TypeError(f"a job is an object, and not {type(item).__name__}")
-        may_lack_it = shape.id_optional and job_id is not None
-        raw_id = find(item, shape.id) if may_lack_it else answers.need(item, shape.id, "id")
-        raw_state = find(item, shape.state)
+        raw_id: Any = job_id
+        if job_id is None or (word is None and shape.id_header is None):
+            may_lack_it = shape.id_optional and job_id is not None
+            raw_id = find(item, shape.id) if may_lack_it else answers.need(item, shape.id, "id")
+        raw_state = word or find(item, shape.state)
         if self.known_state(word := as_text(raw_state)) is not None:
             raw_state = word  # a code, for some: the document has numbers as text
         found = answers.checked_id(shape, job_id if raw_id is None else raw_id)

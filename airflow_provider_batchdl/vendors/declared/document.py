@@ -122,6 +122,8 @@ class JobShape(Part, frozen=True, kw_only=True):
         updated: when it last changed.
         id_is: ``whole`` for whole numbers, ``uuid`` for UUIDs: another id is refused before it is sent.
         id_optional: true if the answers to ``[status]`` and ``[cancel]`` may lack the id.
+        id_header: a header of the submit's answer, like ``Location``, that has the id, or a URL as ``[status]`` has it,
+            with the id in it. No other answer needs the id then, and the submit's needs no body.
     """
 
     id: Pointers = "/id"
@@ -137,6 +139,7 @@ class JobShape(Part, frozen=True, kw_only=True):
     updated: Pointers = ()
     id_is: Literal["text", "whole", "uuid"] = "text"
     id_optional: bool = False
+    id_header: HeaderName | None = None
 
 
 ErrorKind = Literal[
@@ -208,7 +211,9 @@ class Document(Part, frozen=True, kw_only=True):
         docs_url: its documentation.
         base_url: the API's base URL, https; left out if each connection must name its own.
         auth: the place of a connection's credentials in a request.
-        states: its words for a job's state, in any spelling; numbers as text.
+        states: its words for a job's state, in any spelling; numbers as text. ``HTTP 202`` is the HTTP status of the
+            answer to ``[status]``, which then needs no body: it is the state, whatever the answer says. A redirect
+            with such a status is not followed.
         status: the request for one job.
         submit: the request that makes a job, or several steps.
         files: the result files, or one table for each kind.

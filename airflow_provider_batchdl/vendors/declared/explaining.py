@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from airflow_provider_batchdl.vendors.declared.answers import BY_STATUS
 from airflow_provider_batchdl.vendors.declared.calls import (
     Call,
     Cursor,
@@ -20,6 +21,7 @@ from airflow_provider_batchdl.vendors.declared.calls import (
 from airflow_provider_batchdl.vendors.declared.document import Basic, Bearer, Document, HeaderKey, OAuth2, QueryKey
 from airflow_provider_batchdl.vendors.declared.requests import destination_of
 from airflow_provider_batchdl.vendors.pointers import several
+from airflow_provider_batchdl.vendors.states import fold
 
 Row = tuple[str, str]
 
@@ -47,7 +49,9 @@ def explained(document: Document) -> Iterator[Row]:
     yield "credentials", _credentials(document)
     yield from _submit(document)
     status, job = document.status, document.job
-    yield "status", f"{_call(status)}, id from {_at(job.id, status.at)}, state from {_at(job.state, status.at)}"
+    known = "" if job.id_header else f"id from {_at(job.id, status.at)}, "
+    by_status = "the HTTP status or " if any(BY_STATUS.fullmatch(fold(word)) for word in document.states) else ""
+    yield "status", f"{_call(status)}, {known}state from {by_status}{_at(job.state, status.at)}"
     yield "states", _states(document)
     yield "list", _list(document)
     yield "lost submit", _find(document)
@@ -98,7 +102,8 @@ def _submit(document: Document) -> Iterator[Row]:
         for name, pointer in step.keep.items():
             words += f", {name} from {pointer}"
         if is_last:
-            words += f", id from {_at(document.job.id, step.at)}"
+            header = document.job.id_header
+            words += f", id from {f'the header {header}' if header else _at(document.job.id, step.at)}"
         if step.when is not None:
             words += " (only with a file)" if step.when == "file" else " (only without a file)"
         yield "submit" if len(steps) == 1 else f"submit {number}", words
@@ -149,6 +154,8 @@ def _files(source: FileSource) -> str:
     if source.link is not None:
         where = "its answer" if source.path or source.call else "the job's answer"
         words += f"{', ' if source.path else ''}the link at {_at(source.link)} of {where}, without credentials"
+    if source.link_header is not None:
+        words += f"the link in the header {source.link_header} of the job's answer, without credentials"
     if source.next_header is not None:
         words += f", next page by the header {source.next_header} as {source.next_param}"
     return words

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
+from airflow_provider_batchdl.vendors.declared.answers import BY_STATUS
 from airflow_provider_batchdl.vendors.declared.calls import (
     Call,
     Cursor,
@@ -105,6 +106,9 @@ def _of_words(document: Document) -> Iterator[str]:
     if problem := problem_of_words(document.states):
         yield f"states: it has {problem}"
     known = {fold(word) for word in document.states}
+    for word in document.states:
+        if re.fullmatch("http[0-9]*", fold(word)) and not BY_STATUS.fullmatch(fold(word)):
+            yield f"states: {word[:SHOWN]!r} is no state: write 'HTTP 202', with a status of 2xx, 3xx, or 4xx of a job"
     for word in document.partial:
         if fold(word) not in known:
             yield f"partial: {word[:SHOWN]!r} is none of the words of [states]"
@@ -228,8 +232,11 @@ def _of_files(document: Document) -> Iterator[str]:
 
 
 def _of_source(place: str, source: FileSource, document: Document) -> Iterator[str]:
-    if source.path is None and source.link is None:
+    others = (source.path, source.call, source.items, source.id, source.link)
+    if source.path is None and source.link is None and source.link_header is None:
         yield f"{place}: it needs a path, or a link"
+    if source.link_header is not None and any(each is not None for each in others):
+        yield f"{place}.link_header: it is of the answer to [status], and needs no path, call, items, id and link"
     if source.path is not None:
         yield from _of_call(place, source, _FILE, document)
     elif source.params or source.headers or source.json is not None or source.form:

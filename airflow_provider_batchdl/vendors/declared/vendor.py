@@ -209,6 +209,11 @@ class Declared(Described):
     def locate(self, job: Job, file: ResultFile) -> Flow[ApiRequest]:
         """The request for a file, whose link is in an answer or not."""
         source = answers.source_of(self.document, file)
+        if source.link_header is not None:
+            request = self.call("status", self.document.status, job.id)
+            response = yield request
+            url = urljoin(f"{self.base_url}{request.path}", answers.header_of(response, source.link_header))
+            return ApiRequest("download", "GET", url=url, job_id=job.id)
         if source.link is None:
             return self.result_request(job, file)
         call = source.call or self.document.status

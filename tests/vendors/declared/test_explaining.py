@@ -21,6 +21,16 @@ def test_each_operation_in_words() -> None:
     assert said["status"] == "GET /batches/{job.id}, id from /id, state from /status"
     assert said["results"] == "GET /batches/{job.id}/result"
     assert said["cancel"] == "the API cannot cancel"
+    said = rows(
+        changed(
+            states={"HTTP 202": "running", "HTTP 303": "succeeded", "HTTP 410": "failed"},
+            job={"id_header": "Location"},
+            files={"link_header": "Location"},
+        )
+    )
+    assert said["submit"].endswith("id from the header Location")
+    assert said["status"] == "GET /batches/{job.id}, state from the HTTP status or /status"
+    assert said["results"] == "the link in the header Location of the job's answer, without credentials"
     assert said["tried"] == "not against the service itself"
 
 

@@ -1,0 +1,130 @@
+"""What a document can say, over a real socket: a state by HTTP status, a token of another host, ids that are paths."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fsspec.implementations.local import LocalFileSystem
+
+from airflow_provider_batchdl.client import BatchClient
+from airflow_provider_batchdl.exceptions import BatchDlError, RateLimitedError, UnexpectedResponseError
+from airflow_provider_batchdl.jobs import Job, JobState
+from airflow_provider_batchdl.transfer import Destination, download
+from airflow_provider_batchdl.vendors.declared import Declared
+from tests.client.helpers import Face, both_faces  # noqa: F401 the fixture
+from tests.support.recorder import Recorded, Recorder, Reply, recording
+from tests.vendors.declared.documents import changed, submission, vendor_of
+
+KEY = "made-up-key-0001"
+
+
+@contextlib.contextmanager
+def serving(answers: Mapping[str, Reply | Callable[[Recorded], Reply]]) -> Iterator[Recorder]:
+    """A server with an answer for each ``METHOD /target``; 404 for others."""
+
+    def answer(request: Recorded) -> Reply:
+        found = answers.get(f"{request.method} {request.target}", Reply({"error": "nothing here"}, 404))
+        return found(request) if callable(found) else found
+
+    with recording(answer) as server:
+        yield server
+
+
+def submitted(face: Face, acme: Declared) -> Job:
+    job: Job = face.run(acme, lambda each: each.submit(submission({"words": 2})))
+    return job
+
+
+def polled(face: Face, acme: Declared, job_id: str = "7") -> Job:
+    job: Job = face.run(acme, lambda each: each.get_job(job_id))
+    return job
+
+
+def downloaded(acme: Declared, to: Path, job_id: str = "7") -> bytes:
+    with BatchClient(acme) as client:
+        download(client, job_id, Destination(LocalFileSystem(), str(to / "out.csv"), str(to / "out.csv")))
+    return (to / "out.csv").read_bytes()
+
+
+# A state by HTTP status.
+
+PATTERN: dict[str, Any] = {
+    "states": {"HTTP 202": "running", "HTTP 303": "succeeded", "HTTP 410": "failed", "busy": "running"},
+    "job": {"id_header": "Location", "message": "/detail"},
+    "files": {"link_header": "Location", "format": "csv"},
+}
+STATUS = "GET /batches/7"
+
+
+def test_a_job_of_which_only_the_http_status_tells(face: Face, tmp_path: Path) -> None:
+    answers: dict[str, Any] = {"POST /batches": Reply(b"", 202, {"Location": "/batches/7?api-version=2"})}
+    with serving(answers) as server:
+        acme = vendor_of(changed(**PATTERN), base_url=server.url)
+        assert submitted(face, acme) == Job("7", JobState.PENDING, "")
+        answers[STATUS] = Reply(b"", 202, {"Retry-After": "1"})
+        assert polled(face, acme) == Job("7", JobState.RUNNING, "HTTP 202")
+        answers[STATUS] = Reply({"status": "busy", "id": "an id of something else"})
+        assert polled(face, acme).vendor_state == "busy"
+        answers[STATUS] = Reply({"detail": "The results are gone."}, 410)
+        gone = polled(face, acme)
+        assert (gone.state, gone.message) == (JobState.FAILED, "The results are gone.")
+        answers[STATUS] = Reply(b"", 303, {"Location": "7/out.csv"})
+        answers["GET /batches/7/out.csv"] = Reply(b"a\n1\n")
+        assert polled(face, acme).state is JobState.SUCCEEDED
+        assert downloaded(acme, tmp_path) == b"a\n1\n"
+
+
+def test_a_result_elsewhere_gets_no_credentials(face: Face, tmp_path: Path) -> None:
+    """Nor is a redirect followed to learn the state."""
+    with serving({"GET /signed?sig=1": Reply(b"a\n1\n")}) as store:
+        answers = {STATUS: Reply(b"", 303, {"Location": f"{store.url}/signed?sig=1"})}
+        with serving(answers) as server:
+            acme = vendor_of(changed(**PATTERN), base_url=server.url)
+            assert polled(face, acme).state is JobState.SUCCEEDED
+            assert store.received == []
+            assert downloaded(acme, tmp_path) == b"a\n1\n"
+            assert {each.headers["authorization"] for each in server.received} == {f"Bearer {KEY}"}
+        assert not any(KEY in str(each.headers) for each in store.received)
+
+
+@pytest.mark.parametrize(
+    ("location", "job_id"),
+    [
+        ("{url}/v1/batches/a%2Fb/state?sig=1", "a/b"),
+        ("/v1/batches/a%2Fb/state#x", "a/b"),
+        ("a:b", "a:b"),
+        ("{url}/v1/batches/a/b/state", None),
+        ("{url}/v1/batches//state", None),
+        ("{url}/v1/batches/../state", None),
+        ("{url}/batches/a/state", None),
+        ("https://other.example/v1/batches/a/state", None),
+        ("", None),
+    ],
+)
+def test_the_id_in_a_header(face: Face, location: str, job_id: str | None) -> None:
+    reply = Reply(b"", 202)
+    with serving({"POST /v1/batches": reply}) as server:
+        reply.headers = {"Location": location.format(url=server.url)}
+        document = changed(**PATTERN, status={"path": "/batches/{job.id}/state"})
+        acme = vendor_of(document, base_url=f"{server.url}/v1")
+        if job_id is not None:
+            assert submitted(face, acme).id == job_id
+            return
+        with pytest.raises(UnexpectedResponseError):
+            submitted(face, acme)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(303, UnexpectedResponseError), (410, BatchDlError), (429, RateLimitedError)]
+)
+def test_a_status_that_the_document_does_not_name_is_as_ever(
+    status: int, kind: type[BatchDlError], tmp_path: Path
+) -> None:
+    with serving({STATUS: Reply({"status": "done"}, status, {"Location": "/x"})}) as server:
+        acme = vendor_of(changed(job={"id_optional": True}), base_url=server.url)
+        with pytest.raises(kind), BatchClient(acme, single_try=5.0) as client:
+            client.run(acme.get_job("7"))
