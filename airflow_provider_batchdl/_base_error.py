@@ -61,8 +61,8 @@ class BatchDlError(Exception):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a fact, without secrets and fit to be stored, whether the error is made with it or gets it later."""
-        clean = _CLEAN.get(name)
-        super().__setattr__(name, value if value is None or clean is None else clean(value))
+        clean = None if value is None or value is self.default_remedy else _CLEAN.get(name)
+        super().__setattr__(name, value if clean is None else clean(value))
 
     def __str__(self) -> str:
         return f"{self.description} {self.remedy}" if self.remedy else self.description

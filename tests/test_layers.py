@@ -36,8 +36,8 @@ PLAN: dict[str, tuple[str, ...]] = {
     "_values.storable": (),
     "_values.times": (),
     "_redaction.escapes": (),
-    "_redaction.secret_places": (),
     "_redaction.spellings": ("_redaction.escapes",),
+    "_redaction.secret_places": ("_redaction.spellings",),
     "_redaction.redactor": (
         "_values.storable", "_redaction.escapes", "_redaction.secret_places", "_redaction.spellings",
     ),

@@ -17,8 +17,9 @@ DEEPEST = 4
 
 _HEX = "[0-9a-fA-F]"
 _ESCAPE = re.compile(
-    # A letter beyond ASCII is several bytes, which are decoded together.
-    rf"(?P<bytes>(?:%(?:25)*[89a-fA-F]{_HEX})+|(?:\\+x[89a-fA-F]{_HEX})+)"
+    # Each begins with its sign, see secret_places. A letter beyond ASCII is several bytes, decoded together.
+    rf"%(?P<bytes>(?:25)*[89a-fA-F]{_HEX}(?:%(?:25)*[89a-fA-F]{_HEX})*)"
+    rf"|\\(?P<raw>\\*x[89a-fA-F]{_HEX}(?:\\+x[89a-fA-F]{_HEX})*)"
     rf"|%(?:25)*(?:(?P<percent>[0-7]{_HEX})|u(?P<old>{_HEX}{{4}}))"
     rf"|&(?:amp;)*(?P<entity>#[0-9]{{1,7}};?|#[xX]{_HEX}{{1,6}};?|[A-Za-z][A-Za-z0-9]{{1,31}};)"
     rf"|\\+(?:(?P<pair>u[dD][89abAB]{_HEX}{{2}}\\+u[dD][c-fC-F]{_HEX}{{2}})|(?P<code>u{_HEX}{{4}}|x{_HEX}{{2}}"
@@ -29,6 +30,7 @@ _BYTE = re.compile(rf"{_HEX}{{2}}(?=[%\\]|\Z)")
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "0": "\0"}
 # What "+" stands for in a form, and what becomes of anything unprintable when a message is put on one line.
 _BLANKS = re.compile("[\\s+\\x00-\\x20\\x7f-\\xa0\\xad\u200b-\u200f\u2028-\u202f\ufeff]+")
+_ASCII_BLANKS = dict.fromkeys((*range(0x21), ord("+"), 0x7F))
 
 
 class View:
@@ -108,7 +110,7 @@ def levels(text: str) -> Iterator[View]:
 
 def without_blanks(text: str) -> str:
     """``text`` without what is, or may stand for, a blank."""
-    return _BLANKS.sub("", text)
+    return text.translate(_ASCII_BLANKS) if text.isascii() else _BLANKS.sub("", text)
 
 
 def _unescaped(match: re.Match[str]) -> str:
@@ -116,7 +118,7 @@ def _unescaped(match: re.Match[str]) -> str:
     if kind is None:
         return "\\"
     text = match[kind]
-    if kind == "bytes":
+    if kind in ("bytes", "raw"):
         raw = bytes(int(byte, 16) for byte in _BYTE.findall(text))
         try:
             return raw.decode()

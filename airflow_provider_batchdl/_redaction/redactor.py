@@ -159,10 +159,10 @@ def excerpt(value: object, longest: int) -> str:
 def _findings(text: str) -> Iterator[Finding]:
     known = _every_form()
     for view in levels(text):
-        for start, end, instead in in_places(view.text, original=view.below is None):
+        low, joined = folded(view.text), view.without_blanks() if known else view
+        for start, end, instead in in_places(view.text, low, original=view.below is None):
             yield *view.source(start, end), instead
-        joined = view.without_blanks() if known else view
-        texts = {False: (view.text, joined.text), True: (folded(view.text), folded(joined.text))}
+        texts = {False: (view.text, joined.text), True: (low, low if joined is view else folded(joined.text))}
         for form in known:
             text, text_joined = texts[form.folds]
             if form.head in text:

@@ -3,46 +3,57 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from urllib.parse import unquote
+
+from airflow_provider_batchdl._redaction.spellings import folded
 
 MASK = "***"
 Finding = tuple[int, int, str]
 """From, to, and what to show instead."""
 
-# Each pattern below reads a text once: none may start a long match at every other character.
-_URL = re.compile(r"\bhttps?://[^\s'\"<>\\]+", re.IGNORECASE)
+# Each pattern below reads a text once: none may start a long match at every other character. Each begins with a
+# character that it looks for: one that begins with "\b", or is to match in any case, is tried at every character, ten
+# times as slow. All but the last two are for a text that is folded.
+
+
+def _any_of(*names: str) -> str:
+    """One of these words, at its start."""
+    return "|".join(rf"{name}(?<!\w{name})" for name in names)
+
+
+_URL = re.compile(rf"(?:{_any_of('http')})s?://[^\s'\"<>\\]+")
 # To the last "@" before the path, since a careless password holds one too.
-_USERINFO = re.compile(r"(?<=://)[^/?#\s]*@")
+_USERINFO = re.compile(r"(?P<name>://)[^/?#\s]*@")
 # Of any other scheme, where a user alone is the id of a connection.
-_LOGIN = re.compile(r"(?<=://)[^/?#\s:@'\"<>]*:[^/?#\s'\"<>]*@")
-_QUERY_VALUE = re.compile(r"(?<==)[^&#]+")
+_LOGIN = re.compile(r"(?P<name>://)[^/?#\s:@'\"<>]*:[^/?#\s'\"<>]*@")
+_QUERY_VALUE = re.compile(r"(?P<name>=)[^&#]+")
 # A request line or a bare target as urllib3 and httpcore log it: "/path?api_key=...".
 _TARGET_QUERY = re.compile(r"\?(?P<query>[^\s'\"?=<>]+=[^\s'\"<>]+)")
 _QUOTE = r"\\?['\"]"
 # Between a name and its value: "name: value", "name=value", {"name": "value"}, (b'name', b'value').
 _COLON = rf"(?:(?:{_QUOTE})?\s*[:=]|{_QUOTE}\s*,)\s*(?:b?{_QUOTE})?"
 _HEADER = re.compile(
-    rf"(?P<name>\b(?:(?:proxy-)?authorization|x-key|x-api-key|x-batch-project)\b{_COLON})"
-    r"(?:(?:bearer|basic|digest|negotiate|token|apikey)\s+)?[^\s'\",;)}\]\\]+",
-    re.IGNORECASE,
+    rf"(?P<name>(?:{_any_of('authorization', 'x-key', 'x-api-key', 'x-batch-project')}){_COLON})"
+    r"(?:(?:bearer|basic|digest|negotiate|token|apikey)\s+)?[^\s'\",;)}\]\\]+"
 )
-_COOKIE = re.compile(rf"(?P<name>\b(?:set-)?cookie\b{_COLON})[^'\"\r\n]+", re.IGNORECASE)
+_COOKIE = re.compile(rf"(?P<name>(?:{_any_of('cookie')}){_COLON})[^'\"\r\n]+")
 # With a digit or an inner capital, or too long for a word: "invalid bearer token" is a message, and stays one.
 _BEARER = re.compile(
-    r"(?P<name>\b(?i:bearer)\s+)(?:(?=[^\s\d]*\d)[\w\-.~+/=]{5,}|(?=\w*[a-z][A-Z])[\w\-.~+/=]{8,}|[\w\-.~+/=]{20,})"
+    r"(?P<name>[bB](?<!\w.)(?i:earer)\s+)"
+    r"(?:(?=[^\s\d]*\d)[\w\-.~+/=]{5,}|(?=\w*[a-z][A-Z])[\w\-.~+/=]{8,}|[\w\-.~+/=]{20,})"
 )
-# A JSON object in base64, a dot, and at least the claims; each word is read once.
-_JWT = re.compile(
-    r"(?<![A-Za-z0-9_-])(?P<name>(?:(?!(?<![A-Za-z0-9])eyJ)[A-Za-z0-9_-])*+)"
-    r"eyJ[A-Za-z0-9_-]{5,}+\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,3}"
-)
+# A JSON object in base64, a dot, and at least the claims. A word without claims is read, too, and only once.
+_JWT = re.compile(r"eyJ(?<![A-Za-z0-9]eyJ)[A-Za-z0-9_-]{5,}+(?P<claims>\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,3})?")
+_SIGNED = [f"x-{store}-{each}" for store in ("amz", "goog") for each in ("signature", "credential", "security-token")]
+_PARAMETERS = "api_key", "apikey", "access_token", "refresh_token", "client_secret", "signature", "sig", *_SIGNED
 _PAIR = re.compile(
-    r"(?P<name>\b(?:api_?key|(?:access|refresh)_token|client_secret"
-    r"|x-(?:amz|goog)-(?:signature|credential|security-token)|signature|sig)"
-    rf"(?:{_QUOTE})?\s*[=:]\s*(?:{_QUOTE})?)[^\s&'\",;)}}\]\\]+",
-    re.IGNORECASE,
+    rf"(?P<name>(?:{_any_of(*_PARAMETERS)})"
+    rf"(?:{_QUOTE})?\s*[=:]\s*(?:{_QUOTE})?)[^\s&'\",;)}}\]\\]+"
 )
+# Without one of these in it, folded, a text has nothing for the patterns of names and tokens.
+_WORDS = ("authorization", "cookie", "x-", "api_key", "apikey", "_token", "client_secret", "sig", "bearer", "eyj")
 # Query parameters by whose value alone somebody may read what a URL leads to.
 _SIGNATURE = re.compile(
     r"[?&;](?!x-amz-signedheaders)(?=[\w.-]++=)"
@@ -50,39 +61,45 @@ _SIGNATURE = re.compile(
     r"(?P<short>[^&#\s'\"]{8,})|[?&;][\w.-]++=(?P<long>[^&#\s'\"]{24,})",
     re.IGNORECASE,
 )
-_NAMED = (_HEADER, _COOKIE, _PAIR, _BEARER, _JWT)
 
 
-def in_places(text: str, *, original: bool) -> Iterator[Finding]:
+def in_places(text: str, low: str, *, original: bool) -> Iterator[Finding]:
     """Values in ``text`` at the known places: user info and query values of URLs, credentials in headers.
 
-    In the ``original``, as it was written, a URL's fragment goes, too, without a trace.
+    ``low`` is the text folded. In the ``original``, as it was written, a URL's fragment goes, too, without a trace.
     """
-    for url in _URL.finditer(text):
+    for url in _URL.finditer(low) if "://" in low else ():
         shift, (bare, mark, _) = url.start(), url[0].partition("#")
         if mark and original:
             yield shift + len(bare), url.end(), ""
         head = bare.partition("?")[0]
         # In a query that was unescaped, what looks like user info may reach from one value to another.
         for user in _USERINFO.finditer(bare if original else head):
-            yield shift + user.start(), shift + user.end() - 1, MASK
-        yield from _values(text, shift + len(head), shift + len(bare))
-    for user in _LOGIN.finditer(text):
-        yield user.start(), user.end() - 1, MASK
-    for target in _TARGET_QUERY.finditer(text):
-        yield from _values(text, *target.span("query"))
-    for pattern in _NAMED:
-        yield from ((found.end("name"), found.end(), MASK) for found in pattern.finditer(text))
+            yield shift + user.end("name"), shift + user.end() - 1, MASK
+        yield from _values(low, shift + len(head), shift + len(bare))
+    for user in _LOGIN.finditer(low) if "://" in low else ():
+        yield user.end("name"), user.end() - 1, MASK
+    for target in _TARGET_QUERY.finditer(low) if "?" in low else ():
+        yield from _values(low, *target.span("query"))
+    if any(word in low for word in _WORDS):
+        for pattern, read in ((_HEADER, low), (_COOKIE, low), (_PAIR, low), (_BEARER, text)):
+            yield from _named(pattern, read)
+        yield from ((*found.span(), MASK) for found in _JWT.finditer(text) if found["claims"])
 
 
 def _values(text: str, start: int, end: int) -> Iterator[Finding]:
-    return ((*value.span(), MASK) for value in _QUERY_VALUE.finditer(text, start, end))
+    return _named(_QUERY_VALUE, text, start - 1, end)
+
+
+def _named(pattern: re.Pattern[str], text: str, start: int = 0, end: int = sys.maxsize) -> Iterator[Finding]:
+    return ((found.end("name"), found.end(), MASK) for found in pattern.finditer(text, start, end))
 
 
 def signatures(text: str) -> Iterator[str]:
     """Credentials in the URLs in ``text``: passwords, and the signatures and tokens in their queries."""
-    for url in _URL.finditer(text):
-        for user in _USERINFO.finditer(url[0]):
-            yield unquote(user[0].rstrip("@").partition(":")[2])
-        for found in _SIGNATURE.finditer(url[0]):
+    for found_url in _URL.finditer(folded(text)):
+        url = text[slice(*found_url.span())]
+        for user in _USERINFO.finditer(url):
+            yield unquote(user[0].rstrip("@").partition("://")[2].partition(":")[2])
+        for found in _SIGNATURE.finditer(url):
             yield from dict.fromkeys((value := found["short"] or found["long"], unquote(value)))

@@ -12,7 +12,6 @@ from airflow_provider_batchdl._redaction.escapes import levels
 
 # Shorter ones would mask parts of ordinary words.
 SHORTEST_SECRET = 5
-_CAPITALS = re.compile("[A-Z]+")
 
 
 def forms(secret: str) -> list[str]:
@@ -47,6 +46,6 @@ def _in_base64(raw: bytes) -> list[str]:
 
 
 def folded(text: str) -> str:
-    """``text`` in lower case and of the same length: where a letter would become two, only A to Z are lowered."""
-    lower = text.lower()
-    return lower if len(lower) == len(text) else _CAPITALS.sub(lambda match: match[0].lower(), text)
+    """``text`` in lower case and of the same length: with one i for the Turkish ones, of which one would become two."""
+    low = text.replace("\u0130", "i").lower()
+    return low if low.isascii() else low.replace("\u0131", "i").replace("\u017f", "s")

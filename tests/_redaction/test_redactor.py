@@ -212,6 +212,8 @@ def test_a_secret_that_may_be_a_word_is_found_as_it_is_written_only(secret: str)
 def test_letters_that_grow_in_lower_case_shift_no_mask() -> None:
     remember("rb_0123456789abcdef")
     assert redact("\u0130\u0130 RB_0123456789ABCDEF \u0130") == f"\u0130\u0130 {MASK} \u0130"
+    remember("schl\u00fcssel-0815")
+    assert redact("\u0130 SCHL\u00dcSSEL-0815") == f"\u0130 {MASK}"
 
 
 def test_an_escape_at_the_edge_hides_no_secret() -> None:
