@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urljoin
 
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
@@ -24,10 +23,9 @@ from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, S
 from airflow_provider_batchdl.vendors.checking import Member, RequestRules
 from airflow_provider_batchdl.vendors.dates import as_day
 from airflow_provider_batchdl.vendors.errors import json_of, vendor_words
-from airflow_provider_batchdl.vendors.hosts import NoBaseUrlError, base_url
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing, Page, job_page
 from airflow_provider_batchdl.vendors.matching import is_echo_of, searched
-from airflow_provider_batchdl.vendors.oauth2 import OAuth2ClientCredentials
+from airflow_provider_batchdl.vendors.oauth2 import OAuth2ClientCredentials, token_url_of
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_list, as_text
 from airflow_provider_batchdl.vendors.refusals import folded, has_quota
 
@@ -90,7 +88,7 @@ class ApartmentIQ(Vendor):
 
     def __init__(self, account: Account) -> None:
         super().__init__(account)
-        self._token_url = self._read_token_url()
+        self._token_url = token_url_of(account, "/oauth/token", vendor=self.name)
 
     def auth(self) -> httpx.Auth:
         """Client credentials where the connection has a login, else its password is an access token."""
@@ -103,18 +101,6 @@ class ApartmentIQ(Vendor):
             cache_key=self.account.fingerprint,
             vendor=self.name,
         )
-
-    def _read_token_url(self) -> str:
-        """The token endpoint: the extra ``token_url``, a whole URL or a path at the host's origin."""
-        given = self.account.text("token_url") or "/oauth/token"
-        try:
-            if "://" not in given and not given.startswith("/"):
-                raise NoBaseUrlError("is neither a URL nor a path that begins with '/'")
-            return base_url(urljoin(self.account.base_url, given), "https:")
-        except ValueError as error:
-            problem = str(error) if isinstance(error, NoBaseUrlError) else "is no URL"
-            remedy = "Set it to https://host/path, or leave it out."
-            raise self.account.wrong("extra field 'token_url'", problem, remedy, vendor=self.name) from error
 
     def submit(self, submission: Submission) -> Flow[Job]:
         """Submit a report job; ``request`` is the body of ``POST /bulk_api/jobs``."""

@@ -7,12 +7,15 @@ ends, and once more when the API answers 401.
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import re
 import threading
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import suppress
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
 from weakref import WeakKeyDictionary
 
 import httpx
@@ -30,6 +33,9 @@ from airflow_provider_batchdl.vendors.account import TOKEN_BASE_URLS, origin
 from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, vendor_words
 from airflow_provider_batchdl.vendors.hosts import NoBaseUrlError, base_url
 from airflow_provider_batchdl.vendors.pointers import value_at
+
+if TYPE_CHECKING:
+    from airflow_provider_batchdl.vendors.account import Account
 
 # A token is renewed when this share of its life is left, but no earlier than five minutes before its end.
 RENEW_SHARE = 0.1
@@ -100,6 +106,9 @@ class OAuth2ClientCredentials(httpx.Auth):
             ``/instance_url``. Requests go there, and the token with them; ``cache_key`` is ``Account.fingerprint``.
         base_url_hosts: hosts, or ends of hosts such as ``example.com``, that this base URL may have, by https, besides
             the connection's own origin.
+        form: further fields of the token request, such as ``scope``, or another ``grant_type``.
+        header: the header that the token goes into.
+        prefix: text before the token there.
     """
 
     def __init__(
@@ -113,7 +122,11 @@ class OAuth2ClientCredentials(httpx.Auth):
         base_url: str = "",
         base_url_pointer: str | None = None,
         base_url_hosts: tuple[str, ...] = (),
+        form: Mapping[str, str] | None = None,
+        header: str = "Authorization",
+        prefix: str = "Bearer ",
     ) -> None:
+        self._header, self._prefix = header, prefix
         self._token_url, self._vendor, self._key = token_url, vendor, cache_key
         self._home, self._pointer, self._hosts = base_url, base_url_pointer, tuple(base_url_hosts)
         if base_url_pointer is not None:
@@ -122,8 +135,10 @@ class OAuth2ClientCredentials(httpx.Auth):
             "grant_type": "client_credentials",
             "client_id": client_id,
             "client_secret": Secret(client_secret),
+            **{name: Secret(value) for name, value in (form or {}).items()},
         }
-        self._token = _tokens.setdefault(f"{cache_key} {token_url}", _Token())
+        asked = hashlib.blake2b(json.dumps(sorted((form or {}).items())).encode(), digest_size=16).hexdigest()
+        self._token = _tokens.setdefault(f"{cache_key} {token_url} {asked}", _Token())
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Put a token on ``request``; after a 401, once more with a new one."""
@@ -154,7 +169,7 @@ class OAuth2ClientCredentials(httpx.Auth):
     def _with_token(self, request: httpx.Request, token: str) -> httpx.Request:
         if base := TOKEN_BASE_URLS.get(self._key):
             _move(request, base)
-        request.headers["Authorization"] = f"Bearer {token}"
+        request.headers[self._header] = f"{self._prefix}{token}"
         return request
 
     def _keep(self, answer: httpx.Response) -> str:
@@ -209,6 +224,32 @@ class OAuth2ClientCredentials(httpx.Auth):
         if isinstance(error, VendorUnavailableError):
             error.maybe_processed = False  # the request that needs the token has not been sent
         return error
+
+
+def token_url_of(account: Account, default: str | None, *, vendor: str) -> str:
+    """The token endpoint: the extra ``token_url``, else ``default``; each a whole URL, or a path at the host's origin.
+
+    At another origin, the secret goes to https only, or to this machine.
+    """
+    given = account.text("token_url")
+    own = urljoin(account.base_url, default or "")
+    if given is None and default is not None and origin(own) == account.origin:
+        return own
+    text = given or default or ""
+    try:
+        if not text:
+            raise NoBaseUrlError("is missing, and the secret goes nowhere else")
+        if "://" not in text and not text.startswith("/"):
+            raise NoBaseUrlError("is neither a URL nor a path that begins with '/'")
+        url = base_url(urljoin(account.base_url, text), "https:")
+        scheme, host, _ = where = origin(url)
+        if scheme != "https" and where != account.origin and host not in ("127.0.0.1", "::1", "localhost"):
+            raise NoBaseUrlError("is not https, and at another host than the connection's")
+    except ValueError as error:
+        problem = str(error) if isinstance(error, NoBaseUrlError) else "is no URL"
+        remedy = "Set it to https://host/path, the vendor's token endpoint."
+        raise account.wrong("extra field 'token_url'", problem, remedy, vendor=vendor) from error
+    return url
 
 
 def checked_base_url(named: object, *, home: str, hosts: tuple[str, ...], vendor: str) -> str:

@@ -56,7 +56,7 @@ class BatchApi(Declared):
         [member] = given
         try:
             document = _document(member, extra[member], read_file or (lambda source: Path(source).read_bytes()))
-            _check_trust(member, document)
+            _check_trust(member, document, extra)
         except DocumentError as error:
             raise InvalidConnectionError.of_field(
                 f"extra field {member!r}",
@@ -96,13 +96,19 @@ def _document(member: str, value: Any, read_file: ReadFile) -> Document:
     return read(content, text)
 
 
-def _check_trust(member: str, document: Document) -> None:
+def _check_trust(member: str, document: Document, extra: Mapping[str, Any]) -> None:
     """Refuse what only a package's document may say: whoever edits a connection could send its token elsewhere."""
     from airflow_provider_batchdl import vendors
 
     if member != "vendor" and isinstance(document.auth, OAuth2) and document.auth.base_url_hosts:
         raise DocumentError(
             "auth.base_url_hosts: a document that comes from a connection cannot name hosts that may see the token",
+            document.name,
+        )
+    names_token_url = isinstance(document.auth, OAuth2) and document.auth.token_url is not None
+    if member == "vendor_file" and names_token_url and not stripped(str(extra.get("token_url") or "")):
+        raise DocumentError(
+            'auth.token_url: a file alone cannot say where the secret goes: set the connection extra "token_url", too',
             document.name,
         )
     if vendors.is_built_in(document.name):

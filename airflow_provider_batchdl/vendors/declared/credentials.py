@@ -6,15 +6,14 @@ import base64
 import unicodedata
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin
 
 import httpx
 
 from airflow_provider_batchdl._redaction.redactor import remember
 from airflow_provider_batchdl.vendors.auth import BearerAuth, HeaderKeyAuth, QueryKeyAuth
 from airflow_provider_batchdl.vendors.declared.document import Basic, Bearer, Document, HeaderKey, OAuth2, QueryKey
-from airflow_provider_batchdl.vendors.declared.templates import Values, fill_texts
-from airflow_provider_batchdl.vendors.oauth2 import OAuth2ClientCredentials
+from airflow_provider_batchdl.vendors.declared.templates import Values, fill_path, fill_texts
+from airflow_provider_batchdl.vendors.oauth2 import OAuth2ClientCredentials, token_url_of
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.vendors.account import Account
@@ -41,7 +40,7 @@ class WithHeaders(httpx.Auth):
 def auth_of(document: Document, account: Account, values: Values) -> httpx.Auth:
     """The credentials of ``account``, and the document's headers for all requests."""
     headers = fill_texts(document.headers, values)
-    auth = _credentials(document, account)
+    auth = _credentials(document, account, values)
     return WithHeaders(auth, headers) if headers else auth
 
 
@@ -63,7 +62,16 @@ def check_credentials(document: Document, account: Account, vendor: str) -> None
             raise account.wrong(field, "has a control character in it", "Paste it anew.", vendor=vendor)
 
 
-def _credentials(document: Document, account: Account) -> httpx.Auth:
+def token_url(document: Document, account: Account, values: Values) -> str:
+    """Where the client's secret goes for a token."""
+    assert isinstance(document.auth, OAuth2)  # noqa: S101 for the others there is none
+    named = document.auth.token_url
+    scheme, _, rest = (named or "").partition("://")
+    default = f"{scheme}://{fill_path(rest, values)}" if named else document.auth.token_path
+    return token_url_of(account, default, vendor=document.name)
+
+
+def _credentials(document: Document, account: Account, values: Values) -> httpx.Auth:
     kind, secret = document.auth, account.secret
     if isinstance(kind, HeaderKey):
         return HeaderKeyAuth(kind.name, f"{kind.prefix}{secret}")
@@ -76,7 +84,10 @@ def _credentials(document: Document, account: Account) -> httpx.Auth:
         return HeaderKeyAuth("Authorization", f"Basic {coded}")
     if isinstance(kind, OAuth2) and account.login:
         return OAuth2ClientCredentials(
-            token_url=urljoin(f"{account.base_url}/", kind.token_path),
+            token_url=token_url(document, account, values),
+            form=fill_texts(kind.form, values),
+            header=kind.name,
+            prefix=kind.prefix,
             client_id=account.login,
             client_secret=secret,
             cache_key=account.fingerprint,

@@ -14,7 +14,8 @@ from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors import dates, reading
 from airflow_provider_batchdl.vendors.base import ApiRequest
 from airflow_provider_batchdl.vendors.declared import answers, requests
-from airflow_provider_batchdl.vendors.declared.credentials import auth_of, check_credentials
+from airflow_provider_batchdl.vendors.declared.credentials import auth_of, check_credentials, token_url
+from airflow_provider_batchdl.vendors.declared.document import OAuth2
 from airflow_provider_batchdl.vendors.declared.refusing import DescribedErrors
 from airflow_provider_batchdl.vendors.declared.templates import Values, as_text, fill_path, fill_text
 from airflow_provider_batchdl.vendors.errors import json_of
@@ -45,6 +46,8 @@ class Described(DescribedErrors):
         self._accepts = {int(found[1]) for found in stated if found and int(found[1]) >= 300}
         self._partial = {fold(word) for word in self.document.partial}
         self.extra_values = {name: self._extra(name) for name in self.document.extra}
+        if isinstance(self.document.auth, OAuth2) and self.account.login:
+            token_url(self.document, self.account, self.values())
 
     def _extra(self, name: str) -> str | None:
         member = self.document.extra[name]

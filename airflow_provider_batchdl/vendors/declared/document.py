@@ -76,12 +76,21 @@ class OAuth2(Part, frozen=True, kw_only=True, tag_field="kind", tag="oauth2"):
 
     Args:
         token_path: path of the token endpoint, at the origin of the connection's base URL.
+        token_url: the token endpoint at another host, by https; may have ``{extra.NAME}`` in it. The connection's extra
+            ``token_url`` replaces either, and must be there if the document is from a ``vendor_file``, or has neither.
+        form: further fields of the token request, such as ``scope``, ``audience`` or another ``grant_type``.
+        name: the header that the token goes into.
+        prefix: text before it.
         base_url_pointer: pointer to the API's base URL in the token's answer.
         base_url_hosts: hosts, or ends of hosts, that this base URL may have besides the connection's own, like
             ``salesforce.com``. Not in a document that comes from a connection.
     """
 
-    token_path: str
+    token_path: str | None = None
+    token_url: str | None = None
+    form: dict[str, str] = field(default_factory=dict)
+    name: HeaderName = "Authorization"
+    prefix: str = "Bearer "
     base_url_pointer: Pointer | None = None
     base_url_hosts: tuple[Host, ...] = ()
 

@@ -30,7 +30,7 @@ _CREDENTIALS: Mapping[type, str] = {
     HeaderKey: "the password in the header {0.name}",
     QueryKey: "the password in the query, as {0.name}",
     Basic: "login and password by HTTP Basic",
-    OAuth2: "a token for login and password from POST {0.token_path}",
+    OAuth2: "a token for login and password from POST {1}, in the header {0.name}",
 }
 # The second is where the pointer `next` leads.
 _PAGES: Mapping[type, str] = {
@@ -83,7 +83,8 @@ def _at(pointers: Pointers, base: str = "") -> str:
 
 def _credentials(document: Document) -> str:
     auth = document.auth
-    words = _CREDENTIALS[type(auth)].format(auth)
+    where = isinstance(auth, OAuth2) and (auth.token_url or auth.token_path)
+    words = _CREDENTIALS[type(auth)].format(auth, where or "the connection's token_url")
     if isinstance(auth, OAuth2) and auth.base_url_pointer:
         words += f", base URL from {auth.base_url_pointer}"
     return f"{words}; headers {', '.join(document.headers)}" if document.headers else words

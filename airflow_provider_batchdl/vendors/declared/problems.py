@@ -133,7 +133,7 @@ def _of_extra(document: Document) -> Iterator[str]:
 
 def _of_auth(document: Document) -> Iterator[str]:
     auth = document.auth
-    if isinstance(auth, HeaderKey):
+    if isinstance(auth, HeaderKey | OAuth2):
         if auth.name.lower() in CLIENT_HEADERS - {"authorization"}:
             yield f"auth.name: {auth.name!r} cannot be the header of a key"
         if not auth.prefix.isascii() or not auth.prefix.isprintable():
@@ -141,7 +141,14 @@ def _of_auth(document: Document) -> Iterator[str]:
         if auth.prefix != auth.prefix.lstrip():
             yield "auth.prefix: it begins with a blank"
     if isinstance(auth, OAuth2):
-        yield from of_path("auth.token_path", auth.token_path, (), document)
+        yield from of_path("auth.token_path", auth.token_path or "/", (), document)
+        yield from of_holes("auth.form", auth.form, (), document)
+        if auth.token_url is not None:
+            yield from of_url("auth.token_url", without_holes(auth.token_url, "x"))
+            yield from of_holes("auth.token_url", auth.token_url, (), document)
+            yield from of_shown("auth.token_url", auth.token_url, document)
+            if auth.token_path is not None or {"?", "#"} & set(auth.token_url):
+                yield "auth.token_url: it stands instead of token_path, and has no query"
         if auth.base_url_hosts and auth.base_url_pointer is None:
             yield "auth.base_url_hosts: it means nothing without base_url_pointer"
     if isinstance(auth, QueryKey) and not auth.name.strip():

@@ -15,7 +15,7 @@ from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Submission
 from airflow_provider_batchdl.vendors.checking import RequestRules, prepare_submission
 from airflow_provider_batchdl.vendors.declared import answers, listing, requests
 from airflow_provider_batchdl.vendors.declared.described import Described
-from airflow_provider_batchdl.vendors.declared.document import Basic, Document
+from airflow_provider_batchdl.vendors.declared.document import Basic, Document, OAuth2
 from airflow_provider_batchdl.vendors.declared.loading import load
 from airflow_provider_batchdl.vendors.declared.templates import fill_path, holes
 from airflow_provider_batchdl.vendors.files import FileRules
@@ -275,7 +275,8 @@ def _facts_of(document: Document) -> dict[str, Any]:
         "file_rules": document.file
         or (FileRules() if any(step.upload is not None for step in document.steps) else None),
         "listing": None if call is None else Listing(call.active_only, call.newest_first, call.complete),
-        "extra_members": {name: member.description for name, member in document.extra.items()},
+        "extra_members": {name: member.description for name, member in document.extra.items()}
+        | ({"token_url": "The token endpoint, if it is another."} if isinstance(document.auth, OAuth2) else {}),
         "has_plain_secret": not isinstance(document.auth, Basic),
         "id_member": first.rpartition("/")[2] or "id",
     }

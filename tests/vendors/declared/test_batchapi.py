@@ -83,6 +83,17 @@ def test_a_connection_cannot_name_hosts_that_may_see_the_token() -> None:
     assert "cannot name hosts that may see the token" in words
 
 
+def test_a_file_alone_cannot_say_where_the_secret_goes(tmp_path: Path) -> None:
+    """Others may write it."""
+    (tmp_path / "acme.json").write_text(
+        json.dumps(changed(auth={"kind": "oauth2", "token_url": "https://login.acme.example/token"}))
+    )
+    extra = {"vendor_file": str(tmp_path / "acme.json")}
+    for blank in ({}, {"token_url": " "}):
+        assert 'set the connection extra "token_url", too' in refusal(extra | blank, login="me")
+    assert vendor({**extra, "token_url": "https://login.acme.example/token"}, login="me").name == "acme"
+
+
 @pytest.mark.parametrize("content", ["root:x:0:0:root:/root:/bin/bash\n", '{"password": "hunter2-hunter2"', "\x00\xff"])
 def test_a_file_that_is_no_document_is_not_quoted(tmp_path: Path, content: str) -> None:
     path = tmp_path / "passwd"

@@ -6,12 +6,19 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
+import httpx
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_batchdl.client import BatchClient
-from airflow_provider_batchdl.exceptions import BatchDlError, RateLimitedError, UnexpectedResponseError
+from airflow_provider_batchdl.exceptions import (
+    BatchDlError,
+    InvalidConnectionError,
+    RateLimitedError,
+    UnexpectedResponseError,
+)
 from airflow_provider_batchdl.jobs import Job, JobState
 from airflow_provider_batchdl.transfer import Destination, download
 from airflow_provider_batchdl.vendors.declared import Declared
@@ -128,3 +135,70 @@ def test_a_status_that_the_document_does_not_name_is_as_ever(
         acme = vendor_of(changed(job={"id_optional": True}), base_url=server.url)
         with pytest.raises(kind), BatchClient(acme, single_try=5.0) as client:
             client.run(acme.get_job("7"))
+
+
+# A token of another host.
+
+SECRET = "made-up-secret-0001"
+TOKEN: dict[str, Any] = {"access_token": "token-madeup-0001", "expires_in": 3600}
+TENANT = {"kind": "oauth2", "token_url": "https://login.acme.example/{extra.tenant}/token"}
+
+
+def with_token(url: str, token_url: str, **auth: Any) -> Declared:
+    document = changed(auth={"kind": "oauth2", **auth}, extra={"scope": {"default": "jobs.read"}, "more": {}})
+    return vendor_of(document, base_url=url, login="me", secret=SECRET, extra={"token_url": token_url})
+
+
+def test_the_secret_goes_to_the_token_endpoint_and_the_token_to_the_api(face: Face) -> None:
+    form = {"scope": "{extra.scope}", "audience": "{extra.more}"}
+    with (
+        serving({"POST /oauth/token": Reply(TOKEN)}) as login,
+        serving({STATUS: Reply({"id": 7, "status": "done"})}) as api,
+    ):
+        token_url = f"{login.url}/oauth/token"
+        assert polled(face, with_token(api.url, token_url, form=form)).state is JobState.SUCCEEDED
+        assert polled(face, with_token(api.url, token_url, form=form, name="x-acme-token", prefix="")).id == "7"
+        [asked] = login.received  # one account, one token
+        sent = {"grant_type": ["client_credentials"], "client_id": ["me"], "client_secret": [SECRET]}
+        assert parse_qs(asked.body.decode()) == sent | {"scope": ["jobs.read"]}
+        assert "authorization" not in asked.headers
+        bearer, own = (each.headers for each in api.received)
+        assert (bearer["authorization"], own["x-acme-token"]) == ("Bearer token-madeup-0001", "token-madeup-0001")
+        assert "authorization" not in own
+        assert not any(SECRET in str(each) for each in api.received)
+        assert polled(face, with_token(api.url, token_url, form={"scope": "jobs.write"})).id == "7"
+        assert len(login.received) == 2  # another scope is another token
+
+
+@pytest.mark.parametrize("status", [302, 303, 307, 308])
+def test_the_secret_follows_no_redirect(face: Face, status: int) -> None:
+    with serving({}) as other, serving({}) as api:
+        reply = Reply(b"", status, {"Location": f"{other.url}/token"})
+        with serving({"POST /oauth/token": reply}) as login, pytest.raises(BatchDlError):
+            polled(face, with_token(api.url, f"{login.url}/oauth/token"))
+        assert other.received == api.received == []
+
+
+@pytest.mark.parametrize(
+    ("token_url", "words"),
+    [
+        ("http://login.acme.example/token", "is not https, and at another host than the connection's"),
+        ("http://127.0.0.1.acme.example/token", "is not https"),
+        ("https://me:word@login.acme.example/token", "has an '@' in it"),
+        ("login.acme.example/token", "is neither a URL nor a path"),
+        ("ftp://login.acme.example/token", "only https:// and http://"),
+        ("", "is missing"),
+    ],
+)
+def test_where_no_secret_goes(token_url: str, words: str) -> None:
+    with pytest.raises(InvalidConnectionError) as caught:
+        with_token("https://api.acme.example", token_url)
+    assert words in str(caught.value)
+    assert "me:word" not in str(caught.value)
+
+
+def test_the_document_names_the_token_endpoint() -> None:
+    document = changed(auth=TENANT, extra={"tenant": {"required": True}})
+    account = {"login": "me", "extra": {"tenant": "t/1"}}
+    flow = vendor_of(document, **account).auth().sync_auth_flow(httpx.Request("GET", "https://api.acme.example/x"))
+    assert str(next(flow).url) == "https://login.acme.example/t%2F1/token"
