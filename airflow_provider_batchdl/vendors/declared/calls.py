@@ -39,7 +39,8 @@ class Call(Part, frozen=True, kw_only=True):
     """One request to the vendor.
 
     Args:
-        path: what follows the base URL; begins with ``/``. Values in holes are escaped.
+        path: what follows the base URL; begins with ``/``. Values in holes are escaped, each to one segment; one in
+            ``{+job.id}`` may be several (``operations/7``), none of them empty, ``.`` or ``..``.
         method: the HTTP method.
         params: query parameters; one whose hole has no value is left out.
         headers: headers of this request alone.

@@ -147,7 +147,8 @@ class Described(DescribedErrors):
         start, _, end = fill_path(self.document.status.path, self.values(job_id="\0")).partition("%00")
         start, path = f"{urlsplit(self.base_url).path}{start}", urlsplit(url).path
         found = path.removeprefix(start).removesuffix(end)
-        if self.is_home(url) and path == f"{start}{found}{end}" and "/" not in found:
+        is_one = "/" not in found or "{+job.id}" in self.document.status.path
+        if self.is_home(url) and path == f"{start}{found}{end}" and is_one:
             return unquote(found)
         if "/" in text:
             raise ValueError("the URL in it is none of [status]")

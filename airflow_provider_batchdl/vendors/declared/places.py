@@ -26,7 +26,8 @@ def of_path(place: str, path: str, allowed: tuple[str, ...], document: Document)
     whole = without_holes(path, "x")
     if not _PATH.fullmatch(whole) or "//" in whole or any(map(_DOTS.fullmatch, path.split("/"))):
         yield f"{place}: {path[:SHOWN]!r} is no path like '/jobs/{{job.id}}', without query and '..'"
-    yield from of_holes(place, path, allowed, document)
+    plain = path.replace("{+", "{")  # a path alone may have a value of several segments
+    yield from of_holes(place, plain, allowed, document)
 
 
 def of_headers(

@@ -73,7 +73,7 @@ def _is_repeatable(step: Step, *, is_last: bool) -> bool:
 
 def holes_of(call: Call | FileSource) -> set[str]:
     """The names of all holes in a request."""
-    return set(holes([call.path, call.params, call.headers, call.json, call.form]))
+    return set(holes([(call.path or "").replace("{+", "{"), call.params, call.headers, call.json, call.form]))
 
 
 def unsent(steps: Sequence[Step], request: Mapping[str, Any]) -> list[str]:

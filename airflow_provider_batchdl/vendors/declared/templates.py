@@ -13,7 +13,7 @@ from urllib.parse import quote
 from airflow_provider_batchdl.exceptions import InvalidRequestError
 from airflow_provider_batchdl.vendors.pointers import find
 
-_HOLE = re.compile(r"\{([A-Za-z_]+(?:\.[A-Za-z0-9_-]+)*|/[^{}]*)\}")
+_HOLE = re.compile(r"\{(\+?[A-Za-z_]+(?:\.[A-Za-z0-9_-]+)*|/[^{}]*)\}")
 # What was to be a hole, and is none: ``{{ job.id }}``, ``${job.id}``, ``{request[words]}``. GraphQL has no such braces.
 NO_HOLE = re.compile(r"\{\{|\{%|\$\{\w|\{(?![\w.-]+\})\s*(?:job|file|request|extra|step)(?:\.\w|\[)")
 # Holes that name a member: `{request.NAME}`.
@@ -30,6 +30,7 @@ class Values(dict[str, Any]):
         """The value of a hole; None if it has none."""
         if hole.startswith("/"):
             return find(self.get("answer"), hole)
+        hole = hole.removeprefix("+")
         group, _, name = hole.partition(".")
         return self.get(group, {}).get(name) if group in OPEN and name else self.get(hole)
 
@@ -69,9 +70,9 @@ def without_holes(template: str, instead: str) -> str:
 
 
 def fill_path(template: str, values: Values) -> str:
-    """A path whose holes are filled, each value escaped."""
-    path = _HOLE.sub(lambda found: quote(_needed(found[1], values), safe=""), template)
-    if {".", ".."} & set(path.split("/")):
+    """A path whose holes are filled, each value escaped: as one segment, or ``{+name}`` as several (RFC 6570)."""
+    path = _HOLE.sub(lambda found: quote(_needed(found[1], values), safe="/" * found[1].startswith("+")), template)
+    if {".", ".."} & set(path.split("/")) or "//" in path or (path.endswith("/") and not template.endswith("/")):
         named = ", ".join(f"{hole} {str(values.of(hole))[:40]!r}" for hole in holes(template))
         raise InvalidRequestError(f"The path {template} cannot be made with {named}.")
     return path

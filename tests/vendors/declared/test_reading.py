@@ -107,6 +107,8 @@ def test_a_wrong_shape(members: dict[str, Any], words: str) -> None:
         ({"status": {"path": "/batches/{jobid}"}}, "status.path: there is no hole {jobid} here, only {job.id}"),
         ({"status": {"path": "/batches/{env.HOME}"}}, "status.path: there is no hole {env.HOME} here"),
         ({"status": {"path": "/{extra.eu}/{job.id}"}}, "status.path: {extra.eu} is no member that [extra] names"),
+        ({"status": {"path": "/x", "params": {"a": "{+job.id}"}}}, "status.params: there is no hole {+job.id} here"),
+        ({"status": {"path": "/{+jobid}"}}, "status.path: there is no hole {jobid} here, only {job.id}"),
         ({"status": {"path": "/x", "params": {"key": "{secret}"}}}, "status.params: there is no hole {secret} here"),
         ({"status": {"path": "/x", "at": "data"}}, "status.at: 'data' is no JSON pointer like '/data/id'"),
         ({"job": {"id": "data"}}, "job.id: 'data' is no JSON pointer like '/data/id'"),

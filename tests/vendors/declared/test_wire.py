@@ -16,6 +16,7 @@ from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
     InvalidConnectionError,
+    InvalidRequestError,
     RateLimitedError,
     UnexpectedResponseError,
 )
@@ -202,3 +203,53 @@ def test_the_document_names_the_token_endpoint() -> None:
     account = {"login": "me", "extra": {"tenant": "t/1"}}
     flow = vendor_of(document, **account).auth().sync_auth_flow(httpx.Request("GET", "https://api.acme.example/x"))
     assert str(next(flow).url) == "https://login.acme.example/t%2F1/token"
+
+
+# Ids with signs that mean something in a path.
+
+NAME = "operations/a b/c;d#f%2e%2e"
+ESCAPED = "operations/a%20b/c%3Bd%23f%252e%252e"
+
+
+@pytest.mark.parametrize(
+    ("hole", "target"), [("{job.id}", ESCAPED.replace("/", "%2F")), ("{+job.id}", ESCAPED)], ids=["segment", "path"]
+)
+def test_an_id_with_slashes(face: Face, tmp_path: Path, hole: str, target: str) -> None:
+    done = {"name": NAME, "status": "done"}
+    answers = {
+        "POST /batches": Reply({"name": NAME}),
+        f"GET /v1/{target}": Reply(done),
+        f"POST /v1/{target}:cancel": Reply({**done, "status": "stopped"}),
+        f"GET /v1/{target}/result": Reply(b"a\n1\n"),
+    }
+    with serving(answers) as server:
+        document = changed(
+            job={"id": "/name"},
+            status={"path": f"/v1/{hole}"},
+            cancel={"path": f"/v1/{hole}:cancel", "method": "POST"},
+            files={"path": f"/v1/{hole}/result", "name": "{job.id}.csv"},
+        )
+        acme = vendor_of(document, base_url=server.url)
+        assert polled(face, acme, submitted(face, acme).id).id == NAME
+        assert face.run(acme, lambda each: each.ensure_cancelled(NAME)).state is JobState.CANCELLED
+        with BatchClient(acme) as client:
+            download(client, NAME, Destination(LocalFileSystem(), f"{tmp_path}/", f"{tmp_path}/"))
+        [landed] = [each for each in tmp_path.rglob("*") if each.suffix == ".csv"]
+        assert landed.parent == tmp_path
+
+
+@pytest.mark.parametrize(
+    "job_id", ["..", "a/..", "../a", "a/../b", "a/./b", "a//b", "/a", "//evil.example/a", "a/", "https://evil.example"]
+)
+def test_an_id_is_no_other_path(job_id: str) -> None:
+    with serving({}) as server:
+        acme = vendor_of(changed(status={"path": "/v1/{+job.id}"}), base_url=server.url)
+        with pytest.raises(InvalidRequestError, match=r"The path /v1/{\+job\.id} cannot be made"):
+            polled(Face("sync"), acme, job_id)
+        assert server.received == []
+
+
+def test_a_name_in_a_header(face: Face) -> None:
+    with serving({"POST /batches": Reply(b"", 202, {"Location": "/v1/operations/a%20b/c?x=1"})}) as server:
+        acme = vendor_of(changed(**PATTERN, status={"path": "/v1/{+job.id}"}), base_url=server.url)
+        assert submitted(face, acme).id == "operations/a b/c"
