@@ -48,7 +48,7 @@ PLAN: dict[str, tuple[str, ...]] = {
     "_values.arguments": ERRORS,
     "_values.inputs": ERRORS,
     "options": ("_values.arguments",),
-    "vendors": (*ERRORS, "_values.times", "jobs"),
+    "vendors": (*ERRORS, "_values.inputs", "_values.times", "jobs"),
     "testing": (*ERRORS, "jobs", "vendors"),
     "client": (*ERRORS, "vendors", "__init__"),
     "polling": (*ERRORS, "_values.times", "jobs", "vendors"),

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_batchdl._redaction.redactor import excerpt, get_logger
+from airflow_provider_batchdl._values.inputs import parse_job_id
 from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError, UnexpectedResponseError
 from airflow_provider_batchdl.jobs import Job, ResultFile
 from airflow_provider_batchdl.vendors.listing import MOST_PAGES, JobPage
@@ -124,10 +125,16 @@ class _Guard:
         return self.vendor.malformed(self.request.operation, self.response, words)
 
     def check(self, value: object) -> None:
-        """Refuse a job that is not the one asked for, and ids with secrets in them: ids are stored, and shown."""
+        """Refuse a job that is not the one asked for, or that no poll could ask for, and ids with secrets in them."""
         is_one = self.request is not None and self.request.operation in ("status", "cancel")
         if is_one and isinstance(value, Job) and self.job_id is not None and not same_id(self.job_id, value.id):
             raise self.unexpected(f"it is about another job, {excerpt(value.id, LONGEST_ID)}")
+        if isinstance(value, Job) and self.job_id is None:  # of a submit, which is paid for
+            try:
+                next(self.vendor.get_job(parse_job_id(value.id)), None)
+            except Exception as error:  # noqa: BLE001 as of any flow
+                words = f"no poll can ask for the job {excerpt(value.id, LONGEST_ID)}: {reason_of(error)}"
+                raise self.unexpected(words) from None
         for job in _jobs_in(value):
             if has_secret(job.id):
                 raise self.unexpected("a job's id has a secret in it, as a signed URL has")

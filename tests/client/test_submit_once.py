@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,14 @@ LOST = [
     Fault("cut", operation="submit", after_bytes=5, abort=True),
     Fault("status", operation="submit", processed=True, status=200, body="{}", content_type="application/json"),
     Fault("status", operation="submit", processed=True, status=200, body='{"id": null}', content_type="text/json"),
+    # Ids that no poll can ask for.
+    *[
+        Fault(
+            "status", operation="submit", processed=True, status=200, content_type="text/json",
+            body=json.dumps({"process_id": odd, "id": f"[{odd}]", "job_id": "no-uuid", "status": "QUEUED"}),
+        )
+        for odd in (-5, 10**28)
+    ],
 ]  # fmt: skip
 
 

@@ -345,7 +345,7 @@ MISTAKES: dict[type[Vendor], str] = {
     PutsFileIdsIntoPathsAsTheyAre: "a result file's id puts the id '..' into its path as it is",
     FailsOverAnId: "get_job raises ValueError over the id '..'",
     ForgetsWhoseRequestItIs: "get_job makes a request without job_id",
-    TakesAnythingForAnId: "submit makes a job with the id 'None' of an answer whose /id is None",
+    TakesAnythingForAnId: "submit makes a job with the id 'True' of an answer whose /id is True",
     BelievesAnAnswerAboutAnother: "get_job takes an answer about job 93187401 for one about 17",
     KnowsNoOtherState: "get_job fails over a state that it does not know",
     FailsAnUnknownState: "get_job calls a job failed whose state it does not know",
