@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from airflow_provider_batchdl._redaction.redactor import redact
+from airflow_provider_batchdl._redaction.redactor import beginning, redact
 from airflow_provider_batchdl._values.storable import bounded_text, storable, storable_number, storable_text, words_of
 
 
@@ -101,15 +101,15 @@ class BatchDlError(Exception):
         return error
 
 
-def _said(words: object) -> str | None:
-    return bounded_text(redact(words_of(words))) or None
+def _said(words: object) -> str:
+    return bounded_text(beginning(words_of(words)))
 
 
 _CLEAN: Mapping[str, Callable[[Any], Any]] = {
-    "message": lambda words: bounded_text(redact(words_of(words))),
+    "message": _said,
     "job_id": lambda job_id: storable_text(redact(words_of(job_id))),
-    "vendor_message": _said,
-    "vendor_code": _said,
+    "vendor_message": lambda words: _said(words) or None,
+    "vendor_code": lambda words: _said(words) or None,
     "remedy": lambda remedy: " ".join(storable_text(redact(words_of(remedy))).splitlines()),
     "retry_after": storable_number,
 }

@@ -21,8 +21,10 @@ from airflow_provider_batchdl._redaction.secret_places import MASK, Finding, in_
 from airflow_provider_batchdl._redaction.spellings import SHORTEST_SECRET, folded, forms
 from airflow_provider_batchdl._values.storable import storable_text, words_of
 
-# Characters of a foreign text that are read to show its start: redacting megabytes takes seconds.
-LONGEST_TEXT = 1 << 16
+# Characters of a foreign text that are read to show its start, two thousand at most. A page of a list has hundreds of
+# them, which are redacted in one turn of a triggerer's event loop; of the last, nothing is shown of a longer text.
+LONGEST_TEXT = 1 << 13
+LONGEST_CUT = 256
 # As long as this, a secret is found with blanks inside too: where a vendor wrapped or normalised it.
 LONGEST_WORD = 16
 # A secret's first characters, where a vendor has cut it: from this length on it is checked, from that one masked.
@@ -149,10 +151,16 @@ def redact_value(value: Any) -> Any:
     return [redact_value(each) for each in value] if isinstance(value, list | tuple) else value
 
 
+def beginning(text: str) -> str:
+    """The start of a foreign text, redacted. It ends before the place where it was cut: there may be half a secret."""
+    shown = redact(text[:LONGEST_TEXT])
+    return shown if len(text) <= LONGEST_TEXT else shown[:-LONGEST_CUT]
+
+
 def excerpt(value: object, longest: int) -> str:
     """The start of a foreign text: redacted, then on one line, then cut to ``longest`` characters."""
-    beginning = redact(words_of(value)[:LONGEST_TEXT])
-    words = " ".join("".join(letter if letter.isprintable() else " " for letter in beginning).split())
+    start = beginning(words_of(value))
+    words = " ".join("".join(letter if letter.isprintable() else " " for letter in start).split())
     return words if len(words) <= longest else words[: longest - 1] + "…"
 
 
@@ -280,20 +288,10 @@ def get_logger(name: str) -> logging.Logger:
 
 
 # A logger's filter sees only what is logged to that very logger, so each is named. These print whole URLs.
-_TALKATIVE = (
-    "httpx",
-    "httpcore.connection",
-    "httpcore.http11",
-    "httpcore.http2",
-    "httpcore.proxy",
-    "httpcore.socks",
-    "urllib3.connectionpool",
-    "urllib3.connection",
-    "urllib3.poolmanager",
-    "urllib3.response",
-    "urllib3.util.retry",
-    "google.auth.transport.requests",
-    "google.api_core.retry.retry_base",
-)
+_TALKATIVE = [
+    *("httpx", "google.auth.transport.requests", "google.api_core.retry.retry_base"),
+    *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")),
+    *(f"urllib3.{part}" for part in ("connectionpool", "connection", "poolmanager", "response", "util.retry")),
+]
 for _name in _TALKATIVE:
     get_logger(_name)

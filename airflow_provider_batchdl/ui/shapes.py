@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from airflow_provider_batchdl._redaction.redactor import LONGEST_TEXT, redact
+from airflow_provider_batchdl._redaction.redactor import beginning
 from airflow_provider_batchdl._values.storable import bounded_text, storable_number
 
 Read = Callable[[Any], Any]
@@ -19,7 +19,7 @@ MOST_ITEMS = 200
 
 def text(value: Any) -> str | None:
     """A text, redacted, bounded and without half characters; None for anything else."""
-    return bounded_text(redact(value[:LONGEST_TEXT])) if isinstance(value, str) else None
+    return bounded_text(beginning(value)) if isinstance(value, str) else None
 
 
 def number(value: Any) -> float | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from airflow_provider_batchdl._redaction.redactor import LONGEST_TEXT, excerpt, get_logger, redact
+from airflow_provider_batchdl._redaction.redactor import excerpt, get_logger
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
     InvalidRequestError,
@@ -20,7 +20,7 @@ from airflow_provider_batchdl.exceptions import (
 )
 from airflow_provider_batchdl.jobs import JobState
 from airflow_provider_batchdl.vendors.errors import error_from_response, json_of, kind_of, words_in
-from airflow_provider_batchdl.vendors.reading import UNREADABLE, as_word, parsed, unwrapped
+from airflow_provider_batchdl.vendors.reading import UNREADABLE, as_text, as_word, parsed, unwrapped
 from airflow_provider_batchdl.vendors.refusals import (
     enclosed_error,
     is_bare_error,
@@ -202,7 +202,7 @@ class Answers(ABC):
             if operation != "submit":
                 raise
             return JobState.PENDING, ""
-        return self.state_of(word), redact(word[:LONGEST_TEXT])
+        return self.state_of(word), as_text(word) or ""
 
     def read_items(self, items: Iterable[Any], read: Callable[[Any], T]) -> list[T]:
         """The items of a list, each read by ``read``; one that it refuses is skipped, which is logged once a kind.

@@ -28,6 +28,8 @@ LONGEST_MESSAGE = 500
 # An error's message is at its start; a larger body is not parsed, and only its first bytes are read.
 LARGEST_BODY = 1 << 20
 DEEPEST = 8
+# Characters of a page, whose title may stand behind its styles.
+LONGEST_PAGE = 1 << 16
 # What an answer's extensions remember its body by: of a list, each odd item asks for it.
 _PARSED = "batchdl.json"
 MOST_ITEMS = 20
@@ -237,10 +239,11 @@ def _text(value: Any) -> str | None:
 
 
 def _from_text(text: str) -> str | None:
-    text = text[:LONGEST_TEXT]
+    text = text[:LONGEST_PAGE]
     if text.lstrip().startswith("<"):
         title = re.search(r"<title[^<>]*>([^<]*)</title>|<Message>([^<]*)</Message>", text, re.IGNORECASE)
-        words = next((group for group in title.groups() if group), "") if title else re.sub(r"<[^<>]*>", " ", text)
+        without_tags = re.sub(r"(?:<[^<>]*>|\s)+", " ", text)
+        words = next((group for group in title.groups() if group), "") if title else without_tags
         text = html.unescape(words)
     return legible(text)
 

@@ -10,7 +10,7 @@ import re
 from contextlib import suppress
 from typing import Any
 
-from airflow_provider_batchdl._redaction.redactor import LONGEST_TEXT, redact
+from airflow_provider_batchdl._redaction.redactor import beginning, redact
 from airflow_provider_batchdl._values.storable import DEEPEST, bounded_text
 from airflow_provider_batchdl.exceptions import UnexpectedResponseError
 from airflow_provider_batchdl.vendors.states import fold
@@ -192,7 +192,7 @@ def as_text(value: Any) -> str | None:
         text = value if isinstance(value, str) else json.dumps(value)
     except RecursionError:
         return None
-    return bounded_text(redact(text[:LONGEST_TEXT]))
+    return bounded_text(beginning(text))
 
 
 def as_int(value: Any) -> int:

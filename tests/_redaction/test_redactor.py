@@ -266,6 +266,12 @@ def test_an_excerpt_ends_within_no_secret() -> None:
         assert words.startswith("your key *** is not valid"[: room - 1])
 
 
+def test_an_excerpt_of_a_long_text_ends_before_a_half_secret() -> None:
+    for room in range(20):
+        tokens = (f"{JWT[:1000]} " * 100)[: redactor.LONGEST_TEXT - room]
+        assert "hush" not in excerpt(f"{tokens} https://me:{'hush' * 9}@h/", 2_000)
+
+
 class Wordless:
     """Fails where it is shown."""
 
