@@ -13,13 +13,25 @@ from msgspec import Meta, Struct, convert
 from airflow_provider_batchdl.vendors.words import END
 
 # The description of a pattern is what an error says a text is not.
-_POINTER: dict[str, Any] = {"pattern": f"^(/([^~/]|~[01])*)*{END}", "description": "JSON pointer like '/data/id'"}
+_POINTER: dict[str, Any] = {
+    "pattern": rf"^(?!.*\[[0-9*]*\])(/([^~/]|~[01])*)*{END}",
+    "description": "JSON pointer like '/data/id', or '/data/0/id' through a list",
+}
 Pointer = Annotated[str, Meta(max_length=500, **_POINTER)]
 # With a pattern that msgspec itself knows, its union with a list is freed twice (0.22): `Part` checks it instead.
 Pointers = Annotated[str, Meta(max_length=500, extra_json_schema=_POINTER)] | tuple[Pointer, ...]
 """One RFC 6901 pointer (section 3), or several of which the first that finds something counts."""
 
-HeaderName = Annotated[str, Meta(pattern=f"^[A-Za-z0-9!#$%&'*+.^_`|~-]{{1,100}}{END}", description="header's name")]
+HeaderName = Annotated[
+    str, Meta(pattern=f"^[A-Za-z0-9!#$%&'*+.^_`|~-]{{1,100}}{END}", description="header's name like 'X-Name'")
+]
+QueryName = Annotated[
+    str,
+    Meta(
+        pattern=rf"^[^\s&=?#%]{{1,100}}{END}",
+        description="query parameter's name, without blanks, '&', '=', '?' and '%'",
+    ),
+]
 Format = Annotated[
     str, Meta(pattern=f"^[a-z0-9]{{1,20}}{END}", description="format like 'csv', in small letters and without '.'")
 ]
@@ -96,7 +108,7 @@ class Cursor(Part, frozen=True, kw_only=True, tag_field="kind", tag="cursor"):
 
     next: Pointers
     more: Pointer | None = None
-    param: str | None = None
+    param: QueryName | None = None
 
 
 class Pages(Part, frozen=True, kw_only=True, tag_field="kind", tag="pages"):
@@ -108,7 +120,7 @@ class Pages(Part, frozen=True, kw_only=True, tag_field="kind", tag="pages"):
         first: the first page's number.
     """
 
-    param: str = "page"
+    param: QueryName = "page"
     total: Pointer | None = None
     first: int = 1
 
@@ -121,7 +133,7 @@ class Offset(Part, frozen=True, kw_only=True, tag_field="kind", tag="offset"):
         total: pointer to the number of jobs. Left out: a page without items is the last.
     """
 
-    param: str = "offset"
+    param: QueryName = "offset"
     total: Pointer | None = None
 
 
@@ -144,7 +156,7 @@ class Header(Part, frozen=True, kw_only=True, tag_field="kind", tag="header"):
     """
 
     name: HeaderName
-    param: str
+    param: QueryName
 
 
 class ListCall(Call, frozen=True, kw_only=True):
@@ -266,4 +278,4 @@ class FileSource(Part, frozen=True, kw_only=True):
     name: str | None = None
     format: Format | None = None
     next_header: HeaderName | None = None
-    next_param: str | None = None
+    next_param: QueryName | None = None

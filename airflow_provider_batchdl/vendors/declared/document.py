@@ -23,6 +23,7 @@ from airflow_provider_batchdl.vendors.declared.calls import (
     Part,
     Pointer,
     Pointers,
+    QueryName,
     Step,
 )
 from airflow_provider_batchdl.vendors.files import FileRules
@@ -31,6 +32,7 @@ from airflow_provider_batchdl.vendors.words import END
 State = Literal["pending", "running", "succeeded", "failed", "cancelled"]
 HeaderForm = Literal["seconds", "milliseconds", "unix", "duration", "date"]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Status = Annotated[int, Meta(ge=100, le=599, description="HTTP status, from 100 to 599")]
 Host = Annotated[str, Meta(pattern=rf"^[a-z0-9-]+(\.[a-z0-9-]+)+{END}", description="host's name like 'example.com'")]
 # Members of a connection's extra of which one names the document.
 MEMBERS = ("vendor", "vendor_file", "vendor_document")
@@ -59,7 +61,7 @@ class QueryKey(Part, frozen=True, kw_only=True, tag_field="kind", tag="query"):
         name: the parameter.
     """
 
-    name: str
+    name: QueryName
 
 
 class Basic(Part, frozen=True, kw_only=True, tag_field="kind", tag="basic"):
@@ -182,7 +184,7 @@ class ErrorRule(Part, frozen=True, kw_only=True):
     """
 
     kind: ErrorKind
-    status: tuple[int, ...] = ()
+    status: tuple[Status, ...] = ()
     codes: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     operations: tuple[Literal["submit", "status", "list", "cancel", "download", "balance", "check"], ...] = ()

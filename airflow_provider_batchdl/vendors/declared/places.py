@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from msgspec import ValidationError, convert
 
 from airflow_provider_batchdl.vendors.declared.calls import HeaderName
-from airflow_provider_batchdl.vendors.declared.document import Document
+from airflow_provider_batchdl.vendors.declared.document import Document, OAuth2
 from airflow_provider_batchdl.vendors.declared.templates import NO_HOLE, OPEN, holes, names, texts, without_holes
 from airflow_provider_batchdl.vendors.hosts import NoBaseUrlError, base_url
 from airflow_provider_batchdl.vendors.requests import CLIENT_HEADERS
@@ -67,6 +67,21 @@ def of_url(place: str, url: str) -> Iterator[str]:
         good = False
     if not good:
         yield f"{place}: it needs to be a URL with https"
+
+
+def of_token(auth: OAuth2, document: Document) -> Iterator[str]:
+    """Problems of the place that a client's secret goes to, and of what goes with it."""
+    place, url = "auth.token_url", auth.token_url
+    yield from of_path("auth.token_path", auth.token_path or "/", (), document)
+    yield from of_holes("auth.form", auth.form, (), document)
+    if auth.base_url_hosts and auth.base_url_pointer is None:
+        yield "auth.base_url_hosts: it means nothing without base_url_pointer"
+    if url is not None:
+        yield from of_url(place, without_holes(url, "x"))
+        yield from of_holes(place, url, (), document)
+        yield from of_shown(place, url, document)
+        if auth.token_path is not None or {"?", "#"} & set(url):
+            yield f"{place}: it stands instead of token_path, and has no query"
 
 
 def of_shown(place: str, value: str | None, document: Document) -> Iterator[str]:

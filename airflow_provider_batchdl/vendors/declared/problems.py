@@ -17,9 +17,11 @@ from airflow_provider_batchdl.vendors.declared.calls import (
     FindByKey,
     FindByTime,
     HeaderName,
+    Pointer,
+    QueryName,
     Step,
 )
-from airflow_provider_batchdl.vendors.declared.document import MEMBERS, Document, HeaderKey, OAuth2, QueryKey
+from airflow_provider_batchdl.vendors.declared.document import MEMBERS, Document, HeaderKey, OAuth2
 from airflow_provider_batchdl.vendors.declared.places import (
     SHOWN,
     of_headers,
@@ -27,6 +29,7 @@ from airflow_provider_batchdl.vendors.declared.places import (
     of_keys,
     of_path,
     of_shown,
+    of_token,
     of_url,
 )
 from airflow_provider_batchdl.vendors.declared.requests import destination_of, holes_of, unsent
@@ -141,18 +144,7 @@ def _of_auth(document: Document) -> Iterator[str]:
         if auth.prefix != auth.prefix.lstrip():
             yield "auth.prefix: it begins with a blank"
     if isinstance(auth, OAuth2):
-        yield from of_path("auth.token_path", auth.token_path or "/", (), document)
-        yield from of_holes("auth.form", auth.form, (), document)
-        if auth.token_url is not None:
-            yield from of_url("auth.token_url", without_holes(auth.token_url, "x"))
-            yield from of_holes("auth.token_url", auth.token_url, (), document)
-            yield from of_shown("auth.token_url", auth.token_url, document)
-            if auth.token_path is not None or {"?", "#"} & set(auth.token_url):
-                yield "auth.token_url: it stands instead of token_path, and has no query"
-        if auth.base_url_hosts and auth.base_url_pointer is None:
-            yield "auth.base_url_hosts: it means nothing without base_url_pointer"
-    if isinstance(auth, QueryKey) and not auth.name.strip():
-        yield "auth.name: it is empty"
+        yield from of_token(auth, document)
     yield from of_headers("headers", document.headers, (), document, has_json=False)
 
 
@@ -256,9 +248,7 @@ def _of_source(place: str, source: FileSource, document: Document) -> Iterator[s
         yield f"{place}.call: it is for an answer with items, an id or a link"
     if source.name is not None:
         pointers = [hole for hole in holes(source.name) if hole.startswith("/")]
-        for pointer in pointers:
-            if re.search("~(?![01])", pointer):
-                yield f"{place}.name: {pointer[:SHOWN]!r} is no JSON pointer like '/data/id'"
+        yield from of_keys(f"{place}.name", pointers, Pointer)
         yield from of_shown(f"{place}.name", source.name, document)
         yield from of_holes(f"{place}.name", source.name, ("job.id", "file.id", *pointers), document)
     if (source.next_header is None) is not (source.next_param is None):
@@ -273,6 +263,7 @@ def _of_call(
     """Problems of a request; the holes that it may have include ``secret`` for its body alone."""
     secretless = tuple(each for each in allowed if each != "secret")
     yield from of_path(f"{place}.path", call.path or "", secretless, document)
+    yield from of_keys(f"{place}.params", call.params, QueryName)
     yield from of_holes(f"{place}.params", call.params, secretless, document)
     has_json = has_json or call.json is not None
     yield from of_headers(f"{place}.headers", call.headers, secretless, document, has_json=has_json)

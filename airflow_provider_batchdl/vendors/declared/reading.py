@@ -193,8 +193,9 @@ def _words(error: ValidationError) -> str:
         return _no_value(error.instance, error.validator_value)
     if error.validator == "type":
         return _no_type(error.instance, {error.validator_value})
-    if error.validator in ("pattern", "maxLength"):
-        return f"{error.instance[:LONGEST_SHOWN]!r} is no {error.schema['description']}"
+    if "description" in error.schema:  # of a pattern, a length or a range
+        shown = error.instance[:LONGEST_SHOWN] if isinstance(error.instance, str) else error.instance
+        return f"{shown!r} is no {error.schema['description']}"
     return excerpt(error.message, LONGEST_SHOWN)
 
 
