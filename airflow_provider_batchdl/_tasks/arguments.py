@@ -33,6 +33,7 @@ from airflow_provider_batchdl._values.arguments import (
     choice,
     is_placeholder,
     is_xcom_arg,
+    refuse_crossed,
     seconds,
     text,
     unless_none,
@@ -189,14 +190,13 @@ class ChecksArguments(BaseOperator):
             for name in mapped.keys() & cls.argument_checks.keys():
                 _check_mapped(name, mapped[name], cls.argument_checks, dag)
             return
-        for member in mapped:
-            if isinstance(member, Mapping):
-                cls._check(member, dag)
+        for member in (each for each in mapped if isinstance(each, Mapping)):
+            cls._check(member, dag)
 
     @classmethod
     def _check(cls, given: Mapping[str, Any], dag: DAG | None) -> None:
-        for name in given.keys() & cls.argument_checks.keys():
-            checked(name, given[name], cls.argument_checks, dag=dag)
+        names = given.keys() & cls.argument_checks.keys()
+        refuse_crossed({name: checked(name, given[name], cls.argument_checks, dag=dag) for name in names})
 
     def _do_render_template_fields(
         self, parent: Any, template_fields: Iterable[str], *args: Any, **kwargs: Any

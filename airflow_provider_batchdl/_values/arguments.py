@@ -69,6 +69,13 @@ def seconds(name: str, value: Any, *, zero: bool = False) -> float:
     )
 
 
+def refuse_crossed(given: Mapping[str, Any]) -> None:
+    """Refuse a ``max_poll_interval`` below the ``poll_interval`` beside it, both in seconds."""
+    shortest, longest = given.get("poll_interval"), given.get("max_poll_interval")
+    if shortest is not None and longest is not None and longest < shortest:
+        raise refusal("max_poll_interval", longest, f"at least the poll_interval, which is {shortest:g}")
+
+
 def moment(name: str, value: Any) -> float:
     """A moment, in Unix time."""
     if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):

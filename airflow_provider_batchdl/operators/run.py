@@ -27,6 +27,7 @@ from airflow_provider_batchdl._tasks.kills import Kill, KilledError, end_task
 from airflow_provider_batchdl._tasks.submit_once import SubmitOnce
 from airflow_provider_batchdl._tasks.unlanded import download_command, log_how_to_download
 from airflow_provider_batchdl._tasks.warnings import SubmitsJobs
+from airflow_provider_batchdl._values.arguments import refuse_crossed
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
     EmptyResultError,
@@ -108,6 +109,8 @@ class BatchJobOperator(LandsResults, SubmitsJobs):
         self.file: str | None = self._checked("file", file)  # before execute
         self.poll_interval: float | None = self._checked("poll_interval", poll_interval)
         self.max_poll_interval: float | None = self._checked("max_poll_interval", max_poll_interval)
+        with self._refusing():
+            refuse_crossed(vars(self))
         self.timeout = limit_of(self, self._checked("timeout", timeout))
         self.deferrable = default_deferrable() if deferrable is None else self._checked("deferrable", deferrable)
         self.durable: bool = self._checked("durable", durable)

@@ -23,7 +23,7 @@ from airflow_provider_batchdl._tasks.deferral import (
     keep_waiting_unless_answered,
     wait_in_triggerer,
 )
-from airflow_provider_batchdl._values.arguments import Check
+from airflow_provider_batchdl._values.arguments import Check, refuse_crossed
 from airflow_provider_batchdl._values.inputs import parse_job_id
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.hooks._polls import poll
@@ -100,6 +100,8 @@ class BatchJobSensor(ChecksArguments, BaseSensorOperator):
         self.accept_partial: bool = self._checked("accept_partial", accept_partial)
         self.poll_interval = None if wanted is None else self.poke_interval
         self.max_poll_interval: float | None = self._checked("max_poll_interval", max_poll_interval)
+        with self._refusing():
+            refuse_crossed(vars(self))
         self.deferrable = default_deferrable() if deferrable is None else self._checked("deferrable", deferrable)
         self._backoff: PollBackoff | None = None
         self._remembered = 0

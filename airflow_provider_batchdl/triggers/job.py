@@ -161,6 +161,16 @@ class BatchJobTrigger(BaseTrigger):
     async def _subscribed(self, hook: BatchApiHook, poller: AccountPoller) -> AsyncIterator[Waiter]:
         shortest = self.poll_interval or hook.poll_interval
         longest = self.max_poll_interval or hook.max_poll_interval or longest_by_default(shortest)
+        if longest < shortest:
+            self.log.warning(
+                "Polling job %s every %g s: the max_poll_interval of %g s is below the poll_interval. Correct the "
+                "task's, or the extra of connection %s.",
+                self.job_id,
+                shortest,
+                longest,
+                self.conn_id,
+            )
+            longest = shortest
         wait = poller.subscribe(
             self.job_id,
             shortest=shortest,

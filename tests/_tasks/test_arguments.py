@@ -140,6 +140,23 @@ def test_what_a_running_task_has_the_value_of_is_taken() -> None:
     assert (wait.poll_interval, wait.timeout) == (7, 3600)
 
 
+def test_a_max_poll_interval_below_the_poll_interval_is_refused() -> None:
+    crossed: dict[str, Any] = {"poll_interval": 60, "max_poll_interval": timedelta(seconds=30)}
+    message = "max_poll_interval must be at least the poll_interval, which is 60, not 30"
+    makers: list[Callable[[], Any]] = [
+        *[partial(TAKERS[name][0], **crossed) for name in ("run", "sensor")],
+        partial(BatchJobSensor, task_id="t", conn_id=CONN, job_id="1", poke_interval=60, max_poll_interval=30.0),
+        lambda: batch_job(CONN, REQUEST, **crossed),
+        lambda: BatchJobOperator.partial(task_id="m", conn_id=CONN, **crossed),
+        lambda: BatchJobSensor.partial(task_id="k", conn_id=CONN).expand_kwargs([{"job_id": "1", **crossed}]),
+    ]
+    for make in makers:
+        with DAG("dag", schedule=None), pytest.raises(InvalidArgumentError, match=message):
+            make()
+    with DAG("dag", schedule=None):
+        TAKERS["run"][0](poll_interval=30, max_poll_interval=30)
+
+
 def test_spans_of_time_are_taken_as_seconds_or_a_timedelta() -> None:
     for make in (TAKERS[name][0] for name in ("run", "sensor", "trigger", "completed")):
         with DAG("dag", schedule=None):

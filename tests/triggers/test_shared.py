@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -178,6 +179,16 @@ def test_polls_become_rarer_as_a_job_ages(connections: Emulator, polls: Polls) -
     first, *others = polls.first_waits
     assert 6.2 < first < 7.8  # it may have ended while nobody polled
     assert all(35 < wait < age / 10 * 1.15 for wait in others)
+
+
+def test_a_max_poll_interval_below_the_connections_poll_interval_is_warned_of(
+    connections: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BatchJobTrigger, "log", log := Mock())
+    trigger = BatchJobTrigger("proofy_default", connections.add_job("proofy").id, max_poll_interval=0.001)
+    assert asyncio.run(payload_of(trigger))["status"] == "ended"
+    (warning,) = log.warning.call_args_list
+    assert "the max_poll_interval of 0.001 s is below the poll_interval" in warning.args[0] % warning.args[1:]
 
 
 def test_polls_are_frequent_again_when_jobs_usually_end(connections: Emulator, polls: Polls) -> None:
