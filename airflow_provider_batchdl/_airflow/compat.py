@@ -80,6 +80,11 @@ def is_ui_enabled() -> bool:
     return bool(_configuration().getboolean("batchdl", "ui", fallback=True))
 
 
+def is_testing_enabled() -> bool:
+    """The setting ``[core] test_connection``: whether the UI may test connections, off by default."""
+    return str(_configuration().get("core", "test_connection", fallback="")).strip().lower() == "enabled"
+
+
 def ui_path(path: str) -> str:
     """``path`` below that of ``[api] base_url``, where Airflow's UI is."""
     base = _configuration().get("api", "base_url", fallback=None) or "/"

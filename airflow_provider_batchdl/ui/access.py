@@ -21,6 +21,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from airflow.models import Connection, DagModel
 from fastapi import Depends, HTTPException
 
+from airflow_provider_batchdl._airflow.compat import is_testing_enabled
 from airflow_provider_batchdl._values.storable import is_storable_text
 
 if TYPE_CHECKING:
@@ -116,8 +117,10 @@ def require_test(user: Any, conn_id: str) -> None:
     """Refuse a user who may not both read and change the connection: a test sends a request with its credentials.
 
     Raises:
-        Refused: 403.
+        Refused: 403, to anybody where Airflow tests no connections.
     """
+    if not is_testing_enabled():
+        raise Refused(403, "To test connections here, set [core] test_connection = Enabled for Airflow's API server.")
     if not (_may_connection(user, "GET", conn_id) and _may_connection(user, "PUT", conn_id)):
         raise Refused(403, "Testing a connection needs the rights to read and to change it.")
 

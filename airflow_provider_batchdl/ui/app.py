@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.staticfiles import StaticFiles
 
-from airflow_provider_batchdl._airflow.compat import ui_path
+from airflow_provider_batchdl._airflow.compat import is_testing_enabled, ui_path
 from airflow_provider_batchdl.ui import actions, forms, job_pages, pages, queries
 from airflow_provider_batchdl.ui.access import ReadableDags, Refused, readable_connections, require_test
 from airflow_provider_batchdl.ui.connections import of_connections
@@ -54,7 +54,7 @@ def jobs(
         "jobs.html",
         filters=chosen,
         listed=queries.listed(session, chosen, dag_ids),
-        form_token=forms.token(request, "connection"),
+        form_token=forms.token(request, "connection") if is_testing_enabled() else None,
         connections=of_connections(session, counted, dag_ids, partial(readable_connections, user)),
         vendors=sorted({each.vendor for each in counted if each.vendor}),
         conn_ids=sorted({each.conn_id for each in counted if each.conn_id}),

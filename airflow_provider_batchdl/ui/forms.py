@@ -37,5 +37,7 @@ def require_own_form(request: Request, given: str, *facts: object) -> None:
     # Not the scheme: a proxy that ends TLS may hide it from us.
     is_own = origin is None or origin == ui_origin() or origin.partition("://")[2] == request.headers.get("host")
     is_made = hmac.compare_digest(given.encode(errors="replace"), token(request, *facts).encode())
-    if site != "same-origin" or not is_own or not is_made:
+    if not is_own:
+        raise Refused(403, "Open Airflow at its address; behind a proxy that changes Host, set [api] base_url to it.")
+    if site != "same-origin" or not is_made:
         raise Refused(403, "This form is not of this page, or has expired: open the page again.")

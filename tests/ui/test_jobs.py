@@ -86,6 +86,14 @@ def test_connections_with_their_jobs(server: UiServer) -> None:
     assert "pf_hidden_password" not in page
 
 
+def test_no_connection_is_tested_where_airflow_tests_none(server: UiServer) -> None:
+    """It does so where ``[core] test_connection`` is Enabled, which is not its default."""
+    assert "/connection/ask" not in shown(server)
+    with server.browser() as browser:
+        refused = browser.post("/connection/ask", data={"conn_id": "proofy_default", "form_token": "0" * 64})
+    assert (refused.status_code, "[core] test_connection = Enabled" in refused.text) == (403, True)
+
+
 def test_the_last_answer_and_the_requests_of_a_connection(server: UiServer) -> None:
     page = shown(server)
     assert "20 of 60 in 60 s" in page
