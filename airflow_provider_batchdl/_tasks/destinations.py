@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from math import prod
@@ -128,6 +129,22 @@ def refuse_shared(destination: Any, *, keep: str, by: str = "each member") -> No
             "result of the one before.",
             remedy="Put {{ ti.map_index }} into it, or map over the destination, too, with one for each member.",
         )
+
+
+def refuse_input(destination: Any, file: Any) -> None:
+    """Refuse a destination that is the file to submit, as far as both are known: the result would replace it."""
+    texts = [_as_text(destination), _as_text(file)]
+    place, source = (None if text is None or is_placeholder(text) else _location(text) for text in texts)
+    if place is not None and place == source:
+        raise InvalidArgumentError(
+            f"The destination {texts[0]!r} is the file that is submitted, and the result would replace it.",
+            remedy="Give the result another destination.",
+        )
+
+
+def _location(place: str) -> str:
+    same = _spelled_alike(place)
+    return same if "://" in same else os.path.realpath(os.path.expanduser(same))  # noqa: PTH111
 
 
 def refuse_repeated(mapped: Mapping[str, Any] | Sequence[Any], *, keep: str) -> None:

@@ -14,6 +14,7 @@ from airflow_provider_batchdl._tasks.assets import add_partitions, checked_parti
 from airflow_provider_batchdl._tasks.destinations import (
     as_given,
     check_place,
+    refuse_input,
     refuse_repeated,
     refuse_shared,
     warn_of_members,
@@ -83,6 +84,7 @@ class LandsResults(LineageMixin, ChecksArguments):
     def check_partial(cls, constants: Mapping[str, Any]) -> None:
         """Check the constants of a mapped task; refuse one destination for all its instances."""
         super().check_partial(constants)
+        refuse_input(constants.get("destination"), constants.get("file"))
         refuse_shared(constants.get("destination"), keep=constants.get("keep", "all"))
 
     @classmethod
@@ -97,6 +99,7 @@ class LandsResults(LineageMixin, ChecksArguments):
         """Refuse, before any download, what would otherwise fail after it."""
         self._refuse_lost("destination", "partition_key")
         refuse_lost_members("partition_key", self._written.get("partition_key"), self.partition_key)
+        refuse_input(self.destination, self.file)
         if self.destination is not None:
             check_place(self.destination, self.options if submits else None)
         checked_partitions(context, self.outlets, self.partition_key)

@@ -21,7 +21,7 @@ from airflow_provider_batchdl._tasks.deferral import (
     limit_of,
     wait_in_triggerer,
 )
-from airflow_provider_batchdl._tasks.destinations import warn_of_replacing
+from airflow_provider_batchdl._tasks.destinations import refuse_input, warn_of_replacing
 from airflow_provider_batchdl._tasks.download_mixin import LandsResults
 from airflow_provider_batchdl._tasks.kills import Kill, KilledError, end_task
 from airflow_provider_batchdl._tasks.submit_once import SubmitOnce
@@ -111,6 +111,7 @@ class BatchJobOperator(LandsResults, SubmitsJobs):
         self.max_poll_interval: float | None = self._checked("max_poll_interval", max_poll_interval)
         with self._refusing():
             refuse_crossed(vars(self))
+            refuse_input(self.destination, self.file)
         self.timeout = limit_of(self, self._checked("timeout", timeout))
         self.deferrable = default_deferrable() if deferrable is None else self._checked("deferrable", deferrable)
         self.durable: bool = self._checked("durable", durable)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_batchdl._airflow.fail_fast import fail_fast
 from airflow_provider_batchdl._tasks.arguments import FailOrResubmit
-from airflow_provider_batchdl._tasks.destinations import as_given, check_place, warn_of_replacing
+from airflow_provider_batchdl._tasks.destinations import as_given, check_place, refuse_input, warn_of_replacing
 from airflow_provider_batchdl._tasks.lineage import JobLineage, LineageMixin
 from airflow_provider_batchdl._tasks.submit_once import SubmitOnce
 from airflow_provider_batchdl._tasks.warnings import SubmitsJobs
@@ -89,6 +89,7 @@ class SubmitBatchJobOperator(LineageMixin, SubmitsJobs):
         self.file: str | None = self._checked("file", file)  # before execute
         self.destination: str | None = self._checked("destination", as_given(destination))
         with self._refusing():
+            refuse_input(self.destination, self.file)
             self.options = DownloadOptions(if_exists=if_exists, keep=keep, manifest=manifest)
         self.durable: bool = self._checked("durable", durable)
         self.cancel_on_kill: bool = self._checked("cancel_on_kill", cancel_on_kill)
@@ -107,6 +108,7 @@ class SubmitBatchJobOperator(LineageMixin, SubmitsJobs):
             push_link(self, context, hook)
             self._refuse_lost("destination")
             self._refuse_lost_input()
+            refuse_input(self.destination, self.file)
             if self.destination is not None:
                 check_place(self.destination, self.options)
             submission = SubmitOnce(

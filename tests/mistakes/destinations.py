@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from airflow_provider_batchdl.exceptions import DestinationError, InvalidArgumentError, InvalidRequestError
 from tests.mistakes import BEFORE_SUBMIT, PARSE, Mistake
+
+if TYPE_CHECKING:
+    from tests.mistakes.desk import Desk
 
 
 def _refused(did: str, destination: object, says: str, remedy: str) -> Mistake:
     return Mistake(did, lambda desk: desk.parse(destination=destination), PARSE, InvalidArgumentError, says, remedy)
+
+
+def _existing(desk: Desk) -> str:
+    path = desk.folder / "existing.csv"
+    path.touch()
+    return str(path)
 
 
 _TEMPLATE = "Correct the task's destination; where it is a template, see what it renders to."
@@ -42,6 +53,22 @@ MISTAKES: list[Mistake] = [
         ["/tmp/out.csv"],
         "destination must be a text that is not empty, not ['/tmp/out.csv'].",
         "Correct the argument.",
+    ),
+    Mistake(
+        "gives the file to submit as the destination",
+        lambda desk: desk.parse(file="/data/./contacts.csv", destination="file:///data/contacts.csv"),
+        PARSE,
+        InvalidArgumentError,
+        "The destination 'file:///data/contacts.csv' is the file that is submitted, and the result would replace it.",
+        "Give the result another destination.",
+    ),
+    Mistake(
+        "gives a destination that renders to the file to submit",
+        lambda desk: desk.run(file="{{ '/data' }}/contacts.csv", destination="/data/contacts{{ '.csv' }}"),
+        BEFORE_SUBMIT,
+        InvalidArgumentError,
+        "The destination '/data/contacts.csv' is the file that is submitted, and the result would replace it.",
+        "Give the result another destination.",
     ),
     Mistake(
         "gives a destination whose template renders to nothing",
@@ -85,10 +112,10 @@ MISTAKES: list[Mistake] = [
     ),
     Mistake(
         'says if_exists="error", and an object is there',
-        lambda desk: desk.run(destination=f"{desk.folder}/people.csv", if_exists="error"),
+        lambda desk: desk.run(destination=_existing(desk), if_exists="error"),
         BEFORE_SUBMIT,
         DestinationError,
-        "…/people.csv exists already.",
+        "…/existing.csv exists already.",
         'Remove it, choose another destination, or let if_exists="replace" replace it.',
     ),
     Mistake(
