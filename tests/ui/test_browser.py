@@ -79,7 +79,7 @@ def test_why_last_nights_job_did_not_land(night: list[SeededJob], connections: E
     home = tmp_path / "home"
     home.mkdir()
     with (
-        ui_server(home, night, given) as server,
+        ui_server(home, night, given, AIRFLOW__CORE__TEST_CONNECTION="Enabled") as server,  # for the picture
         browser(tmp_path, {COOKIE: server.tokens["admin"]}, server.url) as page,
     ):
         page.theme("light")
