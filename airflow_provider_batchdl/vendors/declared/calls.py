@@ -104,11 +104,13 @@ class Cursor(Part, frozen=True, kw_only=True, tag_field="kind", tag="cursor"):
         next: pointer to the cursor of the next page.
         more: pointer to a value that is false on the last page. Left out: the last page has no cursor.
         param: the query parameter that takes the cursor; or use ``{cursor}`` in the ``json`` of ``[list]``.
+        alone: true if the request of a next page has no other parameter.
     """
 
     next: Pointers
     more: Pointer | None = None
     param: QueryName | None = None
+    alone: bool = False
 
 
 class Pages(Part, frozen=True, kw_only=True, tag_field="kind", tag="pages"):

@@ -164,6 +164,7 @@ class Described(DescribedErrors):
             may_lack_it = shape.id_optional and job_id is not None
             raw_id = find(item, shape.id) if may_lack_it else answers.need(item, shape.id, "id")
         raw_state = word or find(item, shape.state)
+        raw_state = shape.state_missing if raw_state is None else raw_state
         if self.known_state(word := as_text(raw_state)) is not None:
             raw_state = word  # a code, for some: the document has numbers as text
         found = answers.checked_id(shape, job_id if raw_id is None else raw_id)

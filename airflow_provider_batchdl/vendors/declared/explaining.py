@@ -127,7 +127,7 @@ def _list(document: Document) -> str:
     following = _at(paging.next) if isinstance(paging, Cursor | Link) and paging.next else "the Link header"
     words = _PAGES[type(paging)].format(paging, following)
     if isinstance(paging, Cursor) and paging.param:
-        words += f" as {paging.param}"
+        words += f" as {paging.param}{' alone' if paging.alone else ''}"
     return f"{_call(document.list)}, jobs from {document.list.items}, {words}"
 
 

@@ -60,7 +60,8 @@ def _request(vendor: Described, call: ListCall, cursor: str | None, delay: float
         cursor = cursor or str(paging.first)
     if param is None or cursor is None:
         return request
-    return replace(request, params={**(request.params or {}), param: cursor})
+    others = {} if isinstance(paging, Cursor) and paging.alone else request.params or {}
+    return replace(request, params={**others, param: cursor})
 
 
 def _following(

@@ -112,9 +112,9 @@ def _of_words(document: Document) -> Iterator[str]:
     for word in document.states:
         if re.fullmatch("http[0-9]*", fold(word)) and not BY_STATUS.fullmatch(fold(word)):
             yield f"states: {word[:SHOWN]!r} is no state: write 'HTTP 202', with a status of 2xx, 3xx, or 4xx of a job"
-    for word in document.partial:
-        if fold(word) not in known:
-            yield f"partial: {word[:SHOWN]!r} is none of the words of [states]"
+    for place, words in (("partial", document.partial), ("job.state_missing", several(document.job.state_missing))):
+        for word in (each for each in words if fold(each) not in known):
+            yield f"{place}: {word[:SHOWN]!r} is none of the words of [states]"
     for rate in document.rate_limits:
         try:
             RateLimit.of(rate)

@@ -160,6 +160,7 @@ def test_a_wrong_shape(members: dict[str, Any], words: str) -> None:
         ({"states": {"x": "succeeded", "HTTP 429": "failed"}}, "states: 'HTTP 429' is no state: write 'HTTP 202'"),
         ({"files": {"path": "/x", "link_header": "Location"}}, "files.link_header: it is of the answer to [status]"),
         ({"partial": ["expird"]}, "partial: 'expird' is none of the words of [states]"),
+        ({"job": {"state_missing": "bsy"}}, "job.state_missing: 'bsy' is none of the words of [states]"),
         ({"label": "Acme \ud83d"}, "['label']: there is half a character"),
         ({"check": {"path": "/x", "json": {"\ud83d": 1}}}, "['check']['json']: there is half a character"),
         ({"submit": []}, "submit: there is no step"),

@@ -253,3 +253,26 @@ def test_a_name_in_a_header(face: Face) -> None:
     with serving({"POST /batches": Reply(b"", 202, {"Location": "/v1/operations/a%20b/c?x=1"})}) as server:
         acme = vendor_of(changed(**PATTERN, status={"path": "/v1/{+job.id}"}), base_url=server.url)
         assert submitted(face, acme).id == "operations/a b/c"
+
+
+# What other real APIs need.
+
+
+def test_a_job_without_a_word_for_its_state(face: Face) -> None:
+    """Google's operations have ``done`` once they are, and nothing before."""
+    answers = {STATUS: Reply({"id": 7}), "GET /batches/8": Reply({"id": 8, "done": True, "error": {"code": 3}})}
+    job = {"state": "/done", "state_missing": "false", "failed": "/error"}
+    with serving(answers) as server:
+        acme = vendor_of(changed(job=job, states={"false": "running", "true": "succeeded"}), base_url=server.url)
+        assert polled(face, acme) == Job("7", JobState.RUNNING, "false")
+        assert polled(face, acme, "8").state is JobState.FAILED
+
+
+def test_a_cursor_that_stands_alone(face: Face) -> None:
+    """Amazon's nextToken is refused beside other parameters."""
+    pages = {"/b?kind=x": {"jobs": [{"id": 7, "status": "done"}], "next": "n"}, "/b?token=n": {"jobs": []}}
+    with serving({f"GET {target}": Reply(page) for target, page in pages.items()}) as server:
+        paging = {"kind": "cursor", "next": "/next", "param": "token", "alone": True}
+        listing = {"path": "/b", "params": {"kind": "x"}, "items": "/jobs", "paging": paging}
+        acme = vendor_of(changed(list=listing), base_url=server.url)
+        assert [job.id for job in face.run(acme, lambda each: each.list_jobs())] == ["7"]

@@ -58,7 +58,7 @@ LIMITS = (
     ),
     Limit(
         "Batch.com",
-        "a state for a job whose answer has none: after the submit it is pending, without a word of the vendor's",
+        "a state for the submit's answer alone, which has none, while any other answer without one is refused",
         (("test_batchcom_submits_an_export", r".*"),),
     ),
     Limit(
