@@ -168,7 +168,8 @@ def _check_scheme(scheme: str) -> None:
 
         if has_fs(scheme):
             return
-        near = get_close_matches(scheme, _STORE_OF, 1, cutoff=0.5)
+        # Who misspells a scheme begins it right; hdfs and obs are schemes of other stores, and no abfs.
+        near = get_close_matches(scheme, [each for each in _STORE_OF if each[0] == scheme[:1]], 1, cutoff=0.5)
         usual = f"Use one of {', '.join(_STORE_OF)}, or install the provider that serves it."
         raise DestinationError(
             f"No installed provider serves {scheme}:// destinations.",

@@ -28,6 +28,9 @@ REFUSED = {
     "": "The destination is empty.",
     "None": "The destination 'None' is no place.",
     "s4://bucket/x.csv": 'No installed provider serves s4:// destinations. Did you mean "s3://"?',
+    "gss://bucket/x.csv": 'Did you mean "gs://"?',
+    "adls://bucket/x.csv": 'Did you mean "adl://"?',
+    **{f"{scheme}://bucket/x.csv": "Use one of file, local, s3, " for scheme in ("hdfs", "oss", "cos", "nfs", "dbfs")},
     "nowhere://bucket/x.csv": "or install the provider that serves it",
 }
 
