@@ -17,7 +17,7 @@ from demo.api import Task
 from tests.support.matrix.marked import has_mark, mark_of
 from tests.support.matrix.stops import Stops
 from tests.support.stack.base import Stack
-from tests.support.stack.noticed import UNNOTICED_SECONDS, has_trigger, releases
+from tests.support.stack.noticed import has_trigger, noticed
 
 # Generous: a loaded machine is slow, and Airflow takes its time to miss a worker.
 PATIENCE = 480.0
@@ -130,26 +130,16 @@ class Run:
 
     def _until_noticed(self, task_ids: Iterable[str]) -> None:
         """Wait until the scheduler knows that workers have let go of deferred tasks, and triggerers have these."""
-        deferred = [task for name, task in self.tasks().items() if name in task_ids and task.state == "deferred"]
-        if not deferred:
+        tasks = [task for name, task in self.tasks().items() if name in task_ids and task.state == "deferred"]
+        if not tasks:
             return
-        began = time.monotonic()
-        self.until(
-            "the scheduler and the triggerers to notice",
-            lambda: time.monotonic() > began + UNNOTICED_SECONDS or self._are_noticed(deferred),
-        )
+        began, tries = time.monotonic(), [(task.task_id, task.try_number) for task in tasks]
+        are_noticed = noticed(self.stack.home, self.dag_id, self.run_id, tries)
+        self.until("the scheduler and the triggerers to notice", are_noticed)
         time.sleep(max(0.0, began + NOTICED_SECONDS - time.monotonic()))
         # At its first wait a triggerer builds its task API, and hears of nothing in the meantime.
         since = datetime.now(UTC)
         self.until("the triggerers to report", lambda: self.stack.have_triggerers_reported(since))
-
-    def _are_noticed(self, tasks: Iterable[Task]) -> bool:
-        where = (self.stack.home, self.dag_id, self.run_id)
-        ended = releases(*where)
-        return all(
-            (task.task_id, task.try_number) in ended and has_trigger(*where, task.task_id, task.try_number)
-            for task in tasks
-        )
 
     def until_in_triggerer(self, *task_ids: str) -> None:
         """Wait until a triggerer has begun to wait for tasks in their first try; they may have ended since."""

@@ -19,7 +19,7 @@ import sqlalchemy
 from demo.api import AirflowApi
 from demo.home import Home, Settings, new_home
 from demo.processes import AirflowProcesses
-from tests.support.stack.noticed import UNNOTICED_SECONDS, has_trigger, releases
+from tests.support.stack.noticed import noticed
 from tests.support.stack.settings import IMPATIENT, PRELOADING, merged
 
 # Generous, as everywhere where real processes start on a busy machine.
@@ -219,13 +219,8 @@ class Stack:
             dag_id, run_id, task_id: which task.
             times: how often the try has let go of a worker by then.
         """
-        where, began = (self.home, dag_id, run_id), time.monotonic()
-
-        def noticed() -> bool:
-            known = releases(*where)[task_id, 1] >= times and has_trigger(*where, task_id)
-            return known or time.monotonic() > began + UNNOTICED_SECONDS
-
-        self.wait(f"Airflow to notice that {task_id} has deferred", noticed)
+        is_noticed = noticed(self.home, dag_id, run_id, [(task_id, 1)], times)
+        self.wait(f"Airflow to notice that {task_id} has deferred", is_noticed)
 
     def have_triggerers_reported(self, since: datetime) -> bool:
         """Whether every triggerer has reported to the database since a moment."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
+from collections.abc import Callable, Iterable
 
 from demo.home import Home
 
@@ -28,3 +30,23 @@ def has_trigger(home: Home, dag_id: str, run_id: str, task_id: str, try_number: 
     """Whether a triggerer has begun to wait in place of a task's try; that it did so stays."""
     logs = home.airflow / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
     return any(logs.glob(f"attempt={try_number}.log.trigger.*.log"))
+
+
+def noticed(
+    home: Home, dag_id: str, run_id: str, tries: Iterable[tuple[str, int]], times: int = 1
+) -> Callable[[], bool]:
+    """Whether all of Airflow knows that tries of tasks have deferred, or enough time has passed since this call.
+
+    Args:
+        home, dag_id, run_id: which run.
+        tries: id and try of each task.
+        times: how often each try has let go of a worker by then.
+    """
+    tries, deadline = list(tries), time.monotonic() + UNNOTICED_SECONDS
+
+    def is_so() -> bool:
+        ended = releases(home, dag_id, run_id)
+        known = all(ended[each] >= times and has_trigger(home, dag_id, run_id, *each) for each in tries)
+        return known or time.monotonic() > deadline
+
+    return is_so
