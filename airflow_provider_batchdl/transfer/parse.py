@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 
-from airflow_provider_batchdl.client.inflating import Decompressor, Inflater
+from airflow_provider_batchdl.client.inflating import MEMBERS, Decompressor, Inflater
 from airflow_provider_batchdl.exceptions import ResultTooLargeError, UnexpectedResponseError, UnstorableResultError
 from airflow_provider_batchdl.transfer.content import head
 from airflow_provider_batchdl.transfer.content.base import BOM
@@ -95,7 +95,7 @@ def _refuse_binary(data: bytes, declared: Format | None, content_type: str | Non
 
 
 def _unpacked(data: bytes, name: str, decompressor: Callable[[], Decompressor], max_bytes: int) -> bytes:
-    inflater, unpacked = Inflater(decompressor), bytearray()
+    inflater, unpacked = Inflater(decompressor, MEMBERS.get(name)), bytearray()
     pieces = inflater.feed(data)
     while len(unpacked) <= max_bytes:
         try:

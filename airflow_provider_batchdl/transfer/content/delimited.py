@@ -44,7 +44,7 @@ class CsvCheck(Blocks):
         self._checked = False  # whether each quote of the first block was checked
         self._before = (b"", 0, False)  # the lines before these, and what was found when they began
         self._delimiter = ","
-        self._fields = 0
+        self._fields: int | None = 0  # of the header; None if it is longer than is read
         self._drop = b""  # all bytes but those that make the structure
         self._row = b""  # the quotes of a row and its line break
         self._alike = False  # whether the rows of the last block all had these
@@ -55,13 +55,13 @@ class CsvCheck(Blocks):
         self._records = -bool(sep_line(first))
         self._before = (b"", self._records, False)
         self._drop = bytes(range(256)).translate(None, b'"\r\n' + self._delimiter.encode())
+        records = (record for record in _reader(_SEP_LINE.sub(b"", first[:HEADER]), self._delimiter) if record)
         try:
-            header = next(
-                (record for record in _reader(_SEP_LINE.sub(b"", first[:HEADER]), self._delimiter) if record), []
-            )
+            self._fields = len(next(records, []))
+            if len(first) > HEADER and next(records, None) is None:
+                self._fields = None
         except csv.Error:
-            header = []
-        self._fields = len(header)
+            self._fields = 0
 
     def _block(self, block: bytes) -> None:
         if self._lost:
@@ -89,20 +89,23 @@ class CsvCheck(Blocks):
                 error=TruncatedDownloadError("The download ends inside a quoted CSV field, or one is broken.")
             )
         word, error = "csv-end" if self._records > 0 and whole else None, None
-        if not whole:
+        if whole is False:
             error = TruncatedDownloadError(
                 "The last CSV record has no line break and not as many fields as the header."
             )
         return ContentReport(word, max(0, self._records - 1), end="open", error=error)
 
-    def _judge_tail(self) -> bool:
-        """Count the last record, which has no line break; False where it has another number of fields."""
+    def _judge_tail(self) -> bool | None:
+        """Count the last record, which has no line break; False where it has another number of fields than the header.
+
+        None where that is not known.
+        """
         began_here = not self._inside
         self._scan(self._tail)
         if not began_here or self._inside or self._lost:
             return True
         last = [record for record in _reader(self._tail, self._delimiter) if record]
-        return len(last[-1]) == self._fields
+        return None if self._fields is None else len(last[-1]) == self._fields
 
     def _body(self, body: bytes) -> None:
         """Take whole lines."""
@@ -217,7 +220,7 @@ def delimiter_of(start: bytes) -> str:
     if (named := _SEP_LINE.match(start)) is not None:
         return named[1].decode()
     header = _QUOTED.sub(b"0", start).lstrip(b"\r\n").replace(b"\r", b"\n").partition(b"\n")[0]
-    most = max(DELIMITERS, key=header.count)
+    most = max(DELIMITERS, key=lambda each: (header.count(each), each == 9 and 9 in header))  # 9: the tab
     return chr(most)
 
 

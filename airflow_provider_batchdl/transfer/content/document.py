@@ -6,14 +6,15 @@ the array's own, msgspec says: in brackets, the block is an array or none. So wh
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from airflow_provider_batchdl.exceptions import TruncatedDownloadError, UnexpectedResponseError
-from airflow_provider_batchdl.transfer.content.base import MOST, Blocks, ContentReport
+from airflow_provider_batchdl.transfer.content.base import BLOCK, MOST, Blocks, ContentReport
 from airflow_provider_batchdl.transfer.content.lines import INVALID, JsonLinesCheck, is_value
 
 _CUT = "The JSON of the download ends before its last bracket."
@@ -109,15 +110,10 @@ class JsonCheck(Blocks):
         """Take items off the rest, as many as are whole; False where none is."""
         if not self._start:
             return False
-        rest, end = self._rest, len(self._rest)
-        for _ in range(TRIES):
-            at = rest.rfind(self._item, 1, end)
-            if at <= 1:
-                return False
-            end = at
-            if self._item == b",":
-                at += 1
-            comma = at - 1
+        rest = self._rest
+        for at in itertools.islice(_places(rest, self._item), TRIES):
+            end = at + (self._item == b",")
+            comma = end - 1
             while rest[comma] in _SPACE:
                 comma -= 1
             if rest[comma] != _COMMA:
@@ -127,7 +123,7 @@ class JsonCheck(Blocks):
             rest[comma] = _COMMA
             if count is not None:
                 self._rows += count
-                del rest[: at - 1]
+                del rest[: end - 1]
                 rest[0] = _OPEN
                 return True
         return False
@@ -142,7 +138,7 @@ class JsonCheck(Blocks):
             return ContentReport(end="open", error=TruncatedDownloadError(_CUT) if cut else None)
         rest = bytes(self._rest[1:] if self._start else self._rest)
         if self._rows and rest.lstrip(_SPACE)[:1] == b"]":  # behind the last comma there is no item
-            return self._invalid(rest, "")
+            return self._invalid(b"," + rest, "")
         try:
             return self._valid(rest)
         except INVALID as error:
@@ -162,7 +158,10 @@ class JsonCheck(Blocks):
         if self._records and not self._rows:
             return ContentReport("jsonl-end", 1, members, end="open")
         arrays = [value for value in values.values() if value[:1] == b"["]
-        rows = self._rows + len(_ITEMS.decode(arrays[0])) if len(arrays) == 1 else None
+        rows = len(_ITEMS.decode(arrays[0])) if len(arrays) == 1 else None
+        # Of a name that is there twice, the last value counts, as in Python.
+        if self._start and rows is not None and whole.startswith(arrays[0], self._start.rindex(b"[")):
+            rows += self._rows
         return ContentReport("json", rows, members, end="own")
 
     def _invalid(self, rest: bytes, why: str) -> ContentReport:
@@ -202,6 +201,21 @@ def _shown(value: bytes, depth: int) -> object:
         return json.loads(value.decode("utf-8", "replace"))
     except (ValueError, *INVALID):  # an item that is large itself, a number of thousands of digits, deep nesting
         return [None] if value[:1] == b"[" else None
+
+
+def _places(rest: bytearray, item: bytes) -> Iterator[int]:
+    """The last place of an item in the last two blocks, then each before it that is less nested than all behind it.
+
+    Items within an item often begin as it does. Brackets in strings are counted, too: msgspec decides.
+    """
+    at, least, depth = len(rest), 1, 0
+    while (before := rest.rfind(item, max(2, len(rest) - 2 * BLOCK), at)) >= 0:
+        piece = rest[before:at]
+        depth -= piece.count(b"{") + piece.count(b"[") - piece.count(b"}") - piece.count(b"]")
+        if at == len(rest) or depth < least or item == b",":
+            least = depth
+            yield before
+        at = before
 
 
 def _count(array: memoryview) -> int | None:

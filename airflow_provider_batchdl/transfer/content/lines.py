@@ -23,7 +23,7 @@ class JsonLinesCheck(Blocks):
 
     Args:
         proven: whether something else proves the file. Then lines are counted, and the first and last one of each
-            block are parsed, of the first block all.
+            block are parsed; all, of the first block and of each where a line has no bracket.
     """
 
     def __init__(self, *, proven: bool) -> None:
@@ -49,11 +49,12 @@ class JsonLinesCheck(Blocks):
         self._rows = None if self._rows is None or rows is None else self._rows + rows
 
     def _counted(self, lines: bytes) -> int | None:
-        if not self._proven or not self._rows:
+        filled, plain = _filled(lines)
+        if not self._proven or not self._rows or plain:
             count = _parsed(lines)
-            return count if count == _filled(lines) else None  # a value may have several lines, and is no line
+            return count if count == filled else None  # a value may have several lines, and is no line
         first, last = lines[: lines.find(b"\n")], lines[lines.rfind(b"\n", 0, -1) + 1 :]
-        return _filled(lines) if {_parsed(first), _parsed(last)} <= {0, 1} else None
+        return filled if _parsed(first) == _parsed(last) == 1 else None
 
     def finish(self) -> ContentReport:
         """The report on the lines."""
@@ -89,12 +90,12 @@ def _parsed(text: bytes) -> int | None:
         return None
 
 
-def _filled(body: bytes) -> int:
-    """The lines that are not blank."""
+def _filled(body: bytes) -> tuple[int, bool]:
+    """The lines that are not blank; and True where one of all has no bracket."""
     kept = body.translate(None, _DROP)
     if kept[:1] == b"\n" or b"\n\n" in kept:
-        return sum(1 for line in body.split(b"\n") if line and not line.isspace())
-    return kept.count(b"\n")
+        return sum(1 for line in body.split(b"\n") if line and not line.isspace()), True
+    return kept.count(b"\n"), False
 
 
 def _cut(line: bytes) -> TruncatedDownloadError:

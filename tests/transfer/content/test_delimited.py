@@ -16,7 +16,7 @@ from airflow_provider_batchdl.transfer.content import base, delimited
 from airflow_provider_batchdl.transfer.content.base import BLOCK, MOST, ContentReport
 from airflow_provider_batchdl.transfer.content.delimited import CsvCheck, delimiter_of
 from tests.transfer.content.strategies import as_csv, cells, sizes, tables
-from tests.transfer.content.verdicts import cut_at, in_steps, judged, report_of, some
+from tests.transfer.content.verdicts import cut_at, in_steps, judged, report_of, report_on, some
 
 
 def read(data: bytes, delimiter: str | None = None) -> int:
@@ -208,3 +208,16 @@ def test_a_lone_carriage_return_behind_blocks_of_pairs(line: str) -> None:
     pairs = "".join(f'{n},"x"\r\n' if '"' in line else f"{n},x\r\n" for n in range(40_000))
     data = f"id,a\r\n{pairs}{line.format(n=1)}".encode()
     assert counted(data) == read(data) == 40_002
+
+
+def test_a_header_longer_than_is_read_condemns_no_last_record() -> None:
+    header = b",".join(b"column_%d" % number for number in range(20_000))
+    row = b"," * 19_999
+    for proven in (True, False):
+        found = report_on("x.csv", header + b"\n" + row, proven=proven)
+        assert (found.word, found.rows, found.end, found.error) == (None, 1, "open", None)
+        assert report_on("x.csv", header + b"\n" + row + b"\n", proven=proven).word == "csv-end"
+
+
+def test_of_a_header_with_as_many_tabs_as_commas_the_tabs_count() -> None:
+    assert delimiter_of(b"id\tcity, state\n") == "\t"

@@ -145,6 +145,32 @@ def test_large_arrays_of_anything(item: str) -> None:
     assert report_of(JsonCheck(proven=True), in_steps(data, 1 << 20)).rows == number
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+def test_items_in_an_item_that_begin_as_it_does_take_few_tries(
+    monkeypatch: pytest.MonkeyPatch, indent: int | None
+) -> None:
+    tried: list[int] = []
+    real = document._count
+    monkeypatch.setattr(document, "_count", lambda array: (tried.append(1), real(array))[1])
+    orders = [{"id": n, "lines": [{"id": line, "sku": "a, b"} for line in range(100)]} for n in range(1000)]
+    data = json.dumps(orders, indent=indent).encode()
+    assert report_of(JsonCheck(proven=True), in_steps(data, 1 << 20)).rows == 1000
+    assert len(tried) <= 3 * (len(data) // BLOCK + 1)
+
+
+@pytest.mark.parametrize(("later", "rows"), [("[1, 2]", 2), ("[]", 0), ("5", None)])
+@pytest.mark.parametrize("number", [1, 100_000])
+def test_of_a_name_that_is_there_twice_the_last_value_counts(number: int, later: str, rows: int | None) -> None:
+    items = ", ".join(['{"a": 1}'] * number)
+    data = f'{{"n": 1, "data": [{items}], "data": {later}}}'.encode()
+    assert report_of(JsonCheck(proven=True), in_steps(data, 1 << 20)).rows == rows
+
+
+def test_a_last_comma_is_no_json_where_nothing_proves_it() -> None:
+    for item in ("1", '{"a": 1}'):
+        assert judged("x.json", f"[{item}, {item},]".encode()) == "UnexpectedResponseError"
+
+
 def test_the_number_of_tries_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where every end of a block is inside an item, the block grows, and then nothing more is held."""
     tried: list[int] = []

@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from airflow_provider_batchdl.exceptions import ResultTooLargeError, UnexpectedResponseError
+from airflow_provider_batchdl.exceptions import ResultTooLargeError, UnexpectedResponseError, UnstorableResultError
 from airflow_provider_batchdl.transfer.content import Content
 from airflow_provider_batchdl.transfer.content.formats import FORMATS, Format, by_suffix
 from airflow_provider_batchdl.transfer.parse import parse_result
@@ -99,3 +99,20 @@ def test_a_file_that_is_of_its_content_coding_itself() -> None:
     assert is_stored_coded("x.zst", ("zstd",))
     assert not is_stored_coded("x.csv", ("gzip",))
     assert not is_stored_coded("x.csv.gz", ("zstd",))
+
+
+@pytest.mark.parametrize("suffix", ["gpg", "pgp", "asc", "age", "enc", "snappy", "7z", "lzma", "rar"])
+def test_a_table_that_is_wrapped_in_what_is_not_read_has_no_rows(suffix: str) -> None:
+    for name in (f"x.csv.{suffix}", f"x.json.{suffix.upper()}"):
+        found = report_on(name, b"\x85\x02,\n1,2\n", proven=True, media="text/csv")
+        assert (found.word, found.rows) == (None, None)
+        with pytest.raises(UnstorableResultError, match="Set a destination"):
+            parse_result(b"\x85\x02,\n", content_type="text/csv", filename=name, max_bytes=99)
+
+
+def test_junk_behind_a_gzip_file_is_not_parsed() -> None:
+    data = gzip.compress(CSV) + gzip.compress(b"5,6\n")
+    for junk in (b"", b"\n", b"\r\n", bytes(99)):
+        found = parse_result(data + junk, content_type=None, filename="x.csv.gz", max_bytes=1 << 20)
+        assert isinstance(found, list)
+        assert len(found) == 3

@@ -106,3 +106,15 @@ def test_several_values_a_line_are_no_lines_in_a_later_block_either(monkeypatch:
     monkeypatch.setattr(base, "BLOCK", 20)
     found = report_of(JsonLinesCheck(proven=True), [b'{"a": 1}\n' * 9 + b'{"a": 1} {"b": 2}\n' * 9])
     assert (found.word, found.rows) == (None, None)
+
+
+@pytest.mark.parametrize("junk", [b"junk", b"}", b"1 2", b'"a', b"a,b"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_junk_in_the_middle_of_a_later_block_takes_the_rows(
+    monkeypatch: pytest.MonkeyPatch, junk: bytes, end: bytes
+) -> None:
+    monkeypatch.setattr(base, "BLOCK", 200)
+    lines = [b'{"a": 1}'] * 100
+    for at, rows in ((None, 100), (70, None)):
+        body = end.join([*lines[:at], *([junk] if at else []), *lines[at or 100 :], b""])
+        assert report_of(JsonLinesCheck(proven=True), [body]).rows == rows
