@@ -129,6 +129,8 @@ class Described(DescribedErrors):
         if header is not None:
             job_id = self._id_in(answers.header_of(response, header))
         if header is not None or (operation == "status" and self.known_state(word) is not None):
+            if response.is_success and response.content.lstrip()[:5].lower() in (b"<!doc", b"<html"):
+                raise ValueError("the body is a page")  # a login page's 200 is no job's
             self.hide_secrets(body := json_of(response))
             item = find(body, at) if isinstance(body, dict) else None
             return self.read_job(operation, item or {}, job_id, None if header else word)

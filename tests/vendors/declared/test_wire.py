@@ -21,6 +21,7 @@ from airflow_provider_batchdl.exceptions import (
     UnexpectedResponseError,
 )
 from airflow_provider_batchdl.jobs import Job, JobState
+from airflow_provider_batchdl.testing.junk import PAGE_OF_HTML
 from airflow_provider_batchdl.transfer import Destination, download
 from airflow_provider_batchdl.vendors.declared import Declared
 from tests.client.helpers import Face, both_faces  # noqa: F401 the fixture
@@ -97,6 +98,14 @@ def test_a_result_elsewhere_gets_no_credentials(face: Face, tmp_path: Path) -> N
             assert downloaded(acme, tmp_path) == b"a\n1\n"
             assert {each.headers["authorization"] for each in server.received} == {f"Bearer {KEY}"}
         assert not any(KEY in str(each.headers) for each in store.received)
+
+
+@pytest.mark.parametrize("page", [PAGE_OF_HTML, b" \n<html><body>Sign in</body></html>"])
+def test_a_login_page_is_no_success(face: Face, page: bytes) -> None:
+    with serving({STATUS: Reply(page, 200, {"Content-Type": "text/html"})}) as server:
+        acme = vendor_of(changed(states={"HTTP 200": "succeeded", "HTTP 410": "failed"}), base_url=server.url)
+        with pytest.raises(UnexpectedResponseError, match="the body is a page"):
+            polled(face, acme)
 
 
 @pytest.mark.parametrize(
