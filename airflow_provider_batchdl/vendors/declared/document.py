@@ -121,7 +121,7 @@ class JobShape(Part, frozen=True, kw_only=True):
     Args:
         id: its id.
         state: the vendor's word for its state.
-        state_missing: the word of ``[states]`` that a job without one means, as where ``false`` is left out of an answer.
+        state_missing: the word of ``[states]`` that a job without one means, as where ``false`` is left out.
         failed: finds something in a job that has failed, though its state counts as succeeded, as where all that have
             ended are ``DONE``: its error.
         message: the vendor's message about it.
