@@ -47,6 +47,7 @@ from airflow_provider_batchdl._values.inputs import (
     refuse_lost,
     refuse_unsendable,
 )
+from airflow_provider_batchdl._values.storable import texts
 from airflow_provider_batchdl.exceptions import BatchDlError, InvalidArgumentError
 from airflow_provider_batchdl.hooks._account import mask
 from airflow_provider_batchdl.options import NAMES, DownloadOptions
@@ -278,15 +279,7 @@ def _refusing_to_map(partial: OperatorPartial) -> Iterator[None]:
 
 def mask_signatures(value: Any) -> None:
     """Have the signatures of all URLs in ``value`` masked, here and in Airflow."""
-    mask(*(signature for text in _texts(value) for signature in signatures(text)))
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping | list | tuple):
-        for member in value.values() if isinstance(value, Mapping) else value:
-            yield from _texts(member)
+    mask(*(signature for text in texts(value) for signature in signatures(text)))
 
 
 def _check_mapped(name: str, values: Any, checks: Mapping[str, Check], dag: DAG | None) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from enum import Enum
 from typing import Any
 
@@ -108,6 +108,15 @@ def storable(value: Any, depth: int = 0) -> Any:
     if isinstance(value, Sequence | Set) and not isinstance(value, bytes | bytearray):
         return [storable(item, depth + 1) for item in value]
     return storable_text(words_of(value))
+
+
+def texts(value: Any) -> Iterator[str]:
+    """A text, or the texts of JSON, without the names of members."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from texts(each)
 
 
 def _digits(number: int) -> str | None:

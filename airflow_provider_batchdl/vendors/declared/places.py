@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 from msgspec import ValidationError, convert
 
+from airflow_provider_batchdl._values.storable import texts
 from airflow_provider_batchdl.vendors.declared.calls import HeaderName
 from airflow_provider_batchdl.vendors.declared.document import Document, OAuth2
-from airflow_provider_batchdl.vendors.declared.templates import NO_HOLE, OPEN, holes, names, texts, without_holes
+from airflow_provider_batchdl.vendors.declared.templates import NO_HOLE, OPEN, holes, names, without_holes
 from airflow_provider_batchdl.vendors.hosts import NoBaseUrlError, base_url
 from airflow_provider_batchdl.vendors.requests import CLIENT_HEADERS
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_batchdl import exceptions as exc
 from airflow_provider_batchdl._redaction.redactor import remember_recent
 from airflow_provider_batchdl._values import times
+from airflow_provider_batchdl._values.storable import texts
 from airflow_provider_batchdl.vendors.base import ApiRequest, Vendor
 from airflow_provider_batchdl.vendors.declared.document import Document, ErrorKind, ErrorRule, HeaderForm
-from airflow_provider_batchdl.vendors.declared.templates import texts
 from airflow_provider_batchdl.vendors.errors import json_of, legible, vendor_words
 from airflow_provider_batchdl.vendors.pointers import find, several
 from airflow_provider_batchdl.vendors.reading import as_text

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from airflow_provider_batchdl._values.storable import texts
 from airflow_provider_batchdl.exceptions import InvalidRequestError
 from airflow_provider_batchdl.vendors.pointers import find
 
@@ -40,14 +41,6 @@ def members(value: Any) -> Iterable[Any]:
     if isinstance(value, Mapping):
         return (*value, *value.values())
     return value if isinstance(value, list | tuple) else ()
-
-
-def texts(value: Any) -> Iterator[str]:
-    """A text, or the texts of JSON, without the names of members."""
-    if isinstance(value, str):
-        yield value
-    for each in value.values() if isinstance(value, Mapping) else members(value):
-        yield from texts(each)
 
 
 def names(value: Any) -> Iterator[str]:
