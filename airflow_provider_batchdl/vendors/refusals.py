@@ -158,7 +158,7 @@ def _is_error(body: Mapping[str, Any]) -> bool:
 
 def _says_failed(body: Mapping[str, Any]) -> bool:
     # A job in such a state has an id, and was read as one.
-    return folded(str(body.get("status"))).strip() in _ERROR_WORDS
+    return any(folded(str(body.get(name))).strip() in _ERROR_WORDS for name in ("status", "result"))
 
 
 def _is_problem(body: Mapping[str, Any]) -> bool:

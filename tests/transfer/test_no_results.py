@@ -41,6 +41,9 @@ ERRORS = [
     {"meta": {"code": 500, "error_message": "no"}},
     {"response": {"error": "no"}},
     {"err": "no"},
+    {"result": "error", "message": "no"},
+    {"result": "failure", "request_id": "x"},
+    ["error", "no such export"],
     {"failure": {"reason": "no"}},
     {"code": "NoSuchKey", "message": "no", "resource": "/a", "requestId": "5"},
 ]
@@ -56,6 +59,10 @@ ROWS: list[object] = [
     {"reason": None, "rows": 5},
     {"message": "all is well", "data": [{"email": "a@example.com"}]},
     [{"error": None}],
+    ["error"],
+    ["error", "warning", "info"],
+    ["error", 5],
+    {"result": "error", "email": "a@example.com"},
     [{"email": "a@example.com", "error": "no mailbox"}],
     [{"title": "a", "status": 404}, {"title": "b", "status": 200}],
 ]

@@ -24,7 +24,7 @@ _PAGE = re.compile(
     _PROLOGUE + rb"<(?:!doctype\s+html\b|html(?=\s|>\s*(?:<|\Z)|>[^\s,;|])|head(?:\s[^>]*)?>\s*<"
     rb"|body(?:\s[^>]*)?>\s*[^\s,;\t|]|(?:title|h1|center)(?:\s[^>]*)?>[^,;\t|]{0,200}?<"
     rb"|(?:h[2-6]|p|pre|div|br)(?:\s[^>]*)?>[^,;\t|<][^\r\n<]{0,200}<|div(?:\s[^>]*)?>\s*<"
-    rb"|br\s*/?>\s*<|(?:meta|link|script|iframe|img|font|a\s+href|form\s[^>]*action)[\s=]"
+    rb"|br\s*/?>\s*<|main(?:\s[^>]*)?>\s*<(?:h[1-6]|p|div|form|section)[\s>]|(?:meta|link|script|iframe|img|font|a\s+href|form\s[^>]*action)[\s=]"
     rb"|(?:b|strong|em|span|label)(?:\s[^>]*)?>[^,;\t|<][^\r\n<]{0,200}</\w+>(?!\s*[,;\t|])"
     rb"|(?:ul|ol|table)(?:\s[^>]*)?>\s*<(?:li|tr|thead|tbody|caption)[\s>]"
     rb"|(?:script|style|noscript)>\s*[^\s,;\t|<][^\r\n]{0,200}[^\s\w])"
@@ -37,7 +37,7 @@ _STORE_ERROR = re.compile(
 )
 # The same in a few words of text, or as a map of a framework's.
 _SHORT_ERROR = re.compile(
-    _PROLOGUE + rb"<(?:(error|fault|exception|message)(?:\s[^>]*)?>[^<]*[a-z]\s+[a-z][^<]*</\1>\s*\Z"
+    _PROLOGUE + rb"<(?:(error|fault|exception|message|main)(?:\s[^>]*)?>[^<]*[a-z]\s+[a-z][^<]*</\1>\s*\Z"
     rb"|(?:linkedhash)?map>\s*<(?:timestamp|status|error|message|code)>|hash>\s*<(?:status|error|message)>"
     rb"|root>\s*<detail>[^<]*</detail>\s*</root>\s*\Z|problem\s+xmlns\s*=\s*[\"']urn:ietf:rfc:"
     rb"|(?:\w+:)?(?:service)?exceptionreport[\s>])"
@@ -46,7 +46,8 @@ _SHORT_ERROR = re.compile(
 _PLAIN_ERROR = re.compile(
     rb"(?i)\s*+\"?(?:(?:http(?:/1\.[01])?\s+)?(?:error:?\s+)?(?:[45]\d\d[\s:-]+)?(?:bad request|unauthorized|forbidden"
     rb"|access denied|(?:page |file )?not found|method not allowed|too many requests|internal server error"
-    rb"|not implemented|bad gateway|service (?:temporarily )?unavailable|gateway time-?out)|rbac: access denied"
+    rb"|not implemented|bad gateway|service (?:temporarily )?unavailable|gateway time-?out)"
+    rb"(?::\s+[^\s,;\t|][^,;\t|\r\n]{0,200})?|rbac: access denied"
     rb"|no healthy upstream|upstream (?:connect error|request timeout)[^\r\n]{0,300}|stream timeout"
     rb"|error code: \d{3,4}|default backend - 404|no input file specified|(?:api )?rate limit exceeded"
     rb"|(?:endpoint )?request timed out|fault filter abort)[.!]?\"?\s*\Z"
@@ -98,7 +99,7 @@ def _text_of(head: bytes) -> bytes:
 def small_object(whole: bytes) -> dict[str, object]:
     """The members of a small file that is one JSON object, as an error message is; else none.
 
-    Google's stream of several answers has its error in an array, alone.
+    Google's stream of several answers has its error in an array, alone; others write ``["error", "a sentence"]``.
     """
     whole = _unpacked(whole, SMALL)
     if not whole[:HEAD].removeprefix(BOM).lstrip(_BLANK).startswith((b"{", b"[")):
@@ -108,6 +109,8 @@ def small_object(whole: bytes) -> dict[str, object]:
         value = json.loads(whole.decode(json.detect_encoding(whole), "replace").strip(" \t\r\n\0"))
     except (ValueError, RecursionError):
         return {}
+    if isinstance(value, list) and len(value) == 2 and value[0] == "error" and isinstance(value[1], str):
+        value = {"error": value[1]}
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict) and set(value[0]) == {"error"}:
         value = value[0] if isinstance(value[0]["error"], dict) else None
     return value if isinstance(value, dict) else {}
