@@ -26,6 +26,7 @@ _NO_CREDITS = (
 # Names of members, squeezed: small letters, no "_", "-" or ".".
 _OF_ERRORS = frozenset({
     "error", "errors", "errorcode", "errormessage", "errormsg", "errordescription", "message", "msg", "code",
+    "messages", "errno", "httpmessage", "moreinformation",
     "errortype", "fault", "odataerror", "exception", "trace", "stacktrace", "file", "line", "type",
     "status", "statuscode", "title", "detail", "details", "instance", "success", "ok", "data", "result",
     "quotalimit", "quotausage", "requestid", "timestamp", "path",
@@ -41,7 +42,7 @@ _WORDS = ("detail", "message", "msg", "error_message", "errormessage", "error_ms
 _FLAGS = (
     "error", "errors", "error_code", "errorcode", "fault", "odata.error", "errormessage", "err", "failure", "exception",
 )
-_NUMBERS = ("status", "code", "error_code", "errorcode", "statuscode", "status_code")
+_NUMBERS = ("status", "code", "error_code", "errorcode", "statuscode", "status_code", "httpcode")
 _OF_JOBS = frozenset({
     "id", "jobid", "processid", "filename", "currentstatus", "progress", "list", "files", "scope", "request", "state",
     "createdat", "updatedat", "lastupdated", "requestdate", "requestedat", "startdate", "enddate",

@@ -46,6 +46,9 @@ ERRORS = [
     ["error", "no such export"],
     {"failure": {"reason": "no"}},
     {"code": "NoSuchKey", "message": "no", "resource": "/a", "requestId": "5"},
+    [{"errorCode": "INVALID_SESSION_ID", "message": "no"}],
+    {"success": False, "errors": [{"code": 10000, "message": "no"}], "messages": [], "result": None},
+    {"httpCode": "401", "httpMessage": "Unauthorized", "moreInformation": "no"},
 ]
 ROWS: list[object] = [
     {"a": 1},
@@ -63,6 +66,9 @@ ROWS: list[object] = [
     ["error", "warning", "info"],
     ["error", 5],
     {"result": "error", "email": "a@example.com"},
+    [{"errorCode": "E5", "message": "no mailbox", "row": 5}],
+    [{"errorCode": "E5", "message": "no"}, {"errorCode": "E6", "message": "no"}],
+    {"messages": [{"text": "hello"}]},
     [{"email": "a@example.com", "error": "no mailbox"}],
     [{"title": "a", "status": 404}, {"title": "b", "status": 200}],
 ]

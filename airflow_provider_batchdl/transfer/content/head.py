@@ -99,7 +99,8 @@ def _text_of(head: bytes) -> bytes:
 def small_object(whole: bytes) -> dict[str, object]:
     """The members of a small file that is one JSON object, as an error message is; else none.
 
-    Google's stream of several answers has its error in an array, alone; others write ``["error", "a sentence"]``.
+    Google's stream of several answers has its error in an array, alone, and Salesforce every error; others write
+    ``["error", "a sentence"]``.
     """
     whole = _unpacked(whole, SMALL)
     if not whole[:HEAD].removeprefix(BOM).lstrip(_BLANK).startswith((b"{", b"[")):
@@ -111,8 +112,12 @@ def small_object(whole: bytes) -> dict[str, object]:
         return {}
     if isinstance(value, list) and len(value) == 2 and value[0] == "error" and isinstance(value[1], str):
         value = {"error": value[1]}
-    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict) and set(value[0]) == {"error"}:
-        value = value[0] if isinstance(value[0]["error"], dict) else None
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
+        names = set(value[0])
+        is_error = names == {"error"} and isinstance(value[0]["error"], dict)
+        value = (
+            value[0] if is_error or {"errorCode", "message"} <= names <= {"errorCode", "message", "fields"} else None
+        )
     return value if isinstance(value, dict) else {}
 
 
