@@ -160,10 +160,15 @@ def is_from_mapped(operator: BaseOperator) -> bool:
 
 def default_arguments(partial: Any, kind: type) -> dict[str, Any]:
     """The ``default_args`` of DAG and task group that a mapped task takes, which Airflow adds where it runs."""
-    inits = (vars(each).get("__init__") for each in kind.__mro__)
-    taken = {name for init in inits if inspect.isfunction(init) for name in inspect.signature(init).parameters}
+    taken = _init_arguments(kind)
     sources = (getattr(partial.kwargs.get(name), "default_args", None) or {} for name in ("dag", "task_group"))
     return {name: value for each in sources for name, value in each.items() if name in taken}
+
+
+@cache
+def _init_arguments(kind: type) -> frozenset[str]:
+    inits = (vars(each).get("__init__") for each in kind.__mro__)
+    return frozenset(name for init in inits if inspect.isfunction(init) for name in inspect.signature(init).parameters)
 
 
 def mark_as_mapped(partial: Any) -> None:
