@@ -68,16 +68,20 @@ def in_places(text: str, low: str, *, original: bool) -> Iterator[Finding]:
 
     ``low`` is the text folded. In the ``original``, as it was written, a URL's fragment goes, too, without a trace.
     """
+    others, at = [], 0
     for url in _URL.finditer(low) if "://" in low else ():
         shift, (bare, mark, _) = url.start(), url[0].partition("#")
         if mark and original:
             yield shift + len(bare), url.end(), ""
         head = bare.partition("?")[0]
-        # In a query that was unescaped, what looks like user info may reach from one value to another.
+        # In a query that was unescaped, what looks like user info may reach from one value to another: they are masked.
         for user in _USERINFO.finditer(bare if original else head):
             yield shift + user.end("name"), shift + user.end() - 1, MASK
         yield from _values(low, shift + len(head), shift + len(bare))
-    for user in _LOGIN.finditer(low) if "://" in low else ():
+        if not original:
+            others += [low[at : shift + len(head)], " " * (len(bare) - len(head))]
+            at = shift + len(bare)
+    for user in _LOGIN.finditer("".join((*others, low[at:]))) if "://" in low else ():
         yield user.end("name"), user.end() - 1, MASK
     for target in _TARGET_QUERY.finditer(low) if "?" in low else ():
         yield from _values(low, *target.span("query"))

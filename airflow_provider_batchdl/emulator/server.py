@@ -97,6 +97,8 @@ class ServerThread:
         config = uvicorn.Config(
             app,
             interface="asgi3",
+            # Before 0.36, "auto" makes uvloop the kind of all event loops in the process.
+            loop="auto" if hasattr(uvicorn.Config, "get_loop_factory") else "none",
             http=FaultableProtocol,
             ws="none",
             lifespan="off",

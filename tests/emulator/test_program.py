@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -142,3 +143,11 @@ def test_the_emulator_is_independent_of_what_it_tests() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT, check=True)
     assert ended.stdout.strip() == "[] False False"
+
+
+def test_it_leaves_the_event_loops_of_its_process_alone() -> None:
+    """In tests that start it, as those with older versions of uvicorn."""
+    with Emulator(port=0):
+        loop = asyncio.new_event_loop()
+    loop.close()
+    assert type(loop).__module__.startswith("asyncio")
