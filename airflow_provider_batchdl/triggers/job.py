@@ -205,13 +205,20 @@ class BatchJobTrigger(BaseTrigger):
         retrying = AsyncRetrying(**retry_options(ATTEMPTS, is_worth_retrying, lambda *_: PAUSE_SECONDS, self._retrying))
         try:
             async with BatchApiHook(self.conn_id) as hook:
-                await retrying(hook.acancel_job, self.job_id)
+                await retrying(self._cancel_unless_ended, hook)
         except UnsupportedOperationError as error:
             self.log.warning("Cannot cancel job %s; it is still running: %s", self.job_id, error.message)
         except BatchDlError as error:
             self.log.warning("Could not cancel job %s; it may still be running: %s", self.job_id, error)
-        else:
-            self.log.info("Cancelled job %s at the vendor", self.job_id)
+
+    async def _cancel_unless_ended(self, hook: BatchApiHook) -> None:
+        # A triggerer that took over from this one may have told its end: the task is not deferred any more.
+        job = await hook.aget_job(self.job_id)
+        if job.state.is_terminal:
+            self.log.info("Job %s has already ended: %s", self.job_id, job.vendor_state)
+            return
+        await hook.acancel_job(self.job_id)
+        self.log.info("Cancelled job %s at the vendor", self.job_id)
 
     def _retrying(self, error: BatchDlError, delay: float) -> None:
         self.log.warning("Could not cancel job %s, retrying in %.1f s: %s", self.job_id, delay, error)

@@ -204,6 +204,17 @@ def test_another_triggerer_that_takes_over_cancels_nothing(
     assert not job.cancelled
 
 
+def test_a_job_whose_end_another_triggerer_has_told_is_not_cancelled(connections: Emulator, api: ExecutionApi) -> None:
+    """One that took over from a triggerer that was silent; the task goes on before this one hears of it."""
+    job = connections.add_job("proofy", state="ready")
+    trigger = watch("proofy", job.id, cancel_on_kill=True)
+    trigger.task_instance = in_runtime()  # type: ignore[assignment]
+    api.states[("task", -1)] = "success"
+    with api.comms():
+        asyncio.run(trigger.on_kill())
+    assert count(connections, "cancel") == 0  # Proofy's is a DELETE
+
+
 def test_where_airflow_cannot_be_asked_the_job_is_left(connections: Emulator, api: ExecutionApi) -> None:
     job = connections.add_job("revenuebase", state="running")
     trigger = watch("revenuebase", job.id, cancel_on_kill=True)
