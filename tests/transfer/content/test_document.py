@@ -145,18 +145,22 @@ def test_large_arrays_of_anything(item: str) -> None:
     assert report_of(JsonCheck(proven=True), in_steps(data, 1 << 20)).rows == number
 
 
-@pytest.mark.parametrize("indent", [None, 2])
-def test_items_in_an_item_that_begin_as_it_does_take_few_tries(
-    monkeypatch: pytest.MonkeyPatch, indent: int | None
-) -> None:
-    tried: list[int] = []
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How long the pieces are that were tried to be parsed."""
+    lengths: list[int] = []
     real = document._count
 
     def count(array: memoryview) -> int | None:
-        tried.append(len(array))
+        lengths.append(len(array))
         return real(array)
 
     monkeypatch.setattr(document, "_count", count)
+    return lengths
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_items_in_an_item_that_begin_as_it_does_take_few_tries(tried: list[int], indent: int | None) -> None:
     orders = [{"id": n, "lines": [{"id": line, "sku": "a, b"} for line in range(100)]} for n in range(1000)]
     data = json.dumps(orders, indent=indent).encode()
     assert report_of(JsonCheck(proven=True), in_steps(data, 1 << 20)).rows == 1000
@@ -176,16 +180,8 @@ def test_a_last_comma_is_no_json_where_nothing_proves_it() -> None:
         assert judged("x.json", f"[{item}, {item},]".encode()) == "UnexpectedResponseError"
 
 
-def test_the_number_of_tries_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_tries_is_bounded(tried: list[int]) -> None:
     """Where every end of a block is inside an item, the block grows, and then nothing more is held."""
-    tried: list[int] = []
-    real = document._count
-
-    def count(array: memoryview) -> int | None:
-        tried.append(len(array))
-        return real(array)
-
-    monkeypatch.setattr(document, "_count", count)
     data = b'[{"k": [' + b'{"k": 1}, ' * 500_000 + b"1]}]"
     assert report_of(JsonCheck(proven=True), in_steps(data, 1 << 20)).end == "open"
     assert len(tried) <= document.TRIES * (MOST // BLOCK + 2)
