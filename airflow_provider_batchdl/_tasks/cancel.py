@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,12 @@ from airflow_provider_batchdl.hooks._polls import find_job
 from airflow_provider_batchdl.polling.backoff import until_found
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_batchdl._tasks.job_record import JobRecord
     from airflow_provider_batchdl.hooks.base import BatchApiHook
     from airflow_provider_batchdl.jobs import Job
+    from airflow_provider_batchdl.vendors.base import Flow
 
 log = get_logger(__name__)
 
@@ -43,7 +47,10 @@ def cancel_unless_ended(hook: BatchApiHook, job_id: str, *, young: bool = False)
 
 
 def cancel_quickly(hook: BatchApiHook, job_id: str) -> None:
-    """Cancel within the few seconds that a killed task has, with retries if there is time for them."""
+    """Cancel within the few seconds that a killed task has, with retries if there is time; not a job that has ended.
+
+    One whose state cannot be asked in half of that time is cancelled.
+    """
     from tenacity import Retrying
 
     from airflow_provider_batchdl.client import BatchClient
@@ -51,18 +58,24 @@ def cancel_quickly(hook: BatchApiHook, job_id: str) -> None:
 
     end = time.monotonic() + KILL_SECONDS
 
-    def cancel() -> None:
-        with BatchClient(hook.vendor, single_try=end - time.monotonic()) as client:
-            client.run(client.vendor.ensure_cancelled(job_id))
+    def ask(operation: Callable[[str], Flow[Job]], share: float = 1.0) -> Job:
+        with BatchClient(hook.vendor, single_try=(end - time.monotonic()) * share) as client:
+            return client.run(operation(job_id))
 
+    with suppress(BatchDlError):
+        job = ask(hook.vendor.get_job, share=0.5)
+        if job.state.is_terminal:
+            log.info("Job %s has already ended: %s.", job_id, job.vendor_state)
+            return
     options = retry_options(
         int(KILL_SECONDS / KILL_PAUSE),
         is_retryable=lambda error: is_worth_retrying(error) and time.monotonic() + 2 * KILL_PAUSE < end,
         delay=lambda *_: KILL_PAUSE,
         on_retry=lambda error, delay: log.warning("Could not cancel job %s, retrying: %s", job_id, error),
     )
-    Retrying(**options)(cancel)
+    Retrying(**options)(ask, hook.vendor.ensure_cancelled)
     metrics.count_cancel(hook.vendor.name)
+    log.info("Cancelled job %s at the vendor.", job_id)
 
 
 def supersede(hook: BatchApiHook, record: JobRecord, *, cancels: bool, event: str) -> None:

@@ -65,7 +65,6 @@ def end_task(context: Context, hook: BatchApiHook, job_id: str, *, cancels: bool
     if cancels:
         try:
             cancel_quickly(hook, job_id)
-            log.info("Cancelled job %s at the vendor.", job_id)
         except BatchDlError as error:
             log.warning("Could not cancel job %s; it may still be running: %s", job_id, error)
     raise RuntimeError(f"A user ended the task while job {job_id} was running.")

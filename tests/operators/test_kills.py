@@ -150,6 +150,37 @@ def test_a_user_who_ends_the_task_cancels_the_job(
     assert count(connections, "cancel") == 1
 
 
+def test_a_job_that_has_ended_since_the_last_poll_is_not_cancelled(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls
+) -> None:
+    """Proofy's cancel is a DELETE: it would take the finished job's result away."""
+    connections.world.run_seconds = 3600
+
+    def finish_and_end() -> None:
+        finish(connections, "proofy")
+        end_and_wait(api, "failed")
+
+    polls.before_next(finish_and_end)
+    outcome = api.run(lambda: run(**work("proofy", tmp_path), deferrable=False))
+    assert isinstance(outcome.error, RuntimeError)
+    assert count(connections, "cancel") == 0
+
+
+@pytest.mark.parametrize("fault", [{"kind": "status", "status": 503}, {"kind": "stall"}], ids=["refused", "silent"])
+def test_a_job_whose_state_cannot_be_asked_is_cancelled(
+    connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls, fault: dict[str, Any]
+) -> None:
+    connections.world.run_seconds = 3600
+
+    def spoil_and_end() -> None:
+        connections.add_fault(Fault(operation="status", times=100, **fault))
+        end_and_wait(api, "failed")
+
+    polls.before_next(spoil_and_end)
+    api.run(lambda: run(**work("proofy", tmp_path), deferrable=False))
+    assert connections.jobs("proofy")[0].cancelled
+
+
 def test_a_kill_cancels_nothing_where_that_is_not_wanted_or_not_possible(
     connections: Emulator, api: ExecutionApi, tmp_path: Path, polls: Polls
 ) -> None:
