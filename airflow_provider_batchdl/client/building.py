@@ -58,11 +58,6 @@ def build_request(
     """The ``httpx`` request for ``request``, before authentication, with ``headers`` beside its own.
 
     Not by the client of ``httpx``, which would merge a base URL, cookies and parameters that it does not have.
-
-    Raises:
-        InvalidRequestError: there is no such URL, or the body is not JSON; or the path would lead to another host, or a
-            part of the request would be dropped, which is the vendor class's mistake.
-        UnsafeRedirectError: its URL leads where no result can be.
     """
     elsewhere = is_elsewhere(vendor, request)
     if wrong := next(_mistakes_in(request, elsewhere=elsewhere, has_files=files is not None), None):

@@ -108,8 +108,7 @@ class Conversation(ABC, Generic[C]):
         return await retrying(self._send_once, request, sending)
 
     async def _send_once(self, request: ApiRequest, sending: Sending) -> httpx.Response:
-        if awaits_sign_in(self.vendor, request):
-            await self._sign_in()
+        await self._sign_in_for(request)
         elsewhere = is_elsewhere(self.vendor, request)
         if not sending.admitted and not elsewhere:
             await self._throttle.acquire(self._sleep)
@@ -142,9 +141,11 @@ class Conversation(ABC, Generic[C]):
         finally:
             self._on_exchange(out, answer, time.monotonic() - began)
 
-    async def _sign_in(self) -> None:
-        async with self._signing(SIGN_IN, self._message(SIGN_IN)):
-            pass
+    async def _sign_in_for(self, request: ApiRequest) -> None:
+        """Get the token that alone can say where ``request`` leads, if there is none yet."""
+        if awaits_sign_in(self.vendor, request):
+            async with self._signing(SIGN_IN, self._message(SIGN_IN)):
+                pass
 
     @asynccontextmanager
     async def _signing(self, request: ApiRequest, message: httpx.Request) -> AsyncIterator[tuple[Exchange, AuthFlow]]:

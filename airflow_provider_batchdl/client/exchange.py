@@ -64,11 +64,7 @@ class Exchange:
 
     @contextmanager
     def typed(self) -> Iterator[None]:
-        """Turn any error over this request or its answer into a typed one.
-
-        The request's own errors are typed where they arise; the rest is what HTTP libraries, codecs and readers
-        raise over an answer, which may be anything. Only ``MemoryError`` is about this process and no answer.
-        """
+        """Turn whatever HTTP libraries, codecs and readers raise over this request or its answer into a typed error."""
         try:
             yield
         except (BatchDlError, MemoryError):  # an answer is bounded: short memory is this machine's problem
@@ -127,11 +123,7 @@ class Exchange:
         )
 
     def accepted(self, response: httpx.Response, throttle: Throttle) -> httpx.Response:
-        """``response``, whose body has been read, unless it is a refusal. The throttle learns from it.
-
-        Raises:
-            BatchDlError: what the refusal means.
-        """
+        """``response``, whose body has been read; raises what a refusal means. The throttle learns from it."""
         if is_elsewhere(self._vendor, self._request):
             if response.is_success:
                 return response

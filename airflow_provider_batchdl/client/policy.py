@@ -17,12 +17,8 @@ from airflow_provider_batchdl.client.retry_events import Reason, emit_retry
 from airflow_provider_batchdl.client.retrying import retry_options
 from airflow_provider_batchdl.client.sending import Sending
 from airflow_provider_batchdl.client.throttle import LONGEST_WAIT, MAX_HOLD
-from airflow_provider_batchdl.client.transport import transport_for
-from airflow_provider_batchdl.exceptions import (
-    BatchDlError,
-    RateLimitedError,
-    VendorUnavailableError,
-)
+from airflow_provider_batchdl.client.transport import RoutingTransport
+from airflow_provider_batchdl.exceptions import BatchDlError, RateLimitedError, VendorUnavailableError
 from airflow_provider_batchdl.vendors.base import ApiRequest
 
 log = get_logger(__name__)
@@ -106,7 +102,7 @@ def reason(error: BatchDlError) -> Reason:
 def client_options(base_url: str, single_try: float | None, *, is_async: bool) -> dict[str, Any]:
     """Options of the ``httpx`` client, sync or async, of the account at ``base_url``."""
     return {
-        "transport": transport_for(base_url, is_async=is_async),
+        "transport": RoutingTransport(base_url, is_async=is_async),
         "trust_env": False,  # the transport has read it
         "timeout": TIMEOUT if single_try is None else single_try,
         "follow_redirects": False,  # by hand, or not at all: credentials stay on the connection's origin

@@ -24,13 +24,7 @@ Reason: TypeAlias = Literal[
 
 @dataclass(frozen=True)
 class Retry:
-    """Something is about to be retried.
-
-    Args:
-        vendor: the vendor's name.
-        operation: the name of the vendor's request, such as ``submit``; ``download`` for a result's bytes.
-        reason: why.
-    """
+    """Something is about to be retried: a vendor's request by its operation, or the ``download`` of a result."""
 
     vendor: str
     operation: str

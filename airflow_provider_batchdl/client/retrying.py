@@ -18,16 +18,9 @@ def retry_options(
     *,
     kind: type[Exception] = BatchDlError,
 ) -> dict[str, Any]:
-    """The keyword arguments for tenacity's ``Retrying`` and ``AsyncRetrying``.
+    """The keyword arguments for tenacity's ``Retrying`` and ``AsyncRetrying``; the last error is raised as it is.
 
-    The last error is raised as it is. One that is not of ``kind`` is never retried.
-
-    Args:
-        attempts: maximum number of attempts.
-        is_retryable: tells whether to retry after an error.
-        delay: seconds to wait after the n-th failure, with that error.
-        on_retry: called before each wait with the error and the seconds.
-        kind: the class of the errors that these functions get.
+    ``delay`` gives the seconds to wait after the n-th failure. An error that is not of ``kind`` is never retried.
     """
 
     def error(state: RetryCallState) -> Any:

@@ -33,14 +33,7 @@ class SubmitJournal(Protocol):
 
 
 class Sending:
-    """Tracks one request being sent.
-
-    Args:
-        journal: notified when its first byte goes out.
-        answer_seconds: how long its answer may take.
-        admitted: the throttle has counted its first attempt already.
-        is_async: whether the async client sends it.
-    """
+    """Tracks one request being sent. ``admitted``: the throttle has counted its first attempt already."""
 
     def __init__(
         self, journal: SubmitJournal | None = None, *, answer_seconds: float, admitted: bool = False, is_async: bool

@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 
 import httpx
 
-from airflow_provider_batchdl.client.building import awaits_sign_in, is_elsewhere
+from airflow_provider_batchdl.client.building import is_elsewhere
 from airflow_provider_batchdl.client.conversation import AuthFlow, Conversation, finished
 from airflow_provider_batchdl.client.exchange import Exchange
 from airflow_provider_batchdl.client.sending import SubmitJournal
@@ -57,8 +57,7 @@ class BatchClient(Conversation[httpx.Client]):
         return finished(self._authenticated(request))
 
     async def _authenticated(self, request: ApiRequest) -> httpx.Request:
-        if awaits_sign_in(self.vendor, request):
-            await self._sign_in()
+        await self._sign_in_for(request)
         message = self._message(request)
         if not is_elsewhere(self.vendor, request):
             await self._throttle.acquire(self._sleep)

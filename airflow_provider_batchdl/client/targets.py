@@ -22,19 +22,9 @@ RESOLVE_SECONDS = 2.0
 
 # Metadata services of clouds and clusters, beyond the link-local 169.254.169.254.
 _METADATA_HOSTS = frozenset(
-    {
-        "metadata",
-        "metadata.google.internal",
-        "metadata.goog",
-        "metadata.azure.internal",
-        "metadata.tencentyun.com",
-        "instance-data",
-        "instance-data.ec2.internal",
-        "kubernetes",
-        "kubernetes.default",
-        "kubernetes.default.svc",
-        "kubernetes.default.svc.cluster.local",
-    }
+    {"metadata", "metadata.google.internal", "metadata.goog", "metadata.azure.internal", "metadata.tencentyun.com"}
+    | {"instance-data", "instance-data.ec2.internal", "kubernetes", "kubernetes.default", "kubernetes.default.svc"}
+    | {"kubernetes.default.svc.cluster.local"}
 )
 _METADATA_ADDRESSES = frozenset(
     ipaddress.ip_address(text)
@@ -143,29 +133,18 @@ def resolved(host: str) -> tuple[Address, ...]:
 
 
 def check_resolved(host: str, *, allow_loopback: bool) -> None:
-    """Refuse a ``host`` that resolves to an address where no result can be; for requests through a proxy.
-
-    Raises:
-        UnsafeRedirectError: this machine resolves it to such an address.
-    """
+    """Refuse a ``host`` that resolves to an address where no result can be; for requests through a proxy."""
     for address in resolved(host.rstrip(".")):
         if is_forbidden(address, allow_loopback=allow_loopback):
             raise UnsafeRedirectError(f"{host} resolves to {address}, where no result can be.")
 
 
 def checked_target(url: str, *, connection_host: str, over_tls: bool, what: str = "link") -> str:
-    """``url`` without a fragment and otherwise unchanged, since it may be signed.
+    """``url`` without a fragment and otherwise unchanged, since it may be signed; refuses one that may not be followed.
 
-    Args:
-        url: an absolute URL.
-        connection_host: the host of the connection; only one on loopback may link to loopback, and only one at a
-            private address to a private address given as a number. A *name* may resolve to a private address: that
-            is how private endpoints of object stores work.
-        over_tls: whether it was received over https: it may not lead to http then.
-        what: what the URL is, for errors.
-
-    Raises:
-        UnsafeRedirectError: nothing may be sent there.
+    Only a connection on loopback may link to loopback, and only one at a private address to a private address given as
+    a number. A *name* may resolve to a private address: that is how private endpoints of object stores work. What was
+    received over https may not lead to http.
     """
     try:
         bare, parts, host = parsed_target(url)
@@ -187,11 +166,7 @@ def checked_target(url: str, *, connection_host: str, over_tls: bool, what: str 
 
 
 def parsed_target(url: str) -> tuple[str, SplitResult, str]:
-    """The URL without a fragment, its parts, and its host in lower case and ASCII, without a trailing dot.
-
-    Raises:
-        ValueError: it is no web address, has credentials, or is ambiguous.
-    """
+    """The URL without a fragment, its parts, and its host in lower case and ASCII; ValueError if it is ambiguous."""
     url = url.partition("#")[0]
     parts = urlsplit(url)
     raw = parts.hostname or ""

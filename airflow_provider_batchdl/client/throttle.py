@@ -48,10 +48,6 @@ class Throttle:
     ``SHARE * n`` are spread evenly over it and the rest may go at once, the last few of those for urgent polls. A burst
     that used up the whole limit would make a job wait for the window's end; spread out, each job's wait is as short as
     any other's. What urgent polls and calls use, polls pay back by going later.
-
-    Args:
-        limits: all are kept, so the strictest of the moment decides.
-        vendor: the vendor's name, for errors.
     """
 
     def __init__(self, limits: Sequence[RateLimit], vendor: str = "") -> None:
@@ -74,11 +70,7 @@ class Throttle:
             cell.spend(now)
 
     def take(self, priority: Priority, deadline: float = float("inf")) -> float:
-        """Count a request and return 0, or return the seconds until one may go. Never sleeps.
-
-        Raises:
-            RateLimitedError: it may not go before ``deadline``, a time of the monotonic clock.
-        """
+        """Count a request and return 0, or return the seconds until one may go; raises if that is past ``deadline``."""
         with self._lock:
             now = time.monotonic()
             wait = self.wait(now, priority)
@@ -94,11 +86,7 @@ class Throttle:
         return wait
 
     async def acquire(self, sleep: Callable[[float], Awaitable[None]]) -> None:
-        """Wait until the next call may go, and count it.
-
-        Raises:
-            RateLimitedError: that would take longer than two minutes; it is not waited for.
-        """
+        """Wait until the next call may go, and count it; ``RateLimitedError`` if that takes more than two minutes."""
         deadline = time.monotonic() + LONGEST_WAIT
         while wait := self.take(Priority.CALL, deadline):
             await sleep(wait)
@@ -109,10 +97,7 @@ class Throttle:
         headers: Mapping[str, str],
         read: Callable[[Mapping[str, str]], float | None] = retry_after,
     ) -> None:
-        """Learn from a response: after a 429, or with nothing remaining, hold the account for its Retry-After.
-
-        How long that is says ``read``, which is ``Vendor.retry_after``.
-        """
+        """Learn from a response: after a 429, or with nothing remaining, hold the account for what ``read`` finds."""
         remaining = map(str.strip, headers.get("x-ratelimit-remaining", "").split(","))
         if status == HTTPStatus.TOO_MANY_REQUESTS or "0" in remaining:
             self.hold(asked_wait(read, headers) or 0.0)
