@@ -159,7 +159,8 @@ class InvalidConnectionError(InvalidRequestError):
     def of_field(cls, field: str, problem: str, *, conn_id: str | None, **facts: Any) -> InvalidConnectionError:
         """The error "The <field> of Airflow connection <conn_id> <problem>."; no secret may be in it."""
         whose = "the connection" if conn_id is None else f"Airflow connection {conn_id!r}"
-        return cls(f"The {field} of {whose} {problem}.", conn_id=conn_id, **facts)
+        end = "" if problem.endswith("?") else "."
+        return cls(f"The {field} of {whose} {problem}{end}", conn_id=conn_id, **facts)
 
 
 class UnsupportedOperationError(BatchDlError):

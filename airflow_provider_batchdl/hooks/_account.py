@@ -196,6 +196,9 @@ def _problem_of_members(members: dict[str, Any]) -> str | None:
         int(members.get("port") or 0)
     except (TypeError, ValueError):
         return "has a port that is no number"
+    for name in ("conn_type", "host", "login", "password", "schema"):
+        if not isinstance(members.get(name) or "", str):
+            return f"has a {name} that is no text: write it in quotation marks"
     extra = members.get("extra")
     try:
         read_extra(extra if isinstance(extra, str | dict) or not extra else json.dumps(extra))

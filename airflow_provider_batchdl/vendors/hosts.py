@@ -48,13 +48,14 @@ def base_url(host: str | None, default: str, *, schema: str | None = None, port:
         text = f"{own.scheme}://{own.netloc}{'' if path else own.path}"
     parts = _split(text, scheme or _SCHEMES[0])
     if path and parts.path.strip("/"):
-        raise NoBaseUrlError(f"is {path!r}, neither http nor https, and the host has a path of its own", "schema")
+        raise NoBaseUrlError("has a path in it, and the host has one of its own", "schema")
     whole = f"/{path}" if path else parts.path.rstrip("/")
     name = parts.hostname or ""
     if name == (own.hostname or "").lower():
         if whole not in ("", own.path):
             expected = f"{own.path!r}, or none" if own.path else "none: each request brings its own"
-            raise NoBaseUrlError(f"has the path {whole!r}, and this API's is {expected}", "schema" if path else "host")
+            has = "a path in it" if path else f"the path {whole!r}"  # a schema field may hold the key, by mistake
+            raise NoBaseUrlError(f"has {has}, and this API's is {expected}", "schema" if path else "host")
         whole = own.path
     number = _port(parts, port)
     netloc = f"[{name}]" if ":" in name else name

@@ -122,6 +122,8 @@ def refusal(conn_id: str) -> InvalidConnectionError:
         ("batchcom", {"host": "api.batch.com/2.11"}, "host", "has the path '/2.11', and this API's is none"),
         ("proofy", {"host": "http://127.0.0.1:80", "port": 81}, "port", "is 81, and the host says 80"),
         ("proofy", {"host": "h.example", "schema": "ftp"}, "schema", "is neither http nor https"),
+        ("proofy", {"host": "h.example/v1", "schema": "hunter2hunter2"}, "schema", "has a path in it"),
+        ("proofy", {"schema": "hunter2hunter2"}, "schema", "has a path in it"),
         ("proofy", {"conn_type": "postgres"}, "type", "is 'postgres', which is no batch API's"),
         ("proofy", {"conn_type": "Batch.com"}, "type", "did you mean 'batchcom'?"),
         ("proofy", {"conn_type": None}, "type", "is missing"),
@@ -137,6 +139,7 @@ def test_a_wrong_field(
     assert error.conn_id == "mine"
     assert not error.retryable
     assert "hunter2" not in str(error)
+    assert "?." not in str(error)
     assert not connections.requests
 
 
@@ -210,6 +213,8 @@ def test_a_hook_of_another_vendor(connect: Connect, connections: Emulator, hook:
         ('{"conn_type": ', "is no JSON: Expecting value, at line 1, column 14"),
         ('{"conn_type": "proofy", "port": "abc"}', "has a port that is no number"),
         ('{"conn_type": "proofy", "passwort": "hunter2"}', "has a member 'passwort', and there are only conn_type"),
+        ('{"conn_type": "proofy", "password": 4223}', "has a password that is no text: write it in quotation marks"),
+        ('{"conn_type": "proofy", "host": ["h.example"]}', "has a host that is no text"),
         ("proofy://https://:hunter2@https://h.example", "is a URI whose host has a scheme in it"),
         ("batchapi://:hunter2@h.example?vendor_file=s3://c@b/x.toml", "is a URI with '://' in its query, where"),
         ("proofy://:hunter2@h.example:port", "is neither JSON nor a URI"),
@@ -223,7 +228,7 @@ def test_an_environment_variable_that_airflow_cannot_read(
         BatchApiHook.for_connection("mine").get_conn()
     says = f"Airflow connection 'mine' cannot be read: the environment variable AIRFLOW_CONN_MINE {says}"
     assert caught.value.message.startswith(says)
-    assert "hunter2" not in str(caught.value)
+    assert not any(secret in str(caught.value) for secret in ("hunter2", "4223"))
     assert caught.value.__cause__ is None
     assert not caught.value.retryable
 

@@ -24,7 +24,7 @@ def _check(vendor: str, **members: Any) -> Any:
 
 def _field(did: str, vendor: str, field: str, problem: str, remedy: str, **members: Any) -> list[Mistake]:
     """One field that is wrong, found by a task, by the Test button and by ``airflow batchdl check``."""
-    says = f"The {field} of Airflow connection '{vendor}_default' {problem}."
+    says = f"The {field} of Airflow connection '{vendor}_default' {problem}{'' if problem.endswith('?') else '.'}"
     ways: list[tuple[str, Any, When]] = [
         ("", _run, BEFORE_SUBMIT),
         (", and tests it", _press, BUTTON),

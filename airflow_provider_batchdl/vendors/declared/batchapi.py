@@ -116,7 +116,7 @@ def _check_trust(member: str, document: Document, extra: Mapping[str, Any]) -> N
 
 
 def _meant(extra: Mapping[str, Any]) -> str:
-    for name in extra:
+    for name in (each for each in extra if each not in MEMBERS):
         close = get_close_matches(str(name).lower(), MEMBERS, n=1)
         if close:
             return f": instead of {excerpt(name, 40)!r}, did you mean {close[0]!r}?"

@@ -54,6 +54,7 @@ LONG_PATH = f"/nowhere/{'deep/' * 40}acme.toml"
     [
         ({}, "names no vendor."),
         ({"vendor_flie": "x"}, "names no vendor: instead of 'vendor_flie', did you mean 'vendor_file'?"),
+        ({"vendor_document": ""}, "names no vendor."),
         ({"vendor": "x", "vendor_file": "y"}, "has vendor and vendor_file, which each name a vendor"),
         ({"vendor": "no_such"}, "cannot be used: no bundled document is called 'no_such'; there are"),
         ({"vendor_file": LONG_PATH}, f"{LONG_PATH} cannot be read (FileNotFoundError)"),
