@@ -99,6 +99,7 @@ class OAuth2ClientCredentials(httpx.Auth):
         token_url: the token endpoint.
         client_id: the client's id, sent in the body with the secret.
         client_secret: the client's secret.
+        basic: both, coded for HTTP Basic (RFC 6749, section 2.3.1), instead of in the body.
         cache_key: the token's cache key; one for each account.
         vendor: the vendor's name, for errors.
         base_url: the connection's base URL; needed with ``base_url_pointer``.
@@ -125,16 +126,18 @@ class OAuth2ClientCredentials(httpx.Auth):
         form: Mapping[str, str] | None = None,
         header: str = "Authorization",
         prefix: str = "Bearer ",
+        basic: str | None = None,
     ) -> None:
         self._header, self._prefix = header, prefix
         self._token_url, self._vendor, self._key = token_url, vendor, cache_key
         self._home, self._pointer, self._hosts = base_url, base_url_pointer, tuple(base_url_hosts)
         if base_url_pointer is not None:
             TOKEN_BASE_URLS.setdefault(cache_key, None)
+        self._basic = {"Authorization": f"Basic {basic}"} if basic else {}
+        client = {} if basic else {"client_id": client_id, "client_secret": Secret(client_secret)}
         self._form = {
             "grant_type": "client_credentials",
-            "client_id": client_id,
-            "client_secret": Secret(client_secret),
+            **client,
             **{name: Secret(value) for name, value in (form or {}).items()},
         }
         asked = hashlib.blake2b(json.dumps(sorted((form or {}).items())).encode(), digest_size=16).hexdigest()
@@ -163,7 +166,7 @@ class OAuth2ClientCredentials(httpx.Auth):
             refused = token
 
     def _token_request(self) -> httpx.Request:
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity", **self._basic}
         return httpx.Request("POST", self._token_url, data=self._form, headers=headers)
 
     def _with_token(self, request: httpx.Request, token: str) -> httpx.Request:

@@ -32,6 +32,7 @@ QueryName = Annotated[
         description="query parameter's name, without blanks, '&', '=', '?' and '%'",
     ),
 ]
+FieldName = Annotated[str, Meta(pattern=r"\S", description="form field's name")]
 Format = Annotated[
     str, Meta(pattern=f"^[a-z0-9]{{1,20}}{END}", description="format like 'csv', in small letters and without '.'")
 ]
@@ -124,7 +125,7 @@ class Pages(Part, frozen=True, kw_only=True, tag_field="kind", tag="pages"):
 
     param: QueryName = "page"
     total: Pointer | None = None
-    first: int = 1
+    first: Annotated[int, Meta(ge=0, le=10**9, description="page's number, from 0")] = 1
 
 
 class Offset(Part, frozen=True, kw_only=True, tag_field="kind", tag="offset"):

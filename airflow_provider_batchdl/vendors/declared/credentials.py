@@ -6,6 +6,7 @@ import base64
 import unicodedata
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
 
 import httpx
 
@@ -78,9 +79,7 @@ def _credentials(document: Document, account: Account, values: Values) -> httpx.
     if isinstance(kind, QueryKey):
         return QueryKeyAuth(kind.name, secret)
     if isinstance(kind, Basic):
-        pair = f"{account.login or ''}:{secret}" if account.login else f"{secret}:"
-        coded = base64.b64encode(pair.encode()).decode()
-        remember(coded)
+        coded = _coded(account.login or secret, secret if account.login else "")
         return HeaderKeyAuth("Authorization", f"Basic {coded}")
     if isinstance(kind, OAuth2) and account.login:
         return OAuth2ClientCredentials(
@@ -92,9 +91,16 @@ def _credentials(document: Document, account: Account, values: Values) -> httpx.
             client_secret=secret,
             cache_key=account.fingerprint,
             vendor=document.name,
+            basic=_coded(quote_plus(account.login), quote_plus(secret)) if kind.client_auth == "basic" else None,
             base_url=account.base_url,
             base_url_pointer=kind.base_url_pointer,
             base_url_hosts=kind.base_url_hosts,
         )
     assert isinstance(kind, Bearer | OAuth2)  # noqa: S101 the union has no other
     return BearerAuth(secret)
+
+
+def _coded(login: str, password: str) -> str:
+    coded = base64.b64encode(f"{login}:{password}".encode()).decode()
+    remember(coded)
+    return coded

@@ -80,6 +80,7 @@ class OAuth2(Part, frozen=True, kw_only=True, tag_field="kind", tag="oauth2"):
         token_path: path of the token endpoint, at the origin of the connection's base URL.
         token_url: the token endpoint at another host, by https; may have ``{extra.NAME}`` in it. The connection's extra
             ``token_url`` replaces either, and must be there if the document is from a ``vendor_file``, or has neither.
+        client_auth: where the client's id and secret go in the token request: ``body``, or ``basic`` for HTTP Basic.
         form: further fields of the token request, such as ``scope``, ``audience`` or another ``grant_type``.
         name: the header that the token goes into.
         prefix: text before it.
@@ -90,6 +91,7 @@ class OAuth2(Part, frozen=True, kw_only=True, tag_field="kind", tag="oauth2"):
 
     token_path: str | None = None
     token_url: str | None = None
+    client_auth: Literal["body", "basic"] = "body"
     form: dict[str, str] = field(default_factory=dict)
     name: HeaderName = "Authorization"
     prefix: str = "Bearer "

@@ -85,6 +85,8 @@ def _credentials(document: Document) -> str:
     auth = document.auth
     where = isinstance(auth, OAuth2) and (auth.token_url or auth.token_path)
     words = _CREDENTIALS[type(auth)].format(auth, where or "the connection's token_url")
+    if isinstance(auth, OAuth2) and auth.client_auth == "basic":
+        words = words.replace("a token for login and password", "a token for login and password by HTTP Basic")
     if isinstance(auth, OAuth2) and auth.base_url_pointer:
         words += f", base URL from {auth.base_url_pointer}"
     return f"{words}; headers {', '.join(document.headers)}" if document.headers else words

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from msgspec import ValidationError, convert
 
 from airflow_provider_batchdl._values.storable import texts
-from airflow_provider_batchdl.vendors.declared.calls import HeaderName
-from airflow_provider_batchdl.vendors.declared.document import Document, OAuth2
+from airflow_provider_batchdl.vendors.declared.calls import FieldName, HeaderName
+from airflow_provider_batchdl.vendors.declared.document import Document, Errors, OAuth2
 from airflow_provider_batchdl.vendors.declared.templates import NO_HOLE, OPEN, holes, names, without_holes
 from airflow_provider_batchdl.vendors.hosts import NoBaseUrlError, base_url
 from airflow_provider_batchdl.vendors.requests import CLIENT_HEADERS
@@ -49,6 +49,19 @@ def of_headers(
         yield f"{place}: 'Content-Type' can be set for JSON only; a form or a file says its own"
 
 
+def of_form(place: str, form: dict[str, str], allowed: tuple[str, ...], document: Document) -> Iterator[str]:
+    """Problems of the fields of a form, with holes."""
+    yield from of_keys(place, form, FieldName)
+    yield from of_holes(place, form, allowed, document)
+
+
+def of_rules(errors: Errors) -> Iterator[str]:
+    """Problems of the rules about errors."""
+    for number, rule in enumerate(errors.rules):
+        if not (rule.status or rule.codes or rule.words or rule.operations) and rule.has is None:
+            yield f"errors.rules[{number}]: it has no condition, and would mean every error; say which, as by status"
+
+
 def of_keys(place: str, members: Iterable[str], kind: Any) -> Iterator[str]:
     """Names that are not of an annotated type. A dictionary's own type of keys is in no schema of msgspec 0.19."""
     for name in members:
@@ -74,7 +87,7 @@ def of_token(auth: OAuth2, document: Document) -> Iterator[str]:
     """Problems of the place that a client's secret goes to, and of what goes with it."""
     place, url = "auth.token_url", auth.token_url
     yield from of_path("auth.token_path", auth.token_path or "/", (), document)
-    yield from of_holes("auth.form", auth.form, (), document)
+    yield from of_form("auth.form", auth.form, (), document)
     if auth.base_url_hosts and auth.base_url_pointer is None:
         yield "auth.base_url_hosts: it means nothing without base_url_pointer"
     if url is not None:

@@ -24,10 +24,12 @@ from airflow_provider_batchdl.vendors.declared.calls import (
 from airflow_provider_batchdl.vendors.declared.document import MEMBERS, Document, HeaderKey, OAuth2
 from airflow_provider_batchdl.vendors.declared.places import (
     SHOWN,
+    of_form,
     of_headers,
     of_holes,
     of_keys,
     of_path,
+    of_rules,
     of_shown,
     of_token,
     of_url,
@@ -64,8 +66,8 @@ def _of_places(document: Document) -> Iterator[str]:
     yield from _of_list(document)
     yield from _of_find(document)
     yield from _of_files(document)
-    if document.file is not None:
-        yield from of_keys("file.types", document.file.types, Suffix)
+    yield from of_rules(document.errors)
+    yield from of_keys("file.types", document.file.types if document.file else (), Suffix)
     for name, member in (document.request or {}).items():
         if (member.values or member.reported) and member.kind not in ("any", "text"):
             yield f"request.{name[:SHOWN]}.values: they are texts, and its kind is {member.kind!r}"
@@ -188,8 +190,7 @@ def _of_calls(document: Document) -> Iterator[str]:
 
 
 def _of_list(document: Document) -> Iterator[str]:
-    call = document.list
-    if call is None:
+    if (call := document.list) is None:
         return
     paging = call.paging
     if isinstance(paging, Cursor) and paging.param is None and "cursor" not in holes([call.json, call.params]):
@@ -215,9 +216,8 @@ def _of_find(document: Document) -> Iterator[str]:
 
 
 def _places_of_files(document: Document) -> Iterator[tuple[str, FileSource]]:
-    is_one = isinstance(document.files, FileSource)
     for number, source in enumerate(document.sources):
-        yield "files" if is_one else f"files[{number}]", source
+        yield "files" if isinstance(document.files, FileSource) else f"files[{number}]", source
 
 
 def _of_files(document: Document) -> Iterator[str]:
@@ -272,7 +272,7 @@ def _of_call(
         json.dumps(call.json, allow_nan=False)
     except (TypeError, ValueError):
         yield f"{place}.json: it has a date, a time, nan or inf, and JSON has none: write it as text"
-    yield from of_holes(f"{place}.form", call.form, tuple(allowed), document)
+    yield from of_form(f"{place}.form", call.form, tuple(allowed), document)
     if call.json is not None and call.form:
         yield f"{place}: a request has one body, JSON or a form"
 

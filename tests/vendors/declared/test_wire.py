@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ import httpx
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
+from airflow_provider_batchdl._redaction.redactor import redact
 from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
@@ -178,6 +180,21 @@ def test_the_secret_goes_to_the_token_endpoint_and_the_token_to_the_api(face: Fa
         assert not any(SECRET in str(each) for each in api.received)
         assert polled(face, with_token(api.url, token_url, form={"scope": "jobs.write"})).id == "7"
         assert len(login.received) == 2  # another scope is another token
+
+
+def test_the_client_signs_in_by_http_basic(face: Face) -> None:
+    """RFC 6749, section 2.3.1: id and secret are those of a form, and are not in the body, too."""
+    secret = "made+up/secret: 0001%"
+    with serving({"POST /t": Reply(TOKEN)}) as login, serving({STATUS: Reply({"id": 7, "status": "done"})}) as api:
+        document = changed(auth={"kind": "oauth2", "client_auth": "basic", "form": {"scope": "jobs"}})
+        account = {"login": "me@acme", "secret": secret, "extra": {"token_url": f"{login.url}/t"}}
+        acme = vendor_of(document, base_url=api.url, **account)
+        assert polled(face, acme).id == "7"
+        [asked] = login.received
+    kind, coded = asked.headers["authorization"].split()
+    assert (kind, base64.b64decode(coded)) == ("Basic", b"me%40acme:made%2Bup%2Fsecret%3A+0001%25")
+    assert parse_qs(asked.body.decode()) == {"grant_type": ["client_credentials"], "scope": ["jobs"]}
+    assert coded not in redact(f"a log with {coded}")
 
 
 @pytest.mark.parametrize("status", [302, 303, 307, 308])
