@@ -57,7 +57,7 @@ def in_navigation(entries: list[Any]) -> list[str]:
 def test_every_page_has_one_place_on_the_site() -> None:
     pages = in_navigation(SITE["nav"])
     assert len(set(pages)) == len(pages)
-    assert {page.name for page in PAGES if page.parent.name == "docs"} <= set(pages), "add it to nav in mkdocs.yml"
+    assert {page.name for page in PAGES if page.parent == ROOT / "docs"} <= set(pages), "add it to nav in mkdocs.yml"
 
 
 def snippets(page: Path) -> list[str]:

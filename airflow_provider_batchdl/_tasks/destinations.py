@@ -122,13 +122,18 @@ def refuse_shared(destination: Any, *, keep: str, by: str = "each member") -> No
 
     A folder can be shared: the names in it are the vendor's, one for each job.
     """
-    place = _as_text(destination)
-    if place is not None and (keep == "latest" or not place.endswith("/")) and _is_same(place):
+    if is_one_place(destination, keep=keep):
         raise InvalidArgumentError(
-            f"The destination {place!r} is the same for {by} of a mapped task, and each would replace the "
-            "result of the one before.",
+            f"The destination {_as_text(destination)!r} is the same for {by} of a mapped task, and each would replace "
+            "the result of the one before.",
             remedy="Put {{ ti.map_index }} into it, or map over the destination, too, with one for each member.",
         )
+
+
+def is_one_place(destination: Any, *, keep: str) -> bool:
+    """True if two results with this destination replace each other, whichever task or mapped instance lands them."""
+    place = _as_text(destination)
+    return place is not None and (keep == "latest" or not place.endswith("/")) and _is_same(place)
 
 
 def refuse_input(destination: Any, file: Any) -> None:

@@ -7,19 +7,21 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_batchdl._airflow.compat import AirflowSkipException, mapped_input
+from airflow_provider_batchdl._airflow.compat import AirflowSkipException, is_from_mapped, mapped_input
 from airflow_provider_batchdl._airflow.job_note import note_landing
 from airflow_provider_batchdl._tasks.arguments import ChecksArguments
 from airflow_provider_batchdl._tasks.assets import add_partitions, checked_partitions, emit_asset_events
 from airflow_provider_batchdl._tasks.destinations import (
     as_given,
     check_place,
+    is_one_place,
     refuse_input,
     refuse_repeated,
     refuse_shared,
     warn_of_members,
 )
 from airflow_provider_batchdl._tasks.lineage import JobLineage, LineageMixin
+from airflow_provider_batchdl._tasks.warnings import warn_of_one_place
 from airflow_provider_batchdl._tasks.xcom import storable_result
 from airflow_provider_batchdl._values.arguments import is_xcom_arg
 from airflow_provider_batchdl._values.inputs import refuse_lost_members
@@ -79,6 +81,17 @@ class LandsResults(LineageMixin, ChecksArguments):
             refuse_shared(self.destination, keep=self.options.keep)
             if is_xcom_arg(destination) and isinstance(mapped := mapped_input(group), Mapping):
                 refuse_repeated(mapped, keep=self.options.keep)
+        elif destination is not None and not is_from_mapped(self):
+            self._warn_of_one_place()
+
+    def _warn_of_one_place(self) -> None:
+        """Warn of an earlier task of the DAG that lands at the same destination."""
+        dag = self.get_dag()
+        places = {} if dag is None else vars(dag).setdefault("_batchdl_places", {})
+        other, if_exists = places.setdefault(str(self.destination), (self.task_id, self.options.if_exists))
+        refuses = "error" in (if_exists, self.options.if_exists)
+        if other != self.task_id and not refuses and is_one_place(self.destination, keep=self.options.keep):
+            warn_of_one_place(self.task_id, other, self.destination)
 
     @classmethod
     def check_partial(cls, constants: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Warning for DAG authors at parse time: a task without retries may pay for its job twice."""
+"""Warnings for DAG authors at parse time: a task without retries may pay twice, two at one place keep one result."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ _NOT_THE_AUTHORS = ("airflow.", "airflow_provider_batchdl.")
 
 class RetriesWarning(UserWarning):
     """A task that submits has no retries, as by Airflow's defaults."""
+
+
+class DestinationWarning(UserWarning):
+    """Two tasks of a DAG land at one destination."""
 
 
 class SubmitsJobs(ChecksArguments):
@@ -54,6 +58,16 @@ def warn_without_retries(task_id: str, retries: int | None) -> None:
             RetriesWarning,
             stacklevel=_frames_to_author(),
         )
+
+
+def warn_of_one_place(task_id: str, other: str, destination: Any) -> None:
+    """Warn of two tasks of a DAG that land at one destination, as far as the DAG file shows it."""
+    warn(
+        f"Tasks {other!r} and {task_id!r} have one destination, {str(destination)!r}, and the later result replaces "
+        "the earlier one; give each its own.",
+        DestinationWarning,
+        stacklevel=_frames_to_author(),
+    )
 
 
 def _frames_to_author() -> int:

@@ -3,12 +3,13 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG, TaskGroup
+from airflow.sdk import DAG, TaskGroup, task
 
-from airflow_provider_batchdl._tasks.warnings import RetriesWarning
+from airflow_provider_batchdl._tasks.warnings import DestinationWarning, RetriesWarning
 from airflow_provider_batchdl.operators.download import DownloadBatchResultsOperator
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.operators.submit import SubmitBatchJobOperator
@@ -103,3 +104,71 @@ def test_a_mapped_task_runs_without_another_word() -> None:
     with warnings.catch_warnings(action="error"):
         operator = dag.get_task("verify").unmap({"request": REQUEST})
     assert operator.retries == 2
+
+
+# One destination of two tasks, and a template that is none.
+
+
+def place(*destinations: Any, **more: Any) -> Callable[[], None]:
+    def landing() -> None:
+        for number, destination in enumerate(destinations):
+            BatchJobOperator(task_id=f"t{number}", destination=destination, retries=1, **WORK, **more)
+
+    return landing
+
+
+def warned_of_places(make: Callable[[], None]) -> list[str]:
+    with DAG("dag"), warnings.catch_warnings(record=True, action="always") as seen:
+        make()
+    found = [warning for warning in seen if warning.category is DestinationWarning]
+    assert {warning.filename for warning in found} <= {__file__}
+    return [str(warning.message) for warning in found]
+
+
+@pytest.mark.parametrize("destination", ["/data/x.json", "s3://b/{{ ds }}.json", Path("/data/x.json")])
+def test_two_tasks_of_a_dag_with_one_destination(destination: Any) -> None:
+    [said] = warned_of_places(place(destination, "/data/other.json", destination))
+    assert said == (
+        f"Tasks 't0' and 't2' have one destination, {str(destination)!r}, and the later result replaces the "
+        "earlier one; give each its own."
+    )
+
+
+def test_a_folder_of_which_each_wants_to_be_the_latest() -> None:
+    assert len(warned_of_places(place("/data/", "/data/", keep="latest"))) == 1
+
+
+def test_one_destination_of_groups_and_of_a_function() -> None:
+    def grouped_twice() -> None:
+        for name in "ab":
+            batch_job.override(group_id=name)(destination="/data/x.json", **WORK)
+
+    def called_twice() -> None:
+        @task.batch_job(conn_id="proofy_default", destination="/data/x.json", retries=1)
+        def verify(name: str) -> dict[str, Any]:
+            return {"emails": [name]}
+
+        verify("ada@example.com")
+        verify("grace@example.com")
+
+    [said] = warned_of_places(grouped_twice)
+    assert said.startswith("Tasks 'a.download' and 'b.download' have one destination")
+    [said] = warned_of_places(called_twice)
+    assert said.startswith("Tasks 'verify' and 'verify__1' have one destination")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        place("/data/", "/data/"),
+        place("/data/{{ task.task_id }}.json", "/data/{{ task.task_id }}.json"),
+        place("/data/x.json", "/data/x.json", if_exists="error"),
+        place(None, None),
+    ],
+)
+def test_what_is_not_one_destination(make: Callable[[], None]) -> None:
+    assert warned_of_places(make) == []
+
+
+def test_two_dags_may_have_one_destination() -> None:
+    assert warned_of_places(place("/data/x.json")) == warned_of_places(place("/data/x.json")) == []
