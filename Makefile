@@ -122,24 +122,28 @@ compat-min: .venv-compat-min/stamp ## the same, and what lies below Airflow, on 
 	@.venv-compat-min/bin/python -m pytest $(OLDER) -m "not long and not big" $(PARALLEL) \
 	  $(LOWEST) $(SLOW:%=--ignore tests/transfer/%) $(PYTEST_ARGS)
 
+# An environment beside .venv/, by that one's pip, which is pinned: an older Python's takes three times as long.
+venv = $(PY) -m venv --clear --without-pip $(1)
+install = $(PY) -m pip --python $(1)/bin/python --disable-pip-version-check install -qq
+LOCKED := --require-hashes --no-deps --only-binary :all:
+
 .venv-compat-%/stamp: .venv-compat-%/requirements pyproject.toml airflow_provider_batchdl/__init__.py
-	@.venv-compat-$*/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(call install,.venv-compat-$*) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .PRECIOUS: .venv-compat-%/requirements
 .venv-compat-%/requirements: requirements/compat-%.txt | env
 	@echo "make compat: building .venv-compat-$*/ (a minute or two, once)"
-	@$(PY) -m venv --clear .venv-compat-$*
-	@.venv-compat-$*/bin/python -m pip install -qq --disable-pip-version-check --no-compile --require-hashes --no-deps \
-	  --only-binary :all: -r requirements/compat-$*.txt
+	@$(call venv,.venv-compat-$*)
+	@$(call install,.venv-compat-$*) --no-compile $(LOCKED) -r requirements/compat-$*.txt
 	@touch $@
 
 bench: .venv-bench/stamp ## this engine and its rivals on loopback, into docs/benchmarks.md (25 minutes; needs nginx, aria2 and others)
 	.venv-bench/bin/python -m bench.run
 
 .venv-bench/stamp: requirements/bench.txt | env
-	$(PY) -m venv --clear .venv-bench
-	.venv-bench/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	$(call venv,.venv-bench)
+	$(call install,.venv-bench) --require-hashes -r requirements/bench.txt
 	@touch $@
 
 # `make test` has the same examples each time. What fails here becomes an `@example` of its test.
@@ -179,20 +183,19 @@ docs: .venv-docs/stamp ## the documentation as a site, into site/; warnings are 
 	.venv-docs/bin/python -m scripts.site_search
 
 .venv-docs/stamp: requirements/docs.txt | env
-	$(PY) -m venv --clear .venv-docs
-	.venv-docs/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/docs.txt
+	$(call venv,.venv-docs)
+	$(call install,.venv-docs) --require-hashes -r requirements/docs.txt
 	@touch $@
 
 audit: .venv-audit/stamp ## known vulnerabilities in what is pinned (asks PyPI; fails where it gets no answer)
-	@for name in dev extras compat-3.1 compat-3.2 compat-3.4; do \
+	@for name in pip dev extras compat-3.1 compat-3.2 compat-3.4; do \
 	  echo "make audit: requirements/$$name.txt"; \
 	  .venv-audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/$$name.txt || exit 1; \
 	done
 
 .venv-audit/stamp: requirements/audit.txt | env
-	@$(PY) -m venv --clear .venv-audit
-	@.venv-audit/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps --only-binary :all: \
-	  -r requirements/audit.txt
+	@$(call venv,.venv-audit)
+	@$(call install,.venv-audit) $(LOCKED) -r requirements/audit.txt
 	@touch $@
 
 format: env ## let ruff rewrite what it can
@@ -216,7 +219,7 @@ LOCK_ARGS ?=
 lock: env ## recompile requirements/*.txt from their .in files, and note the licences of what users get
 	$(PY) -m venv --clear .lock
 	.lock/bin/python -m pip install --quiet --upgrade pip uv
-	for name in dev extras bench audit compare docs compat-3.1 compat-3.2 compat-3.4 compat-min; do \
+	for name in pip dev extras bench audit compare docs compat-3.1 compat-3.2 compat-3.4 compat-min; do \
 	  date=$(LOCK_DATE); all=; \
 	  case $$name in \
 	    extras) all="pyproject.toml --all-extras";; \

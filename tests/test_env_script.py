@@ -61,9 +61,9 @@ def installs(env: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_builds_once(env: ModuleType, installs: list[str]) -> None:
     env.main()
-    assert installs == ["venv", "dev.txt", "."]
+    assert installs == ["venv", "pip.txt", "dev.txt", "."]
     env.main()
-    assert len(installs) == 3
+    assert len(installs) == 4
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_installs_what_changed(
     env.main()
     (env.ROOT / file).write_text(content)
     env.main()
-    assert installs[3:] == expected
+    assert installs[4:] == expected
 
 
 def break_off(env: ModuleType) -> None:
@@ -108,12 +108,14 @@ def test_begins_again_where_nothing_is_sure(
     damage(env)
     (env.VENV / "leftover").touch()
     env.main()
-    assert installs[3:] == ["venv", "dev.txt", "."]
+    assert installs[4:] == ["venv", "pip.txt", "dev.txt", "."]
     assert not (env.VENV / "leftover").exists()
 
 
 @pytest.mark.parametrize(
-    ("step", "repair"), [("dev.txt", ["venv", "dev.txt", "."]), (".", ["."])], ids=["third parties", "project"]
+    ("step", "repair"),
+    [("dev.txt", ["venv", "pip.txt", "dev.txt", "."]), (".", ["."])],
+    ids=["third parties", "project"],
 )
 def test_interrupted_build_is_taken_up_where_it_is_sure(
     env: ModuleType, installs: list[str], monkeypatch: pytest.MonkeyPatch, step: str, repair: list[str]
@@ -150,7 +152,7 @@ def test_second_one_waits_and_finds_it_built(
         assert second.is_alive()
         env.build({}, env.wanted(), lock.fileno())
     second.join()
-    assert installs == ["venv", "dev.txt", "."]
+    assert installs == ["venv", "pip.txt", "dev.txt", "."]
 
 
 def test_a_python_too_old_is_refused_in_words(tmp_path: Path) -> None:
