@@ -75,7 +75,7 @@ def test_a_forms_hook(name: str) -> None:
     assert issubclass(hook, BatchApiHook)
     assert (hook.conn_type, hook.hook_name) == (name, TYPES[name]["hook-name"])
     assert hook.default_conn_name == f"{name}_default"
-    assert import_module(module).HOOK is hook
+    assert import_module(module).__all__ == [attribute]
 
 
 @pytest.mark.parametrize("name", sorted(TYPES))

@@ -94,10 +94,7 @@ def note_error(task: Any, context: Context, error: BaseException) -> None:
 
 
 def try_push(context: Context, key: str, value: Any) -> bool:
-    """Push an XCom; return whether Airflow accepted it.
-
-    An API server that is down must not fail a try that has paid for a job and can resume it.
-    """
+    """Push an XCom; return whether Airflow did: if it is down, that must not fail a try that has paid for a job."""
     try:
         context["ti"].xcom_push(key=key, value=value)
     except Exception as error:  # noqa: BLE001  whatever stands between a task and Airflow's database

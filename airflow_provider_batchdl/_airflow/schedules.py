@@ -20,12 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Interval:
-    """Interval from one run to the next.
-
-    Args:
-        start: when the previous run was due; None if unknown.
-        end: when this one was due.
-    """
+    """Interval from when the previous run was due, None if unknown, to when this one was."""
 
     start: DateTime | None
     end: DateTime

@@ -38,12 +38,7 @@ TEST_SECONDS = 10.0
 
 
 class ClientHook(BaseHook):
-    """Hook with a connection, its vendor, and a sync and an async client of its account.
-
-    Attributes:
-        single_try: set before the first request, each is sent once, with so many seconds for the answer, whatever the
-            rate limit: for a person who waits.
-    """
+    """Hook with a connection, its vendor, and a sync and an async client of its account."""
 
     def __init__(self, conn_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -52,6 +47,7 @@ class ClientHook(BaseHook):
         self._client: BatchClient | None = None
         self._async_client: AsyncBatchClient | None = None
         self.single_try: float | None = None
+        """If set before the first request, each is sent once, with so many seconds, for a person who waits."""
 
     # What the connection says.
 

@@ -35,12 +35,7 @@ _CONTENT_FACTS = (
 
 
 def check_file(vendor: Vendor, source: str | None) -> None:
-    """Refuse a file that cannot be submitted, by its name, its size in bytes and its first 64 KiB.
-
-    Raises:
-        InvalidRequestError: it does not exist, is not a file, is empty, or is not what the vendor accepts.
-        TransferError: its store cannot be reached at the moment.
-    """
+    """Refuse a file that cannot be submitted, by its name, its size in bytes and its first 64 KiB."""
     from airflow_provider_batchdl.client.uploading import unreadable
 
     check_presence(vendor, source)

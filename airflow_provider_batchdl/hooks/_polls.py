@@ -20,10 +20,7 @@ log = get_logger(__name__)
 def poll(hook: BatchApiHook, job_id: str, backoff: PollBackoff) -> Job | None:
     """Poll a job that a task waits for; None if the poll failed and is to be retried.
 
-    Raises:
-        JobNotFoundError: it was not found in several consecutive polls and the vendor does not list it, or in twice as
-            many.
-        BatchDlError: waiting longer cannot help, or there were too many consecutive failures.
+    A job that the vendor lists may be missing twice as often in a row as one that it does not.
     """
     try:
         job = hook.get_job(job_id)
@@ -40,12 +37,5 @@ def poll(hook: BatchApiHook, job_id: str, backoff: PollBackoff) -> Job | None:
 
 
 def find_job(hook: BatchApiHook, job_id: str, *, young: bool = False) -> Job:
-    """Get a job; if it is not found, retry a few times and check the vendor's list.
-
-    A ``young`` one may be new, and counts as gone after two minutes, else after some seconds.
-
-    Raises:
-        JobNotFoundError: it is gone.
-        BatchDlError: what else went wrong, typed.
-    """
+    """Get a job; see :func:`until_found` for one that is not found."""
     return until_found(partial(hook.get_job, job_id), partial(hook.is_listed, job_id), young=young)

@@ -53,13 +53,7 @@ def usual_scheme(scheme: str) -> str:
 
 
 def destination_at(destination: str | ObjectStoragePath) -> Destination:
-    """Resolve a destination, without a request to its store.
-
-    Raises:
-        InvalidRequestError: it is empty, or would lead elsewhere than where it seems to.
-        DestinationError: no provider for its scheme is installed, its connection does not work, or a local one is
-            something that a file cannot replace.
-    """
+    """Resolve a destination, without a request to its store; refuses one that would lead elsewhere than it seems to."""
     from airflow.sdk import ObjectStoragePath
 
     text = text_of(destination)

@@ -13,6 +13,3 @@ class ApartmentIQHook(BatchApiHook):
     default_conn_name = "apartmentiq_default"
     conn_type = "apartmentiq"
     hook_name = "ApartmentIQ"
-
-
-HOOK = ApartmentIQHook

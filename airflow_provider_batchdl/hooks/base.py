@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from importlib import import_module
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_batchdl import vendors
 from airflow_provider_batchdl._airflow import metrics
 from airflow_provider_batchdl._airflow.log_groups import log_group
 from airflow_provider_batchdl._airflow.tracing import span
@@ -60,16 +61,11 @@ class BatchApiHook(ResultsHook):
             InvalidConnectionError: Airflow does not find the connection, or cannot read it.
         """
         connection = get_connection(conn_id)
-        name = connection.conn_type
-        module = f"airflow_provider_batchdl.hooks.{name}"
-        try:
-            known = name and name.isidentifier()
-            hook_class = getattr(import_module(module), "HOOK", BatchApiHook) if known else BatchApiHook
-        except ModuleNotFoundError as error:
-            if error.name != module:
-                raise
-            hook_class = BatchApiHook
-        hook = cast("BatchApiHook", hook_class(conn_id))
+        kind = BatchApiHook
+        if vendors.is_built_in(name := connection.conn_type or ""):
+            module = import_module(f"airflow_provider_batchdl.hooks.{name}")
+            kind = getattr(module, module.__all__[0])
+        hook = kind(conn_id)
         hook._connection = connection
         return hook
 

@@ -13,6 +13,3 @@ class DeclaredVendorHook(BatchApiHook):
     default_conn_name = "batchapi_default"
     conn_type = "batchapi"
     hook_name = "Batch API"
-
-
-HOOK = DeclaredVendorHook

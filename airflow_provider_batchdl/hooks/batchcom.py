@@ -13,6 +13,3 @@ class BatchComHook(BatchApiHook):
     default_conn_name = "batchcom_default"
     conn_type = "batchcom"
     hook_name = "Batch.com"
-
-
-HOOK = BatchComHook

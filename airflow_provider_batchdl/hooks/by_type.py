@@ -17,11 +17,7 @@ _SUFFIX = "_hook"
 
 
 def __getattr__(name: str) -> type[BatchApiHook]:
-    """The hook class of that name.
-
-    Raises:
-        AttributeError: no vendor is called so.
-    """
+    """The hook class of that name."""
     vendor = name.removesuffix(_SUFFIX)
     if vendor == name or vendor not in vendors.names():
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}: no vendor is called {vendor!r}")

@@ -13,6 +13,3 @@ class ProofyHook(BatchApiHook):
     default_conn_name = "proofy_default"
     conn_type = "proofy"
     hook_name = "Proofy"
-
-
-HOOK = ProofyHook

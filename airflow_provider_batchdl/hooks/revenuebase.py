@@ -13,6 +13,3 @@ class RevenuebaseHook(BatchApiHook):
     default_conn_name = "revenuebase_default"
     conn_type = "revenuebase"
     hook_name = "Revenuebase"
-
-
-HOOK = RevenuebaseHook

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -29,16 +30,10 @@ JITTER = 0.1
 class PollBackoff:
     """Consecutive failures of one wait's polls, and the delay before the next poll.
 
-    Args:
-        interval: seconds between two polls; it may be changed in between.
-        failures: so far, where a wait continues in another process.
-        longest: maximum Retry-After in seconds; if the vendor requests more, the wait fails.
-        young: the job may be so new that the vendor does not show it everywhere yet.
+    A wait fails if the vendor asks for more than ``longest`` seconds. A ``young`` job may not show everywhere yet.
     """
 
-    def __init__(
-        self, interval: float, failures: int = 0, *, longest: float = float("inf"), young: bool = True
-    ) -> None:
+    def __init__(self, interval: float, failures: int = 0, *, longest: float = math.inf, young: bool = True) -> None:
         self._young = young
         self.interval = interval
         self.failures = failures

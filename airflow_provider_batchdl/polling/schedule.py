@@ -19,12 +19,7 @@ NEVER = float("inf")
 class ScheduledPoll:
     """The next poll of one job for one waiter.
 
-    Args:
-        job_id: the vendor's id.
-        interval: seconds between two polls of this job at its present age.
-        due: when to poll next.
-        alone: the vendor's list does not show the job, so it is polled by itself.
-        entry: number of its one valid heap entry; 0 for unscheduled.
+    ``alone``: the vendor's list does not show the job. ``entry``: its one valid heap entry; 0 for unscheduled.
     """
 
     job_id: str
@@ -38,11 +33,7 @@ P = TypeVar("P", bound=ScheduledPoll)
 
 
 class PollSchedule(Generic[P]):
-    """The polls of one account in the order in which they are due: most overdue first, so none starves.
-
-    Args:
-        lists: whether the vendor has a list.
-    """
+    """The polls of one account in the order in which they are due: most overdue first, so none starves."""
 
     def __init__(self, *, lists: bool) -> None:
         self.lists = lists

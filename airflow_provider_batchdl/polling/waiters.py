@@ -20,13 +20,8 @@ class Waiter(ScheduledPoll):
 
     Args:
         ended: done when the job has ended, or after the last poll.
-        backoff: counts the failed polls, and jitters.
-        shortest: minimum seconds between two polls of this job alone.
-        longest: maximum seconds between two polls.
         since: when the job was submitted.
         deadline: time of the last poll.
-        seen: the job as last seen.
-        seen_at: when that was.
         left: it has just left the vendor's list, so it has most likely ended.
         push_note: stores what was seen, for the page "Batch jobs"; None where nobody asks. Never raises.
         noted_at: the ``seen_at`` of what was stored last.
@@ -48,9 +43,7 @@ class Waiter(ScheduledPoll):
 class Waiters:
     """All waiters of one account, by job, and in the order in which their polls are due.
 
-    Args:
-        lists: whether the vendor has a list.
-        on_end: called for each job that was seen unfinished and then ended, with the seconds between the two polls.
+    ``on_end`` is called for each job that was seen unfinished and then ended, with the seconds between the two polls.
     """
 
     def __init__(self, *, lists: bool, on_end: Callable[[float], None] = lambda unseen: None) -> None:

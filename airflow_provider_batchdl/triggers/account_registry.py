@@ -36,7 +36,9 @@ _known: dict[asyncio.AbstractEventLoop, _Known] = {}
 
 async def account_of(conn_id: str, *, read_since: float = float("-inf")) -> tuple[BatchApiHook, AccountPoller]:
     """The connection's hook, with its vendor loaded, and the poller of its account."""
-    known = _known_here()
+    for loop in [loop for loop in _known if loop.is_closed()]:
+        del _known[loop]
+    known = _known.setdefault(asyncio.get_running_loop(), _Known())
     hook = await _hook(known, conn_id, read_since)
     key = account_key(hook.vendor)
     if key not in known.pollers:
@@ -72,12 +74,6 @@ def account_key(vendor: Vendor) -> tuple[str, str, str]:
     text = json.dumps(extra, sort_keys=True, default=str)
     digest = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
     return vendor.name, vendor.account.fingerprint, digest
-
-
-def _known_here() -> _Known:
-    for loop in [loop for loop in _known if loop.is_closed()]:
-        del _known[loop]
-    return _known.setdefault(asyncio.get_running_loop(), _Known())
 
 
 async def _hook(known: _Known, conn_id: str, read_since: float) -> BatchApiHook:

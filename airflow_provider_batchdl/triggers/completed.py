@@ -15,12 +15,7 @@ from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl._values import times
 from airflow_provider_batchdl._values.arguments import seconds, text
 from airflow_provider_batchdl._values.storable import storable
-from airflow_provider_batchdl.exceptions import (
-    AuthenticationError,
-    BatchDlError,
-    InvalidRequestError,
-    JobNotFoundError,
-)
+from airflow_provider_batchdl.exceptions import AuthenticationError, BatchDlError, InvalidRequestError, JobNotFoundError
 from airflow_provider_batchdl.jobs import Job, JobState
 from airflow_provider_batchdl.polling.backoff import PollBackoff
 from airflow_provider_batchdl.polling.watermark import Watermark, believable
@@ -211,11 +206,7 @@ async def _poller_of(conn_id: str) -> AccountPoller:
 
 
 async def _list_of(conn_id: str) -> tuple[ListedJob, ...]:
-    """The account's list; where the credentials are rejected, retried with the connection's new ones.
-
-    Raises:
-        BatchDlError: what went wrong, typed.
-    """
+    """The account's list; where the credentials are rejected, retried with the connection's new ones."""
     from airflow_provider_batchdl.triggers.account_registry import account_after
 
     poller = await _poller_of(conn_id)
@@ -228,12 +219,7 @@ async def _list_of(conn_id: str) -> tuple[ListedJob, ...]:
 
 
 async def _all_jobs(poller: AccountPoller) -> tuple[ListedJob, ...]:
-    """Every job of the list; where the vendor lists the newest first, every one made within `LOOKBACK`.
-
-    Raises:
-        UnsupportedOperationError: the vendor has no list.
-        BatchDlError: what else went wrong, typed.
-    """
+    """Every job of the list; where the vendor lists the newest first, every one made within `LOOKBACK`."""
     newest_first = poller.vendor.listing is not None and poller.vendor.listing.newest_first
     jobs: dict[str, ListedJob] = {}
     cursors: set[str] = set()

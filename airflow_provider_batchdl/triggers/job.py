@@ -13,12 +13,7 @@ from tenacity import AsyncRetrying
 
 from airflow_provider_batchdl._airflow.compat import task_state
 from airflow_provider_batchdl._airflow.job_note import note_poll
-from airflow_provider_batchdl._airflow.on_kill import (
-    ATTEMPTS,
-    PAUSE_SECONDS,
-    is_worth_retrying,
-    shield_until_done,
-)
+from airflow_provider_batchdl._airflow.on_kill import ATTEMPTS, PAUSE_SECONDS, is_worth_retrying, shield_until_done
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl._values.arguments import plain
 from airflow_provider_batchdl._values.inputs import parse_job_id
@@ -200,7 +195,10 @@ class BatchJobTrigger(BaseTrigger):
     async def _cancel(self) -> None:
         if self._seen is not None and self._seen.state.is_terminal:  # its event is held, or was fired
             return
-        if await self._still_deferred():
+        from asgiref.sync import sync_to_async
+
+        ti = self.task_instance
+        if ti is not None and await sync_to_async(task_state)(ti) == "deferred":
             return
         retrying = AsyncRetrying(**retry_options(ATTEMPTS, is_worth_retrying, lambda *_: PAUSE_SECONDS, self._retrying))
         try:
@@ -222,12 +220,6 @@ class BatchJobTrigger(BaseTrigger):
 
     def _retrying(self, error: BatchDlError, delay: float) -> None:
         self.log.warning("Could not cancel job %s, retrying in %.1f s: %s", self.job_id, delay, error)
-
-    async def _still_deferred(self) -> bool:
-        from asgiref.sync import sync_to_async
-
-        ti = self.task_instance
-        return ti is not None and await sync_to_async(task_state)(ti) == "deferred"
 
 
 def settling_seconds() -> float:

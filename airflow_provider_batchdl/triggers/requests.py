@@ -35,12 +35,7 @@ MOST_TRACEBACKS = 50
 
 
 class PollRequests:
-    """Sends one account's polls.
-
-    Args:
-        vendor: the vendor, with the account.
-        on_answer: called for each response with the ``kind`` and the ``due`` of :meth:`ask`, and the loop's time.
-    """
+    """Sends one account's polls. ``on_answer`` gets the ``kind`` and ``due`` of each answered one, and the time."""
 
     def __init__(self, vendor: Vendor, on_answer: Callable[[str, float | None, float], None]) -> None:
         self.vendor = vendor
@@ -113,10 +108,7 @@ class PollRequests:
         )
 
     def back_off(self, error: BatchDlError) -> None:
-        """Put the whole account on hold: after a 429 for its Retry-After, else from the second failure in a row on.
-
-        Never longer than ``MAX_HOLD``: then one request tests whether the account is served again.
-        """
+        """Put the whole account on hold: after a 429 for its Retry-After, else from the second failure in a row on."""
         if not error.retryable or isinstance(error, UnexpectedResponseError):
             return  # it is about one job
         self._failures += 1
