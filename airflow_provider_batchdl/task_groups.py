@@ -105,6 +105,8 @@ def batch_job(
             outlets.
     """
     _refuse_mapped({name: value for name, value in (locals() | given).items() if name not in MAPPABLE})
+    if named := {"group_id", "task_id"} & given.keys():
+        raise TypeError(f"batch_job has no argument {named.pop()!r}. Call batch_job.override(group_id=…)(…) instead.")
     chosen = DEFAULTS.having(given)
     checked("timeout", timeout)  # of a sensor alone, 0 makes sense
     if retries is not None:

@@ -44,6 +44,7 @@ from airflow_provider_batchdl._values.inputs import (
     parse_file,
     parse_job_id,
     parse_request,
+    refuse_half_a_template,
     refuse_lost,
     refuse_unsendable,
 )
@@ -115,6 +116,8 @@ CHECKS: Mapping[str, Check] = {
 def checked(name: str, value: Any, checks: Mapping[str, Check] = CHECKS, *, dag: DAG | None = None) -> Any:
     """Check an argument; return it with spans of time in seconds."""
     _as_argument(refuse_unsendable, value, name, value)
+    if name in ("destination", "file"):
+        _as_argument(refuse_half_a_template, value, name, value)
     if name in TEMPLATED:
         _refuse_unpushed(name, value)
         if (values := mapped_values(value)) is not None:

@@ -25,6 +25,11 @@ EMPTY = ("", "none", "null")
 """What None, or nothing, is rendered to."""
 # None for a part, as in `None.csv`, `dt=None/` or `NoneT00:00Z`; neither in "None of them" nor in `x == None`.
 _NONE = re.compile(r"(?<![A-Za-z0-9 {(])(?<![!=<>]=)None(?![A-SU-Za-z0-9 })])")
+# What was meant for a template, as in `/data/{ds}.csv` and `/data/${params.day}.csv`.
+_HALF_A_TEMPLATE = re.compile(
+    r"(?<!\{)\{ ?((?:ds|ts)(?:_nodash)?|run_id|logical_date|data_interval_(?:start|end)"
+    r"|(?:conf|dag|dag_run|params|task|ti|var)\.[\w.]+) ?\}(?!\})"
+)
 # A list, a dict or a tuple that was rendered to text; a UUID may stand in braces.
 _LISTED = re.compile(r"\[.*\]|\{.*:.*\}|\(.*,.*\)", re.DOTALL)
 UPSTREAM = (
@@ -47,6 +52,15 @@ def refuse_unsendable(name: str, value: Any) -> None:
             "nor send.",
             remedy="See what its template or the task upstream gives: an emoji that was cut in two, or bytes that are "
             "no UTF-8 and were read as text.",
+        )
+
+
+def refuse_half_a_template(name: str, value: Any) -> None:
+    """Refuse a path with single braces around a name of Airflow's: each run would have the same."""
+    if found := _HALF_A_TEMPLATE.search(str(value) if isinstance(value, str) or is_path(value) else ""):
+        raise InvalidRequestError(
+            f"The {name} has {found[0]!r} in it, which is no template and would stay as it is.",
+            remedy=f"Write {{{{ {found[1]} }}}}; in an f-string, each of its braces twice.",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,6 +37,7 @@ _MAGIC: Mapping[bytes, str] = {
     codecs.BOM_UTF16_LE: "UTF-16, and not UTF-8",
     codecs.BOM_UTF16_BE: "UTF-16, and not UTF-8",
 }
+_PAGE = re.compile(r"\s*<(?:!doctype|html|\?xml)\b", re.IGNORECASE)
 
 
 class FileRules(Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
@@ -115,6 +117,8 @@ def _of_addresses(rules: FileRules, facts: FileFacts) -> Iterator[tuple[bool, st
         text = facts.head.decode("latin-1")
     if not text.strip():
         yield True, "has nothing but blanks in it"
+    elif _PAGE.match(text):
+        yield True, "is a page of HTML or XML"
     elif _suffix(facts.name) == ".json":
         yield from _of_json(text, rules, facts)
     else:

@@ -179,3 +179,17 @@ def test_the_output_of_a_task_that_pushes_none_is_refused(upstream: Any) -> None
             with pytest.raises(InvalidArgumentError, match="output of task 'before', which has do_xcom_push=False"):
                 make()
         BatchJobSensor(task_id="pushed", conn_id=CONN, job_id=before.output["job_id"])
+
+
+@pytest.mark.parametrize("text", ["/d/{ds}/x", "/d/${ts_nodash}", "/d/{ run_id }/x", "/{{ run_id }}/{params.day}.csv"])
+@pytest.mark.parametrize("name", ["destination", "file"])
+def test_a_template_with_single_braces(name: str, text: str) -> None:
+    given: dict[str, Any] = {"request": {"a": 1}, "destination": "/d/x"} | {name: text}
+    with DAG("dag"), pytest.raises(InvalidArgumentError, match="which is no template and would stay as it is"):
+        BatchJobOperator(task_id="t", conn_id="c", retries=1, **given)
+
+
+@pytest.mark.parametrize("text", ["/d/{{ds}}/x", "/d/{id}/x", "/d/{{ {'a': ds}['a'] }}", "/d/{{{ds}}}", "/d/ds}"])
+def test_braces_that_are_meant(text: str) -> None:
+    with DAG("dag"):
+        BatchJobOperator(task_id="t", conn_id="c", request={"q": "{ ds }"}, destination=text, retries=1)

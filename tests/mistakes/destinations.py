@@ -54,6 +54,12 @@ MISTAKES: list[Mistake] = [
         "destination must be a text that is not empty, not ['/tmp/out.csv'].",
         "Correct the argument.",
     ),
+    _refused(
+        "writes a template of a destination with single braces",
+        "/data/{ds}.csv",
+        "The destination has '{ds}' in it, which is no template and would stay as it is.",
+        "Write {{ ds }}; in an f-string, each of its braces twice.",
+    ),
     Mistake(
         "gives the file to submit as the destination",
         lambda desk: desk.parse(file="/data/./contacts.csv", destination="file:///data/contacts.csv"),

@@ -59,6 +59,14 @@ MISTAKES: list[Mistake] = [
         "Check the task's file, and that what writes it comes before this task and writes to this worker's disk.",
     ),
     Mistake(
+        "names a file by a path that is relative",
+        lambda desk: desk.run(file="data/contacts.csv"),
+        BEFORE_SUBMIT,
+        InvalidRequestError,
+        "The file to submit, 'data/contacts.csv', does not exist.",
+        "It is relative to a folder that each worker has another of: give the path from / on.",
+    ),
+    Mistake(
         "names a folder for a file",
         lambda desk: desk.run(file=str(_made(desk))),
         BEFORE_SUBMIT,
@@ -92,6 +100,11 @@ MISTAKES: list[Mistake] = [
     ),
     _file("submits a file without addresses", "name,phone\nAda,1\n", "has no email address in it."),
     _file("submits a workbook under the name of a table", b"PK\x03\x04\x00", "is no text: it is zip (…)."),
+    _file(
+        "submits the page of an error or a login in place of a table",
+        "<!DOCTYPE html><p>Ask ada@example.com for access.",
+        "is a page of HTML or XML.",
+    ),
     _file("submits a table in UTF-16", "email\nada@example.com\n".encode("utf-16"), "is no text: it is UTF-16, …"),
     _file(
         "submits JSON that is none", "email,name\n", "is no JSON: it begins with neither '[' nor '{'.", "people.json"

@@ -76,6 +76,14 @@ MISTAKES: list[Mistake] = [
         "",
     ),
     Mistake(
+        "gives batch_job a group_id, as a task group of Airflow's has",
+        lambda desk: desk.parse(lambda task_id, **given: batch_job(**given), group_id="verify"),
+        PARSE,
+        TypeError,
+        "batch_job has no argument 'group_id'.",
+        "Call batch_job.override(group_id=…)(…) instead.",
+    ),
+    Mistake(
         "gives BatchJobOperator an empty partition_key",
         lambda desk: desk.parse(partition_key=["2026-10-01", ""]),
         PARSE,
