@@ -27,16 +27,16 @@ _DURATION = re.compile(
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """Seconds the server asks to wait, at most :data:`LONGEST_ASKED`; None where it asks nothing, or only nonsense.
 
-    Reads ``Retry-After`` in both forms, seconds and date (RFC 9110, section 10.2.3), then ``X-RateLimit-Reset`` (Unix
-    time), which both ApartmentIQ and Revenuebase document, and last ``X-RateLimit-Reset-After``: at ApartmentIQ that is
-    the length of the window, not what is left of it. A moment is compared with the server's own ``Date``, since its
-    clock and ours may differ.
+    Reads ``Retry-After`` in both forms, seconds and date (RFC 9110, section 10.2.3), and as a :func:`duration`; then
+    ``X-RateLimit-Reset`` (Unix time), which both ApartmentIQ and Revenuebase document, and last
+    ``X-RateLimit-Reset-After``: at ApartmentIQ that is the length of the window, not what is left of it. A moment is
+    compared with the server's own ``Date``, since its clock and ours may differ.
     """
     now = times.http_date(headers.get("date")) or now or times.now()
     readers = (
-        (lambda text: _until(text, now) if ":" in text else _seconds(text), "retry-after"),
+        (lambda text: _until(text, now) if ":" in text else duration(text), "retry-after"),
         (lambda text: _seconds(text) - now.timestamp(), "x-ratelimit-reset"),
-        (_seconds, "x-ratelimit-reset-after"),
+        (duration, "x-ratelimit-reset-after"),
     )
     for read, name in readers:
         text = headers.get(name)

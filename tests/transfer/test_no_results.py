@@ -49,6 +49,7 @@ ERRORS = [
     [{"errorCode": "INVALID_SESSION_ID", "message": "no"}],
     {"success": False, "errors": [{"code": 10000, "message": "no"}], "messages": [], "result": None},
     {"httpCode": "401", "httpMessage": "Unauthorized", "moreInformation": "no"},
+    {"name": "TypeError", "message": "no", "stack": "TypeError: no\n    at x.js:3"},
 ]
 ROWS: list[object] = [
     {"a": 1},
@@ -69,6 +70,8 @@ ROWS: list[object] = [
     [{"errorCode": "E5", "message": "no mailbox", "row": 5}],
     [{"errorCode": "E5", "message": "no"}, {"errorCode": "E6", "message": "no"}],
     {"messages": [{"text": "hello"}]},
+    {"name": "Ann", "message": "hello"},
+    {"name": "Ann", "stack": ["a", "b"]},
     [{"email": "a@example.com", "error": "no mailbox"}],
     [{"title": "a", "status": 404}, {"title": "b", "status": 200}],
 ]

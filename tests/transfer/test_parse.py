@@ -141,6 +141,23 @@ def test_a_field_above_the_limit() -> None:
     assert csv.field_size_limit() == limit
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+@pytest.mark.parametrize("text", ['a,b\n"1,2\n3,4', 'a,b\n1,2\n"3,4', 'a\n1\n"2\n3'])
+def test_a_quote_that_stays_open_is_no_row(text: str, end: str) -> None:
+    """Python makes one field of all that follows: rows would be lost without a word."""
+    with pytest.raises(UnstorableResultError, match="a quote is not closed"):
+        parsed(text + end, "x.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [('a,b\n1,"2\n"\n', "2\n"), ('a,b\n1,"2,3"', "2,3"), ('a,b\n1,2"\n', '2"'), ('a\n"x""\n"\n\n', 'x"\n')],
+)  # fmt: skip
+def test_a_quote_that_is_closed_is_one(text: str, last: str) -> None:
+    *_, row = parsed(text, "x.csv")  # type: ignore[misc]
+    assert list(row.values())[-1] == last  # type: ignore[attr-defined]
+
+
 def test_undeclared() -> None:
     assert parsed('{"a": 1}') == {"a": 1}
     assert parsed("a,b\n1,2", "x.txt", "text/plain") == [{"a": "1", "b": "2"}]

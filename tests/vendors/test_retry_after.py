@@ -24,6 +24,9 @@ UNIX = NOW.timestamp()
         ({"retry-after": " 1.5 "}, 1.5),
         ({"retry-after": "0"}, 0.0),
         ({"retry-after": "5, 10, 7"}, 10.0),  # three headers
+        ({"retry-after": "1m0s"}, 60.0),  # as GitHub's was (urllib3#1822)
+        ({"retry-after": "1m, 90s"}, 90.0),
+        ({"x-ratelimit-reset-after": "6m0s"}, 360.0),
         *[
             ({"retry-after": text}, 120.0)
             for text in (

@@ -24,7 +24,7 @@ _PAGE = re.compile(
     _PROLOGUE + rb"<(?:!doctype\s+html\b|html(?=\s|>\s*(?:<|\Z)|>[^\s,;|])|head(?:\s[^>]*)?>\s*<"
     rb"|body(?:\s[^>]*)?>\s*[^\s,;\t|]|(?:title|h1|center)(?:\s[^>]*)?>[^,;\t|]{0,200}?<"
     rb"|(?:h[2-6]|p|pre|div|br)(?:\s[^>]*)?>[^,;\t|<][^\r\n<]{0,200}<|div(?:\s[^>]*)?>\s*<"
-    rb"|br\s*/?>\s*<|main(?:\s[^>]*)?>\s*<(?:h[1-6]|p|div|form|section)[\s>]|(?:meta|link|script|iframe|img|font|a\s+href|form\s[^>]*action)[\s=]"
+    rb"|br\s*/?>\s*<|(?:main|section|article)(?:\s[^>]*)?>\s*<(?:h[1-6]|p|div|form|section)[\s>]|(?:meta|link|script|iframe|img|font|a\s+href|form\s[^>]*action)[\s=]"
     rb"|(?:b|strong|em|span|label)(?:\s[^>]*)?>[^,;\t|<][^\r\n<]{0,200}</\w+>(?!\s*[,;\t|])"
     rb"|(?:ul|ol|table)(?:\s[^>]*)?>\s*<(?:li|tr|thead|tbody|caption)[\s>]"
     rb"|(?:script|style|noscript)>\s*[^\s,;\t|<][^\r\n]{0,200}[^\s\w])"
@@ -32,7 +32,7 @@ _PAGE = re.compile(
 # What S3, Azure, Google and those who speak their languages answer with; a report may have such a root, without these.
 _STORE_ERROR = re.compile(
     _PROLOGUE + rb"(?:<(?:[\w-]+:)?envelope\b[^>]*>\s*(?:<[\w:-]*header\s*/>\s*)?<(?:[\w-]+:)?body(?:\s[^>]*)?>\s*"
-    rb"|<response>\s*<errors>\s*)?<(?:[\w-]+:)?(?:error|errorresponse|fault)(?:\s[^>]*)?>\s*"
+    rb"|<response>\s*<errors>\s*)?<(?:[\w-]+:)?(?:\w*error|errorresponse|fault)(?:\s[^>]*)?>\s*"
     rb"<.{0,200}?(?:code|message|string|reason|detail|title)(?:\s[^>]*)?>[^<]*</"
 )
 # The same in a few words of text, or as a map of a framework's.

@@ -69,6 +69,9 @@ def rows(text: str) -> list[dict[str, object]]:
         records = [record for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if record]
     except csv.Error as error:
         raise UnstorableResultError(f"The CSV does not parse: {error}.") from None
+    last = records[-1][-1] if records else ""
+    if any(sign in last for sign in (delimiter, "\r", "\n")) and not text.rstrip("\r\n").endswith('"'):
+        raise UnstorableResultError("The CSV does not parse: a quote is not closed.")
     records = records[bool(sep_line(start)) :]
     header = _header(records[0]) if records else []
     return [_row(header, record) for record in records[1:]]
