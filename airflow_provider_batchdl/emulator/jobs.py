@@ -151,7 +151,9 @@ class EmulatedJob:
         self._force(Phase.FAILED)
 
     def expire(self) -> None:
-        """Make the job expired at once, at a vendor that has such a state."""
+        """Make the job expired at once, at a vendor that has such a state; at another, a `ValueError`."""
+        if Phase.EXPIRED not in LITERALS[self.vendor]:
+            raise ValueError(f"A job of {self.vendor} does not expire.")
         self._force(Phase.EXPIRED)
 
     def cancel(self) -> None:

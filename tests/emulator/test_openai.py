@@ -64,6 +64,12 @@ def test_failed_requests_are_in_a_file_of_their_own(openai: httpx.Client, clock:
     assert [json.loads(line)["custom_id"] for line in errors] == ["bad"]
 
 
+def test_a_vendor_without_expired_jobs_has_none(emulator: Emulator) -> None:
+    emulator.add_job("openai_batch").expire()
+    with pytest.raises(ValueError, match="A job of proofy does not expire"):
+        emulator.add_job("proofy").expire()
+
+
 def test_an_expired_batch_keeps_what_it_got_done(emulator: Emulator, openai: httpx.Client, clock: ManualClock) -> None:
     batch = create(openai, upload(openai)).json()
     clock.advance(15)
