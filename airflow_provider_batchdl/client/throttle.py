@@ -170,7 +170,9 @@ class PollQueue:
             while True:
                 if test := self._test:
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(test.wait(), TEST_SECONDS)
+                        # Not by `wait_for`: before Python 3.12 it may lose a cancellation.
+                        async with asyncio.timeout(TEST_SECONDS):
+                            await test.wait()
                     self._test = None if self._test is test else self._test
                 elif wait := self._throttle.take(priority):
                     await asyncio.sleep(wait)

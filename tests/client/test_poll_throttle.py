@@ -134,6 +134,37 @@ def test_a_slow_poll_after_a_hold_keeps_nobody_waiting(monkeypatch: pytest.Monke
     asyncio.run(others_go())
 
 
+def test_a_poll_that_is_given_up_does_not_go_when_the_first_after_a_hold_succeeds() -> None:
+    """Both in one turn of the loop: `asyncio.wait_for` lost the cancellation (cpython#86296)."""
+
+    went: list[str] = []
+
+    async def others_end() -> None:
+        queue, begun = PollQueue(account := Throttle([])), asyncio.Event()
+        account.holds += 1
+
+        async def waits() -> None:
+            async with queue.turn():
+                went.append("second")
+
+        async def succeeds() -> None:
+            async with queue.turn():
+                await begun.wait()
+            second.cancel()
+
+        first = asyncio.create_task(succeeds())
+        await asyncio.sleep(0)
+        second = asyncio.create_task(waits())
+        for _ in range(3):  # until it waits for the first one
+            await asyncio.sleep(0)
+        begun.set()
+        await asyncio.wait([first, second])
+        assert second.cancelled()
+
+    asyncio.run(others_end())
+    assert went == []
+
+
 def test_where_there_is_no_limit_nothing_waits() -> None:
     assert Throttle([]).wait(3.0, Priority.POLL) == 0.0
 
