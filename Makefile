@@ -17,6 +17,8 @@ BY_FILE = --dist loadfile --no-loadscope-reorder
 PARALLEL = -n $(PROCESSES) $(BY_FILE)
 UNIT = --ignore tests/system -m "not long" $(PARALLEL)
 SYSTEM = tests/system -m "not long and not distributed"
+# Both in one run: tests of the one kind have the processors while those of the other wait.
+ALL = -m "not long and not distributed" $(PARALLEL)
 
 # Containers often set it. Without compiled modules each of the test processes compiles all tests, and each process of
 # Airflow this package.
@@ -44,7 +46,9 @@ demo: env ## run the DAGs of all four vendors in a real Airflow, check what land
 up: env ## the same, and leave the UI running until Ctrl-C
 	@$(PY) -m demo --keep
 
-test: lint types unit system ## everything that must hold
+test: lint types ## everything that must hold: lint, types, unit, system
+	@$(PY) -m tests.support.azurite
+	$(PY) -m pytest $(ALL) $(PYTEST_ARGS)
 
 lint: env ## ruff: rules and format; zizmor: the workflows; pins of what is installed, and licences of that and of what users get
 	$(PY) -m ruff check .

@@ -1,4 +1,4 @@
-"""Garbage collection that leaves alone what was there before the first test: nineteen thousand tests, and Airflow."""
+"""Garbage collection that leaves alone what was there before the first test: twelve thousand tests, and Airflow."""
 
 from __future__ import annotations
 

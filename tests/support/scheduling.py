@@ -1,4 +1,7 @@
-"""Which process runs which modules, and when: those that share a server go to one, the longest begin first."""
+"""Which process runs which modules, and when: those that share a server go to one, the longest begin first.
+
+Two processes at most run Airflows of their own, each with several processes more.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,12 @@ from typing import Any
 
 import pytest
 
-TOGETHER = ("tests/system/matrix/", "tests/transfer/sinks/azure/", "tests/ui/")
+TOGETHER = (
+    ("tests/system/matrix/", "tests/system/test_telemetry.py"),
+    ("tests/system/",),
+    ("tests/transfer/sinks/azure/",),
+    ("tests/ui/",),
+)
 # The longest first, since all others wait for what began last.
 LONGEST = tuple(
     f"tests/system/{name}"
@@ -15,7 +23,7 @@ LONGEST = tuple(
         *(f"matrix/test_{name}.py" for name in ("rolling_restart", "infrastructure", "workers")),
         "matrix/",
         "test_dag_test.py",
-        "test_telemetry.py",
+        "",  # all others
     )
 )
 
@@ -36,6 +44,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | Non
     class ByServer(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types for those who use it
         def _split_scope(self, nodeid: str) -> str:
             file: str = super()._split_scope(nodeid)
-            return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+            return next((names[0] for names in TOGETHER if file.startswith(names)), file)
 
     return ByServer(config, log)

@@ -129,14 +129,14 @@ def _really_deferred(connections: Emulator, monkeypatch: pytest.MonkeyPatch, def
     assert bool(watched) is deferrable
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _airflow_database() -> None:
     from airflow.utils.db import initdb
 
     initdb()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _one_api_server() -> Iterator[None]:
     """Airflow 3.3 makes one for all tasks; before, each task has its own, and waits seconds for it."""
     from airflow.sdk.execution_time import supervisor

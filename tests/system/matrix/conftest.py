@@ -1,4 +1,4 @@
-"""The stacks that the matrix' cases run on, each started once in a session."""
+"""The stacks that the matrix' cases run on, each started once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["kill", "kill_vendors", "stack", "trigger"]
 KINDS: dict[str, type[Stack]] = {"local": LocalStack, "distributed": DistributedStack}
 
 
-@pytest.fixture(scope="session", params=[LOCAL, DISTRIBUTED])
+@pytest.fixture(scope="package", params=[LOCAL, DISTRIBUTED])
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """An Airflow of either kind; what a test kills, it mends."""
     with KINDS[request.param](tmp_path_factory.mktemp(request.param)) as running:
