@@ -13,9 +13,10 @@ import httpx
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.testing import junk
-from airflow_provider_batchdl.testing.bench import Bench, EndlessError, FlowOf, attempt, jobs_of, oddities, unexpected
+from airflow_provider_batchdl.testing.bench import Bench, EndlessError, FlowOf, attempt, oddities, unexpected
 from airflow_provider_batchdl.testing.driving import Answer, response_of
 from airflow_provider_batchdl.vendors.base import ApiRequest
+from airflow_provider_batchdl.vendors.flows import jobs_in
 from airflow_provider_batchdl.vendors.states import fold
 
 STATUSES = (400, 401, 404, 409, 429, 500, 503, 599)
@@ -86,7 +87,7 @@ def _good(bench: Bench) -> Iterator[str]:
         elif error is not None:
             yield f"{name} refuses the good answer: {type(error).__name__}: {error}"
         body = _body(bench.answers[operation])
-        if body is not None and (jobs := jobs_of(value)):
+        if body is not None and (jobs := jobs_in(value)):
             changed = partial(_changed_at, bench, flow_of, operation, body)
             yield from _ids(name, jobs[0], body, changed)
             yield from _states(bench, name, jobs[0], body, changed)
@@ -108,7 +109,7 @@ def _ids(name: str, job: Job, body: Any, changed: Changed) -> Iterator[str]:
         return
     for odd in junk.NO_IDS:
         value, _ = changed(path, odd)
-        wrong = next((each.id for each in jobs_of(value) if each.id not in (job.id, OTHER_ID)), None)
+        wrong = next((each.id for each in jobs_in(value) if each.id not in (job.id, OTHER_ID)), None)
         if wrong is not None:
             yield (
                 f"{name} makes a job with the id {wrong[:40]!r} of an answer whose {junk.words(path)} is "
@@ -116,7 +117,7 @@ def _ids(name: str, job: Job, body: Any, changed: Changed) -> Iterator[str]:
             )
             return
     value, _ = changed(path, type(junk.at(body, path))(OTHER_ID))
-    if name == "get_job" and any(each.id == job.id for each in jobs_of(value)):
+    if name == "get_job" and any(each.id == job.id for each in jobs_in(value)):
         yield f"{name} takes an answer about job {OTHER_ID} for one about {job.id}: take the id from the answer"
 
 
@@ -134,7 +135,7 @@ def _states(bench: Bench, name: str, job: Job, body: Any, changed: Changed) -> I
     if error is not None:
         yield f"{name} fails over a state that it does not know, which must count as running: {error}"
         return
-    jobs = jobs_of(value)
+    jobs = jobs_in(value)
     wrong = next((each.state for each in jobs if each.state.is_terminal), None)
     if wrong is not None:
         yield f"{name} calls a job {wrong} whose state it does not know, and which must count as running"

@@ -119,11 +119,6 @@ def unexpected(name: str, error: Exception | None) -> str | None:
     return f"{name} raises {type(error).__name__}, which no caller expects: {error}"
 
 
-def jobs_of(value: object) -> list[Job]:
-    """The jobs that a flow ended with."""
-    return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, Job)]
-
-
 def first_request(flow_of: Callable[[], Flow[Any]]) -> ApiRequest | None:
     """The first request of a flow, or the request that it ends with; None where it makes none.
 

@@ -23,18 +23,7 @@ _ALIKE = 0.6
 
 @dataclass(frozen=True)
 class Fields:
-    """A connection, as Airflow stores it.
-
-    Args:
-        conn_id: its id.
-        conn_type: its type, which names the vendor.
-        host: a base URL or a host's name; None or empty for the vendor's own.
-        schema: ``http`` or ``https``, or the path of a connection written as a URI.
-        port: None or 0 for none.
-        login: the client's id, where there is one.
-        password: API key, secret or token.
-        extra: JSON, or what it says.
-    """
+    """A connection, as Airflow stores it; for ``host``, ``schema`` and ``port`` see :func:`base_url`."""
 
     conn_id: str
     conn_type: str | None = None
@@ -50,9 +39,6 @@ def vendor_of(fields: Fields, *, wanted: str | None = None, read_file: Callable[
     """The vendor that the connection's type names (``wanted``, if given), with the connection's account.
 
     ``read_file`` reads the file that the extra of a declared vendor names.
-
-    Raises:
-        InvalidConnectionError: a field is missing, or holds what cannot be right; it names the field.
     """
     kind = vendor_class_of(fields, wanted=wanted)
     extra = _known_extra(fields, kind)

@@ -77,9 +77,8 @@ def error_from_response(
         operation: what was asked, as in ``ApiRequest.operation``.
         job_id: the job concerned.
         kind: the error's type, where the vendor's body is more specific than the status.
-        own: whether the body has the vendor's own shape (``Vendor.is_own_error``). A refusal that has not is another
-            server's, in the vendor's place: it means nothing for the job, the credentials or the request.
-        wait: reads how long the vendor asks to wait, ``Vendor.retry_after``.
+        own: ``Vendor.is_own_error``. A refusal that is not is another server's, in the vendor's place.
+        wait: ``Vendor.retry_after``.
     """
     status = response.status_code
     message, code = vendor_words(response)
@@ -105,10 +104,7 @@ def error_from_response(
 
 
 def store_error(response: httpx.Response, **facts: Any) -> exc.BatchDlError:
-    """The error for a status of 400 or above from another host than the vendor's: a store that a link leads to.
-
-    Stores return 403 for an expired link, and 404 or 410 where the file is gone.
-    """
+    """The error for a status of 400 or above from a store that a link leads to: 403 for an expired one, 404 or 410."""
     status = response.status_code
     kind: type[exc.BatchDlError] = exc.UnexpectedResponseError
     if status in (401, 403, 404, 410):

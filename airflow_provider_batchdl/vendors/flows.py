@@ -19,7 +19,7 @@ from airflow_provider_batchdl.vendors.listing import MOST_PAGES, JobPage
 from airflow_provider_batchdl.vendors.reading import has_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     import httpx
 
@@ -135,20 +135,14 @@ class _Guard:
             except Exception as error:  # noqa: BLE001 as of any flow
                 words = f"no poll can ask for the job {excerpt(value.id, LONGEST_ID)}: {reason_of(error)}"
                 raise self.unexpected(words) from None
-        for job in _jobs_in(value):
+        for job in [each.job for each in value.jobs] if isinstance(value, JobPage) else jobs_in(value):
             if has_secret(job.id):
                 raise self.unexpected("a job's id has a secret in it, as a signed URL has")
             refuse_links(self.vendor, job.files, job.id)
 
 
 def guarded(vendor: Vendor, flow: Flow[T]) -> Flow[T]:
-    """``flow``, which ends with its value or with a typed error about its job, for any answers.
-
-    Raises:
-        UnexpectedResponseError: an answer cannot be read, is about another job, or there are more of them than
-            any list has pages.
-        InvalidRequestError: not even the first request could be made.
-    """
+    """``flow``, which ends with its value or with a typed error about its job, for any answers."""
     guard = _Guard(vendor)
     try:
         try:
@@ -165,12 +159,9 @@ def guarded(vendor: Vendor, flow: Flow[T]) -> Flow[T]:
     return value
 
 
-def _jobs_in(value: object) -> Iterable[Job]:
-    """The jobs in the value of a flow."""
-    if isinstance(value, JobPage):
-        return [listed.job for listed in value.jobs]
-    found = value if isinstance(value, list) else [value]
-    return [each for each in found if isinstance(each, Job)]
+def jobs_in(value: object) -> list[Job]:
+    """The jobs that a flow ended with: one, or a list."""
+    return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, Job)]
 
 
 def refuse_links(vendor: Vendor, files: Sequence[ResultFile], job_id: str) -> Sequence[ResultFile]:

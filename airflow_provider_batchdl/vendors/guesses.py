@@ -27,14 +27,7 @@ Judge = Callable[["httpx.Response", Mapping[str, Any]], bool | None]
 
 @dataclass(frozen=True)
 class Guess:
-    """One assumption about a vendor's API.
-
-    Args:
-        text: what is assumed.
-        sure: its source.
-        judge: tells whether an answer confirms it.
-        path: the end of the paths whose answers are judged; empty for all.
-    """
+    """One assumption about a vendor's API, and its source; answers are judged whose paths end in ``path``."""
 
     text: str
     sure: str
@@ -70,14 +63,8 @@ def _export_times(response: httpx.Response, body: Mapping[str, Any]) -> bool | N
     return said.pop() if len(said) == 1 else None
 
 
-def _scope(response: httpx.Response, body: Mapping[str, Any]) -> bool | None:
-    scope = body.get("scope")
-    return "bulk_api" in scope.split() if isinstance(scope, str) else None
-
-
-def _old_code(response: httpx.Response, body: Mapping[str, Any]) -> bool | None:
-    code = body.get("error_code")
-    return code in _OLD_CODES if isinstance(code, str) else None
+def _text_is(member: str, is_one: Callable[[str], bool]) -> Judge:
+    return lambda response, body: is_one(body[member]) if isinstance(body.get(member), str) else None
 
 
 def _limit_is_100(response: httpx.Response, body: Mapping[str, Any]) -> bool | None:
@@ -117,7 +104,9 @@ GUESSES: Mapping[str, tuple[Guess, ...]] = {
             POSSIBLE,
             _export_times,
         ),
-        Guess("error codes are those of the vendor's older API", POSSIBLE, _old_code),
+        Guess(
+            "error codes are those of the vendor's older API", POSSIBLE, _text_is("error_code", _OLD_CODES.__contains__)
+        ),
         Guess(
             "no answer tells a rate limit",
             POSSIBLE,
@@ -132,7 +121,12 @@ GUESSES: Mapping[str, tuple[Guess, ...]] = {
             path="/jobs",
         ),
         Guess("an account may ask 100 times in 5 minutes", REPORTED, _limit_is_100),
-        Guess("a token's scope names `bulk_api`", REPORTED, _scope, path="/token"),
+        Guess(
+            "a token's scope names `bulk_api`",
+            REPORTED,
+            _text_is("scope", lambda scope: "bulk_api" in scope.split()),
+            path="/token",
+        ),
         Guess("a refused client is an `error` of RFC 6749", LIKELY, _error_has("error"), path="/token"),
     ),
 }

@@ -20,12 +20,7 @@ _LARGEST_PORT = 65_535
 
 
 class NoBaseUrlError(ValueError):
-    """The fields of a connection give no base URL.
-
-    Args:
-        problem: what is wrong, as the rest of a sentence that begins with the field; nothing of what may be a secret.
-        field: ``host``, ``port`` or ``schema``.
-    """
+    """The ``field`` of a connection gives no base URL. Its words follow the field's name, and show no secret."""
 
     def __init__(self, problem: str, field: str = "host") -> None:
         super().__init__(problem)
@@ -38,9 +33,6 @@ def base_url(host: str | None, default: str, *, schema: str | None = None, port:
     At the host of ``default`` there is one API, so its path may be left out, and must not be another. The schema field
     is a scheme, or the path of a connection that is written as a URI, which Airflow puts there. A port of 0 is none:
     Airflow 3.3's form sends it for an empty one.
-
-    Raises:
-        NoBaseUrlError: no URL of http or https comes out of it, or it holds what no base URL has.
     """
     scheme, path = _read_schema(schema)
     text, own = stripped(host or ""), urlsplit(default)

@@ -65,11 +65,7 @@ def asked_wait(read: Callable[[Mapping[str, str]], object], headers: Mapping[str
 
 
 def longest(read: Callable[[str], float], text: str) -> float:
-    """The most that ``read`` finds in the members of a list, as which several headers may arrive.
-
-    Raises:
-        ValueError: the list is empty; ``read`` raises its own errors where a member is nonsense.
-    """
+    """The most that ``read`` finds in the members of a list, as which several headers may arrive."""
     return max(read(each.strip()) for each in _COMMA.split(text) if each.strip())
 
 

@@ -23,14 +23,9 @@ def stripped(text: str) -> str:
 
 
 def problem_of(word: str, *, is_secret: bool = True) -> str | None:
-    """Reason why ``word`` is not one word of visible ASCII, as credentials and ids are; None where it is one.
+    """Reason why ``word``, stripped, is not one of visible ASCII, as credentials and ids are; None where it is.
 
-    Args:
-        word: stripped, and not empty.
-        is_secret: whether it is a key, and so no address.
-
-    Returns:
-        The rest of a sentence that begins with the field's name. It shows nothing of ``word``.
+    It follows the field's name in a sentence, and shows nothing of ``word``. A secret is no address.
     """
     if not word.strip("*•"):
         return "is the mask that Airflow shows in a secret's place, not the secret"

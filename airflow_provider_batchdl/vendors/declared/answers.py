@@ -11,7 +11,7 @@ from airflow_provider_batchdl.jobs import ResultFile
 from airflow_provider_batchdl.vendors.declared.calls import FileSource, Pointers
 from airflow_provider_batchdl.vendors.declared.document import Document, JobShape
 from airflow_provider_batchdl.vendors.pointers import find, several
-from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_size, as_token
+from airflow_provider_batchdl.vendors.reading import as_size, as_token
 
 if TYPE_CHECKING:
     import httpx
@@ -53,12 +53,6 @@ def with_ids(source: FileSource, job_id: str, named: list[Any]) -> list[tuple[st
 def source_of(document: Document, file: ResultFile) -> FileSource:
     """The kind of files that ``file`` is of."""
     return next((each for each in document.sources if each.kind == file.kind), document.sources[0])
-
-
-def checked_id(shape: JobShape, value: Any) -> str:
-    """The id in an answer; TypeError or ValueError if it is none."""
-    found = as_id(value)
-    return str(as_int(found)) if shape.id_is == "whole" else found
 
 
 def is_id(shape: JobShape, job_id: str) -> bool:

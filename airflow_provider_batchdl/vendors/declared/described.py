@@ -40,7 +40,7 @@ class Described(DescribedErrors):
     def __init__(self, account: Account) -> None:
         super().__init__(replace(account, scope=self.scope) if self.scope else account)
         check_credentials(self.document, self.account, self.name)
-        self.on_notice: Callable[[str, Pointers, object], None] | None = None
+        self.on_notice: Callable[[str, Pointers, object], None] = lambda *_: None
         """Gets what each pointer of the document found; ``airflow batchdl vendor try`` shows it."""
         stated = (answers.BY_STATUS.fullmatch(word) for word in self._states)
         self._accepts = {int(found[1]) for found in stated if found and int(found[1]) >= 300}
@@ -104,11 +104,6 @@ class Described(DescribedErrors):
 
     # Answers.
 
-    def notice(self, operation: str, pointers: Pointers | None, found: object) -> None:
-        """Called with what the pointers of a document found."""
-        if self.on_notice is not None:
-            self.on_notice(operation, pointers or (), found)
-
     def found(self, operation: str, response: httpx.Response, at: str) -> Any:
         """The value that the pointer ``at`` finds in an answer, whose secrets are hidden from then on."""
         body = self.read_json(operation, response)
@@ -119,7 +114,7 @@ class Described(DescribedErrors):
         """The value that the pointers find in an answer."""
         body = self.found(operation, response, "")
         found = answers.need(body, pointers, what)
-        self.notice(operation, pointers, found)
+        self.on_notice(operation, pointers, found)
         return found
 
     def read(self, operation: str, response: httpx.Response, at: str, job_id: str | None = None) -> Job:
@@ -169,9 +164,10 @@ class Described(DescribedErrors):
         raw_state = shape.state_missing if raw_state is None else raw_state
         if self.known_state(word := as_text(raw_state)) is not None:
             raw_state = word  # a code, for some: the document has numbers as text
-        found = answers.checked_id(shape, job_id if raw_id is None else raw_id)
-        self.notice(operation, shape.id, raw_id)
-        self.notice(operation, shape.state, raw_state)
+        found = reading.as_id(job_id if raw_id is None else raw_id)
+        found = str(reading.as_int(found)) if shape.id_is == "whole" else found
+        self.on_notice(operation, shape.id, raw_id)
+        self.on_notice(operation, shape.state, raw_state)
         state, word = self.read_state(operation, raw_state)
         if state is JobState.SUCCEEDED and find(item, shape.failed):
             state = JobState.FAILED
@@ -205,7 +201,7 @@ class Described(DescribedErrors):
             named = [answer] if find(answer, source.id or source.link) is not None else []
         else:
             return [self._file(source, job, job.id, item)]
-        self.notice("files", source.items or source.id or source.link, named)
+        self.on_notice("files", source.items or source.id or source.link or (), named)
         files: list[ResultFile] = []
         for file_id, each in answers.with_ids(source, job.id, named):
             size, part = reading.as_size(find(each, source.size)), reading.as_size(find(each, source.part))

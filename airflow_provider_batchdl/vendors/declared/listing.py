@@ -41,7 +41,7 @@ def page(vendor: Described, call: ListCall, cursor: str | None, delay: float = 0
     response = yield request
     body = vendor.read_json("list", response)
     items = as_list(need(body, call.items, "list"))
-    vendor.notice("list", call.items, items)
+    vendor.on_notice("list", call.items, items)
     if isinstance(call.paging, Link):
         page_url = request.url or f"{vendor.base_url}{request.path}"
         following, whole = _link(vendor, call.paging, response, body, page_url)

@@ -26,15 +26,7 @@ def bundled(name: str) -> Document:
 
 
 def load(source: str | Path, beside: str | None) -> Document:
-    """The document at a path, or the one of that name that comes with this package.
-
-    Args:
-        source: the path of a ``.toml`` or ``.json`` file, or a name.
-        beside: the file of the module that a relative path starts at.
-
-    Raises:
-        DocumentError: there is none, or it cannot be used.
-    """
+    """The document at a path, which starts ``beside`` a module's file, or the one of that name of this package."""
     path = Path(source)
     if path.suffix not in SUFFIXES:
         if str(source) in bundled_names():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
@@ -57,15 +58,8 @@ def problems_of(document: Document) -> Iterator[str]:
 
 
 def _of_places(document: Document) -> Iterator[str]:
-    yield from _of_names(document)
-    yield from _of_words(document)
-    yield from _of_extra(document)
-    yield from _of_auth(document)
-    yield from _of_submit(document)
-    yield from _of_calls(document)
-    yield from _of_list(document)
-    yield from _of_find(document)
-    yield from _of_files(document)
+    parts = (_of_names, _of_words, _of_extra, _of_auth, _of_submit, _of_calls, _of_list, _of_find, _of_files)
+    yield from chain.from_iterable(part(document) for part in parts)
     yield from of_rules(document.errors)
     yield from of_keys("file.types", document.file.types if document.file else (), Suffix)
     for name, member in (document.request or {}).items():

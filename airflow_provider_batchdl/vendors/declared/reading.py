@@ -61,15 +61,7 @@ class DocumentError(ValueError):
 
 
 def read(source: str | bytes | Mapping[str, Any], name: str) -> Document:
-    """A document that can be used.
-
-    Args:
-        source: TOML or JSON, or what it says.
-        name: its name for errors.
-
-    Raises:
-        DocumentError: it is too large, no document, or contradicts itself.
-    """
+    """A document that can be used, of TOML or JSON, or what it says; ``name`` is for errors."""
     document = parse(source, name)
     for problem in problems_of(document):
         raise DocumentError(problem, name)
@@ -77,11 +69,7 @@ def read(source: str | bytes | Mapping[str, Any], name: str) -> Document:
 
 
 def parse(source: str | bytes | Mapping[str, Any], name: str) -> Document:
-    """A document of the right shape, which may contradict itself.
-
-    Raises:
-        DocumentError: it is too large, or no document.
-    """
+    """A document of the right shape, which may contradict itself."""
     raw = _loaded(source, name)
     _check_size(raw, name)
     if (where := half_character_in(raw)) is not None:
