@@ -34,7 +34,6 @@ from airflow_provider_batchdl._values.arguments import (
     is_placeholder,
     is_xcom_arg,
     refuse_crossed,
-    seconds,
     text,
     unless_none,
 )
@@ -61,11 +60,6 @@ FailOrResubmit: TypeAlias = Literal["fail", "resubmit"]
 
 TEMPLATED = frozenset({"conn_id", "job_id", "request", "file", "destination", "partition_key"})
 _DELIMITERS = {"variable_start_string": "{{", "block_start_string": "{%", "comment_start_string": "{#"}
-
-
-def seconds_or_none(name: str, value: Any) -> float | None:
-    """Check of a sensor's ``timeout``: seconds, 0 for a single poll, None for Airflow's default."""
-    return None if value is None else seconds(name, value, zero=True)
 
 
 def _option(name: str, value: Any) -> Any:
@@ -122,7 +116,9 @@ def checked(name: str, value: Any, checks: Mapping[str, Check] = CHECKS, *, dag:
         _refuse_unpushed(name, value)
         if (values := mapped_values(value)) is not None:
             _check_mapped(name, values, checks, dag)
-    if name in TEMPLATED and (callable(value) or is_placeholder(value, _marks_of(dag))):
+    settings = getattr(dag, "jinja_environment_kwargs", None) or {}
+    marks = [settings.get(mark, usual) for mark, usual in _DELIMITERS.items()]
+    if name in TEMPLATED and (callable(value) or is_placeholder(value, marks)):
         if name == "destination" and not is_xcom_arg(value):
             from airflow_provider_batchdl.transfer.destination_text import refuse_credentials
 
@@ -151,11 +147,6 @@ def _refuse_unpushed(name: str, value: Any) -> None:
                 f"{name} is the output of task {task.task_id!r}, which has do_xcom_push=False, and so none.",
                 remedy=f"Leave do_xcom_push out of {task.task_id!r}; see default_args, too.",
             )
-
-
-def _marks_of(dag: DAG | None) -> list[str]:
-    settings = getattr(dag, "jinja_environment_kwargs", None) or {}
-    return [settings.get(name, usual) for name, usual in _DELIMITERS.items()]
 
 
 class ChecksArguments(BaseOperator):

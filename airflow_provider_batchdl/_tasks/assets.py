@@ -108,11 +108,7 @@ def assets_of(declared: Iterable[Any]) -> list[Any]:
 
 
 def extra_of(landing: Landing) -> dict[str, Any]:
-    """The extra of an asset event, as plain JSON: ``rows`` and ``sha256`` only if all results have them.
-
-    The URIs are the landing's own; `ObjectStoragePath` opens them. Those of other kinds of files are in ``others``, by
-    their kind.
-    """
+    """The extra of an asset event, as plain JSON: ``rows`` and ``sha256`` only if all results have them."""
     digests = [file.sha256 for file in landing.results]
     extra: dict[str, Any] = {
         "vendor": landing.vendor,

@@ -44,7 +44,7 @@ def warn_of_replacing(
     """Log a warning if the manifest at a destination names another job's result, which would be replaced.
 
     With ``keep="latest"`` the user wants that, unless the result was written after the run started: then it is another
-    task's, or another mapped task instance's. No error here keeps the job from being submitted.
+    task's, or another mapped task instance's.
     """
     if destination is None:
         return

@@ -20,7 +20,7 @@ from airflow_provider_batchdl._tasks.destinations import (
     refuse_shared,
     warn_of_members,
 )
-from airflow_provider_batchdl._tasks.lineage import JobLineage, LineageMixin
+from airflow_provider_batchdl._tasks.lineage import LineageMixin
 from airflow_provider_batchdl._tasks.warnings import warn_of_one_place
 from airflow_provider_batchdl._tasks.xcom import storable_result
 from airflow_provider_batchdl._values.arguments import is_xcom_arg
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath, XComArg
 
     from airflow_provider_batchdl.hooks.base import BatchApiHook
-    from airflow_provider_batchdl.jobs import Landing
 
 # XCom lives in the metadata database: keep it small.
 MAX_XCOM_BYTES = 48 * 1024
@@ -117,13 +116,9 @@ class LandsResults(LineageMixin, ChecksArguments):
             check_place(self.destination, self.options if submits else None)
         checked_partitions(context, self.outlets, self.partition_key)
 
-    def _note_lineage(self, hook: BatchApiHook, job_id: str, landing: Landing | None = None) -> None:
-        """Record the lineage for OpenLineage, whether the task succeeds or fails."""
-        self._lineage = JobLineage.of(self, hook.vendor, job_id, file=self.file, landing=landing)
-
     def _land(self, context: Context, hook: BatchApiHook, job_id: str) -> Any:
         """Download a job's results; the landing as a dict, or the parsed result where there is no destination."""
-        self._note_lineage(hook, job_id)
+        self._note_lineage(hook.vendor, job_id)
         partitions = checked_partitions(context, self.outlets, self.partition_key)
         self._refuse_lost("destination")
         if self.destination is None:
@@ -136,7 +131,7 @@ class LandsResults(LineageMixin, ChecksArguments):
         landing = until_found(download, partial(hook.is_listed, job_id))
         if not landing.files and self.options.on_empty == "skip":
             raise _skipped(job_id)
-        self._note_lineage(hook, job_id, landing)
+        self._note_lineage(hook.vendor, job_id, landing)
         note_landing(self, context, landing, str(self.destination))
         emit_asset_events(context, self.outlets, landing, str(self.destination))
         add_partitions(context, self.outlets, partitions)

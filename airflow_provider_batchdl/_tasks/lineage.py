@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from airflow_provider_batchdl._tasks.assets import assets_of, bare_uri
@@ -21,66 +20,44 @@ if TYPE_CHECKING:
     from airflow_provider_batchdl.vendors.base import Vendor
 
 
-@dataclass(frozen=True)
-class JobLineage:
-    """Lineage of one task and one job.
+class LineageMixin:
+    """Mixed into an operator that notes its job, and what has landed, as soon as they are there."""
 
-    Args:
-        source: the namespace of the account's API, like ``revenuebase://api.revenuebase.ai``.
-        job_id: the vendor's id of the job.
-        inlets: the task's inlets.
-        outlets: the task's outlets, which are the outputs if nothing landed.
-        file: the file that it uploaded; None if it did not submit, or only a request.
-        landing: the landed result; None if it went into XCom, or is not there yet.
-        submits_only: whether the job is an output of the task, and not an input.
-    """
+    inlets: list[Any]
+    outlets: list[Any]
+    file: str | None
+    _submits_only: ClassVar[bool] = False
+    """True if the job is an output of the task, and not an input."""
+    _lineage: tuple[str, str, Landing | None] | None = None
 
-    source: str
-    job_id: str
-    inlets: tuple[Any, ...] = ()
-    outlets: tuple[Any, ...] = ()
-    file: str | None = None
-    landing: Landing | None = None
-    submits_only: bool = False
-
-    @classmethod
-    def of(cls, task: Any, vendor: Vendor, job_id: str, **more: Any) -> JobLineage:
-        """The lineage of ``task`` and a job of the account of ``vendor``; ``more`` as for the class."""
+    def _note_lineage(self, vendor: Vendor, job_id: str, landing: Landing | None = None) -> None:
+        """Note a job, in the namespace of the account's API, like ``revenuebase://api.revenuebase.ai``."""
         source = f"{vendor.name}://{urlsplit(vendor.account.base_url).netloc}"
-        return cls(source, storable_text(job_id), tuple(task.inlets), tuple(task.outlets), **more)
+        self._lineage = source, storable_text(job_id), landing
 
-    def facets(self) -> Any:
-        """The ``OperatorLineage``; None if Airflow's OpenLineage provider is not installed."""
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """The ``OperatorLineage``, for Airflow's OpenLineage provider; None before there is a job."""
         try:
             from airflow.providers.common.compat.openlineage.facet import Dataset, ExternalQueryRunFacet
             from airflow.providers.openlineage.extractors import OperatorLineage  # type: ignore[import-not-found,unused-ignore]
         except ImportError:
             return None
-        job = [Dataset(self.source, f"jobs/{self.job_id}")]
+        if self._lineage is None:
+            return None
+        source, job_id, landing = self._lineage
+        job = [Dataset(source, f"jobs/{job_id}")]
         read = [Dataset(*dataset_name(str(self.file)))] if self.file else []
         read += [dataset for dataset in _declared(self.inlets) if dataset not in read]
-        if self.submits_only:
+        if self._submits_only:
             inputs, outputs = read, job + _declared(self.outlets)
         else:
-            inputs, outputs = read + job, _landed(self.landing) if self.landing else _declared(self.outlets)
-        facet = ExternalQueryRunFacet(self.job_id, self.source)
+            inputs, outputs = read + job, _landed(landing) if landing else _declared(self.outlets)
+        facet = ExternalQueryRunFacet(job_id, source)
         return OperatorLineage(inputs=inputs, outputs=outputs, run_facets={"externalQuery": facet})
 
-
-class LineageMixin:
-    """Mixed into an operator that sets ``_lineage`` as soon as there is a job."""
-
-    inlets: list[Any]
-    outlets: list[Any]
-    _lineage: JobLineage | None = None
-
-    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
-        """The lineage of a task that succeeded; called by Airflow's OpenLineage provider."""
-        return self._lineage and self._lineage.facets()
-
     def get_openlineage_facets_on_failure(self, task_instance: Any) -> Any:
-        """The lineage of a task that failed: its job, if there was one by then."""
-        return self._lineage and self._lineage.facets()
+        """The same for a task that failed."""
+        return self.get_openlineage_facets_on_complete(task_instance)
 
 
 def _declared(assets: Iterable[Any]) -> list[Any]:

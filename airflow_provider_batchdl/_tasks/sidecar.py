@@ -41,7 +41,9 @@ class SidecarStore:
         facts = json.dumps([ti.dag_id, ti.run_id, ti.task_id, index])
         self._destination = destination
         self._name = hashlib.blake2b(facts.encode(), digest_size=16).hexdigest()
-        self._run = _start_of(context.get("dag_run"))
+        # The same for all tries of a task, and another after a clear of a run that has ended.
+        start = getattr(context.get("dag_run"), "start_date", None)
+        self._run = None if start is None else start.isoformat()
         self._unseen = False
 
     @cached_property
@@ -111,12 +113,6 @@ class SidecarStore:
 
         place = self._place
         write_small(place.fs, place.path, place.uri, json.dumps(document).encode())
-
-
-def _start_of(run: Any) -> str | None:
-    """Start of a run, ISO 8601; the same for all tries of a task, and another after a clear of a run that has ended."""
-    start = getattr(run, "start_date", None)
-    return None if start is None else start.isoformat()
 
 
 @cache

@@ -27,7 +27,7 @@ from airflow_provider_batchdl._tasks.input_digests import (
     given_input,
     input_changed,
 )
-from airflow_provider_batchdl._tasks.job_record import STATE_KEY, JobRecord, RecordStore
+from airflow_provider_batchdl._tasks.job_record import JobRecord, RecordStore
 from airflow_provider_batchdl._tasks.resume_decision import ResumeDecision, deciding
 from airflow_provider_batchdl._tasks.sidecar import SidecarStore, warn_not_durable
 from airflow_provider_batchdl._values import times
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from airflow_provider_batchdl.hooks.base import BatchApiHook
     from airflow_provider_batchdl.vendors.base import Vendor
 
-__all__ = ["STATE_KEY", "SubmitOnce"]
-
 log = get_logger(__name__)
+
+_AGAIN = "%s Submitting again, which may be billed twice (on_uncertain_submit='resubmit')"
 
 
 class SubmitOnce:
@@ -192,7 +192,7 @@ class SubmitOnce:
             log.warning("Adopted job %s, whose submit by an earlier try got no response", job.id)
             return job
         if self._resubmits:
-            log.warning("%s Submitting again, which may be billed twice (on_uncertain_submit='resubmit')", lost.message)
+            log.warning(_AGAIN, lost.message)
             return None
         left = vendor.listed_within - state.seconds_unanswered()
         if not decides or left > 0:
@@ -214,9 +214,7 @@ class SubmitOnce:
                 if self.is_durable and hook.vendor.lists_every_submit:
                     raise _decided_later(error, hook.vendor, hook.vendor.listed_within) from error
                 raise
-            log.warning(
-                "%s Submitting again, which may be billed twice (on_uncertain_submit='resubmit')", error.message
-            )
+            log.warning(_AGAIN, error.message)
         try:
             return self._submitted_once(hook, request, file)
         except SubmitUncertainError as error:
@@ -260,26 +258,18 @@ class SubmitOnce:
         """Store the intent: the submit's first byte goes next."""
         self._is_noted = True  # even if it fails: a store may have saved what it did not confirm
         self._intent = replace(self._intent, submitted_at=times.now().isoformat())
-        self._save(self._intent)
+        self._store.save(self._intent)
+        self._state = self._intent
 
     def turned_away(self) -> None:
         """Restore the record from before: the vendor has certainly not accepted the submit."""
         if self._is_noted:
             self._is_noted = not self._try_save(self._before)
 
-    # The record.
-
-    def _save(self, state: JobRecord | None) -> None:
-        self._store.save(state)
-        self._state = state
-
     def _try_save(self, state: JobRecord | None, *, once: bool = False) -> bool:
         """Store the record without failing the task; return whether it was stored."""
         try:
-            if once:
-                self._store.save(state, once=True)
-            else:
-                self._save(state)
+            self._store.save(state, once=once)
         except StateStoreError as error:
             log.warning("%s", error.message)
             return False

@@ -29,11 +29,7 @@ class Listed:
 
 
 def listed_connections() -> list[Listed]:
-    """All connections of our types that can be listed, sorted by id.
-
-    Raises:
-        AirflowException: the metadata database cannot be read.
-    """
+    """All connections of our types that can be listed, sorted by id."""
     ours = set(vendors.names())
     found: dict[str, Listed] = {}
     # In the order in which Airflow searches; environment variables ignore case.

@@ -35,14 +35,9 @@ STEP = 0.1
 
 @contextmanager
 def shown_progress(text: str, *, quiet: bool) -> Iterator[MakeProgress | None]:
-    """Show the progress of a download on standard error.
+    """Show the progress of a download on standard error: ``text`` until the first file starts.
 
-    Args:
-        text: the text shown until the first file starts.
-        quiet: whether to show nothing but the log.
-
-    Yields:
-        Creates the object to report a file's progress to; None for log lines.
+    Yields what creates the object to report a file's progress to; None for log lines, if ``quiet``.
     """
     console = Console(stderr=True)
     if quiet:

@@ -92,12 +92,7 @@ def write_line(stream: TextIO | None, text: str | None = None) -> None:
 
 
 def show(rows: Sequence[dict[str, Any]], output: str) -> None:
-    """Print a command's result.
-
-    Args:
-        rows: one dict each, all with the same keys.
-        output: ``table``, ``json``, ``yaml`` or ``plain``.
-    """
+    """Print a command's result: rows with the same keys, as ``table``, ``json``, ``yaml`` or ``plain``."""
     if output in ("table", "plain"):
         rows = [{name: "-" if value is None else displayable(value) for name, value in row.items()} for row in rows]
     # Vendors' texts are not markup, and bytes of a shell that are not UTF-8 cannot be printed.
@@ -105,11 +100,7 @@ def show(rows: Sequence[dict[str, Any]], output: str) -> None:
 
 
 def open_hook(args: Namespace) -> BatchApiHook:
-    """The hook of ``--conn-id``, or of the only connection to a batch API.
-
-    Raises:
-        AirflowException: there is no such connection; or none was named, and there are several or none.
-    """
+    """The hook of ``--conn-id``, or of the only connection to a batch API."""
     if args.conn_id:
         return BatchApiHook.for_connection(args.conn_id)
     found = [each.conn_id for each in listed_connections()]

@@ -38,11 +38,7 @@ class Trial:
     ) -> None:
         """Walk through: check, submit or the job's status, list, wait, files, and download.
 
-        The destination and the credentials are checked first, and nothing is submitted if they fail: a job may cost
-        something.
-
-        Raises:
-            BatchDlError: a step failed; the rows before it are there.
+        Nothing is submitted if the destination or the credentials fail: a job may cost something.
         """
         if destination is not None:
             check_place(destination, DEFAULTS)

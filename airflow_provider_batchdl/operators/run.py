@@ -147,7 +147,7 @@ class BatchJobOperator(LandsResults, SubmitsJobs):
             note_job(self, context, job)
             push_link(self, context, hook, job.id)
             self._is_id_pushed = try_push(context, "job_id", job.id)
-            self._note_lineage(hook, job.id)
+            self._note_lineage(hook.vendor, job.id)
             self._logged_state = job.vendor_state
             try:
                 if not hook.ensure_results(job, accept_partial=self.options.accept_partial):
@@ -179,7 +179,7 @@ class BatchJobOperator(LandsResults, SubmitsJobs):
             submission.check_account(hook, job_id=event["job_id"], conn_id=(wait or event)["conn_id"])
             keep_waiting_if_listed(self, hook, event, wait)
             self._is_id_pushed = try_push(context, "job_id", event["job_id"])
-            self._note_lineage(hook, event["job_id"])
+            self._note_lineage(hook.vendor, event["job_id"])
             job = ended_job(event)
             if job is None:
                 self._give_up(hook, event["job_id"], submission)

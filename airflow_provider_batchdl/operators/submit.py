@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_batchdl._airflow.fail_fast import fail_fast
 from airflow_provider_batchdl._tasks.arguments import FailOrResubmit
 from airflow_provider_batchdl._tasks.destinations import as_given, check_place, refuse_input, warn_of_replacing
-from airflow_provider_batchdl._tasks.lineage import JobLineage, LineageMixin
+from airflow_provider_batchdl._tasks.lineage import LineageMixin
 from airflow_provider_batchdl._tasks.submit_once import SubmitOnce
 from airflow_provider_batchdl._tasks.warnings import SubmitsJobs
 from airflow_provider_batchdl.exceptions import InvalidArgumentError
@@ -60,6 +60,7 @@ class SubmitBatchJobOperator(LineageMixin, SubmitsJobs):
     template_fields_renderers: ClassVar[dict[str, str]] = {"request": "json"}
     operator_extra_links = (BatchJobLink(),)
     ui_color = "#fff2cc"
+    _submits_only = True
 
     def __init__(
         self,
@@ -121,5 +122,5 @@ class SubmitBatchJobOperator(LineageMixin, SubmitsJobs):
             warn = partial(warn_of_replacing, self.destination, self.options, context, hook.vendor.name)
             job = submission.ensure(hook, self.request, self.file, before_submit=warn)
             push_link(self, context, hook, job.id)
-            self._lineage = JobLineage.of(self, hook.vendor, job.id, file=self.file, submits_only=True)
+            self._note_lineage(hook.vendor, job.id)
             return job.id

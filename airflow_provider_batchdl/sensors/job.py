@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
@@ -17,13 +18,13 @@ from airflow_provider_batchdl._airflow.compat import (
 )
 from airflow_provider_batchdl._airflow.fail_fast import fail_fast
 from airflow_provider_batchdl._airflow.job_note import note_job, note_wait
-from airflow_provider_batchdl._tasks.arguments import CHECKS, ChecksArguments, checked, seconds_or_none
+from airflow_provider_batchdl._tasks.arguments import CHECKS, ChecksArguments, checked
 from airflow_provider_batchdl._tasks.deferral import (
     keep_waiting_if_listed,
     keep_waiting_unless_answered,
     wait_in_triggerer,
 )
-from airflow_provider_batchdl._values.arguments import Check, refuse_crossed
+from airflow_provider_batchdl._values.arguments import Check, refuse_crossed, seconds, unless_none
 from airflow_provider_batchdl._values.inputs import parse_job_id
 from airflow_provider_batchdl.exceptions import BatchDlError
 from airflow_provider_batchdl.hooks._polls import poll
@@ -70,7 +71,7 @@ class BatchJobSensor(ChecksArguments, BaseSensorOperator):
     template_fields: Sequence[str] = ("conn_id", "job_id")
     operator_extra_links = (BatchJobLink(),)
     ui_color = "#d5e8f0"
-    argument_checks: ClassVar[Mapping[str, Check]] = {**CHECKS, "timeout": seconds_or_none}
+    argument_checks: ClassVar[Mapping[str, Check]] = {**CHECKS, "timeout": unless_none(partial(seconds, zero=True))}
 
     def __init__(
         self,

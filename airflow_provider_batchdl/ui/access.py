@@ -47,16 +47,7 @@ def _may(user: Any, method: ResourceMethod, entities: tuple[DagAccessEntity, ...
 
 
 def readable_dags(user: GetUserDep, dag_id: str = "") -> set[str]:
-    """Ids of the DAGs whose jobs the user may see; a dependency of the list.
-
-    Args:
-        user: who asks.
-        dag_id: the DAG that the list is limited to, by its query.
-
-    Raises:
-        HTTPException: 401 without a session, 403 if the user may read no task instances or XComs at all, or not that
-            DAG's.
-    """
+    """Ids of the DAGs whose jobs the user may see; a dependency of the list, which may be limited to ``dag_id``."""
     if not _may(user, "GET", READ, dag_id or None):
         raise HTTPException(403)
     return set(get_auth_manager().get_authorized_dag_ids(user=user, method="GET"))
@@ -104,21 +95,13 @@ def readable_connections(user: Any, conn_ids: Iterable[str]) -> set[str]:
 
 
 def require_connection(user: Any, conn_id: str) -> None:
-    """Refuse a user who may not read the connection whose credentials a request would use.
-
-    Raises:
-        Refused: 403.
-    """
+    """Refuse, with 403, a user who may not read the connection whose credentials a request would use."""
     if not _may_connection(user, "GET", conn_id):
         raise Refused(403, f"Asking the vendor and cancelling need the right to read connection {conn_id}.")
 
 
 def require_test(user: Any, conn_id: str) -> None:
-    """Refuse a user who may not both read and change the connection: a test sends a request with its credentials.
-
-    Raises:
-        Refused: 403, to anybody where Airflow tests no connections.
-    """
+    """Refuse, with 403, who may not both read and change the connection, and anybody where Airflow tests none."""
     if not is_testing_enabled():
         raise Refused(403, "To test connections here, set [core] test_connection = Enabled for Airflow's API server.")
     if not (_may_connection(user, "GET", conn_id) and _may_connection(user, "PUT", conn_id)):

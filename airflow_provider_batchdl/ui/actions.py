@@ -32,14 +32,7 @@ PATIENCE = 10.0
 
 @dataclass(frozen=True)
 class Answer:
-    """The outcome of a request to the vendor.
-
-    Args:
-        title: what was asked or done.
-        job: the job as the vendor describes it now, redacted.
-        error: what went wrong, as ``BatchDlError.to_dict`` has it.
-        words: anything else.
-    """
+    """The outcome of a request to the vendor: the job as it is now, the error, or words."""
 
     title: str
     job: dict[str, Any] | None = None

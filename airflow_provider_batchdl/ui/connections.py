@@ -32,14 +32,7 @@ class Requests:
 
 @dataclass
 class ConnectionJobs:
-    """A connection, without anything secret, and its jobs.
-
-    Args:
-        jobs: number of jobs by state, see `STATES`.
-        noted: when a task last learned something about one of them.
-        last: the job that it was about.
-        requests: what triggerers sent through it, by limit and window.
-    """
+    """A connection, without anything secret, its jobs by state, and the one that a task last noted something about."""
 
     conn_id: str
     vendor: str
@@ -67,11 +60,7 @@ def of_connections(
 ) -> list[ConnectionJobs]:
     """The connections that jobs of the period have used, and those of Airflow's database that have had none.
 
-    Args:
-        session: of Airflow's database.
-        counted: the jobs that the user may see.
-        dag_ids: the DAGs that the user may see.
-        readable: returns those that the user may see. Connections elsewhere, a secrets backend's, cannot be listed.
+    Connections elsewhere, a secrets backend's, cannot be listed. Of those given, ``readable`` returns the user's.
     """
     wanted = select(Connection.conn_id, Connection.conn_type).where(Connection.conn_type.in_(vendors.names()))
     found_types = {str(conn_id): str(conn_type) for conn_id, conn_type in session.execute(wanted)}

@@ -44,14 +44,11 @@ class Detail:
     """All that is known of a job beside its row.
 
     Args:
-        landing: the task's return value, if it is a landing, with its first files.
-        more_files: how many more it has.
-        history: oldest first.
+        landing: the task's return value, if it is a landing, with its first files; ``more_files`` says how many follow.
         rescheduled: when a sensor that gave up its slot polls again.
         record: the task's record of its submit, as it is stored; None without one.
-        wait: deadline and poll interval of a deferred wait.
+        wait: arguments of a deferred wait's trigger.
         earlier: ids of the task's previous jobs.
-        assets: URIs of the assets that have an event of this task instance.
     """
 
     landing: Mapping[str, Any]

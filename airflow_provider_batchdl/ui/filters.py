@@ -27,14 +27,7 @@ State = Annotated[str, AfterValidator(lambda given: given if given in STATES els
 
 
 class Filters(BaseModel):
-    """Filters and page of the list; an empty text means all.
-
-    Args:
-        job_id: the vendor's id of the job.
-        state: one of `STATES`; another means all.
-        days: how far back, by the last note of the job; what still waits is always listed.
-        page: 1-based.
-    """
+    """Filters and page of the list; an empty text means all. ``days`` counts back from a job's last note."""
 
     model_config = ConfigDict(frozen=True)
 

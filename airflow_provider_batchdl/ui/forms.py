@@ -27,11 +27,7 @@ def token(request: Request, *facts: object) -> str:
 
 
 def require_own_form(request: Request, given: str, *facts: object) -> None:
-    """Refuse a form of another site, of another session, or about something else.
-
-    Raises:
-        Refused: 403.
-    """
+    """Refuse, with 403, a form of another site, of another session, or about something else."""
     site = request.headers.get("sec-fetch-site", "same-origin")
     origin = request.headers.get("origin")
     # Not the scheme: a proxy that ends TLS may hide it from us.

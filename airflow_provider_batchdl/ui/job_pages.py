@@ -25,11 +25,7 @@ router = APIRouter(prefix="/job/{dag_id}/{run_id}/{task_id}/{map_index}", defaul
 
 
 def row_of(session: SessionDep, dag_id: str, run_id: str, task_id: str, map_index: MapIndex) -> Row:
-    """The job of a path.
-
-    Raises:
-        HTTPException: 404.
-    """
+    """The job of a path."""
     can_exist = all(map(is_storable_text, (dag_id, run_id, task_id)))
     row = queries.job_row(session, (dag_id, run_id, task_id, map_index)) if can_exist else None
     if row is None:

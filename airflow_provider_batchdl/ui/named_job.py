@@ -23,11 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NamedJob:
-    """A job that the user may ask for or cancel.
-
-    Args:
-        record: the task's record of its submit; None for a task that submits nothing, and before Airflow 3.3.
-    """
+    """A job that the user may ask for or cancel; ``record`` is the one of its submit, if there is one."""
 
     conn_id: str
     job_id: str
@@ -46,11 +42,7 @@ class NamedJob:
 
 
 def named_job(row: Row, found: Detail, user: Any) -> NamedJob:
-    """The job that a task's note names.
-
-    Raises:
-        Refused: 403, the user may not read the connection; 409, the note names no job, or another than the rest.
-    """
+    """The job that a task's note names; refuses with 409 if it names none, or another than the rest."""
     conn_id, job_id = row.note.get("conn_id"), row.job_id
     if conn_id is None or job_id is None:
         raise Refused(409, "The task has submitted no job.")

@@ -35,13 +35,7 @@ Place: TypeAlias = tuple[str, str, str, int]
 
 @dataclass(frozen=True)
 class Row:
-    """One task's job: the task instance with its last try, and what it noted.
-
-    Args:
-        noted: when the task last learned something about its job.
-        note: see `shapes.NOTE`. Empty where an XCom backend stores it elsewhere.
-        poll: see `shapes.POLL`; empty where no poll was noted.
-    """
+    """One task's job: the task instance with its last try, and what it noted, see `shapes.NOTE` and `shapes.POLL`."""
 
     dag_id: str
     run_id: str

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_batchdl._tasks import job_record, submit_once
+from airflow_provider_batchdl._tasks import job_record
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from airflow_provider_batchdl.transfer.destination import Destination
@@ -48,7 +48,7 @@ def record(folder: Path) -> Path:
 def change(folder: Path, **members: Any) -> None:
     """Another version, or somebody, has written the record."""
     document = json.loads(record(folder).read_text())
-    document[submit_once.STATE_KEY].update(members)
+    document[job_record.STATE_KEY].update(members)
     record(folder).write_text(json.dumps(document))
 
 
@@ -114,16 +114,16 @@ def test_a_kill_between_submit_and_answer_is_followed_by_adoption(
     monkeypatch: pytest.MonkeyPatch,
     vendor: str,
 ) -> None:
-    real = submit_once.SubmitOnce._save
+    real = job_record.RecordStore.save
 
-    def killed(self: submit_once.SubmitOnce, state: Any) -> None:
+    def killed(self: job_record.RecordStore, state: Any, **how: Any) -> None:
         if state.job_id:
             raise MemoryError("killed")
-        real(self, state)
+        real(self, state, **how)
 
     run = landing(vendor, tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(submit_once.SubmitOnce, "_save", killed)
+        patch.setattr(job_record.RecordStore, "save", killed)
         assert api.run(run).kind == ("up_for_retry", "MemoryError")
     outcome = api.run(run, try_number=2)
     assert outcome.state == "success", outcome.error
@@ -173,8 +173,8 @@ DAMAGED = {
     "empty": "",
     "too large": " " * (300 << 10),
     "deep": "[" * 100_000,
-    "no members": json.dumps({submit_once.STATE_KEY: {"run": 1}}),
-    "no record": json.dumps({submit_once.STATE_KEY: "129"}),
+    "no members": json.dumps({job_record.STATE_KEY: {"run": 1}}),
+    "no record": json.dumps({job_record.STATE_KEY: "129"}),
 }
 
 

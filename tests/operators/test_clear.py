@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_batchdl._tasks import submit_once
+from airflow_provider_batchdl._tasks import job_record
 from airflow_provider_batchdl.emulator import Emulator, Fault
 from airflow_provider_batchdl.operators.run import BatchJobOperator
 from tests.support.airflow_api import ExecutionApi, in_runtime
@@ -37,7 +37,7 @@ def _jobs_run_on(connections: Emulator, polls: Polls) -> None:
 
 
 def stored(api: ExecutionApi, map_index: int = -1) -> Any:
-    return api.store[("task", map_index, submit_once.STATE_KEY)]
+    return api.store[("task", map_index, job_record.STATE_KEY)]
 
 
 def ran(api: ExecutionApi, make: Callable[[], Any], **how: Any) -> None:
@@ -221,10 +221,10 @@ def test_a_crash_between_cancel_and_submit_is_gone_over_again(
     api.clear()
     with monkeypatch.context() as patch:
 
-        def crash(*_: object) -> None:
+        def crash(*_: object, **__: object) -> None:
             raise MemoryError("killed")
 
-        patch.setattr(submit_once.SubmitOnce, "_save", crash)
+        patch.setattr(job_record.RecordStore, "save", crash)
         assert api.run(lambda: make(**work("proofy", tmp_path)), try_number=2).kind == ("up_for_retry", "MemoryError")
     ran(api, lambda: make(**work("proofy", tmp_path)), try_number=3)
     assert (count(connections, "submit"), count(connections, "cancel")) == (2, 1)

@@ -7,22 +7,22 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_batchdl._tasks import submit_once
+from airflow_provider_batchdl._tasks import job_record, submit_once
 from tests.support.airflow_api import ExecutionApi
 from tests.support.airflow_jobs import STORED
 
 
 def crash_after_submit(monkeypatch: pytest.MonkeyPatch) -> None:
     """End the process, in effect, between the vendor's answer and Airflow's knowledge of it, once."""
-    real, crashes = submit_once.SubmitOnce._save, [1]
+    real, crashes = job_record.RecordStore.save, [1]
 
-    def save(self: submit_once.SubmitOnce, state: Any) -> None:
+    def save(self: job_record.RecordStore, state: Any, **how: Any) -> None:
         if state.job_id and crashes:
             crashes.pop()
             raise MemoryError("killed")
-        real(self, state)
+        real(self, state, **how)
 
-    monkeypatch.setattr(submit_once.SubmitOnce, "_save", save)
+    monkeypatch.setattr(job_record.RecordStore, "save", save)
 
 
 def die_at_submit(api: ExecutionApi, make: Callable[[], Any], **how: Any) -> None:
