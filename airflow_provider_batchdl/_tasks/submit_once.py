@@ -46,8 +46,6 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-_AGAIN = "%s Submitting again, which may be billed twice (on_uncertain_submit='resubmit')"
-
 
 class SubmitOnce:
     """The one submit of a task instance's generation, and the client's journal of it.
@@ -192,7 +190,7 @@ class SubmitOnce:
             log.warning("Adopted job %s, whose submit by an earlier try got no response", job.id)
             return job
         if self._resubmits:
-            log.warning(_AGAIN, lost.message)
+            _log_second_submit(lost)
             return None
         left = vendor.listed_within - state.seconds_unanswered()
         if not decides or left > 0:
@@ -214,7 +212,7 @@ class SubmitOnce:
                 if self.is_durable and hook.vendor.lists_every_submit:
                     raise _decided_later(error, hook.vendor, hook.vendor.listed_within) from error
                 raise
-            log.warning(_AGAIN, error.message)
+            _log_second_submit(error)
         try:
             return self._submitted_once(hook, request, file)
         except SubmitUncertainError as error:
@@ -276,6 +274,10 @@ class SubmitOnce:
         finally:
             self._state = state
         return True
+
+
+def _log_second_submit(error: SubmitUncertainError) -> None:
+    log.warning("%s Submitting again, which may be billed twice (on_uncertain_submit='resubmit')", error.message)
 
 
 def _decided_later(error: SubmitUncertainError, vendor: Vendor, seconds: float) -> SubmitUncertainError:
