@@ -112,6 +112,13 @@ def test_the_script_that_downloads(tmp_path: Path, capsys: pytest.CaptureFixture
         assert capsys.readouterr().out.split()[1] == job.files()[0].sha256
 
 
+def test_the_function_with_a_hook(connections: Emulator) -> None:
+    job, names = connections.add_job("revenuebase", ResultSpec(bytes=2_000)), {}
+    exec(compile(blocks("hooks.md", "python")[0], "hooks.md", "exec"), names)  # noqa: S102
+    rows: Any = names["rows_of"](job.id)
+    assert rows[0].keys() == {"email", "status"}
+
+
 # Commands.
 
 
