@@ -113,10 +113,10 @@ def test_the_script_that_downloads(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_the_function_with_a_hook(connections: Emulator) -> None:
-    job, names = connections.add_job("revenuebase", ResultSpec(bytes=2_000)), {}
+    job = connections.add_job("revenuebase", ResultSpec(bytes=2_000))
+    names: dict[str, Any] = {}
     exec(compile(blocks("hooks.md", "python")[0], "hooks.md", "exec"), names)  # noqa: S102
-    rows: Any = names["rows_of"](job.id)
-    assert rows[0].keys() == {"email", "status"}
+    assert names["rows_of"](job.id)[0].keys() == {"email", "status"}
 
 
 # Commands.
