@@ -28,6 +28,7 @@ from airflow_provider_batchdl._airflow.compat import accepts_retry_policy
 from airflow_provider_batchdl._tasks.arguments import FailOrResubmit, checked
 from airflow_provider_batchdl._tasks.assets import assets_of
 from airflow_provider_batchdl._tasks.deferral import LONGEST_WAIT
+from airflow_provider_batchdl._tasks.destinations import refuse_unparsable
 from airflow_provider_batchdl._tasks.warnings import RetriesWarning, warn_without_retries
 from airflow_provider_batchdl._values.arguments import is_placeholder, is_xcom_arg, text, whole_number
 from airflow_provider_batchdl.operators.download import MAX_XCOM_BYTES, DownloadBatchResultsOperator
@@ -108,6 +109,7 @@ def batch_job(
     if named := {"group_id", "task_id"} & given.keys():
         raise TypeError(f"batch_job has no argument {named.pop()!r}. Call batch_job.override(group_id=…)(…) instead.")
     chosen = DEFAULTS.having(given)
+    refuse_unparsable(request, destination)
     checked("timeout", timeout)  # of a sensor alone, 0 makes sense
     if retries is not None:
         whole_number("retries", retries, least=0)

@@ -147,6 +147,16 @@ def refuse_input(destination: Any, file: Any) -> None:
         )
 
 
+def refuse_unparsable(request: Any, destination: Any) -> None:
+    """Refuse a request for a file that no XCom can hold, without a destination: the job would be paid for."""
+    if destination is None and isinstance(request, Mapping) and request.get("output_format") == "parquet":
+        raise InvalidArgumentError(
+            "The request is for a Parquet file, and without a destination the result is an XCom, which cannot hold "
+            "one.",
+            remedy="Set a destination.",
+        )
+
+
 def _location(place: str) -> str:
     same = _spelled_alike(place)
     return same if "://" in same else os.path.realpath(os.path.expanduser(same))  # noqa: PTH111

@@ -21,13 +21,14 @@ from airflow_provider_batchdl._tasks.deferral import (
     limit_of,
     wait_in_triggerer,
 )
-from airflow_provider_batchdl._tasks.destinations import refuse_input, warn_of_replacing
+from airflow_provider_batchdl._tasks.destinations import refuse_input, refuse_unparsable, warn_of_replacing
 from airflow_provider_batchdl._tasks.download_mixin import LandsResults
 from airflow_provider_batchdl._tasks.kills import Kill, KilledError, end_task
 from airflow_provider_batchdl._tasks.submit_once import SubmitOnce
 from airflow_provider_batchdl._tasks.unlanded import download_command, log_how_to_download
 from airflow_provider_batchdl._tasks.warnings import SubmitsJobs
 from airflow_provider_batchdl._values.arguments import refuse_crossed
+from airflow_provider_batchdl._values.inputs import parse_request
 from airflow_provider_batchdl.exceptions import (
     BatchDlError,
     EmptyResultError,
@@ -138,6 +139,7 @@ class BatchJobOperator(LandsResults, SubmitsJobs):
             push_link(self, context, hook)
             self._prepare(context, submits=True)
             self._refuse_lost_input()
+            refuse_unparsable(parse_request(self.request), self.destination)
             submission = self._submission(context)
             try:
                 before_submit = partial(self._before_submit, context, hook)
