@@ -58,7 +58,7 @@ PLAN: dict[str, tuple[str, ...]] = {
     "transfer.content": ("exceptions", "client"),
     "transfer.source": (*ERRORS, "_values.times", "jobs", "vendors", "client", "transfer.content"),
     "transfer.verify": (*ERRORS, "transfer.source", "transfer.content"),
-    "transfer.sinks.base": ("transfer.state", "transfer.reorder_buffer"),
+    "transfer.sinks.base": ("transfer.state",),
     "transfer.sinks.errors": ERRORS,
     "transfer.sinks.buffered": (*ERRORS, "transfer.sinks.base", "transfer.sinks.errors"),
     "transfer.sinks.fsspec_loop": ("transfer.sinks.buffered",),
@@ -74,12 +74,13 @@ PLAN: dict[str, tuple[str, ...]] = {
     "transfer.sinks.factory": (*SINK, *STORES, "transfer.sinks.stores", "transfer.state"),
     "transfer.parallel": (
         *ERRORS, *SINK, "client", "transfer.source", "transfer.progress", "transfer.reorder_buffer",
+        "transfer.sinks.local",
     ),
     "transfer.result": ("jobs", "transfer.source", "transfer.parallel", "transfer.sinks.base"),
     "transfer.pages": (*ERRORS, "jobs", "vendors", "transfer.source"),
     "transfer.engine": (
         *ERRORS, *SINK, "jobs", "options", "transfer.result", "transfer.pages", "transfer.source", "transfer.verify",
-        "transfer.parallel", "transfer.progress", "transfer.state",
+        "transfer.parallel", "transfer.progress", "transfer.state", "transfer.sinks.local",
     ),
     "transfer.parse": ("exceptions", "client", "transfer.content"),
     "transfer.numbering": (*ERRORS, "jobs", "options", "vendors"),

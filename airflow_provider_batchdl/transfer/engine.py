@@ -18,16 +18,13 @@ from airflow_provider_batchdl.jobs import RESULT
 from airflow_provider_batchdl.options import DownloadOptions
 from airflow_provider_batchdl.transfer.pages import noted_page
 from airflow_provider_batchdl.transfer.parallel import MAX_CONNECTIONS
-from airflow_provider_batchdl.transfer.parallel.division import (
-    TransferStats,
-    bytes_present,
-    fetch_in_parts,
-    worth_dividing,
-)
+from airflow_provider_batchdl.transfer.parallel.division import bytes_present, fetch_in_parts, worth_dividing
+from airflow_provider_batchdl.transfer.parallel.fetch import TransferStats
 from airflow_provider_batchdl.transfer.parallel.scaling import Meter
 from airflow_provider_batchdl.transfer.progress import Progress, ProgressLines
 from airflow_provider_batchdl.transfer.result import Received, close_unpublished
-from airflow_provider_batchdl.transfer.sinks.base import CheckpointedSink, DurableSink, ScatteredSink, Sink
+from airflow_provider_batchdl.transfer.sinks.base import CheckpointedSink, DurableSink, Sink
+from airflow_provider_batchdl.transfer.sinks.local.sink import LocalSink
 from airflow_provider_batchdl.transfer.source.decoding import decoded, is_stored_coded
 from airflow_provider_batchdl.transfer.source.filenames import naming
 from airflow_provider_batchdl.transfer.source.identity import Identity
@@ -145,7 +142,7 @@ class Transfer:
             self._verifier = self._new_verifier(
                 record.headers, record.filename, framed=True, resumed=crcs, resumed_at=at
             )
-            for piece in sink.replay() if isinstance(sink, ScatteredSink) else ():
+            for piece in sink.replay() if isinstance(sink, LocalSink) else ():
                 self._verifier.feed(piece)
         except (BatchDlError, ValueError) as error:
             self._drop_resumable(error)

@@ -159,7 +159,7 @@ def _check_bucket(place: Destination) -> None:
 
         sync(fs.loop, fs.service_client.get_container_client(bucket).get_container_properties)
     elif store == "gcs":
-        from airflow_provider_batchdl.transfer.sinks.gcs.upload import GcsError
+        from airflow_provider_batchdl.transfer.sinks.gcs import GcsError
 
         try:
             fs.call("GET", "b/{}/o", bucket, prefix=prefix, maxResults=1, json_out=True)

@@ -6,32 +6,15 @@ import errno
 import os
 from collections.abc import Iterator
 from threading import Lock
-from typing import Protocol
+from typing import TypeAlias
 
 _READ = 1 << 20
 
 
-class ReorderBuffer(Protocol):
-    """Buffer that several threads fill and one thread reads in order. Raises `OSError`."""
-
-    ahead: int | None
-    """Most bytes that it holds unread; None for no limit."""
-
-    def put(self, at: int, data: bytes | memoryview) -> None:
-        """Store the bytes that start at ``at``."""
-
-    def take(self, at: int, end: int) -> Iterator[bytes]:
-        """Read the bytes from ``at`` to ``end``, all of which have been put."""
-
-    def close(self) -> None:
-        """Free it, once no thread uses it."""
-
-
 class MemoryReorderBuffer:
-    """Reorder buffer in memory, of at most ``ahead`` bytes, for stores that take bytes in order only."""
+    """Reorder buffer in memory, for stores that take bytes in order only."""
 
-    def __init__(self, ahead: int) -> None:
-        self.ahead: int | None = ahead
+    def __init__(self) -> None:
         self._pieces: dict[int, bytes] = {}
         self._lock = Lock()
 
@@ -54,9 +37,7 @@ class MemoryReorderBuffer:
 
 
 class FileReorderBuffer:
-    """Reorder buffer in the partial file itself: each byte is written at its offset."""
-
-    ahead: int | None = None
+    """Reorder buffer in the partial file itself: each byte is written at its offset. Raises `OSError`."""
 
     def __init__(self, fd: int) -> None:
         self._fd = os.dup(fd)  # a late thread must not write to another file that got the same number
@@ -76,6 +57,10 @@ class FileReorderBuffer:
     def close(self) -> None:
         """Close the descriptor."""
         os.close(self._fd)
+
+
+ReorderBuffer: TypeAlias = FileReorderBuffer | MemoryReorderBuffer
+"""Buffer that several threads fill and one thread reads in order; closed once no thread uses it."""
 
 
 def read_back(fd: int, at: int, end: int) -> Iterator[bytes]:

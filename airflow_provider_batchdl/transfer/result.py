@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from airflow_provider_batchdl.jobs import Job, LandedFile, Landing, ResultFile
-from airflow_provider_batchdl.transfer.parallel.division import TransferStats
+from airflow_provider_batchdl.transfer.parallel.fetch import TransferStats
 from airflow_provider_batchdl.transfer.sinks.base import STORE_CHECKSUM, DurableSink, Sink
 from airflow_provider_batchdl.transfer.source.retry_budget import TRY_AGAIN
 from airflow_provider_batchdl.transfer.source.stream import ResultStream

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import dataclass
 
 from airflow_provider_batchdl.exceptions import DestinationError
-from airflow_provider_batchdl.transfer.parallel.fetch import ParallelFetch
+from airflow_provider_batchdl.transfer.parallel.fetch import ParallelFetch, TransferStats
 from airflow_provider_batchdl.transfer.parallel.plan import Plan, merged
 from airflow_provider_batchdl.transfer.parallel.scaling import ConnectionScaler
 from airflow_provider_batchdl.transfer.progress import Progress
-from airflow_provider_batchdl.transfer.reorder_buffer import MemoryReorderBuffer, ReorderBuffer
-from airflow_provider_batchdl.transfer.sinks.base import ScatteredSink, Sink
+from airflow_provider_batchdl.transfer.reorder_buffer import MemoryReorderBuffer
+from airflow_provider_batchdl.transfer.sinks.base import Sink
 from airflow_provider_batchdl.transfer.sinks.errors import destination_error
+from airflow_provider_batchdl.transfer.sinks.local.sink import LocalSink
 from airflow_provider_batchdl.transfer.source.range_client import RangeClient
 from airflow_provider_batchdl.transfer.source.stream import ResultStream
 
@@ -25,15 +25,6 @@ PIECE = 4 << 20
 """Bytes of one request where they are reordered in memory: one piece for each connection and one to spare."""
 RECORD_EVERY = 16 << 20
 """Bytes after which the partial record is updated, for a next try."""
-
-
-@dataclass
-class TransferStats:
-    """Statistics of a transfer."""
-
-    resumed: int = 0
-    restarted: int = 0
-    connections: int = 1
 
 
 def bytes_present(sink: Sink) -> int:
@@ -64,7 +55,7 @@ def fetch_in_parts(
     Args:
         range_client: opens the parts.
         stream: an open response that starts where the sink ends.
-        sink: takes the bytes: a `ScatteredSink` from all connections at once, another in order, reordered in memory.
+        sink: takes the bytes: a `LocalSink` from all connections at once, another in order, reordered in memory.
         connections: the most to use.
         rate: bytes a second of ``stream`` alone.
         verify: gets each byte, in order.
@@ -76,38 +67,25 @@ def fetch_in_parts(
         RangeRefusedError: the server refuses ranges of this file; the sink holds its first bytes.
         BatchDlError: any other failure.
     """
-    total, identity = stream.identity.total or 0, stream.identity
-    if isinstance(sink, ScatteredSink):
+    total, identity, scaler = stream.identity.total or 0, stream.identity, ConnectionScaler(connections, rate)
+    if isinstance(sink, LocalSink):
         plan = Plan(total, ((0, sink.written), *sink.landed))
         # Before a byte is written out of order: from then on the file's size says nothing.
         sink.record_progress(sink.written, plan.landed)
-        buffer: ReorderBuffer = sink.reorder_buffer()
-    else:
-        buffer = MemoryReorderBuffer(PIECE * (connections + 1))
-        plan = Plan(total, ((0, sink.written),), piece=PIECE, ahead=buffer.ahead)
-    fetch = ParallelFetch(range_client, identity, plan, buffer, ConnectionScaler(connections, rate))
-    try:
-        if isinstance(sink, ScatteredSink):
-            _scatter(fetch, plan, stream, sink, verify, progress)
-        else:
-            with closing(fetch):
-                for _, chunk in fetch.chunks(stream):
-                    write(chunk)
-    finally:
-        stats.resumed += fetch.interrupted
-        stats.connections = max(stats.connections, fetch.most)
+        fetch = ParallelFetch(range_client, identity, plan, sink.reorder_buffer(), scaler, stats)
+        _scatter(fetch, stream, sink, verify, progress)
+        return
+    plan = Plan(total, ((0, sink.written),), piece=PIECE, ahead=PIECE * (connections + 1))
+    with closing(ParallelFetch(range_client, identity, plan, MemoryReorderBuffer(), scaler, stats)) as fetch:
+        for _, chunk in fetch.chunks(stream):
+            write(chunk)
 
 
 def _scatter(
-    fetch: ParallelFetch,
-    plan: Plan,
-    stream: ResultStream,
-    sink: ScatteredSink,
-    verify: Callable[[bytes], None],
-    progress: Progress,
+    fetch: ParallelFetch, stream: ResultStream, sink: LocalSink, verify: Callable[[bytes], None], progress: Progress
 ) -> None:
     """Fetch into the sink's file, and read it back in order to verify it."""
-    reached, recorded, before = sink.written, 0, bytes_present(sink)
+    plan, reached, recorded, before = fetch.plan, sink.written, 0, bytes_present(sink)
     try:
         with closing(fetch):  # before the sink is changed
             for at, chunk in fetch.chunks(stream):

@@ -29,6 +29,15 @@ class _SurplusError(Exception):
     """This connection is one too many: it ends, and is no longer counted."""
 
 
+@dataclass
+class TransferStats:
+    """Statistics of a transfer."""
+
+    resumed: int = 0
+    restarted: int = 0
+    connections: int = 1
+
+
 @dataclass(eq=False)
 class ParallelFetch:
     """Fetch the ranges of a plan over several connections, and yield the file's bytes in order.
@@ -42,6 +51,7 @@ class ParallelFetch:
         plan: the missing ranges.
         buffer: holds the bytes until they are read.
         scaler: chooses the number of connections.
+        stats: updated.
     """
 
     range_client: RangeClient
@@ -49,10 +59,7 @@ class ParallelFetch:
     plan: Plan
     buffer: ReorderBuffer
     scaler: ConnectionScaler
-    interrupted: int = field(default=0, init=False)
-    """Number of interruptions that were resumed."""
-    most: int = field(default=1, init=False)
-    """The most connections at once."""
+    stats: TransferStats
     _threads: list[threading.Thread] = field(default_factory=list, init=False)
     _working: int = field(default=0, init=False)
     _streams: set[ResultStream] = field(default_factory=set, init=False)
@@ -120,7 +127,7 @@ class ParallelFetch:
             return
         with self._lock:
             self._working += 1
-            self.most = max(self.most, self._working)
+            self.stats.connections = max(self.stats.connections, self._working)
         thread = threading.Thread(target=self._work, args=(span, first), name="batchdl-part", daemon=True)
         self._threads = [*(thread for thread in self._threads if thread.is_alive()), thread]
         thread.start()
@@ -166,7 +173,7 @@ class ParallelFetch:
                     raise
 
         def log_retry(error: BatchDlError, wait: float) -> None:
-            self.interrupted += 1
+            self.stats.resumed += 1
             log.info("A connection was interrupted at byte %d (%s); resuming in %.1f s", span.at, error.message, wait)
 
         RetryBudget(self.range_client.vendor, span.at).run(attempt, lambda: span.at, log_retry, self._ended.wait)

@@ -10,9 +10,8 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from airflow_provider_batchdl.transfer.reorder_buffer import ReorderBuffer
     from airflow_provider_batchdl.transfer.state import PartialRecord
 
 
@@ -42,16 +41,11 @@ class Sink(Protocol):
     def finalize(self) -> None:
         """Flush all bytes to the store and free their buffers, so that `publish` is only the last step.
 
-        Optional; useful where several sinks are complete before the first is published. Afterwards neither `write` nor
-        `restart` is possible.
+        Optional. Afterwards neither `write` nor `restart` is possible.
         """
 
     def publish(self) -> str | None:
-        """Make the complete object visible at once.
-
-        Returns:
-            The store's ETag, without quotes, where there is one.
-        """
+        """Make the complete object visible at once. Returns the store's ETag, without quotes, where there is one."""
 
     def discard(self) -> None:
         """Remove everything unpublished. Never raises; may be called again, also after `publish`."""
@@ -93,26 +87,3 @@ class CheckpointedSink(DurableSink):
 
         None where another process could not continue; then there are no more checkpoints.
         """
-
-
-class ScatteredSink(DurableSink):
-    """A durable sink whose bytes can be read back, and that takes bytes at any offset, from several threads."""
-
-    landed: tuple[tuple[int, int], ...]
-    """Intervals after the first `written` bytes that are present, too."""
-
-    @abstractmethod
-    def replay(self) -> Iterator[bytes]:
-        """Read back all bytes so far, in small pieces."""
-
-    @abstractmethod
-    def reorder_buffer(self) -> ReorderBuffer:
-        """The buffer that the threads write to; the caller closes it."""
-
-    @abstractmethod
-    def record_progress(self, at: int, landed: tuple[tuple[int, int], ...]) -> None:
-        """Record which bytes are present: all before `at`, and the intervals of `landed`."""
-
-    @abstractmethod
-    def truncate(self, at: int) -> None:
-        """Drop everything after the first `at` bytes, to continue there with one thread."""

@@ -18,17 +18,11 @@ _QUERY = re.compile(r"(://[^\s\"'?]*)\?[^\s\"']*")
 
 
 class _Known(NamedTuple):
-    """Facts about one kind of refusal.
-
-    Args:
-        remedy: what the user can do.
-        reason: what it means, where the store's own words do not say it.
-        final: whether it stays until somebody acts. An expired token may be renewed by the next try, a full disk
-            cleaned up.
-    """
+    """Facts about one kind of refusal."""
 
     remedy: str
-    reason: str | None = None
+    reason: str | None = None  # what it means, where the store's own words do not say it
+    # Whether it stays until somebody acts. An expired token may be renewed by the next try, a full disk cleaned up.
     final: bool = False
 
 
@@ -95,14 +89,13 @@ _KNOWN: dict[str | int, _Known] = {
     # Azure's: https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes
     "ContainerNotFound": _NO_BUCKET,
     "InvalidResourceName": _Known(_BUCKET, "the container cannot have that name", final=True),
-    "AccountIsDisabled": _Known(_CREDENTIALS, final=True),
+    **dict.fromkeys(("AccountIsDisabled", "UnauthorizedBlobOverwrite"), _Known(_CREDENTIALS, final=True)),
     "AuthenticationFailed": _UNKNOWN_KEY,
     "AuthorizationFailure": _DENIED,
     "AuthorizationPermissionMismatch": _DENIED,
     "InsufficientAccountPermissions": _DENIED,
     "InvalidAuthenticationInfo": _UNKNOWN_KEY,
     "NoAuthenticationInformation": _Known(_CREDENTIALS, _NO_CREDENTIALS, final=True),
-    "UnauthorizedBlobOverwrite": _Known(_CREDENTIALS, final=True),
     "BlobImmutableDueToPolicy": _Known(
         "The container's policy protects what is there; choose another destination.", final=True
     ),
@@ -116,8 +109,7 @@ _KNOWN: dict[str | int, _Known] = {
     "LeaseIdMissing": _Known("Another program holds a lease on the blob: have it released, then retry the task."),
     "ServerBusy": _BUSY,
     # HTTP statuses.
-    401: _Known(_CREDENTIALS, final=True),
-    403: _Known(_CREDENTIALS, final=True),
+    **dict.fromkeys((401, 403), _Known(_CREDENTIALS, final=True)),
     404: _Known(_BUCKET, final=True),
     410: _Known("The upload session has ended (a clean-up job, or a week has passed); retry the task."),
     # Error numbers.
@@ -182,15 +174,9 @@ def clean(text: str) -> str:
 
 
 def destination_error(uri: str, doing: str, error: BaseException) -> DestinationError:
-    """The `DestinationError` for a failed step at the destination.
+    """The `DestinationError` for a step that failed: "<uri>: cannot <doing>: …".
 
-    Args:
-        uri: the object or file being written.
-        doing: the step, as "cannot <doing>".
-        error: the exception: an `OSError`, a botocore error or any store's own.
-
-    Returns:
-        The error to raise. Raise it `from None` for network stores: their exceptions can carry a signed URL.
+    Raise it `from None` for network stores: their exceptions can carry a signed URL.
     """
     code = store_code(error)
     number, kinds = getattr(error, "errno", None), [cls.__name__ for cls in type(error).__mro__]

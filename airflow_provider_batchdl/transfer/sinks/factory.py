@@ -56,11 +56,11 @@ def open_sink(
             fs, path, uri, records=records, key=key, expected_bytes=expected_bytes, create_only=create_only
         )
     if store == "azure":
-        from airflow_provider_batchdl.transfer.sinks.azure.sink import AzureSink
+        from airflow_provider_batchdl.transfer.sinks.azure import AzureSink
 
         return AzureSink(fs, path, uri, expected_bytes=expected_bytes, create_only=create_only)
     if store == "gcs":
-        from airflow_provider_batchdl.transfer.sinks.gcs.sink import GcsSink
+        from airflow_provider_batchdl.transfer.sinks.gcs import GcsSink
 
         return GcsSink(fs, path, uri, create_only=create_only)
     from airflow_provider_batchdl.transfer.sinks.staged import StagedSink
@@ -79,19 +79,11 @@ def open_resumable(
 ) -> DurableSink | None:
     """The sink of a download that was killed, with its bytes; None where there is nothing to resume.
 
-    Args:
-        fs: the fsspec file system.
-        path: the object's path, or that of the folder it is in, ending in `/`.
-        uri: its address in messages.
-        key: the `key` it was opened with.
-        create_only: as for `open_sink`.
-        state: as for `open_sink`.
-
-    Raises:
-        DestinationError: the store cannot be asked.
+    The arguments are those of `open_sink`; ``path`` and ``uri`` may be those of the folder, ending in `/`. Raises
+    `DestinationError` where the store cannot be asked.
     """
     if store_of(fs) == "s3":
-        from airflow_provider_batchdl.transfer.sinks.s3.resume import resumable_upload
+        from airflow_provider_batchdl.transfer.sinks.s3.checkpointed import resumable_upload
 
         return resumable_upload(fs, path, uri, key, state=state, create_only=create_only)
     if not is_local(fs):
@@ -102,18 +94,11 @@ def open_resumable(
     return resumable_sink(local + "/" if path.endswith("/") else local, uri, key, create_only=create_only)
 
 
-def write_small(fs: AbstractFileSystem, path: str, uri: str, data: bytes, *, create_only: bool = False) -> str | None:
-    """Write one small object (a manifest) with the same all-or-nothing promise.
-
-    Returns:
-        The store's ETag where there is one.
-
-    Raises:
-        DestinationError: the store refused; nothing is left.
-    """
+def write_small(fs: AbstractFileSystem, path: str, uri: str, data: bytes, *, create_only: bool = False) -> None:
+    """Write one small object, whole or not at all. Raises `DestinationError`."""
     sink = open_sink(fs, path, uri, expected_bytes=len(data), create_only=create_only)
     try:
         sink.write(data)
-        return sink.publish()
+        sink.publish()
     finally:
         sink.discard()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ _PIECE = 1 << 20
 """Bytes handed over to it at a time."""
 
 
-class StagedSink(BlockSink[Block, "StagedUpload"]):
+class StagedSink(BlockSink["StagedUpload"]):
     """A `Sink` that writes `<folder>/.<name>.<random>.part` and moves it over the target on `publish`.
 
     Limits, all the store's:
@@ -37,11 +36,10 @@ class StagedSink(BlockSink[Block, "StagedUpload"]):
         if not path.rpartition("/")[2]:
             raise no_object(uri)
         new_upload = partial(StagedUpload, fs, path, create_only=create_only)
-        sizes = BlockSizes(_PIECE, fixed=True, grow_every=1)
-        super().__init__(uri, sizes, sys.maxsize, Block, new_upload, create_only=create_only)
+        super().__init__(uri, BlockSizes(_PIECE, fixed=True, grow_every=1), new_upload, create_only=create_only)
 
 
-class StagedUpload(Upload[Block]):
+class StagedUpload(Upload):
     """A temporary object beside the target, written by this thread."""
 
     attested = False
@@ -82,7 +80,7 @@ class StagedUpload(Upload[Block]):
         if size is not None and size != self._written:
             raise OSError(f"the store has {size} of {self._written} bytes")
 
-    def complete(self, rest: Block | None) -> str | None:
+    def complete(self, rest: Block | None) -> object:
         """Move onto the target. Returns the ETag where the store has one."""
         if rest is not None:
             self.finish(rest)
@@ -91,8 +89,7 @@ class StagedUpload(Upload[Block]):
         self._move()
         with contextlib.suppress(Exception):
             info = self._fs.info(self._target)
-            etag = info.get("ETag") or info.get("etag")
-            return str(etag).strip('"') if etag else None
+            return info.get("ETag") or info.get("etag")
         return None
 
     def abort(self) -> None:

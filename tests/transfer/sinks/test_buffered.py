@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_batchdl.transfer.sinks.azure import sink as azure
+from airflow_provider_batchdl.transfer.sinks import azure
 from airflow_provider_batchdl.transfer.sinks.buffered import GATHERED, WORTH_KEEPING, Block, BlockSizes
 from airflow_provider_batchdl.transfer.sinks.s3 import sink as s3
 

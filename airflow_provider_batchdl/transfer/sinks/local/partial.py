@@ -144,12 +144,9 @@ def lock(path: str) -> int | None:
 
 
 def lock_existing(path: str, *, second_name: bool = False, unchanged: os.stat_result | None = None) -> int | None:
-    """As `lock`, but None where nothing is at `path`.
+    """As `lock`, but None where nothing is at `path`, or where the file is no longer as it was when `unchanged`.
 
-    Args:
-        path: the partial.
-        second_name: also lock a name that `link` left.
-        unchanged: None, too, where the file is another than this, or was written to since.
+    With `second_name`, a name that `link` left is locked, too.
     """
     try:
         fd = os.open(path, _FLAGS)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.reorder_buffer import FileReorderBuffer, read_back
-from airflow_provider_batchdl.transfer.sinks.base import ScatteredSink
+from airflow_provider_batchdl.transfer.sinks.base import DurableSink
 from airflow_provider_batchdl.transfer.sinks.errors import already_there, destination_error, ended
 from airflow_provider_batchdl.transfer.sinks.local import fs, partial
 from airflow_provider_batchdl.transfer.state import PartialRecord, boot_id
@@ -22,7 +22,7 @@ SYNC_EVERY = 1 << 30
 """Bytes after which they are flushed to the disk, to be resumed after a crash of the machine."""
 
 
-class LocalSink(ScatteredSink):
+class LocalSink(DurableSink):
     """A `Sink` for one local file.
 
     Bytes go to a partial `.batchdl/.<name>.<key>.part` in the target's own folder, so that the final rename stays on
@@ -40,13 +40,7 @@ class LocalSink(ScatteredSink):
     the same target, and `transfer.sweep` removes the rest. A second writer with the same key, while the first is alive,
     gets a partial of its own, which no try resumes.
 
-    Args:
-        path: the target.
-        uri: its address in messages.
-        expected_bytes: the file's size in bytes where it is known.
-        key: id of what is being written, 16 hex digits; without one, no try resumes the partial.
-        keep_bytes: keep the bytes of an earlier try, for `resume`.
-        create_only: do not overwrite a file that exists at `publish`.
+    The arguments are those of `open_sink`; with ``keep_bytes`` an earlier try's bytes stay, for `resume`.
     """
 
     def __init__(
@@ -75,15 +69,16 @@ class LocalSink(ScatteredSink):
         with self._failing("create the file"):
             self._open(keep_bytes=keep_bytes, expected_bytes=expected_bytes)
 
-    def _open(self, *, keep_bytes: bool, expected_bytes: int | None, tries: int = 8) -> None:
-        try:
-            self._open_once(keep_bytes=keep_bytes, expected_bytes=expected_bytes)
-        except FileNotFoundError:
-            # The folder is missing for its first file. Another process may remove an empty `.batchdl` at any moment.
-            if tries == 1:
-                raise
-            os.makedirs(self._folder or ".", exist_ok=True)
-            self._open(keep_bytes=keep_bytes, expected_bytes=expected_bytes, tries=tries - 1)
+    def _open(self, *, keep_bytes: bool, expected_bytes: int | None) -> None:
+        for tries in range(8, 0, -1):
+            try:
+                self._open_once(keep_bytes=keep_bytes, expected_bytes=expected_bytes)
+                break
+            except FileNotFoundError:
+                # The folder is missing for its first file. Another process may remove an empty `.batchdl` at any time.
+                if tries == 1:
+                    raise
+                os.makedirs(self._folder or ".", exist_ok=True)
 
     def _open_once(self, *, keep_bytes: bool, expected_bytes: int | None) -> None:
         self._work_folder = partial.make_work_folder(self._folder)
@@ -134,7 +129,7 @@ class LocalSink(ScatteredSink):
                 self.partial_record = self._store(replace(partial_record, target=self._name, durable=0))
 
     def write(self, data: bytes | memoryview) -> None:
-        """Append `data`. Raises `DestinationError` where the file system refuses it."""
+        """Append `data`."""
         fd = self._descriptor()
         view = memoryview(data).cast("B")
         with self._failing("write"):
@@ -219,7 +214,7 @@ class LocalSink(ScatteredSink):
 
     def discard(self) -> None:
         """Remove the partial, while its lock is held, and close it. Never raises; may be called again."""
-        if self._fd is not None and (not self._keyed or partial.leads_to(self._temporary, self._fd)):
+        if self._fd is not None and partial.leads_to(self._temporary, self._fd):
             partial.remove(self._temporary)
         elif self._temporary:
             partial.remove_if_unused(self._temporary)
@@ -227,7 +222,7 @@ class LocalSink(ScatteredSink):
         self._remove_work_folder()
 
     def suspend(self) -> None:
-        """Close, and leave the partial if the next try can resume it; else `discard`. Never raises."""
+        """See `DurableSink`."""
         if self.partial_record is None:
             self.discard()
         self._close()

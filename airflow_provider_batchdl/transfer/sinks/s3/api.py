@@ -8,15 +8,14 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_batchdl.transfer.sinks.buffered import Block
 from airflow_provider_batchdl.transfer.sinks.errors import store_code
 from airflow_provider_batchdl.transfer.sinks.fsspec_loop import LoopTasks
-from airflow_provider_batchdl.transfer.sinks.s3.crc32 import crc32, to_base64
+from airflow_provider_batchdl.transfer.sinks.s3.part import to_base64
 
 if TYPE_CHECKING:
     from s3fs import S3FileSystem
 
-PRECONDITION_FAILED = "PreconditionFailed"
-"""The code of a refusal because the object exists."""
 MOST_PAGES = 1000
 """Pages of a list, of a thousand items each: a store that repeats a page must not hold a task for ever."""
 
@@ -44,10 +43,10 @@ def pages(fs: S3FileSystem, method: str, after: Mapping[str, str], **arguments: 
 class S3Object(LoopTasks):
     """One key of one bucket, through the s3fs file system's client, loop and extra arguments."""
 
-    def __init__(self, fs: S3FileSystem, bucket: str, key: str, path: str, *, create_only: bool = False) -> None:
+    def __init__(self, fs: S3FileSystem, bucket: str, key: str, *, create_only: bool = False) -> None:
         super().__init__(fs)
         self.create_only = create_only
-        self.path = path
+        self.path = f"{bucket}/{key}"
         self.names = {"Bucket": bucket, "Key": key}
 
     def request(self, method: str, *, timeout: float | None = None, **arguments: Any) -> dict[str, Any]:
@@ -80,18 +79,17 @@ class S3Object(LoopTasks):
         wanted = getattr(client.meta.config, "request_checksum_calculation", "when_required")
         return wanted == "when_supported" and "ChecksumAlgorithm" not in self.fs.s3_additional_kwargs
 
-    def put(self, body: io.BytesIO) -> tuple[bool, str | None]:
+    def put(self, content: Block) -> tuple[bool, object]:
         """Write the whole object with one PUT, which S3 makes atomic.
 
         Returns:
             Whether the store confirmed its checksum, and its ETag.
         """
-        checksum = to_base64(crc32(body.getbuffer()))
-        wanted = {"ChecksumCRC32": checksum} if self.wait(self.begin(self.takes_checksums)) else {}
+        wanted = {"ChecksumCRC32": to_base64(content.crc32)} if self.wait(self.begin(self.takes_checksums)) else {}
         try:
-            answer = self.wait(self.begin(self.send_async, "put_object", body, **wanted, **self.condition))
+            answer = self.wait(self.begin(self.send_async, "put_object", content.file(), **wanted, **self.condition))
         except Exception as error:  # noqa: BLE001  raised again there
-            digest = hashlib.md5(body.getbuffer(), usedforsecurity=False).hexdigest()
+            digest = hashlib.md5(content.content(), usedforsecurity=False).hexdigest()
             answer = self.mine_after_all(error, digest)
         etag = self.published(answer)
         return self.is_attested(answer, wanted), etag
@@ -131,7 +129,7 @@ class S3Object(LoopTasks):
 
         Anything else that ``error`` means is raised; ``etag`` is that of our content.
         """
-        repeated = isinstance(error, FileNotFoundError) or store_code(error) == PRECONDITION_FAILED
+        repeated = isinstance(error, FileNotFoundError) or store_code(error) == "PreconditionFailed"
         answer: dict[str, Any] = {}
         with contextlib.suppress(Exception):  # nothing is there; or who may only write cannot know
             answer = self.request("head_object") if repeated else {}
@@ -139,8 +137,7 @@ class S3Object(LoopTasks):
             raise error
         return answer
 
-    def published(self, answer: dict[str, Any]) -> str | None:
+    def published(self, answer: dict[str, Any]) -> object:
         """The ETag of an answer that made the object visible; forgets what the file system cached about it."""
         self.fs.invalidate_cache(self.path)
-        etag = answer.get("ETag")
-        return str(etag).strip('"') if etag else None
+        return answer.get("ETag")

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.transfer.sinks.base import CheckpointedSink
-from airflow_provider_batchdl.transfer.sinks.s3.multipart import MultipartUpload
-from airflow_provider_batchdl.transfer.sinks.s3.part import Part, UploadedPart
+from airflow_provider_batchdl.transfer.sinks.buffered import Block
+from airflow_provider_batchdl.transfer.sinks.errors import destination_error, is_forbidden, store_code
+from airflow_provider_batchdl.transfer.sinks.s3.api import S3Object
+from airflow_provider_batchdl.transfer.sinks.s3.multipart import MultipartUpload, abort_upload, listed_parts
+from airflow_provider_batchdl.transfer.sinks.s3.part import UploadedPart
 from airflow_provider_batchdl.transfer.sinks.s3.sink import S3Sink
-from airflow_provider_batchdl.transfer.sinks.s3.upload_record import UploadRecord, crc32_of, digest_of, if_allowed
+from airflow_provider_batchdl.transfer.sinks.s3.upload_record import (
+    SidecarRecordStore,
+    UploadRecord,
+    crc32_of,
+    digest_of,
+)
 from airflow_provider_batchdl.transfer.state import PartialRecord, StateStore
 
 if TYPE_CHECKING:
     from s3fs import S3FileSystem
 
 log = get_logger(__name__)
+T = TypeVar("T")
 
+_NO_LIST = frozenset({"MethodNotAllowed", "NotImplemented"})
 WORTH_RECORDING = 64 << 20
 """Bytes below which an object has no record: a restart costs less than the records of many that end well."""
 EVERY = 64 << 20
@@ -49,14 +59,10 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
         key: str,
         expected_bytes: int | None = None,
         create_only: bool = False,
-        resumed: UploadRecord | None = None,
-        parts: tuple[UploadedPart, ...] = (),
     ) -> None:
         self._records = records
         self._key = key
         super().__init__(fs, path, uri, expected_bytes=expected_bytes, create_only=create_only)
-        if resumed is not None:
-            self._resume(resumed, parts)
 
     def _begin(self) -> None:
         super()._begin()
@@ -119,7 +125,7 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
         super().discard()
         self._forget(upload)
 
-    def _send(self, upload: MultipartUpload, buffer: Part) -> None:
+    def _send(self, upload: MultipartUpload, buffer: Block) -> None:
         super()._send(upload, buffer)
         if self.partial_record is None:
             return
@@ -157,10 +163,8 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
             return
         self._recorded = None
         try:
-            text: str | None = None
-            with if_allowed("read"):
-                text = self._records.get(self._key)
-            record = UploadRecord.from_json(text) if text is not None else None
+            text = _if_allowed("read", self._records.get, self._key)
+            record = UploadRecord.from_json(text or "")
             if record is None or record.upload_id in upload.gone:
                 self._records.delete(self._key)
         except Exception as error:  # noqa: BLE001  the object is whole, or gone: the record does no harm
@@ -176,3 +180,67 @@ class CheckpointedS3Sink(S3Sink, CheckpointedSink):
             number += 1
             end += self._sizes.size(number)
         return end if end < total else None
+
+
+def resumable_upload(
+    fs: S3FileSystem, path: str, uri: str, key: str, *, state: StateStore | None = None, create_only: bool = False
+) -> CheckpointedS3Sink | None:
+    """The sink of a download that was stopped, at the last checkpoint that the store has all parts of.
+
+    None where nothing can be resumed; what is then left has been aborted. Arguments and errors: see `open_resumable`.
+    """
+    records = state or SidecarRecordStore(fs, path)
+    try:
+        text = _if_allowed("read", records.get, key)
+        record = UploadRecord.from_json(text or "")
+        if record is None:
+            if text is not None:
+                _if_allowed("remove", records.delete, key)  # where that is denied, it stays of no use
+            return None
+        if path.endswith("/"):
+            path, uri = path + record.partial_record.target, uri + record.partial_record.target
+        bucket, wanted, _ = fs.split_path(path)
+        if (record.bucket, record.key) != (bucket, wanted):
+            return None  # another destination's: it is not ours to touch
+        target = S3Object(fs, bucket, wanted)
+        parts = _resumed_parts(target, record)
+        if parts is None:
+            abort_upload(target, record.upload_id)
+            _if_allowed("remove", records.delete, key)
+            return None
+    except Exception as error:  # noqa: BLE001  every store raises its own kinds
+        raise destination_error(uri, "read what the previous try uploaded", error) from None
+    sink = CheckpointedS3Sink(fs, target.path, uri, records=records, key=key, create_only=create_only)
+    sink._resume(record, parts)
+    return sink
+
+
+def _if_allowed(doing: str, step: Callable[[str], T], key: str) -> T | None:
+    """Take a step; None where the store denies it, as it also does for what is not there, to a key that only writes."""
+    try:
+        return step(key)
+    except Exception as error:
+        if not is_forbidden(error):
+            raise
+        log.debug("No permission to %s the record of a previous try", doing)
+        return None
+
+
+def _resumed_parts(target: S3Object, record: UploadRecord) -> tuple[UploadedPart, ...] | None:
+    """The parts before the checkpoint, where the store has them all, unchanged."""
+    if not record.parts or record.offset >= record.partial_record.total:
+        log.info("The previous try uploaded too little to resume; restarting from byte 0")
+        return None
+    try:
+        parts = record.resumed_parts(listed_parts(target, record.upload_id))
+    except FileNotFoundError:
+        log.info("The previous try's upload no longer exists; restarting from byte 0")
+        return None
+    except Exception as error:
+        if not is_forbidden(error) and store_code(error) not in _NO_LIST:
+            raise
+        log.info("The store does not list what the previous try uploaded; restarting from byte 0")
+        return None
+    if parts is None:
+        log.warning("The previous try's upload has changed since; restarting from byte 0")
+    return parts

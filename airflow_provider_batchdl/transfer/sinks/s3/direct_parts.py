@@ -20,12 +20,12 @@ from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.client.policy import BACKOFF_CAP, backoff
 from airflow_provider_batchdl.client.retrying import retry_options
 from airflow_provider_batchdl.transfer.sinks.buffered import ABORT_SECONDS
-from airflow_provider_batchdl.transfer.sinks.s3.crc32 import to_base64
+from airflow_provider_batchdl.transfer.sinks.s3.part import to_base64
 from airflow_provider_batchdl.transfer.source.connection import cut
 from airflow_provider_batchdl.vendors.retry_after import retry_after
 
 if TYPE_CHECKING:
-    from airflow_provider_batchdl.transfer.sinks.s3.part import Part
+    from airflow_provider_batchdl.transfer.sinks.buffered import Block
     from airflow_provider_batchdl.transfer.sinks.s3.presign import PartSigner
 
 log = get_logger(__name__)
@@ -68,7 +68,7 @@ class DirectParts:
         self._connections: list[_Connection] = []
         self._idle: list[_Connection] = []
 
-    def send(self, number: int, body: Part) -> Callable[[], dict[str, Any]]:
+    def send(self, number: int, body: Block) -> Callable[[], dict[str, Any]]:
         """Start sending `body` as part `number`. Returns what waits for the store's answer.
 
         That raises `RefusedError`, or what botocore would raise.
@@ -101,7 +101,7 @@ class DirectParts:
         for connection in self._connections:
             connection.http.close()
 
-    def _run(self, connection: _Connection, number: int, body: Part, sent: Future[dict[str, Any]]) -> None:
+    def _run(self, connection: _Connection, number: int, body: Block, sent: Future[dict[str, Any]]) -> None:
         try:
             answer = self._deliver(connection, number, body)
         except BaseException as error:  # noqa: BLE001  raised again where the result is asked for
@@ -112,7 +112,7 @@ class DirectParts:
             self._idle.append(connection)  # before anybody learns of this part, and has another
             sent.set_result(answer)
 
-    def _deliver(self, connection: _Connection, number: int, body: Part) -> dict[str, Any]:
+    def _deliver(self, connection: _Connection, number: int, body: Block) -> dict[str, Any]:
         checksum = to_base64(body.crc32) if self._signer.checksums else None
 
         def on_retry(error: Exception, seconds: float) -> None:
@@ -128,7 +128,7 @@ class DirectParts:
         answer: dict[str, Any] = Retrying(**options, sleep=self._pause)(self._try, connection, number, body, checksum)
         return answer
 
-    def _try(self, connection: _Connection, number: int, body: Part, checksum: str | None) -> dict[str, Any]:
+    def _try(self, connection: _Connection, number: int, body: Block, checksum: str | None) -> dict[str, Any]:
         from botocore import exceptions
 
         target, headers = self._signer.sign(self._upload_id, number, checksum)
@@ -167,11 +167,8 @@ class _Connection:
         self._parse = signer.parse
         self._stopped = stopped
 
-    def put(self, target: str, headers: dict[str, str], body: Part) -> dict[str, Any]:
-        """Send `body`. Returns the answer, or the refusal, as botocore parses it.
-
-        Raises `_StoppedError`, or the `OSError` or `HTTPException` of the connection.
-        """
+    def put(self, target: str, headers: dict[str, str], body: Block) -> dict[str, Any]:
+        """Send `body`. Returns the answer, or the refusal, as botocore parses it; raises what the connection does."""
         while True:
             used = self.http.sock is not None
             try:
@@ -188,7 +185,7 @@ class _Connection:
         if (sock := self.http.sock) is not None:
             cut(sock)
 
-    def _exchange(self, target: str, headers: dict[str, str], body: Part) -> dict[str, Any]:
+    def _exchange(self, target: str, headers: dict[str, str], body: Block) -> dict[str, Any]:
         if self._stopped.is_set():
             raise _StoppedError
         if self.http.sock is None:
@@ -208,7 +205,7 @@ class _Connection:
                 self.http.close()
             return self._parse(response.status, response.getheaders(), said)
 
-    def _pieces(self, body: Part) -> Iterator[memoryview]:
+    def _pieces(self, body: Block) -> Iterator[memoryview]:
         for piece in body.pieces(PIECE):
             if self._stopped.is_set():
                 raise _StoppedError

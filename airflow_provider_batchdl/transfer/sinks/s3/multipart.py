@@ -9,13 +9,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from airflow_provider_batchdl.transfer.sinks.buffered import ABORT_SECONDS, Upload
+from airflow_provider_batchdl.transfer.sinks.buffered import ABORT_SECONDS, Block, Upload
 from airflow_provider_batchdl.transfer.sinks.errors import store_code
 from airflow_provider_batchdl.transfer.sinks.fsspec_loop import LoopTasks
 from airflow_provider_batchdl.transfer.sinks.s3.api import S3Object, pages
-from airflow_provider_batchdl.transfer.sinks.s3.crc32 import combined, to_base64
 from airflow_provider_batchdl.transfer.sinks.s3.direct_parts import DirectParts, RefusedError
-from airflow_provider_batchdl.transfer.sinks.s3.part import Part, UploadedPart
+from airflow_provider_batchdl.transfer.sinks.s3.part import UploadedPart, combined, to_base64
 from airflow_provider_batchdl.transfer.sinks.s3.presign import PartSigner, UnsignableError, signer_for
 
 log = logging.getLogger(__name__)
@@ -35,7 +34,7 @@ class _Begun(NamedTuple):
     is_attested: bool  # the store will compare the whole object with its CRC-32
 
 
-class MultipartUpload(Upload[Part]):
+class MultipartUpload(Upload):
     """One PUT, or a multipart upload, begun with its first part; parts are numbered as they are sent.
 
     Parts go straight to the store (`DirectParts`), and through the file system's client where that has reasons to send
@@ -46,11 +45,8 @@ class MultipartUpload(Upload[Part]):
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html). Elsewhere the parts'
     own checksums are what the store compares.
 
-    Args:
-        target: the object to be.
-        resumed: the id of an upload that is there already; None begins one.
-        parts: what `resumed` has, from the first part on without a gap.
-        is_attested: whether `resumed` was begun as one whose whole object is compared.
+    An upload that is there already is ``resumed``, by its id, with its first ``parts``; ``is_attested`` says that it
+    was begun as one whose whole object is compared.
     """
 
     def __init__(
@@ -66,7 +62,6 @@ class MultipartUpload(Upload[Part]):
         self._resumed = resumed
         self._is_attested = is_attested
         self._created: asyncio.Task[_Begun] | None = None
-        self._ready: _Begun | None = None
         self._by_client = LoopTasks(target.fs)
         self._direct: DirectParts | None = None
         self._is_direct = True
@@ -82,11 +77,11 @@ class MultipartUpload(Upload[Part]):
             # The task is held, not only its result: a signal while the store answers must not lose the id.
             known = self._resumed, self._is_attested
             self._created = self._object.begin(_create, self._object, self._is_direct, *known)
-        if self._ready is None:
-            self._ready = self._object.wait(self._created, timeout=timeout)
-        return self._ready
+        if not self._created.done():
+            self._object.wait(self._created, timeout=timeout)
+        return self._created.result()
 
-    def send(self, block: Part) -> None:
+    def send(self, block: Block) -> None:
         """See `Upload`."""
         ready = self.ready()
         self.begun += 1
@@ -110,14 +105,14 @@ class MultipartUpload(Upload[Part]):
         checked = self.ready().is_attested or "ChecksumCRC32" in answer
         self.collected.append(UploadedPart(number, body.size, answer, body.crc32 if checked else None))
 
-    def finish(self, rest: Part | None = None) -> None:
+    def finish(self, rest: Block | None = None) -> None:
         """Send the last part, wait for all parts, and close the connections that carried them."""
         self._is_direct = self._is_direct and self.begun > 0  # a connection for one part would not pay
         super().finish(rest)
         if self._direct is not None:
             self._direct.close()
 
-    def complete(self, rest: Part | None) -> str | None:
+    def complete(self, rest: Block | None) -> object:
         """Make the object visible, and abort what earlier tries left of it. Returns its ETag.
 
         Those are the uploads of the very same object that began before this one. Were one another writer's, it would
@@ -127,7 +122,7 @@ class MultipartUpload(Upload[Part]):
             raise FileExistsError(self._object.path)
         if rest is not None:
             if not self.begun:
-                self.attested, etag = self._object.put(rest.file())
+                self.attested, etag = self._object.put(rest)
                 return etag
             self.finish(rest)
         earlier = earlier_uploads(self._object, self.ready().id)
@@ -135,7 +130,7 @@ class MultipartUpload(Upload[Part]):
         self.gone = {self.ready().id, *(each for each in earlier if abort_upload(self._object, each))}
         return etag
 
-    def _complete(self) -> str | None:
+    def _complete(self) -> object:
         ready = self.ready()
         wanted: dict[str, Any] = {"UploadId": ready.id, **self._object.condition}
         wanted["MultipartUpload"] = {"Parts": [part.listed() for part in self.collected]}
@@ -172,7 +167,7 @@ class MultipartUpload(Upload[Part]):
             self._direct.stop()
         self._by_client.stop()
 
-    def _send_by_client(self, number: int, body: Part) -> Callable[[], dict[str, Any]]:
+    def _send_by_client(self, number: int, body: Block) -> Callable[[], dict[str, Any]]:
         """Send through s3fs: more CPU, but with every option of its client. Returns what waits for the answer."""
         ready = self.ready()
         wanted: dict[str, Any] = {"PartNumber": number, "UploadId": ready.id}

@@ -1,46 +1,33 @@
-"""The parts of an upload: those to be sent, and those that the store has."""
+"""A part that the store has of an upload, and the CRC-32 of an object from those of its parts.
+
+A CRC is linear: that of two pieces follows from theirs and the second one's length, without the bytes. So parts can be
+summed by several threads, and an upload that another process resumes still has one checksum from its first byte.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import lru_cache
 from typing import Any
 
-from airflow_provider_batchdl.transfer.sinks.buffered import Block
-from airflow_provider_batchdl.transfer.sinks.s3.crc32 import crc32, to_base64
-
-_SUMMED = 1 << 20
-"""Bytes that are summed at a time."""
 _LISTED = frozenset(
     {"ETag", "ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256"},
 )
-
-
-class Part(Block):
-    """One part of an upload, with its checksum."""
-
-    @cached_property
-    def crc32(self) -> int:
-        """The CRC-32 of the bytes, computed once: nothing may be written afterwards."""
-        return reduce(lambda crc, piece: crc32(piece, crc), self.pieces(_SUMMED), 0)
+_POLYNOMIAL = 0xEDB88320
+_ONE = 1 << 31
+"""The polynomial 1: the bits of a CRC-32 are in reverse order."""
 
 
 @dataclass(frozen=True)
 class UploadedPart:
-    """A part that the store has.
+    """A part that the store has."""
 
-    Args:
-        number: from 1.
-        size: in bytes.
-        answer: what the store said of it.
-        crc32: of the bytes that were sent; None where the store does not check it.
-    """
-
-    number: int
+    number: int  # from 1
     size: int
-    answer: Mapping[str, Any]
-    crc32: int | None
+    answer: Mapping[str, Any]  # what the store said of it
+    crc32: int | None  # of the bytes that were sent; None where the store does not check it
 
     @property
     def etag(self) -> str:
@@ -51,8 +38,42 @@ class UploadedPart:
         """The part as the completion lists it: the store wants back the checksums that it stores for the part."""
         return {"PartNumber": self.number, **{name: self.answer[name] for name in self.answer if name in _LISTED}}
 
-    def checked(self, crc32: int | None) -> UploadedPart:
+    def checked(self, crc32: int) -> UploadedPart:
         """A copy with the CRC-32 that was recorded when it was sent: not every store lists it."""
-        if crc32 is None:
-            return self
         return UploadedPart(self.number, self.size, {**self.answer, "ChecksumCRC32": to_base64(crc32)}, crc32)
+
+
+def combined(pieces: Iterable[tuple[int, int]]) -> int:
+    """The CRC-32 of pieces in a row, given the CRC-32 and the length in bytes of each."""
+    whole = 0
+    for crc, length in pieces:
+        whole = _product(_shift(length), whole) ^ crc
+    return whole
+
+
+def to_base64(crc: int) -> str:
+    """A CRC-32 as in S3's headers: four bytes, big-endian, in base64."""
+    return base64.b64encode(crc.to_bytes(4, "big")).decode()
+
+
+@lru_cache(maxsize=64)
+def _shift(length: int) -> int:
+    """X to the power of ``length`` bytes, modulo the polynomial."""
+    power, square = _ONE, _ONE >> 8
+    while length:
+        if length & 1:
+            power = _product(square, power)
+        square = _product(square, square)
+        length >>= 1
+    return power
+
+
+def _product(one: int, other: int) -> int:
+    """The product of two polynomials, modulo the polynomial."""
+    product = 0
+    while one:
+        if one & _ONE:
+            product ^= other
+        one = (one << 1) & 0xFFFFFFFF
+        other = (other >> 1) ^ (_POLYNOMIAL if other & 1 else 0)
+    return product

@@ -36,25 +36,15 @@ class UnsignableError(Exception):
 
 @dataclass(frozen=True)
 class PartSigner:
-    """Signs the parts of one object's upload.
-
-    Args:
-        fs: the file system, whose client signs.
-        names: the object's bucket and key.
-        checksums: whether every part is sent with its CRC-32, so that the store refuses a damaged part.
-        origin: scheme, host and port of the store.
-        tls: what to trust; None for a plain endpoint.
-        timeouts: seconds for connecting, and for each read and write.
-        answer: botocore's model of the answer to a part.
-    """
+    """Signs the parts of one object's upload."""
 
     fs: S3FileSystem
     names: dict[str, str]
-    checksums: bool
+    checksums: bool  # every part is sent with its CRC-32, so that the store refuses a damaged one
     origin: SplitResult
     tls: ssl.SSLContext | None
-    timeouts: tuple[float, float]
-    answer: Any
+    timeouts: tuple[float, float]  # seconds for connecting, and for each read and write
+    answer: Any  # botocore's model of the answer to a part
 
     def sign(self, upload_id: str, number: int, crc32: str | None) -> tuple[str, dict[str, str]]:
         """The target of the request for part `number`, good for `VALID_SECONDS`, and its headers.

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 from airflow_provider_batchdl.transfer.sinks.buffered import BlockSink, BlockSizes, object_at
 from airflow_provider_batchdl.transfer.sinks.s3.api import S3Object
 from airflow_provider_batchdl.transfer.sinks.s3.multipart import MultipartUpload
-from airflow_provider_batchdl.transfer.sinks.s3.part import Part
 
 if TYPE_CHECKING:
     from s3fs import S3FileSystem
@@ -35,7 +34,7 @@ GROW_EVERY = 2_000
 MAX_PARTS = 10_000
 
 
-class S3Sink(BlockSink[Part, MultipartUpload]):
+class S3Sink(BlockSink[MultipartUpload]):
     """A `Sink` for one S3 object.
 
     Up to `SMALL` bytes (without `finalize`, up to one block) become one PUT at `publish`, also 0 bytes; more becomes a
@@ -57,7 +56,7 @@ class S3Sink(BlockSink[Part, MultipartUpload]):
         expected_bytes: int | None = None,
         create_only: bool = False,
     ) -> None:
-        self._object = S3Object(fs, *object_at(fs, path, uri), path, create_only=create_only)
+        self._object = S3Object(fs, *object_at(fs, path, uri), create_only=create_only)
         sizes = BlockSizes.of(
             expected_bytes,
             smallest=BLOCK,
@@ -66,4 +65,4 @@ class S3Sink(BlockSink[Part, MultipartUpload]):
             fixed=bool(getattr(fs, "fixed_upload_size", False)),
         )
         new_upload = partial(MultipartUpload, self._object)
-        super().__init__(uri, sizes, MAX_PARTS, Part, new_upload, create_only=create_only)
+        super().__init__(uri, sizes, new_upload, create_only=create_only, most_blocks=MAX_PARTS)

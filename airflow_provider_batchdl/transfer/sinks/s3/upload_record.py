@@ -6,22 +6,17 @@ import base64
 import hashlib
 import json
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.transfer.sinks.buffered import BlockSizes
-from airflow_provider_batchdl.transfer.sinks.errors import is_forbidden
 from airflow_provider_batchdl.transfer.sinks.local.partial import STATE
 from airflow_provider_batchdl.transfer.sinks.s3.part import UploadedPart
 from airflow_provider_batchdl.transfer.state import WORK_FOLDER, PartialRecord, parsed_record
 
 if TYPE_CHECKING:
     from s3fs import S3FileSystem
-
-log = get_logger(__name__)
 
 VERSION = 3
 
@@ -33,30 +28,18 @@ class UploadRecord:
     The parts are not in it, since ten thousand of them would be a megabyte: the store lists them, and `etags` shows
     whether they are still the same. Only their checksums are, which some stores do not list, though they want them
     back at the completion; the checksum of the whole object follows from them.
-
-    Args:
-        bucket: of the object to be.
-        key: its key.
-        upload_id: the store's name for the upload.
-        sizes: those of its parts.
-        parts: how many can be resumed; 0 where the upload can only be aborted.
-        etags: digest of these parts' ETags, see `digest_of`.
-        crc32: their CRC-32, four bytes each, in base64; empty without checksums.
-        is_attested: whether the store will compare the whole object with its CRC-32.
-        partial_record: which file the bytes are of.
-        crcs: of the bytes in these parts, those that the source declares of the file, by algorithm.
     """
 
     bucket: str
     key: str
     upload_id: str
     sizes: BlockSizes
-    parts: int
-    etags: str
-    crc32: str
-    is_attested: bool
+    parts: int  # how many can be resumed; 0 where the upload can only be aborted
+    etags: str  # `digest_of` these parts
+    crc32: str  # `crc32_of` these parts
+    is_attested: bool  # the store will compare the whole object with its CRC-32
     partial_record: PartialRecord
-    crcs: Mapping[str, int]
+    crcs: Mapping[str, int]  # of the bytes in these parts, those that the source declares of the file, by algorithm
 
     def to_json(self) -> str:
         """The record as JSON in ASCII."""
@@ -94,29 +77,13 @@ def digest_of(parts: Iterable[UploadedPart]) -> str:
 
 
 def crc32_of(parts: Sequence[UploadedPart]) -> str:
-    """The CRC-32 of all `parts`, as a record has them; empty where a part has none."""
+    """The CRC-32 of all `parts`, four bytes each, in base64; empty where a part has none."""
     crcs = [part.crc32 for part in parts if part.crc32 is not None]
     return base64.b64encode(struct.pack(f">{len(crcs)}I", *crcs)).decode() if len(crcs) == len(parts) else ""
 
 
-@contextmanager
-def if_allowed(doing: str) -> Iterator[None]:
-    """Continue where the store denies it, as it also does for what is not there, to a key that may only write."""
-    try:
-        yield
-    except Exception as error:
-        if not is_forbidden(error):
-            raise
-        log.debug("No permission to %s the record of a previous try", doing)
-
-
 class SidecarRecordStore:
-    """A `StateStore` in the bucket itself: small objects in the work folder beside the target.
-
-    Args:
-        fs: the file system.
-        path: the target, or the folder it is in, ending in `/`.
-    """
+    """A `StateStore` in the bucket itself: small objects in the work folder beside the target."""
 
     def __init__(self, fs: S3FileSystem, path: str) -> None:
         self._fs = fs

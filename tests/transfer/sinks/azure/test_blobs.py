@@ -11,7 +11,7 @@ from threading import Event
 import pytest
 
 from airflow_provider_batchdl.exceptions import DestinationError
-from airflow_provider_batchdl.transfer.sinks.azure.sink import BLOCK, AzureSink
+from airflow_provider_batchdl.transfer.sinks.azure import BLOCK, AzureSink
 from airflow_provider_batchdl.transfer.sinks.buffered import SMALL
 from airflow_provider_batchdl.transfer.sinks.factory import open_sink, write_small
 from tests.support.alarm import interrupted_once

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from airflow_provider_batchdl.exceptions import DestinationError
-from airflow_provider_batchdl.transfer.sinks.azure.sink import BLOCK, AzureSink
+from airflow_provider_batchdl.transfer.sinks.azure import BLOCK, AzureSink
 from airflow_provider_batchdl.transfer.sinks.factory import open_sink
 from bench.faults.s3_proxy import StoreFault
 from tests.support.azurite import close_filesystem

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_batchdl.exceptions import DestinationError
-from airflow_provider_batchdl.transfer.sinks.azure.sink import BLOCK
+from airflow_provider_batchdl.transfer.sinks.azure import BLOCK
 from tests.transfer.sinks.azure.containers import Container, written
 
 

@@ -8,8 +8,7 @@ import time
 import pytest
 
 from airflow_provider_batchdl.exceptions import DestinationError
-from airflow_provider_batchdl.transfer.sinks.gcs.sink import CHUNK
-from airflow_provider_batchdl.transfer.sinks.gcs.upload import GRAIN
+from airflow_provider_batchdl.transfer.sinks.gcs import CHUNK, GRAIN
 from tests.support.gcs import GcsBucket
 from tests.support.gcs_store import Fault, GcsStore
 from tests.transfer.sinks.gcs.objects import LARGE, impatient_sink_to, sink_to, write_and_publish

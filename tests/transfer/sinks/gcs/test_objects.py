@@ -10,8 +10,7 @@ import pytest
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.sinks.buffered import SMALL
 from airflow_provider_batchdl.transfer.sinks.factory import open_sink, write_small
-from airflow_provider_batchdl.transfer.sinks.gcs.sink import CHUNK, GcsSink
-from airflow_provider_batchdl.transfer.sinks.gcs.upload import GRAIN
+from airflow_provider_batchdl.transfer.sinks.gcs import CHUNK, GRAIN, GcsSink
 from tests.support.gcs import GcsBucket
 from tests.support.gcs_store import GcsStore
 from tests.transfer.sinks.gcs.objects import LARGE, MIB, sink_to, write_and_publish

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_batchdl.exceptions import DestinationError
-from airflow_provider_batchdl.transfer.sinks.gcs.sink import CHUNK
+from airflow_provider_batchdl.transfer.sinks.gcs import CHUNK
 from tests.support.gcs import GcsBucket
 from tests.support.gcs_store import Fault, GcsStore
 from tests.transfer.sinks.gcs.objects import LARGE, impatient_sink_to, sink_to, write_and_publish

@@ -16,10 +16,10 @@ import pytest
 
 from airflow_provider_batchdl.exceptions import DestinationError
 from airflow_provider_batchdl.transfer.sinks import buffered
+from airflow_provider_batchdl.transfer.sinks.buffered import Block
 from airflow_provider_batchdl.transfer.sinks.s3 import direct_parts
 from airflow_provider_batchdl.transfer.sinks.s3 import sink as s3_sink
 from airflow_provider_batchdl.transfer.sinks.s3.direct_parts import TRIES
-from airflow_provider_batchdl.transfer.sinks.s3.part import Part
 from tests.support.raw_server import serving
 from tests.support.s3_bucket import Bucket, close_fs, fresh_bucket, running_moto
 from tests.support.s3_proxy import PartFault, S3Proxy, certificate_in, s3_proxy
@@ -316,7 +316,7 @@ def test_a_store_that_answers_before_it_has_the_part_has_not_got_it() -> None:
         connection.recv(65536)
         connection.sendall(b'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: 0\r\n\r\n')
 
-    part = Part()
+    part = Block()
     part.write(memoryview(bytes(32 << 20)))
     with serving(half) as url:
         signer: Any = SimpleNamespace(timeouts=(5, 5), origin=urlsplit(url), tls=None, parse=lambda *_: {})

@@ -1,9 +1,10 @@
-"""One resumable upload to Google Cloud Storage, through Google's own client.
+"""Google Cloud Storage: a resumable upload whose last bytes only `publish` sends, through Google's own client.
 
 Sources: https://cloud.google.com/storage/docs/performing-resumable-uploads (a session, chunks that are multiples of
 256 KiB, cancelling; bytes that a session has already are ignored when they are sent again),
 https://cloud.google.com/storage/docs/resumable-uploads (the session's URL is a credential; it ends after a week),
-https://cloud.google.com/storage/docs/request-preconditions (`ifGenerationMatch=0`).
+https://cloud.google.com/storage/docs/request-preconditions (`ifGenerationMatch=0`),
+https://cloud.google.com/storage/docs/data-validation (the CRC32C of the whole content, which the store compares).
 
 Of Google's client this is the part below its file object: `BlobWriter` is an `io.IOBase`, which Python closes when
 nobody refers to it any more, and closing publishes what was written so far. It also keeps a chunk in memory until then,
@@ -19,14 +20,21 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 from weakref import WeakKeyDictionary
 
 from airflow_provider_batchdl._redaction.redactor import excerpt
-from airflow_provider_batchdl.transfer.sinks.buffered import ABORT_SECONDS, Block, Upload
+from airflow_provider_batchdl.transfer.sinks.buffered import (
+    ABORT_SECONDS,
+    Block,
+    BlockSink,
+    BlockSizes,
+    Upload,
+    object_at,
+)
 
 if TYPE_CHECKING:
     from gcsfs.core import GCSFileSystem
@@ -35,6 +43,8 @@ log = logging.getLogger(__name__)
 
 GRAIN = 256 << 10
 """Every chunk but the last has a multiple of this many bytes (the store's rule)."""
+CHUNK = 32 * GRAIN
+"""Bytes in a chunk: 8 MiB, what Google recommends at least."""
 TIMEOUT = (30.0, 300.0)
 """Seconds to connect, and to wait for an answer, where the file system says nothing else (`requests_timeout`)."""
 
@@ -50,21 +60,29 @@ class GcsError(Exception):
         self.status = status
 
 
-class GcsUpload(Upload[Block]):
+class GcsSink(BlockSink["GcsUpload"]):
+    """A `Sink` for one object of Google Cloud Storage.
+
+    Each chunk is sent while the next one is being filled; `publish` sends the last bytes. Memory: two chunks. With
+    `create_only` the store sees to it when the object is to appear.
+
+    An upload does not outlive `discard`. One of a worker that was killed outright (SIGKILL) is invisible and ends after
+    a week. It is not resumed: its session's URL is a credential, and none is written down. The API lists no sessions,
+    so `sweep` has nothing to do.
+    """
+
+    def __init__(self, fs: GCSFileSystem, path: str, uri: str, *, create_only: bool = False) -> None:
+        new_upload = partial(GcsUpload, fs, *object_at(fs, path, uri), create_only=create_only)
+        super().__init__(uri, BlockSizes(CHUNK, fixed=True, grow_every=1), new_upload, create_only=create_only)
+
+
+class GcsUpload(Upload):
     """A resumable upload; one chunk is sent at a time, in a thread of its own, and the last bytes by `complete`.
 
     Its calls raise `GcsError` where the store refuses, else what requests and google-auth raise.
-
-    Args:
-        fs: the gcsfs file system, for its credentials, endpoint, time-out and who pays.
-        bucket: the bucket's name.
-        name: the object's name.
-        create_only: replace no object.
-        retry: what the installed client has for it, `google.api_core.retry.Retry` or, with google-cloud-storage 2,
-            `RetryStrategy` of its own; None for the client's default (exponential back-off; two minutes, or ten).
     """
 
-    def __init__(self, fs: GCSFileSystem, bucket: str, name: str, *, create_only: bool, retry: Any = None) -> None:
+    def __init__(self, fs: GCSFileSystem, bucket: str, name: str, *, create_only: bool) -> None:
         super().__init__()
         self._timeout = fs.requests_timeout if isinstance(fs.requests_timeout, int | float) else TIMEOUT
         self._fs = fs
@@ -72,7 +90,7 @@ class GcsUpload(Upload[Block]):
         self._objects = f"storage/v1/b/{quote(bucket, safe='')}/o"
         generation = "0" if create_only else None
         url = self._url(f"upload/{self._objects}", uploadType="resumable", ifGenerationMatch=generation)
-        self._upload = _resumable_upload(url, retry)
+        self._upload = _resumable_upload(url)
         self._stream = _Stream()
         self._checksum = 0
         self._rest = b""
@@ -103,7 +121,7 @@ class GcsUpload(Upload[Block]):
         self._flying.popleft()
         return answer
 
-    def complete(self, rest: Block | None) -> str | None:
+    def complete(self, rest: Block | None) -> object:
         """Send the last bytes, with the CRC32C of the whole: the store refuses content that it does not fit."""
         self._start(self._rest if rest is None else rest.content(), is_last=True)
         resource = json.loads(self.collect().content)
@@ -115,8 +133,7 @@ class GcsUpload(Upload[Block]):
             raise GcsError(400, f"the stored object's CRC32C is {resource['crc32c']} instead of {checksum}")
         self.attested = "crc32c" in resource
         self._fs.invalidate_cache(f"{self._bucket}/{self._name}")
-        etag = resource.get("etag")
-        return str(etag).strip('"') if etag else None
+        return resource.get("etag")
 
     def abort(self) -> None:
         """Cancel the session, even while a request is under way. Never raises."""
@@ -231,16 +248,13 @@ def _session(fs: GCSFileSystem) -> Any:
     return _sessions[fs]
 
 
-def _resumable_upload(url: str, retry: Any) -> Any:
+def _resumable_upload(url: str) -> Any:
     try:
         library = import_module("google.cloud.storage._media.requests")
     except ImportError:  # google-cloud-storage 2, or one that has moved it
         library = import_module("google.resumable_media.requests")
     # No checksum: older versions of Google's client compare it when the object is visible already.
-    upload = library.ResumableUpload(url, GRAIN, checksum=None)
-    if retry is not None:
-        upload._retry_strategy = retry
-    return upload
+    return library.ResumableUpload(url, GRAIN, checksum=None)
 
 
 def _in_background(function: Callable[..., Any], *args: Any, **arguments: Any) -> Future[Any]:

@@ -1,3 +1,0 @@
-"""Azure Blob Storage: blocks, committed last."""
-
-__all__: list[str] = []

@@ -1,3 +1,0 @@
-"""Google Cloud Storage: a resumable upload, finished last."""
-
-__all__: list[str] = []
