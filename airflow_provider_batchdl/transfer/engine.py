@@ -27,13 +27,12 @@ from airflow_provider_batchdl.transfer.sinks.base import CheckpointedSink, Durab
 from airflow_provider_batchdl.transfer.sinks.local.sink import LocalSink
 from airflow_provider_batchdl.transfer.source.decoding import decoded, is_stored_coded
 from airflow_provider_batchdl.transfer.source.filenames import naming
-from airflow_provider_batchdl.transfer.source.identity import Identity
+from airflow_provider_batchdl.transfer.source.head import Identity
 from airflow_provider_batchdl.transfer.source.range_client import RangeClient, RangeRefusedError, Source
 from airflow_provider_batchdl.transfer.source.retry_budget import RetryBudget
 from airflow_provider_batchdl.transfer.source.stream import InterruptedTransferError, ResultStream, why_restarted
 from airflow_provider_batchdl.transfer.state import PartialRecord
 from airflow_provider_batchdl.transfer.verify.checksums import worth_noting
-from airflow_provider_batchdl.transfer.verify.rereading import Readings
 from airflow_provider_batchdl.transfer.verify.verifier import UnprovenError, Verifier
 
 log = get_logger(__name__)
@@ -41,22 +40,13 @@ log = get_logger(__name__)
 
 @dataclass
 class Transfer:
-    """The transfer of one file.
-
-    Args:
-        source: the file, and the client of its vendor.
-        options: how to download it.
-        sink_for: opens the sink, given the first response and the file's name.
-        max_bytes: refuse a larger file, before it is read to its end.
-        resumable: the partial of an earlier try; resumed where the source still has the same file.
-        progress: gets the number of bytes so far.
-    """
+    """The transfer of one file."""
 
     source: Source
     options: DownloadOptions
-    sink_for: Callable[[ResultStream, str], Sink]
-    max_bytes: int | None = None
-    resumable: DurableSink | None = None
+    sink_for: Callable[[ResultStream, str], Sink]  # gets the first response and the file's name
+    max_bytes: int | None = None  # a larger file is refused, before it is read to its end
+    resumable: DurableSink | None = None  # of an earlier try; resumed where the source still has the same file
     progress: Progress = field(default_factory=ProgressLines)
 
     def __post_init__(self) -> None:
@@ -77,7 +67,7 @@ class Transfer:
         self._first: ResultStream | None = None
         self._verifier: Verifier
         self._stats = TransferStats()
-        self._readings = Readings()
+        self._readings: set[str] = set()
 
     def run(self) -> Received:
         """Transfer the bytes.
@@ -107,8 +97,8 @@ class Transfer:
         try:
             return self._transferred()
         except UnprovenError:
-            self._readings.prove(self._verifier.reading, self._written, self._range_client, self._as_stored)
-            return self._finished(self._verifier.proven_by_reading_again())
+            proofs = self._verifier.read_again(self._readings, self._written, self._range_client, self._as_stored)
+            return self._finished(proofs)
 
     def _transferred(self) -> Received:
         """Transfer the file, with as many requests as it takes."""

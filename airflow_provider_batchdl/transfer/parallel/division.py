@@ -50,22 +50,11 @@ def fetch_in_parts(
     stats: TransferStats,
     progress: Progress,
 ) -> None:
-    """Fetch the missing bytes of a file, over several connections where that is faster.
+    """Fetch the bytes from the start of ``stream`` on, over at most so many connections, where that is faster.
 
-    Args:
-        range_client: opens the parts.
-        stream: an open response that starts where the sink ends.
-        sink: takes the bytes: a `LocalSink` from all connections at once, another in order, reordered in memory.
-        connections: the most to use.
-        rate: bytes a second of ``stream`` alone.
-        verify: gets each byte, in order.
-        write: likewise, and writes it.
-        stats: updated.
-        progress: gets the bytes so far, where ``write`` does not report them.
-
-    Raises:
-        RangeRefusedError: the server refuses ranges of this file; the sink holds its first bytes.
-        BatchDlError: any other failure.
+    ``rate`` is that of ``stream`` alone. A `LocalSink` takes the bytes from all connections at once, and ``verify``
+    gets them in order; for another they are reordered in memory, and ``write`` verifies them, too, and reports the
+    progress. Where the server refuses ranges (`RangeRefusedError`), the sink holds the file's first bytes.
     """
     total, identity, scaler = stream.identity.total or 0, stream.identity, ConnectionScaler(connections, rate)
     if isinstance(sink, LocalSink):

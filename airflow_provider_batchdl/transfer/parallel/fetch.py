@@ -13,7 +13,7 @@ from airflow_provider_batchdl.exceptions import BatchDlError, RateLimitedError, 
 from airflow_provider_batchdl.transfer.parallel.plan import Plan, Span
 from airflow_provider_batchdl.transfer.parallel.scaling import ConnectionScaler
 from airflow_provider_batchdl.transfer.reorder_buffer import ReorderBuffer
-from airflow_provider_batchdl.transfer.source.identity import Identity
+from airflow_provider_batchdl.transfer.source.head import Identity
 from airflow_provider_batchdl.transfer.source.range_client import RangeClient
 from airflow_provider_batchdl.transfer.source.retry_budget import TRY_AGAIN, RetryBudget
 from airflow_provider_batchdl.transfer.source.stream import InterruptedTransferError, ResultStream
@@ -44,18 +44,10 @@ class ParallelFetch:
 
     Every connection retries on its own. A response that refuses the range, or shows that the file has changed, ends all
     of them. All threads have ended when `close` returns.
-
-    Args:
-        range_client: opens the ranges.
-        identity: of the file, with its size and a strong validator.
-        plan: the missing ranges.
-        buffer: holds the bytes until they are read.
-        scaler: chooses the number of connections.
-        stats: updated.
     """
 
     range_client: RangeClient
-    identity: Identity
+    identity: Identity  # with the file's size and a strong validator
     plan: Plan
     buffer: ReorderBuffer
     scaler: ConnectionScaler
@@ -69,13 +61,9 @@ class ParallelFetch:
     _not_before: float = field(default=0.0, init=False)  # a Retry-After of one connection holds for all
 
     def chunks(self, first: ResultStream | None = None) -> Iterator[tuple[int, bytes]]:
-        """Yield the bytes after the plan's prefix, each chunk with its offset.
+        """Yield the bytes after the plan's prefix, each chunk with its offset; ``first`` is an open stream from there.
 
-        Args:
-            first: an open stream that starts there.
-
-        Raises:
-            BatchDlError: what ended the transfer; what arrived is in the reorder buffer.
+        Raises what ended the transfer; what arrived is in the reorder buffer.
         """
         at = self.plan.prefix
         self._start(first)

@@ -54,13 +54,7 @@ class Plan:
 
     Where bytes can be written at any offset (a local file), an idle connection takes half of what the slowest has
     left: all finish together, whatever their speeds. Where they are reordered in memory, the file is assigned in pieces
-    from the front, at most ``ahead`` bytes before the reader.
-
-    Args:
-        total: the file's size in bytes.
-        landed: the present intervals.
-        piece: bytes of one assignment where ``ahead`` limits them.
-        ahead: most bytes before the reader; None for no limit.
+    of ``piece`` bytes from the front, at most ``ahead`` bytes before the reader.
     """
 
     def __init__(
@@ -102,13 +96,9 @@ class Plan:
             return sum(span.at > span.start for span in self._active)
 
     def take(self, *, wait: bool = True) -> Span | None:
-        """Assign the next range.
+        """Assign the next range; None where all is present or in spans too small to divide, or the plan was stopped.
 
-        Args:
-            wait: for the reader, where the range would be too far ahead of it. The reader itself must not wait.
-
-        Returns:
-            None where everything is present or in spans too small to divide, or the plan was stopped.
+        With ``wait``, waits for the reader, where the range would be too far ahead of it; the reader must not wait.
         """
         with self.changed:
             while not self._stopped:

@@ -50,11 +50,7 @@ class Meter:
 class ConnectionScaler:
     """Number of connections: one, then four, then eight, as long as each step raises the total rate.
 
-    A step that does not help is reverted.
-
-    Args:
-        limit: the most connections.
-        rate: bytes a second of a single one.
+    A step that does not help is reverted. ``rate`` is that of a single one, in bytes a second.
     """
 
     def __init__(self, limit: int, rate: float) -> None:
@@ -66,13 +62,7 @@ class ConnectionScaler:
         self._settled = False
 
     def observe(self, now: float, arrived: int, delivering: int) -> int:
-        """The number of connections to use now.
-
-        Args:
-            now: seconds, monotonic.
-            arrived: bytes received over all of them.
-            delivering: how many have received any.
-        """
+        """The number of connections to use ``now`` (monotonic), after so many bytes; ``delivering`` have got any."""
         if self._settled:
             return self.wanted
         if self._window is None:

@@ -46,9 +46,6 @@ class _FramedConnection(HTTPConnection):
         sock = self.sock
         response = super().getresponse()
         response.socket_read_from = sock if isinstance(sock, socket.socket) else None  # type: ignore[attr-defined]
-        original = response._original_response
-        response.framing = getattr(original, "framing", None)  # type: ignore[attr-defined]
-        response.fields = getattr(original, "fields", None)  # type: ignore[attr-defined]
         return response
 
 

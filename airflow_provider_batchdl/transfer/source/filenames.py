@@ -75,12 +75,7 @@ def safe_filename(content_disposition: str | None, url: str | None = None, *, fa
 
 
 def part_name(name: str, part: int) -> str:
-    """`export.jsonl` and 1 → `export-part-0001.jsonl`; `x.csv.gz` → `x-part-0001.csv.gz`.
-
-    Args:
-        name: a file name or a whole key; only its last segment is changed.
-        part: the part's number, from 1 as the vendor counts.
-    """
+    """`export.jsonl` and 1 → `export-part-0001.jsonl`; `x.csv.gz` → `x-part-0001.csv.gz`; also of a whole key."""
     return _marked(name, f"-part-{part:04d}")
 
 

@@ -11,14 +11,17 @@ from __future__ import annotations
 import io
 import re
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException, HTTPMessage, HTTPResponse, IncompleteRead, UnknownProtocol
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_batchdl._redaction.redactor import excerpt
-from airflow_provider_batchdl.transfer.source.gathering import GatheredBytes
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 MOST_BYTES = 1 << 62
 """Largest length that is accepted."""
@@ -27,6 +30,10 @@ MOST_LINES = 100
 """Lines of header fields that are accepted; as many as ``http.client`` does."""
 HEAD_READ = 32 << 10
 """Buffer size for reading a head; also holds the body of a small response."""
+BODY_READ = 64 << 10
+"""Reads of this size are reads of a body; smaller ones (of headers) may want less than the buffer holds."""
+GATHER_SECONDS = 0.25
+"""Seconds that a read of a body may wait for more bytes than it has."""
 
 _OF_CONNECTION = frozenset({"connection", "keep-alive", "proxy-connection"})  # what `_check_close` reads
 _BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
@@ -38,17 +45,11 @@ _FIELD = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*:(.*)", re.DOTALL)
 
 @dataclass(frozen=True)
 class Framing:
-    """The framing of a body.
+    """The framing of a body."""
 
-    Args:
-        kind: what ends the body; None for the end of the connection, which a truncation looks like, too.
-        length: its declared bytes on the wire; None for none.
-        fault: why the framing is ambiguous, and the body must not be read; None for no reason.
-    """
-
-    kind: Literal["content-length", "chunked"] | None = None
-    length: int | None = None
-    fault: str | None = None
+    kind: Literal["content-length", "chunked"] | None = None  # None: it ends with the connection, as a cut one does
+    length: int | None = None  # its declared bytes on the wire
+    fault: str | None = None  # why the framing is ambiguous, and the body must not be read
 
 
 def framing_of(transfer_codings: Sequence[str], lengths: Sequence[str]) -> Framing:
@@ -79,14 +80,80 @@ def framing_of(transfer_codings: Sequence[str], lengths: Sequence[str]) -> Frami
     return Framing("content-length", length)
 
 
-class _Readable:
-    """The part of a socket that ``http.client`` needs to read a response."""
+class GatheredBytes(io.RawIOBase):
+    """The bytes of a socket: many packets or TLS records in one read, to share the cost of the layers above.
 
-    def __init__(self, raw: io.RawIOBase) -> None:
-        self._raw = raw
+    A TLS record has 16 KiB, and each trip through ``http.client`` and ``urllib3`` costs as much as decrypting it. A
+    read returns when it is full, or with what has arrived after `GATHER_SECONDS`: so a slow server is noticed, and no
+    bytes are held back from the partial, where a kill would lose them.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._file = sock.makefile("rb", buffering=0)  # counts as the socket's user until it is closed
+        self._error: OSError | None = None
+        self._due: float | None = None
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self._raw, HEAD_READ)
+        """All that ``http.client`` needs of a socket to read a response."""
+        return io.BufferedReader(self, HEAD_READ)
+
+    def readable(self) -> bool:
+        """True: it is read."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Read into ``buffer``; a small one is filled with what is there. Returns the number of bytes."""
+        view = memoryview(buffer)
+        taken = self._receive(view)
+        return self._gather(view, taken) if len(view) >= BODY_READ and 0 < taken < len(view) else taken
+
+    def _gather(self, view: memoryview, taken: int) -> int:
+        """Fill `view` after the first `taken` bytes, for at most `GATHER_SECONDS`. Returns the number of bytes."""
+        patience, due = self._sock.gettimeout(), time.monotonic() + GATHER_SECONDS
+        self._sock.settimeout(GATHER_SECONDS)
+        try:
+            while taken < len(view) and time.monotonic() < due:
+                more = self._sock.recv_into(view[taken:], len(view) - taken)
+                if not more:
+                    break  # the end: the next read returns it
+                taken += more
+        except TimeoutError:
+            pass
+        except OSError as error:  # return what was read; the next read raises
+            self._error = error
+            return taken
+        self._sock.settimeout(patience)
+        return taken
+
+    def _receive(self, view: memoryview) -> int:
+        if self._error is not None:
+            raise self._error
+        if self._due is None:
+            # Without a size, an SSLSocket would compute it for every record.
+            return self._sock.recv_into(view, len(view))
+        patience, left = self._sock.gettimeout(), self._due - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the head or a chunk line arrived too slowly")
+        self._sock.settimeout(left)
+        try:
+            return self._sock.recv_into(view, len(view))
+        finally:
+            self._sock.settimeout(patience)
+
+    def hurry(self) -> None:
+        """From now on all reads together must finish within the time-out of one, against servers that drip."""
+        patience = self._sock.gettimeout()
+        self._due = None if patience is None else time.monotonic() + patience
+
+    def relax(self) -> None:
+        """From now on each read has its own time-out again."""
+        self._due = None
+
+    def close(self) -> None:
+        """Give the socket back; it stays open."""
+        self._file.close()
+        super().close()
 
 
 class FramedResponse(HTTPResponse):
@@ -108,7 +175,7 @@ class FramedResponse(HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **arguments: Any) -> None:
         self._raw = raw = GatheredBytes(sock)
         raw.hurry()  # until the head is read, after any number of interim responses
-        super().__init__(_Readable(raw), *args, **arguments)  # type: ignore[arg-type]
+        super().__init__(raw, *args, **arguments)  # type: ignore[arg-type]
 
     def begin(self) -> None:
         """Read the head.

@@ -1,22 +1,23 @@
-"""Parse the head of a response, in one place.
+"""Parse the head of a response, in one place: which file it brings, and whether it resumes the same one.
 
 A header that must be single and has two values is ignored. What cannot be parsed counts as missing. Control characters
 become spaces (RFC 9110, section 5.5); other bytes beyond ASCII are decoded as ISO-8859-1.
+
+Rules of RFC 9110, sections 8.8 (validators), 13.1.5 (If-Range), 14 (ranges) and 15.3.7 (206).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl._values import times
 from airflow_provider_batchdl.transfer.source.decoding import codings_of
-from airflow_provider_batchdl.transfer.source.framing import MOST_BYTES, Framing, framing_of
-from airflow_provider_batchdl.transfer.source.identity import ContentRange, Identity
+from airflow_provider_batchdl.transfer.source.framing import MOST_BYTES, FramedResponse, Framing, framing_of
 
 if TYPE_CHECKING:
     import urllib3
@@ -37,20 +38,39 @@ _CONTENT_RANGE = re.compile(r"bytes +(?:([0-9]{1,19})-([0-9]{1,19})|\*)/([0-9]{1
 
 
 @dataclass(frozen=True)
-class ResponseHead:
-    """The head of a response.
+class Identity:
+    """One version of one file; None for what is unknown."""
 
-    Args:
-        status: its status code.
-        headers: the valid ones, by lower-case name; several lines of one are joined by commas.
-        framing: the framing that the transport enforces.
-        fault: why the body must not be trusted; None for no reason.
-    """
+    # A strong ETag, else a ``Last-Modified`` that is old enough: a weak ETag proves nothing about bytes.
+    validator: str | None
+    total: int | None
+    modified: str | None = None  # ``Last-Modified`` as received
+    codings: tuple[str, ...] | None = None  # the content codings of its bytes
+    tag: str | None = None  # the ETag as received, strong or not: another one is another version
+
+    @property
+    def etag(self) -> str | None:
+        """The strong ETag; None where the validator is a date."""
+        return self.validator if self.validator and self.validator.startswith('"') else None
+
+
+@dataclass(frozen=True)
+class ContentRange:
+    """``Content-Range: bytes start-last/total``; ``end`` is the byte after the last. None for each ``*``."""
+
+    start: int | None
+    end: int | None
+    total: int | None
+
+
+@dataclass(frozen=True)
+class ResponseHead:
+    """The head of a response."""
 
     status: int
-    headers: Mapping[str, str]
-    framing: Framing
-    fault: str | None = None
+    headers: Mapping[str, str]  # the valid ones, by lower-case name; several lines of one are joined by commas
+    framing: Framing  # that the transport enforces
+    fault: str | None = None  # why the body must not be trusted
 
     @classmethod
     def of(cls, status: int, lines: Iterable[tuple[str, str]], framing: Framing | None = None) -> ResponseHead:
@@ -140,10 +160,44 @@ class ResponseHead:
         return text.encode("latin-1", "replace").decode("utf-8", "surrogateescape") if text else None
 
 
+def range_headers(offset: int, identity: Identity | None, end: int | None = None) -> dict[str, str]:
+    """The headers of a range request for the same file, up to ``end``; none for all of it, or without a validator."""
+    if (not offset and end is None) or identity is None or identity.validator is None:
+        return {}
+    last = "" if end is None else end - 1
+    return {"Range": f"bytes={offset}-{last}", "If-Range": identity.validator}
+
+
+def resumed_identity(head: ResponseHead, expected: Identity | None, start: int, end: int | None) -> Identity | None:
+    """The identity of the file that a 206 resumes; None where it may be another file, or another range.
+
+    It must repeat the validator of the request: a server that omits it, or sends a weak one, may not have compared it
+    (RFC 9110, section 15.3.7, requires it). Everything else that both responses declare must be equal. What was asked
+    for starts at ``start`` and ends before ``end``, or with the file.
+    """
+    part, found = head.content_range, head.identity
+    if expected is None or expected.validator is None or part is None or head.status != 206 or head.fault:
+        return None
+    total = part.total if expected.total is None else expected.total
+    due = total if end is None else end
+    length = head.framing.length
+    as_asked = part.start == start and part.total == total and due in (None, part.end)
+    whole = length is None or part.end is None or length == part.end - start
+    same = (
+        expected.validator in (found.etag, found.modified if expected.etag is None else None)
+        and (None in (found.modified, expected.modified) or found.modified == expected.modified)
+        and (None in (found.tag, expected.tag) or found.tag == expected.tag)
+        # A part need not repeat what the first response declared, its coding included.
+        and (not found.codings or expected.codings in (None, found.codings))
+        and not head.is_multipart
+    )
+    return replace(expected, total=total) if as_asked and whole and same else None
+
+
 def read_head(response: urllib3.BaseHTTPResponse) -> ResponseHead:
     """Read the head of a response, with the framing that its connection enforces (see `framing`)."""
-    lines = getattr(response, "fields", None) or response.headers.items()
-    return ResponseHead.of(response.status, lines, getattr(response, "framing", None))
+    framed: FramedResponse = response._original_response  # type: ignore[attr-defined]
+    return ResponseHead.of(response.status, framed.fields, framed.framing)
 
 
 def _says_more(content_range: str) -> bool:

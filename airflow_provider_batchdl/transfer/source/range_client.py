@@ -18,8 +18,7 @@ from airflow_provider_batchdl.exceptions import (
     UnexpectedResponseError,
 )
 from airflow_provider_batchdl.jobs import Job, ResultFile
-from airflow_provider_batchdl.transfer.source.head import ResponseHead
-from airflow_provider_batchdl.transfer.source.identity import Identity, range_headers, resumed_identity
+from airflow_provider_batchdl.transfer.source.head import Identity, ResponseHead, range_headers, resumed_identity
 from airflow_provider_batchdl.transfer.source.redirects import Answer, follow, send
 from airflow_provider_batchdl.transfer.source.stream import ResultStream
 from airflow_provider_batchdl.vendors.base import ApiRequest
@@ -66,13 +65,9 @@ class RangeClient:
         self._asking = Lock()
 
     def open(self, offset: int = 0, identity: Identity | None = None) -> ResultStream | None:
-        """Open the file at ``offset``, if it is still ``identity``; else where the server starts.
+        """Open the file at ``offset``, if it is still ``identity``, else at 0; None where it ends at ``offset``.
 
-        Returns:
-            The stream, whose ``start`` is ``offset`` or 0; None where the file ends at ``offset``.
-
-        Raises:
-            BatchDlError: the vendor or the store refused, typed; `TRY_AGAIN` can be retried.
+        Raises `BatchDlError`: the vendor or the store refused, typed; `TRY_AGAIN` can be retried.
         """
         requested = range_headers(offset, identity)
         url, response, head = self._answer(requested)

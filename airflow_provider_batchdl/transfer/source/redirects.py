@@ -63,14 +63,10 @@ def _send_signed(client: BatchClient, signed: httpx.Request, request: ApiRequest
 def follow(
     client: BatchClient, url: str, request: ApiRequest, extra: Mapping[str, str], signed: httpx.Request | None = None
 ) -> Answer:
-    """Send a request and follow its redirects.
+    """Send a request and follow its redirects, with the headers ``extra`` to every origin.
 
-    Args:
-        client: the account's client.
-        url: the first URL.
-        request: the vendor's request, for errors.
-        extra: headers for every origin.
-        signed: method, body and headers, for the connection's origin only; a bare GET without.
+    Method, body and headers of ``signed`` are for the connection's origin only; without it, it is a bare GET.
+    ``request`` is for errors.
     """
     method, body = (signed.method, signed.read()) if signed else ("GET", b"")
     ours = dict(signed.headers) if signed else {}

@@ -33,14 +33,10 @@ T = TypeVar("T")
 
 
 class RetryBudget:
-    """Count consecutive failures of a transfer; any progress resets the count.
+    """Count consecutive failures of a transfer; any progress, from the byte ``reached`` on, resets the count.
 
     A transfer that is interrupted again and again must be as fast as a single response: of minutes with less than
     `SLOWEST`, there may be as many in a row as failures. Else a byte for each connection would be progress for ever.
-
-    Args:
-        vendor: the vendor's name, for the metrics.
-        reached: the byte from which progress counts.
     """
 
     def __init__(self, vendor: str, reached: int = 0) -> None:
@@ -57,17 +53,10 @@ class RetryBudget:
         on_retry: Callable[[BatchDlError, float], None],
         wait: Callable[[float], object] | None = None,
     ) -> T:
-        """Call ``attempt`` until it returns, with a back-off after each failure of `TRY_AGAIN`.
+        """Call ``attempt`` until it returns, with a back-off, in seconds, after each failure of `TRY_AGAIN`.
 
-        Args:
-            attempt: continues the transfer.
-            at: the byte that the transfer has reached.
-            on_retry: gets each failure that is retried, and the back-off in seconds.
-            wait: waits for so many seconds; by default, `time.sleep`.
-
-        Raises:
-            BatchDlError: the failure, where it must not be retried here: too many, or a Retry-After that is so long
-                that Airflow's own retry should wait for it.
+        ``at`` is the byte that the transfer has reached. A failure that must not be retried here is raised: after too
+        many, or with a Retry-After that is so long that Airflow's own retry should wait for it.
         """
         while True:
             try:

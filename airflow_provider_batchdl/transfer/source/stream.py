@@ -16,10 +16,9 @@ from airflow_provider_batchdl._redaction.redactor import remember_link
 from airflow_provider_batchdl.exceptions import BatchDlError, TransferError
 from airflow_provider_batchdl.transfer.source.connection import cut
 from airflow_provider_batchdl.transfer.source.decoding import decoded
-from airflow_provider_batchdl.transfer.source.head import ResponseHead
-from airflow_provider_batchdl.transfer.source.identity import Identity
+from airflow_provider_batchdl.transfer.source.head import Identity, ResponseHead
 
-# A read returns what has arrived, at most this much (see `gathering`).
+# A read returns what has arrived, at most this much (see `GatheredBytes`).
 READ_SIZE = 1 << 20
 # Bytes a second; a slower minute counts as a stall.
 SLOWEST = 1024
@@ -38,15 +37,7 @@ class StalledTransferError(InterruptedTransferError):
 
 
 class ResultStream:
-    """The body of one response.
-
-    Args:
-        response: the response, its body not read yet.
-        url: its URL, for the file's name. May hold a signature: never log it.
-        head: its head.
-        start: the byte of the file at which the body starts.
-        identity: of the file; by default, what the response declares.
-    """
+    """The body of one response, which starts at a byte of the file; its URL may hold a signature: never log it."""
 
     def __init__(
         self,

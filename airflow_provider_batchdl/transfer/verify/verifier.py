@@ -6,14 +6,18 @@ the result's place. Where nothing does, its own end must be there; what has none
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import Literal
 
 from airflow_provider_batchdl._redaction.redactor import get_logger, remember_link
-from airflow_provider_batchdl.exceptions import ChecksumMismatchError, TruncatedDownloadError
+from airflow_provider_batchdl.exceptions import BatchDlError, ChecksumMismatchError, TruncatedDownloadError
 from airflow_provider_batchdl.transfer.content import Content, ContentReport
 from airflow_provider_batchdl.transfer.content.head import SMALL
-from airflow_provider_batchdl.transfer.source.decoding import codings_of
+from airflow_provider_batchdl.transfer.source.decoding import codings_of, decoded
+from airflow_provider_batchdl.transfer.source.range_client import RangeClient
+from airflow_provider_batchdl.transfer.source.retry_budget import RetryBudget
 from airflow_provider_batchdl.transfer.source.stream import ResultStream
 from airflow_provider_batchdl.transfer.verify.checksums import OF_THE_WHOLE, Digests, declared_checksums
 
@@ -37,12 +41,8 @@ class Verifier:
         framed: whether the transport or the vendor says how many bytes there are.
         resumed: what `checkpoint` returned in another process, which has seen the first `resumed_at` bytes. Then
             ``rows`` and ``sha256`` are None, and of the declared checksums only CRCs are checked: a hash cannot be
-            continued from what is stored.
+            continued from what is stored. ``ValueError`` where that would prove less than is asked for.
         resumed_at: see ``resumed``.
-
-    Raises:
-        ValueError: ``resumed`` cannot be continued here: none of the declared checksums would be checked, or ``sha256``
-            is ``"required"``.
     """
 
     def __init__(
@@ -192,10 +192,48 @@ class Verifier:
             "Nothing proves that the file is whole: no length, no checksum, no format with an end."
         )
 
-    def proven_by_reading_again(self) -> tuple[str, ...]:
-        """The words for a file that a second reading proved, after `finish` raised `UnprovenError`."""
+    def read_again(
+        self, seen: set[str], size: int, range_client: RangeClient, prepare: Callable[[ResultStream], None]
+    ) -> tuple[str, ...]:
+        """Prove so many bytes, after `finish` raised `UnprovenError`, by another reading with the same SHA-256.
+
+        The file is read if none of those ``seen`` is equal, which are updated; ``prepare`` gets the response. Returns
+        the words for what proves the file; raises `TruncatedDownloadError` where the other reading brought other bytes.
+        """
+        if self.reading not in seen:
+            log.info("Nothing proves that the file is whole; reading it a second time, to compare.")
+            seen |= {self.reading, second := _read(range_client, size, prepare)}
+            if second != self.reading:
+                raise TruncatedDownloadError("Nothing proves that the file is whole, and two readings of it differ.")
         return ("read-twice", *self._content_words)
 
     @property
     def _content_words(self) -> tuple[str, ...]:
         return (self._report.word,) if self._report.word else ()
+
+
+def _read(range_client: RangeClient, most: int, prepare: Callable[[ResultStream], None]) -> str:
+    """The SHA-256 of the file, in hex, nothing of which is written; of more than ``most`` bytes, some other value."""
+    seen = 0
+
+    def attempt() -> str:
+        nonlocal seen
+        seen, digest = 0, hashlib.sha256(usedforsecurity=False)
+        stream = range_client.open()
+        if stream is None:
+            return digest.hexdigest()
+        with closing(stream):
+            prepare(stream)
+            for chunk in decoded(stream, stream.coding):
+                seen += len(chunk)
+                digest.update(chunk)
+                if seen > most:
+                    break
+        return digest.hexdigest()
+
+    def log_retry(error: BatchDlError, wait: float) -> None:
+        log.info(
+            "The second reading was interrupted at byte %d (%s); restarting it in %.1f s", seen, error.message, wait
+        )
+
+    return RetryBudget(range_client.vendor).run(attempt, lambda: seen, log_retry)

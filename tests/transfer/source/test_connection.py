@@ -14,10 +14,10 @@ import pytest
 
 from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.emulator import Emulator
-from airflow_provider_batchdl.transfer.source import gathering as gathering_module
+from airflow_provider_batchdl.transfer.source import framing as framing_module
 from airflow_provider_batchdl.transfer.source import stream
 from airflow_provider_batchdl.transfer.source.connection import Connections, connections_of
-from airflow_provider_batchdl.transfer.source.gathering import BODY_READ, GatheredBytes
+from airflow_provider_batchdl.transfer.source.framing import BODY_READ, GatheredBytes
 from airflow_provider_batchdl.transfer.source.head import read_head
 from airflow_provider_batchdl.transfer.source.stream import InterruptedTransferError, ResultStream
 from airflow_provider_batchdl.vendors import vendor_class
@@ -37,7 +37,7 @@ def pair() -> Iterator[Pair]:
 
 class TestGathering:
     def test_one_read_takes_many_small_arrivals(self, pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(gathering_module, "GATHER_SECONDS", 30.0)
+        monkeypatch.setattr(framing_module, "GATHER_SECONDS", 30.0)
         theirs, gathering = pair
 
         def send() -> None:
@@ -50,7 +50,7 @@ class TestGathering:
         sender.join()
 
     def test_a_small_read_never_waits_for_more_than_there_is(self, pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(gathering_module, "GATHER_SECONDS", 30.0)
+        monkeypatch.setattr(framing_module, "GATHER_SECONDS", 30.0)
         theirs, gathering = pair
         theirs.sendall(b"HTTP/1.1 200 OK\r\n")
         began = time.monotonic()
@@ -65,7 +65,7 @@ class TestGathering:
         assert gathering.readinto(bytearray(BODY_READ)) == 0
 
     def test_a_read_ends_in_time_however_slowly_it_drips(self, pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(gathering_module, "GATHER_SECONDS", 0.05)
+        monkeypatch.setattr(framing_module, "GATHER_SECONDS", 0.05)
         theirs, gathering = pair
         stop = threading.Event()
 
@@ -156,7 +156,7 @@ def opened(connections: Connections, server: CountingServer, path: str) -> Resul
 
 
 def test_a_drip_below_the_minimum_rate_is_given_up(server: CountingServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gathering_module, "GATHER_SECONDS", 0.05)
+    monkeypatch.setattr(framing_module, "GATHER_SECONDS", 0.05)
     monkeypatch.setattr(stream, "RATE_WINDOW", 0.2)
     connections = Connections(allow_loopback=True)
     drip = opened(connections, server, "/drip")

@@ -11,8 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_batchdl.transfer.source.framing import MOST_BYTES, framing_of
-from airflow_provider_batchdl.transfer.source.head import ResponseHead
-from airflow_provider_batchdl.transfer.source.identity import ContentRange, Identity, range_headers, resumed_identity
+from airflow_provider_batchdl.transfer.source.head import (
+    ContentRange,
+    Identity,
+    ResponseHead,
+    range_headers,
+    resumed_identity,
+)
 
 NOW = datetime(2026, 11, 29, 8, 0, tzinfo=UTC)
 ETAG, OTHER = '"v1"', '"v2"'

@@ -181,8 +181,8 @@ def test_what_nothing_proves_needs_a_second_reading_and_its_digest() -> None:
     with pytest.raises(UnprovenError):
         verifier.finish(len(ROWS), head({}))
     assert verifier.sha256 is None
-    assert verifier.reading == hashlib.sha256(ROWS).hexdigest()
-    assert verifier.proven_by_reading_again() == ("read-twice", "csv-end")
+    assert (reading := verifier.reading) == hashlib.sha256(ROWS).hexdigest()
+    assert verifier.read_again({reading}, len(ROWS), cast(Any, None), lambda _: None) == ("read-twice", "csv-end")
     assert verifier.rows == 5_000
 
 
