@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 MANIFEST = "_manifest.json"
-_REMOVALS = "4d616e6966657374"  # sixteen hex digits, as in the names of partial files
+_REPLACED = "4d616e6966657374"  # sixteen hex digits, as in the names of partial files
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,9 @@ class Destination:
         """The manifest; beside an object, its name starts with the object's, since others may be there."""
         return self.named(self._stem + MANIFEST)
 
-    def removals(self) -> Destination:
-        """The record of what a replaced manifest named, while that is being removed; `sweep` finds it by its name."""
-        return self.named(f".{self._stem}{MANIFEST}.{_REMOVALS}.part")
-
     def replaced(self) -> Destination:
-        """The record of what ``keep="latest"`` replaces, until that is removed; no partial file of the manifest."""
-        return self.named(f".{self._stem}_replaced.json.{_REMOVALS}.part")
+        """The record of what a new result replaces, until that is removed; `sweep` finds it by its name."""
+        return self.named(f".{self._stem}_replaced.json.{_REPLACED}.part")
 
     def record(self, name: str) -> Destination:
         """The task's record of its job called ``name``; `sweep` finds it."""

@@ -35,22 +35,17 @@ _LONGEST_NAME = 255
 _LONGEST_KEY = 1024
 # Bytes of a path on Linux, without the NUL at its end.
 _LONGEST_PATH = 4095
-# The longest affix of an object's name: that of the record beside a manifest that is being removed.
-_BESIDE = len("._manifest.json.0123456789abcdef.part")
+# The longest affix of an object's name: that of the record of what its result replaces.
+_BESIDE = len("._replaced.json.0123456789abcdef.part")
 _REMEDY = "Correct the task's destination; where it is a template, see what it renders to."
 
 
 @dataclass(frozen=True)
 class Written:
-    """A parsed destination.
+    """A parsed destination."""
 
-    Args:
-        connection: the id of the Airflow connection before the ``@``; None where there is none.
-        path: a local path, or bucket and key, without a slash at its end.
-    """
-
-    connection: str | None
-    path: str
+    connection: str | None  # the id of the Airflow connection before the ``@``
+    path: str  # a local path, or bucket and key, without a slash at its end
 
 
 def parse_destination(text: str) -> Written:

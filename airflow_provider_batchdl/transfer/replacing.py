@@ -58,9 +58,8 @@ def make_way(destination: Destination, landing: Landing, options: DownloadOption
 
 def remove_replaced(destination: Destination, landing: Landing, options: DownloadOptions) -> None:
     """Remove what `make_way` recorded, and its record: the new result is published. Raises `DestinationError`."""
-    note = destination.removals()
+    note = destination.replaced()
     if options.keep == "latest":
-        note = destination.replaced()
         records = _read(note)
         if not records:
             return
@@ -80,7 +79,7 @@ def _retire(destination: Destination, landing: Landing, options: DownloadOptions
     Returns whether there is such a record.
     """
     writes_manifest = options.writes_manifest(len(landing.files))
-    place, note = destination.manifest(), destination.removals()
+    place, note = destination.manifest(), destination.replaced()
     old, records = read_if_allowed(place, writes_manifest=writes_manifest), _read(note)
     if old and old.landing and _is_of_others(destination, old.landing, landing, options):
         old = Record(None, None) if writes_manifest else None

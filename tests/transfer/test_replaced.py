@@ -293,7 +293,7 @@ def test_a_store_that_cannot_be_asked_for_what_is_still_to_be_removed_fails_the_
     fs, client = mortal(), client_for("batchcom")
     old, new = export(emulator, 3), export(emulator, 2)
     place = Destination(fs, "/place/x.jsonl", "mortal://place/x.jsonl")
-    note = (place.removals() if keep == "all" else place.replaced()).path
+    note = place.replaced().path
     options = DownloadOptions(keep=keep)  # type: ignore[arg-type]
     for kill_at in itertools.count():
         mortal.left = -1
@@ -348,5 +348,5 @@ def test_after_a_kill_before_any_call_a_result_of_other_parts_is_alone(
         left = visible(place.fs, f"/place{kill_at}")
         assert set(left) == (wanted if after > 1 else {"x.jsonl"}), kill_at
         assert vouched(left), kill_at
-        assert not place.fs.exists(place.removals().path), kill_at
+        assert not place.fs.exists(place.replaced().path), kill_at
     assert kill_at > 3
