@@ -56,12 +56,7 @@ class _Offset:
 class PageJoin:
     """Joins the pages of one result file: the header of the first page that has one, and the records of all.
 
-    Args:
-        source: the first page.
-        options: how it is downloaded.
-        sink: takes the joined file; discarded or suspended where joining fails.
-        progress: reports the bytes of all pages.
-        max_bytes: the most that the joined file may have.
+    ``source`` is the first page. Where joining fails, ``sink`` is discarded or suspended.
     """
 
     def __init__(

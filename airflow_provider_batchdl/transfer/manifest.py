@@ -27,15 +27,10 @@ LARGEST_MANIFEST = 16 << 20
 
 @dataclass(frozen=True)
 class Record:
-    """An existing manifest.
+    """An existing manifest."""
 
-    Args:
-        landing: what it records; None where it is not one of ours or cannot be read.
-        written: its time of writing; None where the store has none.
-    """
-
-    landing: Landing | None
-    written: datetime | None
+    landing: Landing | None  # None where it is not one of ours or cannot be read
+    written: datetime | None  # None where the store does not say when
 
 
 def write_manifest(destination: Destination, landing: Landing, *, create_only: bool = False) -> None:

@@ -32,12 +32,7 @@ class Progress(Protocol):
 
 
 class ProgressLines:
-    """Report one file's progress by a line now and then. A call costs one read of the clock.
-
-    Args:
-        say: takes a line; the log by default.
-        clock: seconds, monotonic.
-    """
+    """Report one file's progress by a line now and then, to the log by default. A call costs one read of the clock."""
 
     def __init__(self, say: Callable[[str], None] | None = None, clock: Callable[[], float] = monotonic) -> None:
         self._say = say or (lambda line: log.info("%s", line))

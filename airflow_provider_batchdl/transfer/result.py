@@ -19,29 +19,17 @@ LONGEST_VALUE = 1_000
 
 @dataclass(frozen=True)
 class Received:
-    """A complete and verified file in a sink.
-
-    Args:
-        sink: where it is.
-        file: the file, with its number and kind.
-        filename: the vendor's name for it, made safe.
-        head: the response that fixed its identity.
-        sha256: hex digest; None where it was turned off, or another process read the first bytes.
-        rows: records counted, where known.
-        verified_by: the proofs that it is complete, see docs/downloads.md.
-        stats: resumes, restarts and connections of the transfer.
-        pages: number of pages joined into it; None where they were not to be joined.
-    """
+    """A complete and verified file in a sink."""
 
     sink: Sink
-    file: ResultFile
-    filename: str
-    head: ResultStream
-    sha256: str | None
+    file: ResultFile  # with its number and kind
+    filename: str  # the vendor's name for it, made safe
+    head: ResultStream  # the response that fixed its identity
+    sha256: str | None  # in hex; None where it was turned off, or another process read the first bytes
     rows: int | None
-    verified_by: tuple[str, ...]
+    verified_by: tuple[str, ...]  # the proofs that it is complete, see docs/downloads.md
     stats: TransferStats
-    pages: int | None = None
+    pages: int | None = None  # number of pages joined into it; None where they were not to be joined
 
     @property
     def landed(self) -> LandedFile:

@@ -36,27 +36,17 @@ class StateStore(Protocol):
 class PartialRecord:
     """The identity of a file whose first bytes are in a partial. No URL: that may hold a signature.
 
-    Args:
-        validator: its strong ETag.
-        total: its size in bytes.
-        filename: the vendor's name for it, made safe.
-        headers: those of its first response that declare its type and checksums.
-        target: the name under which it will be published.
-        durable: bytes that were flushed to the disk when this was written.
-        landed: the intervals that are present, first byte inclusive, last exclusive, where they are not just the start
-            of the file; on the disk only as far as `durable`, too.
-        boot: id of the machine's boot that wrote them. The page cache survives a kill of the process; after a crash of
-            the machine only `durable` bytes are certain.
+    The page cache survives a kill of the process; after a crash of the machine only `durable` bytes are certain.
     """
 
-    validator: str
+    validator: str  # its strong ETag
     total: int
-    filename: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    target: str = ""
-    durable: int = 0
-    boot: str = ""
-    landed: tuple[tuple[int, int], ...] = ()
+    filename: str  # the vendor's name for it, made safe
+    headers: Mapping[str, str] = field(default_factory=dict)  # of its first response: its type and checksums
+    target: str = ""  # the name under which it will be published
+    durable: int = 0  # bytes that were flushed to the disk when this was written
+    boot: str = ""  # id of the machine's boot that wrote them
+    landed: tuple[tuple[int, int], ...] = ()  # what is present, last byte exclusive, where it is not just the start
 
     def trusted(self, size: int) -> int:
         """Number of the `size` bytes found that can be resumed.

@@ -21,15 +21,10 @@ __all__ = ["Content", "ContentReport"]
 
 
 class Content:
-    """Checks all bytes of one file, in their order.
+    """Checks all bytes of one file, in their order; the arguments are those of `Verifier` and `format_of`.
 
-    Args:
-        content_type: the response's Content-Type, parameters allowed.
-        filename: the file's name; inside a `.csv.gz` is CSV.
-        proven: whether something else proves the bytes. Then the content may only show a page in the result's place,
-            and is checked for what costs little; else its own end has to be found, exactly.
-        expected: what the vendor says that the file is, where name and type do not.
-        count_gzip_rows: whether a proven compressed file is unpacked for its rows.
+    Where something else has ``proven`` the bytes, the content may only show a page in the result's place, and is
+    checked for what costs little; else its own end has to be found, exactly.
     """
 
     def __init__(

@@ -39,11 +39,7 @@ class ContentReport:
 
 
 class ContentCheck:
-    """A check of a file's bytes, in any chunking and in constant memory; this one checks nothing.
-
-    Args:
-        report: what is known already.
-    """
+    """A check of a file's bytes, in any chunking and in constant memory; this one checks nothing."""
 
     def __init__(self, report: ContentReport | None = None) -> None:
         self._report = report or ContentReport()

@@ -35,12 +35,8 @@ def gunzip() -> Decompressor:
 class PackedCheck(ContentCheck):
     """A compressed file: its members or streams mark their own end, with checksums; checked by decompressing.
 
-    gzip: CRC-32 and size (RFC 1952, section 2.3.1). A cut between two members does not show.
-
-    Args:
-        name: the format's.
-        decompressor: makes a decompressor of one member.
-        inner: sees the decompressed content, as if it were proven; nothing of it is stored.
+    gzip: CRC-32 and size (RFC 1952, section 2.3.1). A cut between two members does not show. ``inner`` sees the
+    decompressed content, as if it were proven; nothing of it is stored.
     """
 
     def __init__(self, name: str, decompressor: Callable[[], Decompressor], inner: Content) -> None:

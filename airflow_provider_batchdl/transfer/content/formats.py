@@ -167,13 +167,8 @@ def format_of(content_type: str | None, filename: str | None, expected: str | No
     """The format that a file is declared to be; None where it is none whose content can be checked.
 
     The file name's suffix comes first: stores often serve everything as `application/octet-stream` or `text/csv`. So
-    `x.csv.br` is no CSV, whatever its type says.
-
-    Args:
-        content_type: the response's Content-Type, parameters allowed.
-        filename: the file's name.
-        expected: the suffix of what the vendor says that it is; it counts where the name has none and the type says
-            nothing.
+    `x.csv.br` is no CSV, whatever its type says. The suffix that the vendor says is ``expected`` counts where the name
+    has none and the type says nothing.
     """
     suffix, typed = suffix_of(filename), by_type(content_type)
     named = by_suffix(suffix)

@@ -68,15 +68,7 @@ _OBJECT = re.compile(rb'\s*\{\s*"')
 
 
 def refuse_page(head: bytes, declared: Format | None = None) -> None:
-    """Refuse a page or a store's error message in a file's place.
-
-    Args:
-        head: the file's first bytes.
-        declared: the format that it is declared to be.
-
-    Raises:
-        UnexpectedResponseError: it is one.
-    """
+    """Raise `UnexpectedResponseError` where a file that begins so is a page or a store's error message."""
     start = _text_of(head)
     kinds = [_PAGE, _STORE_ERROR, _SHORT_ERROR, _PLAIN_ERROR]
     if declared is not None and declared.text is not None:
