@@ -103,10 +103,13 @@ class ClientHook(BaseHook):
     def get_conn(self) -> BatchClient:
         """The account's client, open until :meth:`close`."""
         if self._client is None:
-            from airflow_provider_batchdl.client import BatchClient
-
-            self._client = BatchClient(self.vendor, opener=open_source, single_try=self.single_try)
+            self._client = self._new_client()
         return self._client
+
+    def _new_client(self) -> BatchClient:
+        from airflow_provider_batchdl.client import BatchClient
+
+        return BatchClient(self.vendor, opener=open_source, single_try=self.single_try)
 
     def close(self) -> None:
         """Close the client's connections."""
@@ -122,12 +125,12 @@ class ClientHook(BaseHook):
         self.close()
 
     def _once(self, action: Callable[[BatchClient], T]) -> T:
-        """Run ``action`` with the open client, or with one that is closed after it."""
+        """Run ``action`` with the open client, or with one of its own, since other threads may have this hook, too."""
         with brief():
-            if self._client is not None:
-                return action(self._client)
-            with self:
-                return action(self.get_conn())
+            if (opened := self._client) is not None:
+                return action(opened)
+            with self._new_client() as client:
+                return action(client)
 
     def _run(self, flow_of: Callable[[Vendor], Flow[T]]) -> T:
         return self._repeatable(lambda client: client.run(flow_of(client.vendor)))

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from airflow.sdk import BaseHook, Connection
 
+from airflow_provider_batchdl.client import BatchClient
 from airflow_provider_batchdl.emulator import Emulator
 from airflow_provider_batchdl.exceptions import InvalidArgumentError, UnsupportedOperationError
 from airflow_provider_batchdl.hooks.apartmentiq import ApartmentIQHook
@@ -17,6 +20,7 @@ from airflow_provider_batchdl.hooks.base import BatchApiHook
 from airflow_provider_batchdl.hooks.batchcom import BatchComHook
 from airflow_provider_batchdl.hooks.proofy import ProofyHook
 from airflow_provider_batchdl.hooks.revenuebase import RevenuebaseHook
+from airflow_provider_batchdl.jobs import Job
 from tests.support.airflow_fixtures import Polls
 from tests.support.airflow_jobs import VENDORS, count, work
 from tests.support.leaks import find_secrets
@@ -159,6 +163,28 @@ def test_one_client_for_a_with_block(connections: Emulator) -> None:
         assert hook.get_conn() is client
     hook.get_job(job.id)
     assert hook._client is None
+
+
+def test_threads_that_share_a_hook_close_no_client_under_each_other(connections: Emulator) -> None:
+    """A submit would have been cut off, of a job that is paid for."""
+    job, hook = connections.add_job("proofy"), ProofyHook()
+    begun, first_is_over = threading.Event(), threading.Event()
+
+    def late(client: BatchClient) -> Job:
+        begun.set()
+        assert first_is_over.wait(60)
+        return client.run(client.vendor.get_job(job.id))
+
+    with ThreadPoolExecutor() as pool:
+
+        def early(_: BatchClient) -> Future[Job]:
+            second = pool.submit(hook._once, late)
+            assert begun.wait(60)
+            return second
+
+        second = hook._once(early)
+        first_is_over.set()
+        assert second.result(60).id == job.id
 
 
 def test_asking_many_things_at_once(connections: Emulator) -> None:
