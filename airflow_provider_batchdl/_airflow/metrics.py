@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_batchdl.client.retry_events import Retry
-    from airflow_provider_batchdl.jobs import Job, Landing
+    from airflow_provider_batchdl.jobs import Landing
 
 _unsent: deque[Callable[[], object]] = deque()
 _sending = threading.Lock()
@@ -33,38 +33,17 @@ def count_landing(landing: Landing) -> None:
     stats.timing("batchdl.download.duration", timedelta(seconds=landing.seconds), tags=tags)
 
 
-def count_end(vendor: str, job: Job) -> None:
-    """Count a job that a task found to have ended."""
-    if job.state.is_terminal:
-        _count("batchdl.jobs", vendor=vendor, state=job.state.value)
-
-
-def count_submit(vendor: str) -> None:
-    """Count a submit that returned a job's id."""
-    _count("batchdl.submits", vendor=vendor)
-
-
 def count_resume(what: str, context: Context) -> None:
     """Count a decision about an earlier try's job by the name and tags of Airflow's own operators (3.4 and later)."""
     tags = {"operator": type(context["task"]).__name__}
     if team := (getattr(context["ti"], "stats_tags", None) or {}).get("team_name"):
         tags["team_name"] = team
-    _count(f"resumable_job.{what}", **tags)
-
-
-def count_cancel(vendor: str) -> None:
-    """Count a request to cancel that the vendor accepted."""
-    _count("batchdl.cancels", vendor=vendor)
-
-
-def count_poll(vendor: str) -> None:
-    """Count an answered poll of one job; those of the shared loop are counted by :func:`count_shared_polls`."""
-    _count("batchdl.polls", vendor=vendor, kind="single")
+    count(f"resumable_job.{what}", **tags)
 
 
 def count_retry(retry: Retry) -> None:
     """Count a retry of a request or a download."""
-    _count("batchdl.retries", vendor=retry.vendor, operation=retry.operation, reason=retry.reason)
+    count("batchdl.retries", vendor=retry.vendor, operation=retry.operation, reason=retry.reason)
 
 
 def count_shared_polls(
@@ -99,7 +78,8 @@ def count_retries() -> None:
         retry_events.on_retry.append(count_retry)
 
 
-def _count(name: str, **tags: str) -> None:
+def count(name: str, **tags: str) -> None:
+    """Count something that happened."""
     stats = stats_client()
     _send(partial(stats.incr, name, tags=tags))
 

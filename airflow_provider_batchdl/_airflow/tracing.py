@@ -9,13 +9,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from airflow_provider_batchdl._redaction.redactor import redact
 from airflow_provider_batchdl._values.storable import storable_text, words_of
-
-if TYPE_CHECKING:
-    from airflow_provider_batchdl.jobs import Landing
 
 Value: TypeAlias = str | int | float | bool | None
 Note: TypeAlias = Callable[..., None]
@@ -60,18 +57,6 @@ def _span(name: str, prefix: str, attributes: Mapping[str, Value]) -> Iterator[N
             current.add_event("exception", {"exception.type": type(error).__name__, "exception.message": message})
             current.set_status(trace.Status(trace.StatusCode.ERROR, f"{type(error).__name__}: {message}"))
             raise
-
-
-def note_landing(note: Note, landing: Landing) -> None:
-    """Set the result of a download as attributes of a span; no URI, which may be long and confidential."""
-    note(
-        files=len(landing.files),
-        bytes=landing.bytes,
-        rows=landing.rows,
-        connections=landing.connections,
-        resumed=landing.resumed,
-        restarted=landing.restarted,
-    )
 
 
 def _safe(value: Value) -> Value:

@@ -28,10 +28,8 @@ class Secret(str):
 class emptied_frames(contextlib.ContextDecorator):  # noqa: N801 used like a function, as contextlib's are
     """Clear the frames of what is raised within: their locals hold credentials, signed links and requests.
 
-    What an error hides (``raise … from None``) goes altogether, since some show it all the same.
-
-    Args:
-        coroutines: clear those of coroutines, too: all that ran within have ended.
+    What an error hides (``raise … from None``) goes altogether, since some show it all the same. ``coroutines``: clear
+    those of coroutines, too: all that ran within have ended.
     """
 
     def __init__(self, *, coroutines: bool = False) -> None:

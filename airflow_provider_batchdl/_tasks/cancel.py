@@ -74,7 +74,7 @@ def cancel_quickly(hook: BatchApiHook, job_id: str) -> None:
         on_retry=lambda error, delay: log.warning("Could not cancel job %s, retrying: %s", job_id, error),
     )
     Retrying(**options)(ask, hook.vendor.ensure_cancelled)
-    metrics.count_cancel(hook.vendor.name)
+    metrics.count("batchdl.cancels", vendor=hook.vendor.name)
     log.info("Cancelled job %s at the vendor.", job_id)
 
 

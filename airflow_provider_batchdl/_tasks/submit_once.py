@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_batchdl._airflow.metrics import count_submit
+from airflow_provider_batchdl._airflow import metrics
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl._tasks.arguments import FailOrResubmit
 from airflow_provider_batchdl._tasks.cancel import supersede
@@ -249,7 +249,7 @@ class SubmitOnce:
                 "the job at the vendor. If it cannot, pass the id to BatchJobSensor and DownloadBatchResultsOperator",
                 job.id,
             )
-        count_submit(hook.vendor.name)  # last: a StatsD host may take long to resolve
+        metrics.count("batchdl.submits", vendor=hook.vendor.name)  # last: a StatsD host may take long to resolve
         return job
 
     def sending(self) -> None:

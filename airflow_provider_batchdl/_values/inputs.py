@@ -122,11 +122,7 @@ def refuse_template(name: str, text: str) -> None:
 
 
 def parse_job_id(value: Any) -> str:
-    """A job's id as text: numbers are written out, blanks around it dropped.
-
-    Raises:
-        InvalidRequestError: it is None, empty, a list, a dict, or a number that is not the id any more.
-    """
+    """A job's id as text: numbers are written out, blanks around it dropped."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str):

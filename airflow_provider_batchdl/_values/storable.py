@@ -48,22 +48,21 @@ def is_storable_text(text: str) -> bool:
 
 def half_character_in(value: object) -> str | None:
     """Where a text in ``value`` has half of a surrogate pair, which no UTF-8 can have; None where none has."""
-    return _place_in(
+    return place_in(
         value, lambda each: (isinstance(each, str) or hasattr(each, "joinpath")) and bool(_HALF.search(words_of(each)))
     )
 
 
 def odd_number_in(value: object) -> str | None:
     """Where ``value`` has NaN, an infinity or a whole number beyond 64 bits; None where it has none."""
-    return _place_in(value, lambda each: isinstance(each, int | float) and storable_number(each) is None)
+    return place_in(value, lambda each: isinstance(each, int | float) and storable_number(each) is None)
 
 
-def _place_in(value: object, is_odd: Callable[[object], bool]) -> str | None:
+def place_in(value: object, is_odd: Callable[[Any], bool]) -> str | None:
     """The last steps of the way to what is odd, like ``['emails'][0]``, and nothing for ``value`` itself."""
     pending: list[tuple[object, tuple[str, ...]]] = [(value, ())]
     seen: set[int] = set()
-    while pending:
-        each, steps = pending.pop()
+    for each, steps in pending:  # which grows
         if is_odd(each):
             return "".join(steps)
         if isinstance(each, Mapping | list | tuple | set | frozenset):  # Airflow's own sequences fetch their items
@@ -75,6 +74,17 @@ def _place_in(value: object, is_odd: Callable[[object], bool]) -> str | None:
             members: Any = each.items() if isinstance(each, Mapping) else enumerate(each)
             pending += [(member, (*steps[-4:], f"[{step!r}]")) for step, member in members]
     return None
+
+
+def is_deep(value: object) -> bool:
+    """True if there is anything deeper than ``DEEPEST`` levels in parsed JSON."""
+    level: list[Any] = [value]
+    for _ in range(DEEPEST + 1):
+        inner = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list))
+        level = [member for members in inner for member in members]
+        if not level:
+            return False
+    return True
 
 
 def storable_number(value: object) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.bases.decorator import DecoratedOperator, task_decorator_factory
@@ -30,13 +30,6 @@ class _BatchJobDecoratedOperator(DecoratedOperator, BatchJobOperator):
 
     The function is called once in each try, before the submit, and not when a deferred task resumes. What it returns is
     not rendered: it may hold other people's data, and the function has the task's context.
-
-    Args:
-        python_callable: the function.
-        op_args: its positional arguments (templated).
-        op_kwargs: its keyword arguments (templated).
-        multiple_outputs: push each member of the landing as an XCom of its own; only with a ``destination``.
-        kwargs: as for ``BatchJobOperator``.
     """
 
     __supports_durable_execution: ClassVar[bool] = True
@@ -48,23 +41,6 @@ class _BatchJobDecoratedOperator(DecoratedOperator, BatchJobOperator):
     }
     custom_operator_name = "@task.batch_job"
     overwrite_rtif_after_execution = False  # until they are redacted
-
-    def __init__(
-        self,
-        *,
-        python_callable: Callable[..., Any],
-        op_args: Collection[Any] | None = None,
-        op_kwargs: Mapping[str, Any] | None = None,
-        multiple_outputs: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            python_callable=python_callable,
-            op_args=op_args,
-            op_kwargs=op_kwargs,
-            multiple_outputs=multiple_outputs,
-            **kwargs,
-        )
 
     def execute(self, context: Context) -> Any:
         """Call the function, check what it returned, and do what ``BatchJobOperator`` does.

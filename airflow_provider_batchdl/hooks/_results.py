@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from airflow_provider_batchdl._airflow import metrics
 from airflow_provider_batchdl._airflow.log_groups import log_group
-from airflow_provider_batchdl._airflow.tracing import note_landing, span
+from airflow_provider_batchdl._airflow.tracing import span
 from airflow_provider_batchdl._redaction.tracebacks import brief
 from airflow_provider_batchdl._values.arguments import whole_number
 from airflow_provider_batchdl._values.inputs import parse_job_id
@@ -36,7 +36,8 @@ class ResultsHook(ClientHook):
             JobFailedError: the job failed.
             JobCancelledError: the job was cancelled, without results that may be downloaded.
         """
-        metrics.count_end(self.vendor.name, job)
+        if job.state.is_terminal:
+            metrics.count("batchdl.jobs", vendor=self.vendor.name, state=job.state.value)
         with brief():
             return self.vendor.ensure_results(job, accept_partial=accept_partial)
 
@@ -79,7 +80,9 @@ class ResultsHook(ClientHook):
 
             def landed(landing: Landing) -> None:
                 metrics.count_landing(landing)
-                note_landing(note, landing)
+                # No URI: it may be long and confidential.
+                facts = ("bytes", "rows", "connections", "resumed", "restarted")
+                note(files=len(landing.files), **{name: getattr(landing, name) for name in facts})
 
             return self._repeatable(
                 lambda client: download(

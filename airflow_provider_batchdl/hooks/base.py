@@ -146,13 +146,13 @@ class BatchApiHook(ResultsHook):
             JobNotFoundError: the vendor does not know the job.
         """
         job = self._run(lambda vendor: vendor.get_job(parse_job_id(job_id)))
-        metrics.count_poll(self.vendor.name)
+        metrics.count("batchdl.polls", vendor=self.vendor.name, kind="single")
         return job
 
     async def aget_job(self, job_id: str) -> Job:
         """As :meth:`get_job`."""
         job = await self._arun(lambda vendor: vendor.get_job(parse_job_id(job_id)))
-        metrics.count_poll(self.vendor.name)
+        metrics.count("batchdl.polls", vendor=self.vendor.name, kind="single")
         return job
 
     def list_jobs(self) -> list[Job]:
@@ -187,13 +187,13 @@ class BatchApiHook(ResultsHook):
             UnsupportedOperationError: the vendor's API cannot cancel (Batch.com).
         """
         job = self._run(lambda vendor: vendor.ensure_cancelled(parse_job_id(job_id)))
-        metrics.count_cancel(self.vendor.name)
+        metrics.count("batchdl.cancels", vendor=self.vendor.name)
         return job
 
     async def acancel_job(self, job_id: str) -> Job:
         """As :meth:`cancel_job`."""
         job = await self._arun(lambda vendor: vendor.ensure_cancelled(parse_job_id(job_id)))
-        metrics.count_cancel(self.vendor.name)
+        metrics.count("batchdl.cancels", vendor=self.vendor.name)
         return job
 
     def get_balance(self) -> int | None:

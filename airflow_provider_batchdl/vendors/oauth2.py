@@ -83,11 +83,6 @@ class _Token:
         if before is not None:
             forget(before)
 
-    def drop(self) -> None:
-        """The account is not used any more."""
-        for token in filter(None, (self.value, self._former)):
-            forget(token)
-
 
 _tokens: dict[str, _Token] = {}
 

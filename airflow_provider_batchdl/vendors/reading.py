@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from airflow_provider_batchdl._redaction.redactor import beginning, redact
-from airflow_provider_batchdl._values.storable import DEEPEST, bounded_text
+from airflow_provider_batchdl._values.storable import DEEPEST, bounded_text, is_deep
 from airflow_provider_batchdl.exceptions import UnexpectedResponseError
 from airflow_provider_batchdl.vendors.states import fold
 
@@ -44,23 +44,9 @@ def parsed(content: bytes) -> Any:
     except RecursionError:
         value = None
     else:
-        if not _is_deep(value):
+        if not is_deep(value):
             return value
     return _loaded(_flattened(content.decode(json.detect_encoding(content), "replace")).encode())
-
-
-def _is_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(DEEPEST + 1):
-        level = [
-            member
-            for each in level
-            if isinstance(each, dict | list)
-            for member in (each.values() if isinstance(each, dict) else each)
-        ]
-        if not level:
-            return False
-    return True
 
 
 def _flattened(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pendulum import UTC
@@ -15,6 +15,9 @@ from pendulum import UTC
 from airflow_provider_batchdl._redaction.redactor import excerpt, redact
 from airflow_provider_batchdl._values.storable import words_of
 from airflow_provider_batchdl.exceptions import InvalidRequestError
+
+if TYPE_CHECKING:
+    from airflow_provider_batchdl.vendors.base import Vendor
 
 # Headers that no request sets, in small letters: credentials are of `Vendor.auth`; the others say how the message is
 # sent, name another place for the credentials, or are set for each download.
@@ -24,6 +27,17 @@ CLIENT_HEADERS = frozenset(
 )
 # Characters of a request in an error's message: enough to recognize it.
 LONGEST_GIST = 300
+
+
+def as_texts(vendor: Vendor, request: Mapping[str, Any], place: str) -> dict[str, str]:
+    """A task's request as texts, for a ``query`` or a ``form``, without members that are None."""
+    given = {str(name): value for name, value in request.items() if value is not None}
+    if odd := next((name for name, value in given.items() if not isinstance(value, str | int | float)), None):
+        raise InvalidRequestError(
+            f"{vendor.label}'s request goes into a {place}, which {odd[:60]!r} cannot: it is no text or number.",
+            vendor=vendor.name,
+        )
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}
 
 
 def path_segment(value: str) -> str:

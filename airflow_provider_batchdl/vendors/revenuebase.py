@@ -28,6 +28,7 @@ from airflow_provider_batchdl.vendors.files import FileRules, upload_of
 from airflow_provider_batchdl.vendors.listing import JobPage, ListedJob, Listing, Page, job_page
 from airflow_provider_batchdl.vendors.reading import as_id, as_int, as_list, as_text
 from airflow_provider_batchdl.vendors.refusals import folded
+from airflow_provider_batchdl.vendors.requests import as_texts
 
 if TYPE_CHECKING:
     import httpx
@@ -119,18 +120,10 @@ class Revenuebase(Vendor):
     def submit(self, submission: Submission) -> Flow[Job]:
         """Upload ``file``, a ``.csv`` or ``.json``; the request may say ``{"metadata": true}``."""
         upload = upload_of(self, submission, "requested_file")
-        metadata = submission.request.get("metadata") or False
-        params = {**self._params(submission.request), "metadata": str(metadata).strip().lower()}
+        params = {"metadata": "false", **as_texts(self, submission.request, "query")}
+        params["metadata"] = params["metadata"].strip().lower()
         response = yield self._call("submit", params=params, upload=upload, repeatable=False)
         return self._read("submit", self.read_json("submit", response))
-
-    def _params(self, request: Mapping[str, Any]) -> dict[str, str | int]:
-        """The request without ``metadata``, as the query that it would be."""
-        more = {name: value for name, value in request.items() if name != "metadata" and value is not None}
-        if odd := next((name for name, value in more.items() if not isinstance(value, str | int | float)), None):
-            problem = f"Revenuebase's request goes into a query, which {odd!r} cannot: it is no text or number."
-            raise InvalidRequestError(problem, vendor=self.name)
-        return {name: str(value).lower() if isinstance(value, bool) else value for name, value in more.items()}
 
     def get_job(self, job_id: str) -> Flow[Job]:
         """Get one job."""

@@ -147,7 +147,7 @@ class TestWithoutStats:
 
     def test_every_metric_passes_airflows_own_functions(self) -> None:
         """Names and tags as its registry wants them, and a real gauge, timer and counter behind them."""
-        metrics.count_submit("proofy")
+        metrics.count("batchdl.submits", vendor="proofy")
         metrics.count_shared_polls("proofy", polls={"single": 2}, lags=[0.5], unseen=[1.0], waiting=3)
 
 

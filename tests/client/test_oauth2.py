@@ -27,6 +27,7 @@ from airflow_provider_batchdl.exceptions import (
 from airflow_provider_batchdl.vendors import oauth2
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, Vendor
 from tests.client.helpers import Face, Waits, both_faces, download_request, operations, vendor_at, vendor_of  # noqa: F401 the fixture
+from tests.support.fixtures import drop_token
 
 
 def check(face: Face, vendor: Vendor) -> str:
@@ -410,6 +411,6 @@ def test_a_token_that_two_accounts_share_is_masked_until_both_have_another() -> 
     one.keep("another-token-0002", 60.0)
     one.keep("another-token-0003", 60.0)
     assert redactor.redact(token) == "***"
-    two.drop()
-    one.drop()
+    drop_token(two)
+    drop_token(one)
     assert redactor.redact(token) == token

@@ -110,13 +110,19 @@ def set_extra(monkeypatch: pytest.MonkeyPatch, vendor: str, **members: Any) -> N
     monkeypatch.setenv(name, json.dumps({**connection, "extra": {**connection["extra"], **members}}))
 
 
+def drop_token(token: Any) -> None:
+    """Mask an account's tokens no longer."""
+    for each in filter(None, (token.value, token._former)):
+        redactor.forget(each)
+
+
 def forget_process_state() -> None:
     """Drop what a process keeps for an account: tokens and rate limits. Emulators share credentials, not state."""
     from airflow_provider_batchdl.client import throttle
     from airflow_provider_batchdl.vendors import account, oauth2
 
     for token in oauth2._tokens.values():
-        token.drop()
+        drop_token(token)
     oauth2._tokens.clear()
     account.TOKEN_BASE_URLS.clear()
     throttle._throttles.clear()

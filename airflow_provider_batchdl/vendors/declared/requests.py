@@ -7,17 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batchdl.exceptions import InvalidRequestError
 from airflow_provider_batchdl.vendors.declared.calls import Call, FileSource, Step
-from airflow_provider_batchdl.vendors.declared.templates import (
-    Values,
-    as_text,
-    fill_json,
-    fill_path,
-    fill_texts,
-    holes,
-    merged,
-)
+from airflow_provider_batchdl.vendors.declared.templates import Values, fill_json, fill_path, fill_texts, holes, merged
 from airflow_provider_batchdl.vendors.files import upload_of
-from airflow_provider_batchdl.vendors.requests import ApiRequest, Submission
+from airflow_provider_batchdl.vendors.requests import ApiRequest, Submission, as_texts
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.vendors.base import Vendor
@@ -99,17 +91,6 @@ def _headers(templates: Mapping[str, str], values: Values) -> dict[str, str]:
 def _merged_texts(vendor: Vendor, place: str, step: Step, values: Values, request: Mapping[str, Any]) -> dict[str, str]:
     """The ``params`` or the ``form`` of a step: the task's request replaces those without a hole."""
     templates = step.params if place == "params" else step.form
-    texts: dict[str, str] = {}
-    for name, value in request.items():
-        if value is None:
-            continue
-        text = as_text(value)
-        if text is None:
-            raise InvalidRequestError(
-                f"{vendor.label}'s request goes into a {'query' if place == 'params' else 'form'}, which "
-                f"{str(name)[:LONGEST_SHOWN]!r} cannot: it is no text or number.",
-                vendor=vendor.name,
-            )
-        texts[str(name)] = text
+    texts = as_texts(vendor, request, "query" if place == "params" else "form")
     filled = fill_texts(templates, values)
     return texts | {name: text for name, text in filled.items() if any(holes(templates[name])) or name not in texts}
