@@ -102,6 +102,10 @@ REFUSED = [
     "zip://x.csv::s3://bucket/archive.zip",
     "abfs://container@account.dfs.core.windows.net/x.csv",
     "/tmp/.x.csv.0123456789abcdef.part",
+    "/tmp/_manifest.json",
+    "s3://bucket/a/_Manifest.json",
+    "/tmp/.batchdl/x.csv",
+    "s3://bucket/.batchdl/",
 ]
 
 
