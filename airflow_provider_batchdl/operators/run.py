@@ -243,11 +243,7 @@ class BatchJobOperator(LandsResults, SubmitsJobs):
         self._kill.request()
 
     def _give_up(self, hook: BatchApiHook, job_id: str, submission: SubmitOnce) -> None:
-        """End a wait whose time is up, unless the job has ended by now.
-
-        Raises:
-            AirflowTaskTimeout: the same that Airflow raises in a task that does not defer; it may be retried.
-        """
+        """End a wait whose time is up, as Airflow does where a task does not defer, unless the job has ended by now."""
         if self.cancel_on_kill:
             try:
                 job = cancel_unless_ended(hook, job_id)

@@ -16,15 +16,10 @@ from airflow_provider_batchdl.polling.schedule import NEVER, PollSchedule, Sched
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Waiter(ScheduledPoll):
-    """One trigger's wait. Times are those of the event loop's clock.
+    """One trigger's wait. Times are those of the event loop's clock; the last poll is at ``deadline``.
 
-    Args:
-        ended: done when the job has ended, or after the last poll.
-        since: when the job was submitted.
-        deadline: time of the last poll.
-        left: it has just left the vendor's list, so it has most likely ended.
-        push_note: stores what was seen, for the page "Batch jobs"; None where nobody asks. Never raises.
-        noted_at: the ``seen_at`` of what was stored last.
+    ``left``: the job has just left the vendor's list, so it has most likely ended. ``push_note`` stores what was seen,
+    for the page "Batch jobs", and never raises; ``noted_at`` is the ``seen_at`` of what it stored last.
     """
 
     ended: asyncio.Future[None]

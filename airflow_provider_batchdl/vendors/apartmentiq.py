@@ -12,11 +12,7 @@ from datetime import date
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_batchdl.exceptions import (
-    BatchDlError,
-    QuotaExceededError,
-    ResultNotReadyError,
-)
+from airflow_provider_batchdl.exceptions import BatchDlError, QuotaExceededError, ResultNotReadyError
 from airflow_provider_batchdl.jobs import Job, JobState, ResultFile
 from airflow_provider_batchdl.vendors.auth import BearerAuth
 from airflow_provider_batchdl.vendors.base import ApiRequest, Flow, RateLimit, Submission, Vendor

@@ -69,16 +69,9 @@ def error_from_response(
     own: bool = True,
     wait: Callable[[Mapping[str, str]], float | None] = retry_after,
 ) -> exc.BatchDlError:
-    """The error that a response of status 400 or above means, its body read.
+    """The error that a response of status 400 or above means, its body read; of ``kind``, where that says more.
 
-    Args:
-        response: the response.
-        vendor: the vendor's name.
-        operation: what was asked, as in ``ApiRequest.operation``.
-        job_id: the job concerned.
-        kind: the error's type, where the vendor's body is more specific than the status.
-        own: ``Vendor.is_own_error``. A refusal that is not is another server's, in the vendor's place.
-        wait: ``Vendor.retry_after``.
+    A refusal that is not the vendor's ``own``, see ``Vendor.is_own_error``, is another server's, in its place.
     """
     status = response.status_code
     message, code = vendor_words(response)

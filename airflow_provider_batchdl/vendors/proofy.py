@@ -34,12 +34,7 @@ def _something(request: Mapping[str, Any]) -> Iterator[str]:
 # `emails` is of the vendor's page of /verify/batch/create, files are reported.
 REQUEST = RequestRules(
     {
-        "emails": Member(
-            "text",
-            many=True,
-            least=1,
-            most=MOST_ADDRESSES,
-        ),
+        "emails": Member("text", many=True, least=1, most=MOST_ADDRESSES),
         "file_name": Member("text", documented=False),
         "file_url": Member("text", documented=False),
     },

@@ -50,11 +50,7 @@ def parsed(content: bytes) -> Any:
 
 
 def _flattened(text: str) -> str:
-    """JSON with null in the place of each list and object that lies deeper than ``DEEPEST`` levels.
-
-    Raises:
-        ValueError: one of those has no end.
-    """
+    """JSON with null in the place of each list and object that lies deeper than ``DEEPEST`` levels."""
     pieces: list[str] = []
     depth, rest = 0, 0
     for found in _STRUCTURE.finditer(text):
