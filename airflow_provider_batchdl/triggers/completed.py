@@ -231,8 +231,8 @@ async def _all_jobs(poller: AccountPoller) -> tuple[ListedJob, ...]:
             for each in page.jobs:
                 jobs.setdefault(each.job.id, each)  # a job made in the meantime moves the others onto the next page
             cursor = page.following
-            if cursor is None or cursor in cursors or len(jobs) == known:
-                break  # the last page, or one without news: a list of these would never end
+            if cursor is None or cursor in cursors or (page.jobs and len(jobs) == known):
+                break  # the last page, or one of known jobs alone: a list of these would never end
             if newest_first and _reaches_back(jobs.values(), page.jobs, now):
                 break
             cursors.add(cursor)

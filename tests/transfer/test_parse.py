@@ -151,7 +151,13 @@ def test_a_quote_that_stays_open_is_no_row(text: str, end: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "last"),
-    [('a,b\n1,"2\n"\n', "2\n"), ('a,b\n1,"2,3"', "2,3"), ('a,b\n1,2"\n', '2"'), ('a\n"x""\n"\n\n', 'x"\n')],
+    [
+        ('a,b\n1,"2\n"\n', "2\n"),
+        ('a,b\n1,"2,3"', "2,3"),
+        ('a,b\n1,"2,3" \n', "2,3 "),
+        ('a,b\n1,2"\n', '2"'),
+        ('a\n"x""\n"\n\n', 'x"\n'),
+    ],
 )  # fmt: skip
 def test_a_quote_that_is_closed_is_one(text: str, last: str) -> None:
     rows: Any = parsed(text, "x.csv")

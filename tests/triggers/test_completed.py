@@ -380,6 +380,30 @@ def test_a_list_without_an_end_is_read_to_a_limit(connections: Emulator, monkeyp
         asyncio.run(story())
 
 
+def test_an_empty_page_that_another_follows_does_not_end_the_list(
+    connections: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """APIs that filter after they cut pages have such."""
+    job, asked = connections.add_job("batchcom", state="running"), 0
+
+    def page(cursor: str | None) -> JobPage:
+        nonlocal asked
+        asked += 1
+        if cursor is None:
+            return JobPage((), "second")
+        state = JobState.SUCCEEDED if job.phase.is_terminal else JobState.RUNNING
+        return JobPage((ListedJob(Job(job.id, state, "SUCCESS")),))
+
+    async def story() -> None:
+        monkeypatch.setattr(BatchCom, "list_page", lambda _, cursor=None: immediate(page(cursor)))
+        async with watching(trigger_for("batchcom", Store())) as watcher:
+            await until(lambda: asked > 4)
+            job.finish()
+            await until(lambda: watcher.ids == [job.id])
+
+    asyncio.run(story())
+
+
 def test_what_nobody_foresaw_ends_no_watcher(connections: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     job = connections.add_job("batchcom", state="running")
     real, broken = BatchCom.list_page, iter([True, True, True])

@@ -70,7 +70,7 @@ def rows(text: str) -> list[dict[str, object]]:
     except csv.Error as error:
         raise UnstorableResultError(f"The CSV does not parse: {error}.") from None
     last = records[-1][-1] if records else ""
-    if any(sign in last for sign in (delimiter, "\r", "\n")) and not text.rstrip("\r\n").endswith('"'):
+    if any(sign in last for sign in (delimiter, "\r", "\n")) and not text.rstrip().endswith('"'):
         raise UnstorableResultError("The CSV does not parse: a quote is not closed.")
     records = records[bool(sep_line(start)) :]
     header = _header(records[0]) if records else []
