@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from argparse import Namespace
 from pathlib import Path
@@ -50,6 +51,8 @@ def try_(args: Namespace) -> None:
         fail(f"{args.document} cannot be used: {problem}.")
     if args.job_id and (args.request or args.file):
         fail("give a job to follow, or a request or a file to submit, not both.")
+    if args.request and not _is_object(args.request):
+        fail("""--request is no JSON object: write it like --request '{"name": "value"}'.""")
     trial = Trial(_hook(args.connection, document))
     try:
         trial.run(
@@ -78,6 +81,13 @@ def new(args: Namespace) -> None:
     except OSError as error:
         fail(f"{path} cannot be written: {error.strerror}.")
     print_note(f"Wrote {path}. Next: airflow batchdl vendor check {path}")
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _absolute(source: str) -> str:

@@ -145,6 +145,16 @@ def test_try_submits_nothing_where_the_check_fails(batchdl: Batchdl, connections
     assert connections.jobs("proofy") == []
 
 
+@pytest.mark.parametrize("request_", ["{'emails': []}", "[]", "emails=a@b.example", "[" * 100_000])
+def test_a_request_that_is_no_json_object_says_how_to_write_one(
+    batchdl: Batchdl, connections: Emulator, request_: str
+) -> None:
+    ended = batchdl("vendor", "try", twin("proofy"), "-c", "proofy_default", f"--request={request_}")
+    assert ended.code == 1
+    assert """--request is no JSON object: write it like --request '{"name": "value"}'.""" in ended.err
+    assert connections.requests == []
+
+
 def try_proofy(batchdl: Batchdl, *more: str) -> Ended:
     request = json.dumps({"emails": ["ada@example.com"]})
     return batchdl("vendor", "try", twin("proofy"), "-c", "proofy_default", "-r", request, "-o", "json", *more)
