@@ -141,6 +141,6 @@ def _refusal(returned: Any) -> InvalidRequestError:
     elif isinstance(returned, str):
         what, remedy = "a text", "Return a request as the dict itself, and a file as pathlib.Path or ObjectStoragePath."
     else:
-        what = kind_of(returned)
+        what = f"a value {kind_of(returned)}"
         remedy = "Return one request, a dict. For several, map the function: each mapped task submits one."
     return InvalidRequestError(f"The function returned {what}, and a request is a dict.", remedy=remedy)

@@ -163,7 +163,7 @@ def test_the_intent_is_stored_before_the_submit(connections: Emulator, api: Exec
     ("value", "words"),
     [
         (None, "returned None"),
-        ([{"emails": ADDRESSES}], "of type list"),
+        ([{"emails": ADDRESSES}], "The function returned a value of type list"),
         (("a", "b"), "of type tuple"),
         (7, "of type int"),
         ('{"emails": []}', "returned a text"),
