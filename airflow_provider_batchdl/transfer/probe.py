@@ -22,7 +22,7 @@ from airflow_provider_batchdl.transfer.sinks.errors import (
     store_code,
 )
 from airflow_provider_batchdl.transfer.sinks.local.fs import refuse_target
-from airflow_provider_batchdl.transfer.sinks.stores import creates_only, is_local, local_path, store_of
+from airflow_provider_batchdl.transfer.sinks.stores import is_local, local_path, store_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -106,7 +106,7 @@ def refuse_existing(place: Destination) -> None:
         else:
             found = place.info() is not None
     except Exception as error:  # noqa: BLE001  every store raises its own kinds
-        if is_forbidden(error) and creates_only(place.fs):
+        if is_forbidden(error) and store_of(place.fs) != "other":
             log.info(
                 "The credentials may not read %s; the store checks on publishing whether an object exists", place.uri
             )

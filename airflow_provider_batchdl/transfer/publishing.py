@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
 from airflow_provider_batchdl.exceptions import DestinationError
@@ -106,11 +106,7 @@ def _other(place: Destination, landing: Landing, given: Mapping[str, str | None]
     except Exception as error:  # noqa: BLE001  write-only credentials, for one
         log.info("Cannot check what was published at %s: %s", place.uri, type(error).__name__)
         return None
-    same = {file.uri for file, info in there if _etag(info) == given[file.uri]}
+    same = {file.uri for file, info in there if str(info.get("ETag") or info.get("etag")).strip('"') == given[file.uri]}
     # Where no file has the ETag that it was given, the store has others for reading.
     others = (file for file, info in there if info.get("size") != file.bytes or (same and file.uri not in same))
     return next(others, None)
-
-
-def _etag(info: Mapping[str, Any]) -> str:
-    return str(info.get("ETag") or info.get("etag")).strip('"')

@@ -144,16 +144,13 @@ def _read(place: Destination) -> list[Record]:
         if info is None or info.get("type") != "file":  # a FIFO would never answer
             return []
         recorded: Any = json.loads(place.fs.cat_file(place.path))
-        return [_record(each) for each in (recorded if isinstance(recorded, list) else [recorded])]
+        facts = recorded if isinstance(recorded, list) else [recorded]
+        return [Record(parsed_landing(json.dumps(one["landing"]).encode()), moment_of(one["written"])) for one in facts]
     except (FileNotFoundError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
         return []
     except Exception as error:  # noqa: BLE001  every store raises its own kinds
         refuse_unreachable(place, "read the record of what is replaced", error)
         return []
-
-
-def _record(facts: Any) -> Record:
-    return Record(parsed_landing(json.dumps(facts["landing"]).encode()), moment_of(facts["written"]))
 
 
 def _write(place: Destination, records: Iterable[Record]) -> None:

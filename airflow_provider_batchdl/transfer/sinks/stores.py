@@ -35,11 +35,6 @@ def is_local(fs: AbstractFileSystem) -> bool:
     return store_of(fs) == "local"
 
 
-def creates_only(fs: AbstractFileSystem) -> bool:
-    """True if the store has conditional writes, which create an object and never replace one."""
-    return store_of(fs) in ("s3", "azure", "gcs")
-
-
 def local_path(fs: AbstractFileSystem, path: str) -> str:
     """`path` on the local disk, without a scheme; an absolute one has none, and `fs` takes long to find that out."""
     plain = path.startswith("/") and not path.endswith("/")

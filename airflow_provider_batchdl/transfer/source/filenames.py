@@ -34,6 +34,8 @@ _DRIVE = re.compile(r"^[A-Za-z]:")
 _FORBIDDEN = re.compile(r'[<>:"|?*]')
 _CORE = re.compile(r"[^.\s](?:.*[^.\s])?", re.DOTALL)
 _MANIFEST = "_manifest.json"
+# Control, format (bidi, zero-width), surrogate, private, unassigned and line-separating characters.
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def naming(vendor: Vendor, job: Job, file: ResultFile) -> Callable[[ResultStream], str]:
@@ -173,18 +175,13 @@ def _clean(name: str) -> str:
     if _SIGNED_URL.match(name):
         name = re.split(r"[?#]", name, maxsplit=1)[0]
     if not (name.isascii() and name.isprintable()):
-        name = unicodedata.normalize("NFC", "".join(char for char in name if not _invisible(char)))
+        name = unicodedata.normalize("NFC", "".join(each for each in name if unicodedata.category(each) not in _UNSEEN))
     name = name.replace("\\", "/").rstrip("/ ").rpartition("/")[2]
     name = _FORBIDDEN.sub("_", _DRIVE.sub("", name))
     name = _shorten(_strip(name))
     if _RESERVED.match(name) or folded(name) == _MANIFEST:
         name = _shorten(f"file-{name.lstrip('_')}")
     return name
-
-
-def _invisible(char: str) -> bool:
-    """Control, format (bidi, zero-width), surrogate and line-separating characters, and private or unassigned ones."""
-    return unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def _strip(name: str) -> str:

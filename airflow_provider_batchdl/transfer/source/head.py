@@ -78,7 +78,8 @@ class ResponseHead:
         headers: dict[str, str] = {}
         contradictory = set()
         for name, raw in lines:
-            lowered, value = name.lower(), clean(raw)
+            # Without control characters and surrounding spaces.
+            lowered, value = name.lower(), (raw if raw.isprintable() else _CONTROL.sub(" ", raw)).strip(" \t")
             if (before := headers.setdefault(lowered, value)) != value:
                 if lowered in _ONCE:
                     contradictory.add(lowered)
@@ -209,8 +210,3 @@ def _says_more(content_range: str) -> bool:
     if total == "*":
         return int(first) > 0 or unit.lower() == "bytes"
     return int(first) > 0 or int(last) + 1 < int(total)
-
-
-def clean(value: str) -> str:
-    """A header's value without control characters and surrounding spaces."""
-    return (value if value.isprintable() else _CONTROL.sub(" ", value)).strip(" \t")

@@ -67,20 +67,17 @@ class LocalSink(DurableSink):
         self._finalized: os.stat_result | None = None
         fs.refuse_target(path, uri)
         with self._failing("create the file"):
-            self._open(keep_bytes=keep_bytes, expected_bytes=expected_bytes)
+            for tries in range(8, 0, -1):
+                try:
+                    self._open(keep_bytes=keep_bytes, expected_bytes=expected_bytes)
+                    break
+                except FileNotFoundError:
+                    # The folder is missing for its first file; or another process has removed an empty `.batchdl`.
+                    if tries == 1:
+                        raise
+                    os.makedirs(self._folder or ".", exist_ok=True)
 
     def _open(self, *, keep_bytes: bool, expected_bytes: int | None) -> None:
-        for tries in range(8, 0, -1):
-            try:
-                self._open_once(keep_bytes=keep_bytes, expected_bytes=expected_bytes)
-                break
-            except FileNotFoundError:
-                # The folder is missing for its first file. Another process may remove an empty `.batchdl` at any time.
-                if tries == 1:
-                    raise
-                os.makedirs(self._folder or ".", exist_ok=True)
-
-    def _open_once(self, *, keep_bytes: bool, expected_bytes: int | None) -> None:
         self._work_folder = partial.make_work_folder(self._folder)
         if self._key is not None:
             path = partial.path_of(self._work_folder, self._name, self._key)
