@@ -92,7 +92,7 @@ def searched(
         following = found.following
         if found.whole and (following is None or (newest_first and made and max(made) < since)):
             return _nearest_first(jobs, submission.submitted_at)
-        if not found.whole or following is None or not news or following in cursors:
+        if not found.whole or following is None or (listed and not news) or following in cursors:
             break  # there is more that cannot be had, or that would never end
         seen |= news
         cursors.add(following)

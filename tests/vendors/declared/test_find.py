@@ -45,6 +45,17 @@ def test_by_time_a_job_that_is_known_is_not_it() -> None:
     assert drive(acme.candidates(known, 0), [answer({"data": [made(0)]})])[0] == []
 
 
+def test_an_empty_page_that_another_follows_does_not_end_the_search() -> None:
+    pages = {**LIST, "paging": {"kind": "cursor", "next": "/next", "param": "after"}}
+    submit = {"path": "/batches", "json": {"tag": "{key}"}}
+    acme = vendor_of(changed(list=pages, submit=submit, find={"kind": "key", "pointer": "/tag"}))
+    ours = {"id": "7", "status": "busy", "tag": "k0000001"}
+    answers = [answer({"data": [], "next": "x"}), answer({"data": [ours]})]
+    [found] = drive(acme.candidates(submission({}), 0), answers)[0]
+    assert found is not None
+    assert found.id == "7"
+
+
 @pytest.mark.parametrize(
     ("members", "words"),
     [
