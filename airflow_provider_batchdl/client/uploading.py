@@ -38,7 +38,7 @@ def unreadable(vendor: Vendor, error: Exception, source: str) -> BatchDlError:
     words = next((words for each, words in _CAUSES.items() if isinstance(error, each)), None)
     reason = f"cannot be read: {words_of(error) or type(error).__name__}"
     place = ", and the connection to the store it is in." if "://" in source else " and writes to this worker's disk."
-    if not passing and "://" not in source and not source.startswith("/"):
+    if not passing and ":" not in source and not source.startswith("/"):
         place = f"{place} It is relative to a folder that each worker has another of: give the path from / on."
     return kind(
         f"The file to submit, {source!r}, {words or reason}.",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_batchdl._redaction.redactor import get_logger
-from airflow_provider_batchdl.exceptions import BatchDlError, InvalidRequestError
+from airflow_provider_batchdl.exceptions import BatchDlError, DestinationError, InvalidRequestError
 from airflow_provider_batchdl.hooks._account import source_path
 from airflow_provider_batchdl.vendors.files import HEAD, FileFacts, check_presence, doubts_about
 
@@ -46,6 +46,7 @@ def check_file(vendor: Vendor, source: str | None) -> None:
     except BatchDlError:
         raise
     except Exception as error:  # noqa: BLE001 every store raises its own
+        _refuse_unserved(source)
         raise unreadable(vendor, error, source) from None  # its message may hold a signed URL
     problems = []
     for sure, words in doubts_about(vendor.file_rules, facts):
@@ -59,6 +60,17 @@ def check_file(vendor: Vendor, source: str | None) -> None:
             vendor=vendor.name,
             remedy="Correct the file, or the task that writes it; the vendor's section in the documentation says more.",
         )
+
+
+def _refuse_unserved(source: str) -> None:
+    """Refuse a URL whose store needs packages that are not installed: what its library raises does not name them."""
+    from airflow_provider_batchdl.hooks._storage import check_scheme
+
+    scheme, is_url, _ = source.partition("://")
+    try:
+        check_scheme(scheme.lower() if is_url else "file", "files")
+    except DestinationError as error:
+        raise InvalidRequestError(error.message, remedy=error.remedy) from None
 
 
 def _facts(source: str) -> FileFacts:

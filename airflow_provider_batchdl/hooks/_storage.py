@@ -83,7 +83,7 @@ def check_written(destination: str | ObjectStoragePath) -> Written:
     written = parse_destination(text)
     scheme, is_url, _ = text.partition("://")
     if is_url:
-        _check_scheme(scheme.lower())
+        check_scheme(scheme.lower())
     return written
 
 
@@ -154,7 +154,7 @@ def was_written_as_folder(destination: Any) -> bool:
     return str(given[-1]).endswith("/") or (len(given) > 1 and not str(given[-1]))
 
 
-def _check_scheme(scheme: str) -> None:
+def check_scheme(scheme: str, what: str = "destinations") -> None:
     """Refuse a scheme, in lower case, that no installed provider serves."""
     store = _STORE_OF.get(scheme)
     if store is None:
@@ -166,14 +166,14 @@ def _check_scheme(scheme: str) -> None:
         near = get_close_matches(scheme, [each for each in _STORE_OF if each[0] == scheme[:1]], 1, cutoff=0.5)
         usual = f"Use one of {', '.join(_STORE_OF)}, or install the provider that serves it."
         raise DestinationError(
-            f"No installed provider serves {scheme}:// destinations.",
+            f"No installed provider serves {scheme}:// {what}.",
             remedy=f'Did you mean "{near[0]}://"?' if near else usual,
             retryable=False,
         )
     missing = [module for module in store.modules if not _is_installed(module)]
     if missing and not _is_attached(scheme):
         raise DestinationError(
-            f"{scheme}:// destinations need {' and '.join(missing)}, not installed here.",
+            f"{scheme}:// {what} need {' and '.join(missing)}, not installed here.",
             remedy=f"On every machine that parses or runs DAGs: pip install 'airflow-provider-batchdl[{store.extra}]'",
             retryable=False,
         )

@@ -67,6 +67,14 @@ MISTAKES: list[Mistake] = [
         "It is relative to a folder that each worker has another of: give the path from / on.",
     ),
     Mistake(
+        "names a file in a store that no installed provider serves",
+        lambda desk: desk.run(file="s4://bucket/contacts.csv"),
+        BEFORE_SUBMIT,
+        InvalidRequestError,
+        "No installed provider serves s4:// files.",
+        'Did you mean "s3://"?',
+    ),
+    Mistake(
         "names a folder for a file",
         lambda desk: desk.run(file=str(_made(desk))),
         BEFORE_SUBMIT,
