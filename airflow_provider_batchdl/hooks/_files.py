@@ -46,7 +46,8 @@ def check_file(vendor: Vendor, source: str | None) -> None:
     except BatchDlError:
         raise
     except Exception as error:  # noqa: BLE001 every store raises its own
-        _refuse_unserved(source)
+        if not isinstance(error, OSError):
+            _refuse_unserved(source)
         raise unreadable(vendor, error, source) from None  # its message may hold a signed URL
     problems = []
     for sure, words in doubts_about(vendor.file_rules, facts):

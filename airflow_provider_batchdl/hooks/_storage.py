@@ -171,7 +171,7 @@ def check_scheme(scheme: str, what: str = "destinations") -> None:
             retryable=False,
         )
     missing = [module for module in store.modules if not _is_installed(module)]
-    if missing and not _is_attached(scheme):
+    if missing and (what == "files" or not _is_attached(scheme)):  # a file's path has attached it by itself
         raise DestinationError(
             f"{scheme}:// {what} need {' and '.join(missing)}, not installed here.",
             remedy=f"On every machine that parses or runs DAGs: pip install 'airflow-provider-batchdl[{store.extra}]'",

@@ -96,6 +96,15 @@ def test_a_vendors_limit() -> None:
     assert said("a.bin", b"x" * 11, rules) == [(True, "has 11 bytes, and the vendor takes 10")]
 
 
+def test_a_store_whose_packages_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow_provider_batchdl.hooks import _storage
+
+    monkeypatch.setattr(_storage, "_is_installed", lambda module: False)
+    for _ in range(2):  # the first path attaches the scheme
+        with pytest.raises(InvalidRequestError, match=r"gs:// files need .*airflow-provider-batchdl\[gcs\]"):
+            check_file(revenuebase(), "gs://no-such/people.csv")
+
+
 def test_a_pipe_is_not_read_from(tmp_path: Path) -> None:
     import os
 
