@@ -35,7 +35,17 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 # The credentials may not read, or the store has no such request: neither says that they may not write.
-_INCONCLUSIVE = frozenset({"AccessDenied", "InsufficientAccountPermissions", "MethodNotAllowed", "NotImplemented"})
+_INCONCLUSIVE = frozenset(
+    {
+        "AccessDenied",
+        "AuthorizationFailure",
+        "AuthorizationPermissionMismatch",
+        "AuthorizationResourceTypeMismatch",
+        "InsufficientAccountPermissions",
+        "MethodNotAllowed",
+        "NotImplemented",
+    }
+)
 _INCONCLUSIVE_STATUSES = frozenset({403, 405, 501})
 
 
@@ -170,5 +180,5 @@ def _check_bucket(place: Destination) -> None:
 def _is_inconclusive(error: Exception) -> bool:
     code = store_code(error)
     if code is not None:
-        return code in _INCONCLUSIVE or code.startswith("Authorization")
+        return code in _INCONCLUSIVE
     return http_status(error) in _INCONCLUSIVE_STATUSES

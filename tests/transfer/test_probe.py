@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_batchdl.exceptions import DestinationError
@@ -155,6 +156,13 @@ class TestS3:
             error = refused(self.at(fs, bucket.name))
             assert "credentials" in str(error)
             assert not error.retryable
+
+    def test_a_bucket_in_another_region(self, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+        def elsewhere(*_: object, **__: object) -> None:
+            raise ClientError({"Error": {"Code": "AuthorizationHeaderMalformed"}}, "ListObjectsV2")
+
+        monkeypatch.setattr(bucket.fs, "call_s3", elsewhere)
+        assert "in another region" in str(refused(self.at(bucket.fs, bucket.name)))
 
     def test_a_store_out_of_reach(self, bucket: Bucket, by: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         fs = by(*WRITER, endpoint_url="http://127.0.0.1:9", config_kwargs={"retries": {"max_attempts": 1}})
