@@ -70,9 +70,11 @@ long: env ## what `make test` leaves out: old installers, kills and outages on S
 	$(PY) -m pytest -m "long and not distributed" $(PYTEST_ARGS)
 
 # Two stacks beside each other, which mostly wait for what was killed to be missed. Module after module: `BY_FILE` would
-# give all of tests/system/matrix/ to one.
+# give all of tests/system/matrix/ to one. The rolling restart has so many WAITS, each of which starts a task twice, at 0.8
+# seconds of a processor: .ci/run has fewer.
+WAITS ?= 500
 distributed: env ## kills and outages on PostgreSQL, Celery and Redis, with two workers and two triggerers (needs both servers)
-	$(PY) -m pytest tests/system -m distributed -n 2 --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
+	WAITS=$(WAITS) $(PY) -m pytest tests/system -m distributed -n 2 --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
 # The newest of each other Airflow that we support, beside .venv/; 3.4 is a pre-release until it is out.
 COMPAT := .venv-compat-3.1 .venv-compat-3.2 .venv-compat-3.4

@@ -15,12 +15,13 @@ TOGETHER = (
     ("tests/transfer/sinks/azure/",),
     ("tests/ui/",),
 )
-# The longest first, since all others wait for what began last.
+# The longest first, since all others wait for what began last. Of two processes each gets two modules at the beginning:
+# the first and third, the second and fourth.
 LONGEST = tuple(
     f"tests/system/{name}"
     for name in (
         "test_demo.py",
-        *(f"matrix/test_{name}.py" for name in ("rolling_restart", "infrastructure", "workers")),
+        *(f"matrix/test_{name}.py" for name in ("rolling_restart", "infrastructure", "users", "workers")),
         "matrix/",
         "test_dag_test.py",
         "",  # all others
