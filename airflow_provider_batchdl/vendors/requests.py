@@ -32,7 +32,8 @@ LONGEST_GIST = 300
 def as_texts(vendor: Vendor, request: Mapping[str, Any], place: str) -> dict[str, str]:
     """A task's request as texts, for a ``query`` or a ``form``, without members that are None."""
     given = {str(name): value for name, value in request.items() if value is not None}
-    if odd := next((name for name, value in given.items() if not isinstance(value, str | int | float)), None):
+    odd = next((name for name, value in given.items() if not isinstance(value, str | int | float)), None)
+    if odd is not None:
         raise InvalidRequestError(
             f"{vendor.label}'s request goes into a {place}, which {odd[:60]!r} cannot: it is no text or number.",
             vendor=vendor.name,
