@@ -69,7 +69,7 @@ def _refuse_unserved(source: str) -> None:
 
     scheme, is_url, _ = source.partition("://")
     try:
-        check_scheme(scheme.lower() if is_url else "file", "files")
+        check_scheme(scheme.lower() if is_url else "file", of_file=True)
     except DestinationError as error:
         raise InvalidRequestError(error.message, remedy=error.remedy) from None
 

@@ -154,8 +154,9 @@ def was_written_as_folder(destination: Any) -> bool:
     return str(given[-1]).endswith("/") or (len(given) > 1 and not str(given[-1]))
 
 
-def check_scheme(scheme: str, what: str = "destinations") -> None:
+def check_scheme(scheme: str, *, of_file: bool = False) -> None:
     """Refuse a scheme, in lower case, that no installed provider serves."""
+    what = "files" if of_file else "destinations"
     store = _STORE_OF.get(scheme)
     if store is None:
         from airflow.sdk.io import has_fs
@@ -171,7 +172,7 @@ def check_scheme(scheme: str, what: str = "destinations") -> None:
             retryable=False,
         )
     missing = [module for module in store.modules if not _is_installed(module)]
-    if missing and (what == "files" or not _is_attached(scheme)):  # a file's path has attached it by itself
+    if missing and (of_file or not _is_attached(scheme)):  # a file's path has attached it by itself
         raise DestinationError(
             f"{scheme}:// {what} need {' and '.join(missing)}, not installed here.",
             remedy=f"On every machine that parses or runs DAGs: pip install 'airflow-provider-batchdl[{store.extra}]'",

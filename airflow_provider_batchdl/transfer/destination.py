@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_batchdl.jobs import RESULT
 from airflow_provider_batchdl.transfer.sinks.stores import is_local, local_path
 from airflow_provider_batchdl.transfer.source.filenames import kind_name, part_name, split_suffix
-from airflow_provider_batchdl.transfer.state import WORK_FOLDER
+from airflow_provider_batchdl.transfer.state import MANIFEST, WORK_FOLDER
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from fsspec import AbstractFileSystem
 
-MANIFEST = "_manifest.json"
 _REPLACED = "4d616e6966657374"  # sixteen hex digits, as in the names of partial files
 
 

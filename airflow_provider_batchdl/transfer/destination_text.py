@@ -15,7 +15,7 @@ from airflow_provider_batchdl._values.inputs import EMPTY, UPSTREAM, refuse_temp
 from airflow_provider_batchdl.exceptions import InvalidRequestError
 from airflow_provider_batchdl.transfer.sinks.errors import clean
 from airflow_provider_batchdl.transfer.sinks.local.partial import PARTIAL
-from airflow_provider_batchdl.transfer.state import WORK_FOLDER
+from airflow_provider_batchdl.transfer.state import MANIFEST, WORK_FOLDER
 
 if TYPE_CHECKING:
     from airflow_provider_batchdl.transfer.destination import Destination
@@ -37,7 +37,6 @@ _LONGEST_KEY = 1024
 _LONGEST_PATH = 4095
 # The longest affix of an object's name: that of the record of what its result replaces.
 _BESIDE = len("._replaced.json.0123456789abcdef.part")
-_MANIFEST = "_manifest.json"
 _REMEDY = "Correct the task's destination; where it is a template, see what it renders to."
 
 
@@ -77,7 +76,7 @@ def parse_destination(text: str) -> Written:
         _refuse(text, "has a segment '.' or '..', which stores read differently")
     if not text.endswith("/") and PARTIAL.fullmatch(segments[-1]):
         _refuse(text, "has the name of a partial file, which a clean-up would remove")
-    if WORK_FOLDER in segments or (not text.endswith("/") and segments[-1].casefold() == _MANIFEST):
+    if WORK_FOLDER in segments or (not text.endswith("/") and segments[-1].casefold() == MANIFEST):
         _refuse(text, "has a name that is taken: manifests and what is unfinished have it beside results")
     _refuse_long(text, scheme is None or scheme[1].lower() in _LOCAL, segments)
     return written

@@ -17,6 +17,8 @@ T = TypeVar("T")
 VERSION = 1
 WORK_FOLDER = ".batchdl"
 """Folder beside results for partials of local files and records of jobs; readers like Spark ignore dotted names."""
+MANIFEST = "_manifest.json"
+"""The manifest's name in a folder, and what it ends in beside an object."""
 
 
 class StateStore(Protocol):
